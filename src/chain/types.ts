@@ -1,0 +1,107 @@
+// The vocabulary of the chain: what a header says, what a check answers, and the interface that
+// every set of rules implements. Types only.
+
+/** A sha256 digest in lower-case hex, 64 characters: the form of a hash as a key. */
+export type HashHex = string;
+
+/** What every consensus must be able to say of a header. Heights are safe integers. */
+export interface HeaderSummary {
+  readonly hash: HashHex;
+  readonly height: number;
+  readonly previousHash: HashHex;
+  readonly timestampMs: number;
+  readonly difficulty: bigint;
+  readonly totalDifficulty: bigint;
+}
+
+/** The rules a block or transaction can break, by name: reported to operators and to reputation. */
+export type RuleName =
+  | "encoding"
+  | "size"
+  | "link"
+  | "height"
+  | "time"
+  | "difficulty"
+  | "total-difficulty"
+  | "proof-of-work"
+  | "root"
+  | "signature"
+  | "nonce"
+  | "state-root"
+  | "custom";
+
+/** A broken rule, with the place (`transaction 12`) in plain words. A value, never thrown. */
+export interface Fault {
+  readonly rule: RuleName;
+  readonly detail: string;
+}
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly fault: Fault };
+
+/** Verifies one signature with libsodium's rules. Never throws for bytes of any content. */
+export type VerifySignature = (
+  signature: Uint8Array,
+  message: Uint8Array,
+  publicKey: Uint8Array,
+) => boolean;
+
+/** The parts of a block as views into the bytes that arrived: nothing is ever re-encoded. */
+export interface BlockParts {
+  readonly header: Uint8Array;
+  readonly transactions: readonly Uint8Array[];
+}
+
+/** What the executor needs to know of a transaction; rules may carry more fields of their own. */
+export interface TransactionSummary {
+  /** sha256 of the encoded transaction, 32 bytes. */
+  readonly id: Uint8Array;
+}
+
+/**
+ * The stateless half of a consensus. It runs in pool workers, inline and in the simulator, so it
+ * is loaded by module URL (see RulesModule) and holds no state, clock, random or I/O.
+ * The executor calls, for a block: splitBlock, checkHeader, readTransaction for each transaction,
+ * checkBody, then checkSignature for each transaction that the signature cache does not know.
+ */
+export interface ChainRules<T extends TransactionSummary = TransactionSummary> {
+  /** Splits an encoded block at its two top levels and checks its size. */
+  splitBlock(block: Uint8Array): Checked<BlockParts>;
+  /** Reads a header without judging it: for parents and genesis, known to be valid. */
+  readHeader(header: Uint8Array): Checked<HeaderSummary>;
+  /** Checks encoding, link, height, time, difficulty, total difficulty and proof of work. */
+  checkHeader(header: Uint8Array, parent: HeaderSummary, nowMs: number): Checked<HeaderSummary>;
+  /** Checks encoding and limits and computes the id. */
+  readTransaction(transaction: Uint8Array): Checked<T>;
+  checkSignature(transaction: T, verify: VerifySignature): boolean;
+  /**
+   * Checks what binds header and transactions (root, order of nonces within the block) and returns
+   * the block's effects: opaque bytes that the stateful half of the same consensus understands.
+   */
+  checkBody(header: Uint8Array, transactions: readonly T[]): Checked<Uint8Array>;
+  /**
+   * Tries `attempts` nonces from `nonceStart`; returns the sealed header, or undefined when none
+   * fits. Used by producers only.
+   */
+  sealHeader(header: Uint8Array, nonceStart: bigint, attempts: number): Uint8Array | undefined;
+}
+
+/** How a pool thread finds rules: a module that exports `(options) => ChainRules`. */
+export interface RulesModule {
+  readonly moduleUrl: string;
+  readonly exportName: string;
+  /** Structured-cloneable; passed to the export. */
+  readonly options: unknown;
+}
+
+/** A block that passed every stateless check, with what the stateful half needs to connect it. */
+export interface CheckedBlock {
+  readonly header: HeaderSummary;
+  /** The encoded block, as it arrived. */
+  readonly bytes: Uint8Array;
+  readonly transactionCount: number;
+  /** Transaction ids in block order, 32 bytes each. */
+  readonly transactionIds: Uint8Array;
+  readonly effects: Uint8Array;
+}

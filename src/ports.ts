@@ -1,0 +1,328 @@
+// The ports: every capability that an actor can be given, as types only. Adapters live in
+// transport/, storage/, workers/ and runtime/; compose.ts is where they meet.
+
+import type {
+  BlockParts,
+  CheckedBlock,
+  Checked,
+  ChainRules,
+  Fault,
+  HashHex,
+  HeaderSummary,
+  RulesModule,
+} from "./chain/types.js";
+
+/** The ed25519 public key of a node in lower-case hex, 64 characters. */
+export type PeerId = string;
+
+// ---- time and chance -------------------------------------------------------------------------
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Never goes back; for deadlines and durations. Milliseconds, fractions allowed. */
+  monotonicMs(): number;
+  /** Milliseconds since 1970 UTC; for timestamps and bans only. */
+  wallMs(): number;
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+export interface Random {
+  /** Uniform in [0, 1). */
+  float(): number;
+  /** Uniform in [0, 2^32). */
+  uint32(): number;
+  bytes(count: number): Uint8Array;
+}
+
+// ---- transport -------------------------------------------------------------------------------
+
+export type Direction = "inbound" | "outbound";
+
+/** Why a transport refused or ended a connection before it reached an actor. */
+export type RefusalRule =
+  | "pending-limit"
+  | "address-rate"
+  | "handshake-timeout"
+  | "tls-failed"
+  | "no-certificate"
+  | "certificate-key-type"
+  | "small-order-key"
+  | "alpn"
+  | "session-reused";
+
+/** What a connection reports. Handlers are called from the event loop, never re-entrantly. */
+export interface ConnectionHandler {
+  /** `chunk` belongs to the receiver. */
+  onData(chunk: Uint8Array): void;
+  /** After a `write` that returned false: it may write again. */
+  onDrain(): void;
+  /** Exactly once, last. `error` is absent for an orderly end. */
+  onClose(error?: Error): void;
+}
+
+/** An authenticated, encrypted byte stream to one peer, ordered and reliable. */
+export interface Connection {
+  readonly peerId: PeerId;
+  readonly direction: Direction;
+  /** `tcp://host:port` as seen by this side. */
+  readonly remoteAddress: string;
+  /** Monotonic time at which the raw connection was accepted or dialed. */
+  readonly openedAtMs: number;
+  /** Bytes written but not yet taken by the kernel. */
+  readonly bufferedBytes: number;
+  /** Attaches the handler and starts reading; called once. */
+  open(handler: ConnectionHandler): void;
+  /** Takes ownership of `chunk`. False: the buffer is over its mark, wait for onDrain. */
+  write(chunk: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends what is buffered, then ends; destroyed after a bounded wait. */
+  close(): void;
+  destroy(): void;
+}
+
+export interface ListenHandler {
+  onConnection(connection: Connection): void;
+  /** A raw connection that broke a rule before it became a Connection. */
+  onRefused(refusal: { remoteAddress: string; rule: RefusalRule; detail: string }): void;
+}
+
+export interface TransportListener {
+  /** The bound address, with the real port. */
+  readonly address: string;
+  /** Stops accepting; established connections stay. */
+  close(): Promise<void>;
+}
+
+export interface DialOptions {
+  readonly timeoutMs: number;
+  /** Refuse any other identity with DIAL_FAILED. */
+  readonly expectPeerId?: PeerId;
+}
+
+export interface Transport {
+  /** Without the colon: `tcp`, `memory`. */
+  readonly scheme: string;
+  /** Rejects with ADDRESS_IN_USE or ADDRESS_INVALID. */
+  listen(address: string, handler: ListenHandler): Promise<TransportListener>;
+  /** Rejects with DIAL_FAILED, its message naming the address and the rule. */
+  dial(address: string, options: DialOptions): Promise<Connection>;
+  close(): Promise<void>;
+}
+
+// ---- worker pool -----------------------------------------------------------------------------
+
+/**
+ * Byte strings laid end to end in one transferable buffer: item i is
+ * [ends[i - 1] ?? 0, ends[i]). The buffer moves to the worker and comes back in the verdict.
+ */
+export interface Packed {
+  readonly buffer: ArrayBuffer;
+  readonly ends: Uint32Array;
+}
+
+export interface ValidateBlocksJob {
+  /** Consecutive blocks, each the parent of the next. */
+  readonly blocks: Packed;
+  /** The encoded header of the first block's parent. */
+  readonly parentHeader: Uint8Array;
+  readonly nowMs: number;
+}
+
+export interface BlocksVerdict {
+  /** The leading blocks that are valid; their `bytes` are views into the returned buffer. */
+  readonly accepted: readonly CheckedBlock[];
+  /** Set when a block failed: it is blocks[accepted.length]. */
+  readonly fault?: Fault;
+}
+
+export interface ValidateHeadersJob {
+  readonly headers: Packed;
+  readonly parentHeader: Uint8Array;
+  readonly nowMs: number;
+}
+
+export interface HeadersVerdict {
+  readonly accepted: readonly HeaderSummary[];
+  readonly fault?: Fault;
+}
+
+export interface TransactionsVerdict {
+  /** The bytes that were sent, back again. */
+  readonly transactions: Packed;
+  /** 32 bytes each, in order; zeros where a fault is. */
+  readonly ids: Uint8Array;
+  /** Faults by index; absent indices are valid. */
+  readonly faults: readonly { readonly index: number; readonly fault: Fault }[];
+}
+
+/** Payloads of one connection whose kinds are decoded in the pool, in the order they arrived. */
+export interface DecodeFramesJob {
+  readonly kinds: Uint8Array;
+  readonly payloads: Packed;
+}
+
+export interface DecodeFramesVerdict {
+  readonly payloads: Packed;
+  /** One entry a payload: the item ranges [start, end) within the buffer, or why it is refused. */
+  readonly frames: readonly (
+    | { readonly ok: true; readonly items: Uint32Array }
+    | { readonly ok: false; readonly detail: string }
+  )[];
+}
+
+export interface SealJob {
+  readonly header: Uint8Array;
+  readonly nonceStart: bigint;
+  readonly attempts: number;
+}
+
+/** All methods reject with QUEUE_FULL, WORKER_LOST (the bytes are gone) or STOPPED. */
+export interface WorkerPool {
+  validateBlocks(job: ValidateBlocksJob): Promise<BlocksVerdict>;
+  validateHeaders(job: ValidateHeadersJob): Promise<HeadersVerdict>;
+  validateTransactions(transactions: Packed): Promise<TransactionsVerdict>;
+  decodeFrames(job: DecodeFramesJob): Promise<DecodeFramesVerdict>;
+  seal(job: SealJob): Promise<Uint8Array | undefined>;
+  /** Tasks waiting and running, and how many may wait. */
+  load(): { readonly queued: number; readonly running: number; readonly queueMax: number };
+  close(): Promise<void>;
+}
+
+// ---- stores ----------------------------------------------------------------------------------
+
+/** One key of consensus state; undefined deletes it. */
+export interface StateWrite {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** All of it happens or none: a change of the canonical chain, or a fork block set aside. */
+export interface ChainCommit {
+  readonly blocks: readonly { readonly header: HeaderSummary; readonly bytes: Uint8Array }[];
+  /** Undo data of the blocks that this commit connects, by block hash. */
+  readonly undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[];
+  /** Canonical hashes from `fromHeight` upward; what stood there and above is replaced. */
+  readonly canonical?: { readonly fromHeight: number; readonly hashes: readonly HashHex[] };
+  readonly state: readonly StateWrite[];
+}
+
+/**
+ * Blocks by hash, the canonical index, undo data and consensus state. Reads see a commit as soon
+ * as `commit` was called; its promise resolves when the commit is durable.
+ */
+export interface BlockStore {
+  /** The head of the canonical chain; never absent: genesis is put at opening. */
+  head(): HeaderSummary;
+  has(hash: HashHex): boolean;
+  summary(hash: HashHex): HeaderSummary | undefined;
+  /** A copy that the caller owns. */
+  block(hash: HashHex): Uint8Array | undefined;
+  hashAt(height: number): HashHex | undefined;
+  undo(hash: HashHex): Uint8Array | undefined;
+  state(key: Uint8Array): Uint8Array | undefined;
+  /** Rejects with STORE_FAILED; the store then keeps rejecting until it is opened again. */
+  commit(commit: ChainCommit): Promise<void>;
+  /** Forgets fork blocks and undo data of blocks below `height`. Canonical blocks stay. */
+  prune(height: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TransactionLocation {
+  readonly blockHash: HashHex;
+  readonly index: number;
+}
+
+/** The optional index from transaction id to the block that confirmed it. */
+export interface TxStore {
+  locate(id: Uint8Array): TransactionLocation | undefined;
+  /** The height up to which blocks are indexed; -1 when empty. */
+  indexedHeight(): number;
+  connect(block: CheckedTransactions): Promise<void>;
+  disconnect(block: CheckedTransactions): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CheckedTransactions {
+  readonly blockHash: HashHex;
+  readonly height: number;
+  /** 32 bytes each. */
+  readonly transactionIds: Uint8Array;
+}
+
+export interface BanRecord {
+  readonly peerId: PeerId;
+  readonly untilWallMs: number;
+  readonly reason: string;
+  /** How often this peer was banned: the next ban doubles. */
+  readonly count: number;
+}
+
+export interface PeerStore {
+  bans(): readonly BanRecord[];
+  putBan(ban: BanRecord): Promise<void>;
+  deleteBan(peerId: PeerId): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ---- mempool ---------------------------------------------------------------------------------
+
+export interface MempoolTransaction {
+  /** Hex of the id. */
+  readonly id: HashHex;
+  readonly bytes: Uint8Array;
+}
+
+export type MempoolAnswer =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: "known" | "full" | "underpriced" | "stale-nonce" | "conflict" | "invalid" };
+
+/** Transactions that passed stateless checks and wait for a block. Bounded by bytes and count. */
+export interface Mempool {
+  add(transaction: MempoolTransaction, view: StateView): MempoolAnswer;
+  has(id: HashHex): boolean;
+  get(id: HashHex): Uint8Array | undefined;
+  /** The best transactions for the next block, in a valid order, at most `bytesMax` in all. */
+  select(bytesMax: number, view: StateView): readonly MempoolTransaction[];
+  /** A block was connected: drop what it confirmed or made invalid. */
+  confirmed(ids: readonly HashHex[], view: StateView): void;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+// ---- consensus -------------------------------------------------------------------------------
+
+export interface StateView {
+  state(key: Uint8Array): Uint8Array | undefined;
+}
+
+/**
+ * The stateful half of a consensus: it lives on the main side and is pure over the state it is
+ * shown. It names its stateless half by module, so that pool threads can load it.
+ */
+export interface Consensus {
+  readonly rulesModule: RulesModule;
+  readonly rules: ChainRules;
+  /** The encoded genesis block; its hash is the network id. */
+  readonly genesis: Uint8Array;
+  readonly blockBytesMax: number;
+  /** Fork choice: true when `candidate` is to replace `current`. Ties keep the current head. */
+  prefers(candidate: HeaderSummary, current: HeaderSummary): boolean;
+  /** Applies a block to the state of its parent. */
+  connect(
+    block: Pick<CheckedBlock, "header" | "effects">,
+    view: StateView,
+  ): Checked<{ readonly writes: readonly StateWrite[]; readonly undo: Uint8Array }>;
+  disconnect(undo: Uint8Array): readonly StateWrite[];
+  /** An unsealed block on `parent` with these transactions. */
+  template(
+    parent: HeaderSummary,
+    transactions: readonly Uint8Array[],
+    nowMs: number,
+  ): BlockParts;
+  /** Joins a sealed header and its transactions to an encoded block. */
+  assemble(parts: BlockParts): Uint8Array;
+}

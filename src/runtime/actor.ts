@@ -1,0 +1,116 @@
+// The actor kernel's vocabulary: what an actor is and what it can do. Types only, but for
+// `defineActor`. Semantics follow Akka/Pekko typed: one message at a time, synchronous, bounded
+// mailboxes, supervision by the parent, location transparency through paths.
+
+export interface ActorRef<in M> {
+  readonly path: string;
+  /** False: refused (mailbox full or actor stopped), counted; the message stays with the sender. */
+  tell(message: M): boolean;
+}
+
+/** Two bounded lanes; control drains first and is never dropped: a full control lane is a fault. */
+export interface MailboxSpec<M> {
+  readonly dataMax: number;
+  readonly controlMax: number;
+  readonly overflow: "reject" | "dropOldest" | "dropNewest";
+  isControl?(message: M): boolean;
+}
+
+/** What the parent does when this actor throws. */
+export type OnFault =
+  | { readonly kind: "stop" }
+  | { readonly kind: "escalate" }
+  | {
+      readonly kind: "restart";
+      /** More restarts than this within `withinMs` stop the actor. */
+      readonly restartsMax: number;
+      readonly withinMs: number;
+      readonly backoffMinMs: number;
+      readonly backoffMaxMs: number;
+    };
+
+export type Signal =
+  /** This actor is about to stop or restart: release what it holds. */
+  | { readonly type: "stopping"; readonly restarting: boolean }
+  /** A child of this actor stopped for good. */
+  | { readonly type: "childStopped"; readonly path: string; readonly error?: unknown }
+  /** A watched actor stopped for good. */
+  | { readonly type: "terminated"; readonly path: string }
+  /** A target that refused a message of this actor can take more. */
+  | { readonly type: "writable"; readonly path: string };
+
+export type AskOutcome<R> =
+  | { readonly ok: true; readonly value: R }
+  | { readonly ok: false; readonly reason: "timeout" | "refused" | "stopped" };
+
+export type PipeOutcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown };
+
+export type Placement = "here" | "thread";
+
+export interface SpawnOptions {
+  /** Unique among the living children of the parent; [A-Za-z0-9_-]+ */
+  readonly name: string;
+  /** "thread" needs `source` on the type, and args and messages that survive structured cloning. */
+  readonly at?: Placement;
+}
+
+export interface Context<M, E> {
+  readonly self: ActorRef<M>;
+  readonly env: E;
+  spawn<A, N, S>(type: ActorType<A, N, S, E>, args: A, options: SpawnOptions): ActorRef<N>;
+  /** Stops a child (by ref) or, without an argument, this actor after the current message. */
+  stop(child?: ActorRef<never>): void;
+  watch(target: ActorRef<never>): void;
+  /** Starts or replaces the timer of this key; it dies with the actor and with each restart. */
+  startTimer(key: string, delayMs: number, message: M): void;
+  cancelTimer(key: string): void;
+  /** Settles exactly once, as a message to self. */
+  ask<Q, R>(
+    to: ActorRef<Q>,
+    question: (replyTo: ActorRef<R>) => Q,
+    timeoutMs: number,
+    adapt: (outcome: AskOutcome<R>) => M,
+  ): void;
+  /** The promise's result comes back as a message; dropped if this incarnation is gone. */
+  pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => M): void;
+}
+
+/**
+ * An actor: its mailbox, its fault policy and its functions. `init` runs at every (re)start, so
+ * state is always fresh; `receive` is synchronous, runs to completion and is total over M.
+ */
+export interface ActorType<A, M, S, E> {
+  readonly name: string;
+  /** Where a thread can import this type from; needed for placement "thread". */
+  readonly source?: { readonly moduleUrl: string; readonly exportName: string };
+  readonly mailbox: MailboxSpec<M> | ((args: A) => MailboxSpec<M>);
+  readonly onFault: OnFault;
+  init(context: Context<M, E>, args: A): S;
+  receive(state: S, message: M, context: Context<M, E>): void;
+  signal?(state: S, signal: Signal, context: Context<M, E>): void;
+  /** Runs once after each drain slice in which this actor received: the place to flush batches. */
+  afterBatch?(state: S, context: Context<M, E>): void;
+  /** Throws when the state breaks a rule of its own; called by the simulator. */
+  invariants?(state: S): void;
+}
+
+/** Identity with inference: keeps A, M, S and E tied together without spelling them out. */
+export function defineActor<A, M, S, E>(type: ActorType<A, M, S, E>): ActorType<A, M, S, E> {
+  return type;
+}
+
+/** Figures of one actor since its start; counts, unless the name says otherwise. */
+export interface ActorFigures {
+  readonly path: string;
+  readonly dataDepth: number;
+  readonly controlDepth: number;
+  readonly handled: number;
+  readonly refused: { readonly full: number; readonly stopped: number; readonly dropped: number };
+  readonly restarts: number;
+  readonly faults: number;
+  /** Time spent in drain slices: the sum, and the longest one. */
+  readonly busyMs: number;
+  readonly sliceMaxMs: number;
+}

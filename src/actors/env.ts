@@ -1,0 +1,39 @@
+// What the actors of a node are given. Each actor asks for the part it uses (`Pick<NodeEnv, ...>`),
+// so that it can be embedded alone with no more than that.
+
+import type { NetworkConfig } from "../config.js";
+import type {
+  BlockStore,
+  Clock,
+  Consensus,
+  Health,
+  Log,
+  Mempool,
+  PeerId,
+  PeerStore,
+  Random,
+  Transport,
+  TxStore,
+  WorkerPool,
+} from "../ports.js";
+
+export interface NodeEnv {
+  readonly config: NetworkConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly health: Health;
+  /** This node's own id. */
+  readonly peerId: PeerId;
+  /** Software name and version, as told to peers. */
+  readonly agent: string;
+  /** By scheme. */
+  readonly transports: ReadonlyMap<string, Transport>;
+  readonly workers: WorkerPool;
+  readonly blocks: BlockStore;
+  /** Absent when transactions are not indexed. */
+  readonly transactions?: TxStore;
+  readonly peers: PeerStore;
+  readonly mempool: Mempool;
+  readonly consensus: Consensus;
+}

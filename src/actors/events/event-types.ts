@@ -1,0 +1,67 @@
+// The facts a node publishes: past tense, structured-cloneable, safe to hand to anyone.
+
+import type { HashHex, RuleName } from "../../chain/types.js";
+import type { Direction, PeerId } from "../../ports.js";
+
+export type SyncStrategy = "full" | "incremental";
+
+export type NetworkEvent =
+  | { readonly type: "ListenerBound"; readonly address: string }
+  | { readonly type: "ConnectionRefused"; readonly remoteAddress: string; readonly rule: string }
+  | {
+      readonly type: "PeerConnected";
+      readonly peerId: PeerId;
+      readonly address: string;
+      readonly direction: Direction;
+      readonly agent: string;
+      readonly nodeId: string;
+    }
+  | { readonly type: "PeerDisconnected"; readonly peerId: PeerId; readonly reason: string }
+  | {
+      readonly type: "PeerBanned";
+      readonly peerId: PeerId;
+      readonly untilWallMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
+  /** Durable: a crash after this event does not lose the block. */
+  | {
+      readonly type: "BlockConnected";
+      readonly hash: HashHex;
+      readonly height: number;
+      readonly transactionCount: number;
+    }
+  | { readonly type: "BlockDisconnected"; readonly hash: HashHex; readonly height: number }
+  | {
+      readonly type: "BlockRejected";
+      readonly hash: HashHex;
+      readonly rule: RuleName;
+      readonly detail: string;
+      /** Absent when this node produced it. */
+      readonly peerId?: PeerId;
+    }
+  | { readonly type: "TransactionAccepted"; readonly id: HashHex }
+  | {
+      readonly type: "TransactionRejected";
+      readonly id: HashHex;
+      readonly reason: string;
+      readonly peerId?: PeerId;
+    }
+  | {
+      readonly type: "SyncStarted";
+      readonly strategy: SyncStrategy;
+      readonly fromHeight: number;
+      readonly peerId: PeerId;
+    }
+  /** `targetHeight` is proven: the height of the best validated header. */
+  | {
+      readonly type: "SyncProgressed";
+      readonly height: number;
+      readonly targetHeight: number;
+      readonly transactionCount: number;
+    }
+  | { readonly type: "SyncFinished"; readonly height: number; readonly headHash: HashHex }
+  | { readonly type: "SyncFailed"; readonly peerId: PeerId; readonly reason: string };
+
+export type NetworkEventType = NetworkEvent["type"];
+export type NetworkEventOf<T extends NetworkEventType> = Extract<NetworkEvent, { type: T }>;

@@ -1,0 +1,384 @@
+// Peer registry: the one owner of the peer table and the parent of every PeerHandler.
+// Told by: listener, dialer, peer handlers, reputation, service. Tells: subscribers (dialer, sync,
+// broadcaster), reputation, event bus, peer handlers. A fault escalates: without its table the
+// registry would keep connections that it no longer knows.
+
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import type { Connection, PeerId } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { peerHandler } from "./peer-handler.js";
+import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import { admit, type Slot } from "./peer-manager.js";
+import { PeerPerformance, type PerformanceSnapshot } from "./peer-performance.js";
+import type { ReputationMessage } from "./peer-reputation.js";
+import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
+import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
+
+export interface RegistryArgs {
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+}
+
+interface Entry extends Slot {
+  readonly id: number;
+  readonly handler: ActorRef<PeerHandlerMessage>;
+  readonly dialed: string | undefined;
+  state: PeerState;
+  head: Claimed<ChainHead> | undefined;
+  performance: PerformanceSnapshot;
+  gone: { reason: ClosingReason; byPeer: boolean; detail: string };
+}
+
+type ClosingReason = Extract<PeerTableEvent, { type: "PeerGone" }>["reason"];
+type ReadyState = Extract<PeerState, { phase: "ready" }>;
+
+interface State extends RegistryArgs {
+  readonly entries: Map<number, Entry>;
+  readonly byPath: Map<string, Entry>;
+  readonly banned: Set<PeerId>;
+  readonly trusted: ReadonlySet<PeerId>;
+  readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
+  nextId: number;
+  drained: ActorRef<"Drained"> | undefined;
+}
+
+type Ctx = Context<RegistryMessage, NodeEnv>;
+
+export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, State, NodeEnv>({
+  name: "registry",
+  mailbox: {
+    dataMax: 16_384,
+    controlMax: 16_384,
+    overflow: "reject",
+    isControl: (message) => !DATA.has(message.type),
+  },
+  onFault: { kind: "escalate" },
+
+  init(context, args) {
+    args.reputation.tell({ type: "Subscribe", subscriber: context.self });
+    return {
+      ...args,
+      entries: new Map(),
+      byPath: new Map(),
+      banned: new Set(),
+      trusted: new Set(context.env.config.trustedPeers),
+      subscribers: new Map(),
+      nextId: 1,
+      drained: undefined,
+    };
+  },
+
+  receive(state, message, context) {
+    switch (message.type) {
+      case "Connected":
+        accept(state, message.connection, message.dialed, context);
+        return;
+      case "HandlerReady":
+        ready(state, message, context);
+        return;
+      case "HandlerClosing": {
+        const entry = state.entries.get(message.connectionId);
+        const next = entry && beganClosing(entry.state, context.env.clock.monotonicMs());
+        if (entry === undefined || next === undefined) return;
+        const { reason, byPeer, detail } = message;
+        entry.gone = { reason, byPeer, detail };
+        leave(state, entry, next, context);
+        return;
+      }
+      case "HandlerMeasured": {
+        const entry = state.entries.get(message.connectionId);
+        if (entry === undefined) return;
+        entry.performance = message.performance;
+        const { peerId } = entry;
+        announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
+        return;
+      }
+      case "HeadClaimed": {
+        const entry = readyEntry(state, message.peerId);
+        if (entry === undefined) return;
+        entry.head = { claimed: message.head };
+        announce(state, { type: "PeerClaimed", peerId: message.peerId, head: entry.head });
+        return;
+      }
+      case "Subscribe":
+        subscribe(state, message.subscriber, context);
+        return;
+      case "GetPeers":
+        message.replyTo.tell(reports(state, context.env.clock.monotonicMs()));
+        return;
+      case "PingPeer": {
+        const entry = readyEntry(state, message.peerId);
+        if (entry === undefined) message.replyTo.tell({ elapsedMs: undefined });
+        else entry.handler.tell({ type: "Ping", replyTo: message.replyTo });
+        return;
+      }
+      case "Disconnect":
+        close(state, message.peerId, message.reason, message.detail);
+        return;
+      case "PeerBanned":
+        state.banned.add(message.ban.peerId);
+        state.events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
+        close(state, message.ban.peerId, "Banned", message.ban.reason);
+        // A ban ends by the clock; timers are the one way that time reaches an actor.
+        context.startTimer(
+          `unban:${message.ban.peerId}`,
+          message.ban.untilWallMs - context.env.clock.wallMs(),
+          { type: "PeerUnbanned", peerId: message.ban.peerId },
+        );
+        return;
+      case "PeerUnbanned":
+        context.cancelTimer(`unban:${message.peerId}`);
+        if (!state.banned.delete(message.peerId)) return;
+        state.events.tell({
+          type: "Publish",
+          event: { type: "PeerUnbanned", peerId: message.peerId },
+        });
+        return;
+      case "Shutdown":
+        state.drained = message.replyTo;
+        for (const entry of state.entries.values()) {
+          entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
+        }
+        answerDrained(state);
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  signal(state, signal, context) {
+    if (signal.type === "terminated") state.subscribers.delete(signal.path);
+    if (signal.type !== "childStopped") return;
+    const entry = state.byPath.get(signal.path);
+    if (entry === undefined) return;
+    // A handler that crashed never said that it was closing.
+    const next = beganClosing(entry.state, context.env.clock.monotonicMs());
+    if (next !== undefined) {
+      entry.gone = { reason: "Fault", byPeer: false, detail: String(signal.error) };
+      context.env.log.write("error", "a peer handler failed", {
+        peerId: entry.peerId,
+        error: signal.error instanceof Error ? signal.error.stack : String(signal.error),
+      });
+      leave(state, entry, next, context);
+    }
+    state.entries.delete(entry.id);
+    state.byPath.delete(signal.path);
+    answerDrained(state);
+  },
+
+  invariants(state) {
+    const seen = new Set<PeerId>();
+    for (const entry of state.entries.values()) {
+      if (entry.state.phase !== "ready") continue;
+      if (seen.has(entry.peerId)) throw new Error(`two ready connections to ${entry.peerId}`);
+      seen.add(entry.peerId);
+    }
+  },
+});
+
+/** What peers and clients can cause at will: these wait in the bounded, refusing lane. */
+const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
+  "Connected",
+  "HandlerMeasured",
+  "HeadClaimed",
+  "GetPeers",
+  "PingPeer",
+]);
+
+function* openSlots(state: State): Iterable<Entry> {
+  for (const entry of state.entries.values()) if (entry.state.phase !== "closing") yield entry;
+}
+
+function accept(state: State, connection: Connection, dialed: string | undefined, ctx: Ctx): void {
+  const { env } = ctx;
+  const admission = admit(
+    connection,
+    {
+      self: env.peerId,
+      trusted: state.trusted,
+      isBanned: (peerId) => state.banned.has(peerId),
+      slots: openSlots(state),
+    },
+    {
+      maxInbound: env.config.maxInbound,
+      maxOutbound: env.config.maxOutbound,
+      perGroupMax: env.config.inbound.perGroupMax,
+      exemptLocal: env.config.inbound.exemptLocal,
+    },
+  );
+  if (admission.admit && "replaces" in admission) {
+    const detail = "a newer connection is kept";
+    close(state, connection.peerId, "DuplicateConnection", detail);
+  }
+  const { peerId, direction, remoteAddress } = connection;
+  const id = state.nextId++;
+  const handler = ctx.spawn(
+    peerHandler,
+    {
+      connection,
+      connectionId: id,
+      registry: ctx.self,
+      router: state.router,
+      reputation: state.reputation,
+      // A connection that is refused still hears why, so that an honest peer backs off rightly.
+      ...(admission.admit ? {} : { refusal: admission }),
+    },
+    { name: `peer-${id}` },
+  );
+  const entry: Entry = {
+    id,
+    peerId,
+    direction,
+    remoteAddress,
+    dialed,
+    handler,
+    state: connected(env.clock.monotonicMs()),
+    head: undefined,
+    performance: new PeerPerformance().snapshot(),
+    gone: { reason: "Closed", byPeer: false, detail: "" },
+  };
+  if (!admission.admit) entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
+  state.entries.set(id, entry);
+  state.byPath.set(handler.path, entry);
+  if (!admission.admit) {
+    entry.gone = { reason: admission.reason, byPeer: false, detail: admission.detail };
+    announceGone(state, entry, 0);
+  }
+}
+
+function ready(
+  state: State,
+  message: Extract<RegistryMessage, { type: "HandlerReady" }>,
+  ctx: Ctx,
+): void {
+  const entry = state.entries.get(message.connectionId);
+  const nowMs = ctx.env.clock.monotonicMs();
+  const next = entry && becameReady(entry.state, message.info, nowMs);
+  if (entry === undefined || next === undefined) return;
+  entry.state = next;
+  entry.head = { claimed: message.info.head };
+  announce(state, readyEvent(entry, message.info, message.capabilities));
+  const { peerId, direction, remoteAddress: address } = entry;
+  const { agent, nodeId } = message.info;
+  const event = { type: "PeerConnected", peerId, address, direction, agent, nodeId } as const;
+  state.events.tell({ type: "Publish", event });
+  ctx.env.log.write("info", "peer connected", { peerId, address, direction, agent, nodeId });
+  countReady(state);
+}
+
+function readyEvent(
+  entry: Entry,
+  info: HandshakeInfo,
+  capabilities: Iterable<string>,
+): PeerTableEvent {
+  const { peerId, handler, direction, remoteAddress: address, dialed } = entry;
+  return {
+    type: "PeerReady",
+    peerId,
+    handler,
+    direction,
+    address,
+    ...(dialed === undefined ? {} : { dialed }),
+    info,
+    head: entry.head ?? { claimed: info.head },
+    capabilities: new Set(capabilities),
+  };
+}
+
+/** Ready | Handshaking → Closing: the slot is free, the handler still flushes. */
+function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
+  const nowMs = ctx.env.clock.monotonicMs();
+  const readyForMs = entry.state.phase === "ready" ? nowMs - entry.state.sinceMs : 0;
+  entry.state = next;
+  announceGone(state, entry, readyForMs);
+  const { peerId, gone } = entry;
+  ctx.env.log.write("info", "peer disconnected", { peerId, ...gone, readyForMs });
+  if (!wasReady(next)) return;
+  state.events.tell({
+    type: "Publish",
+    event: { type: "PeerDisconnected", peerId, reason: gone.reason },
+  });
+  countReady(state);
+}
+
+function announceGone(state: State, entry: Entry, readyForMs: number): void {
+  const { peerId, direction, dialed, gone } = entry;
+  announce(state, {
+    type: "PeerGone",
+    peerId,
+    direction,
+    ...(dialed === undefined ? {} : { dialed }),
+    wasReady: wasReady(entry.state),
+    readyForMs,
+    reason: gone.reason,
+    byPeer: gone.byPeer,
+  });
+}
+
+function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx): void {
+  state.subscribers.set(subscriber.path, subscriber);
+  ctx.watch(subscriber);
+  for (const entry of state.entries.values()) {
+    if (entry.state.phase !== "ready") continue;
+    const { info } = entry.state;
+    subscriber.tell(readyEvent(entry, info, info.capabilities));
+  }
+}
+
+function close(
+  state: State,
+  peerId: PeerId,
+  reason: Extract<PeerHandlerMessage, { type: "Close" }>["reason"],
+  detail: string,
+): void {
+  for (const entry of openSlots(state)) {
+    if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, detail });
+  }
+}
+
+function readyEntry(state: State, peerId: PeerId): Entry | undefined {
+  for (const entry of state.entries.values()) {
+    if (entry.peerId === peerId && entry.state.phase === "ready") return entry;
+  }
+  return undefined;
+}
+
+function announce(state: State, event: PeerTableEvent): void {
+  for (const subscriber of state.subscribers.values()) subscriber.tell(event);
+}
+
+function countReady(state: State): void {
+  let count = 0;
+  for (const entry of state.entries.values()) if (entry.state.phase === "ready") count++;
+  state.reputation.tell({ type: "PeersCounted", ready: count });
+}
+
+function answerDrained(state: State): void {
+  if (state.drained === undefined || state.entries.size > 0) return;
+  state.drained.tell("Drained");
+  state.drained = undefined;
+}
+
+function reports(state: State, nowMs: number): readonly PeerReport[] {
+  const list: PeerReport[] = [];
+  for (const entry of state.entries.values()) {
+    if (entry.state.phase !== "ready") continue;
+    const { info, sinceMs }: ReadyState = entry.state;
+    list.push({
+      peerId: entry.peerId,
+      nodeId: info.nodeId,
+      agent: info.agent,
+      address: entry.remoteAddress,
+      direction: entry.direction,
+      head: entry.head ?? { claimed: info.head },
+      readyForMs: nowMs - sinceMs,
+      performance: entry.performance,
+    });
+  }
+  return list;
+}

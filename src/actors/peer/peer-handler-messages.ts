@@ -1,0 +1,77 @@
+// The messages of a PeerHandler and what it passes on. Types only: everything that talks to a peer
+// imports these, none of it the handler itself.
+
+import type { ActorRef } from "../../runtime/actor.js";
+import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
+import type {
+  DisconnectReason,
+  Lane,
+  Message,
+  MessageKind,
+} from "../../protocol/types/message.js";
+import type { PingOutcome } from "./peer-table.js";
+
+export type PeerHandlerMessage =
+  | { readonly type: "Send"; readonly message: Message }
+  /** Bytes encoded once for many peers. */
+  | { readonly type: "SendEncoded"; readonly kind: MessageKind; readonly payload: Uint8Array }
+  /** Answered exactly once; after `PeerGone` the handler may be beyond answering. */
+  | {
+      readonly type: "Request";
+      readonly message: Message;
+      /** The requester's own number for this request. */
+      readonly tag: number;
+      /** Items asked for, charged against the peer's quota. */
+      readonly items: number;
+      readonly replyTo: ActorRef<RequestOutcome>;
+    }
+  | { readonly type: "Reply"; readonly requestId: number; readonly message: Message }
+  /** The receiver of an Incoming is done with its bytes: the peer may send as many more. */
+  | { readonly type: "Consumed"; readonly lane: Lane; readonly bytes: number }
+  | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }
+  | { readonly type: "Close"; readonly reason: DisconnectReason; readonly detail: string }
+  | { readonly type: "Propagated"; readonly elapsedMs: number }
+  | { readonly type: "Note"; readonly fact: "invalid" | "duplicate" }
+  /** From the connection. */
+  | { readonly type: "Readable" }
+  | { readonly type: "Drained" }
+  | { readonly type: "ConnectionEnded"; readonly error?: Error }
+  /** From the handler's own timers and pool jobs. */
+  | { readonly type: "HandshakeDue" }
+  | { readonly type: "PingDue" }
+  | { readonly type: "SweepDue" }
+  | { readonly type: "DecodeDue" }
+  | { readonly type: "CloseDue" }
+  | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
+
+/** A message of a ready peer on its way to a handler. */
+export interface Incoming<K extends MessageKind = MessageKind> {
+  readonly type: "Incoming";
+  readonly peerId: PeerId;
+  readonly from: ActorRef<PeerHandlerMessage>;
+  /** Its byte strings are views into received chunks: copy what is kept. */
+  readonly message: Extract<Message, { kind: K }>;
+  readonly lane: Lane;
+  /** To be given back with Consumed when the message was dealt with. */
+  readonly bytes: number;
+  /** 0 unless it is a request. */
+  readonly requestId: number;
+}
+
+/** The end of a request. */
+export type RequestOutcome =
+  | {
+      readonly type: "RequestOutcome";
+      readonly tag: number;
+      readonly peerId: PeerId;
+      readonly ok: true;
+      readonly message: Message;
+      readonly elapsedMs: number;
+    }
+  | {
+      readonly type: "RequestOutcome";
+      readonly tag: number;
+      readonly peerId: PeerId;
+      readonly ok: false;
+      readonly reason: "NotFound" | "Busy" | "RateLimited" | "Timeout" | "Closed";
+    };

@@ -1,0 +1,152 @@
+// Reputation: keeps every peer's score and bans, and tells those who act on them.
+// Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
+// Before a slow peer pays, it asks whether this process itself was slow.
+
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import type { BanRecord, PeerId } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import {
+  ReputationLedger,
+  type Moment,
+  type PeerExplanation,
+  type ReputationEvent,
+} from "./reputation-ledger.js";
+
+export type ReputationMessage =
+  | {
+      readonly type: "Report";
+      readonly peerId: PeerId;
+      readonly event: ReputationEvent;
+      readonly detail: string;
+    }
+  | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ReputationVerdict> }
+  /** How many peers are ready: slowness bans nobody when few are left. */
+  | { readonly type: "PeersCounted"; readonly ready: number }
+  | { readonly type: "Unban"; readonly peerId: PeerId }
+  | {
+      readonly type: "Explain";
+      readonly peerId: PeerId;
+      readonly replyTo: ActorRef<PeerExplanation>;
+    }
+  | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
+  | { readonly type: "BanStored"; readonly error?: unknown };
+
+export type ReputationVerdict =
+  | { readonly type: "PeerBanned"; readonly ban: BanRecord }
+  | { readonly type: "PeerUnbanned"; readonly peerId: PeerId };
+
+export interface ReputationArgs {
+  readonly mailboxMax: number;
+}
+
+export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log" | "peers"> & {
+  readonly config: Pick<NodeEnv["config"], "reputation" | "trustedPeers">;
+};
+
+interface State {
+  readonly ledger: ReputationLedger;
+  /** By path. */
+  readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
+  readyPeers: number;
+  /** Timeouts that were our own fault. */
+  excused: number;
+}
+
+const SLOWNESS: ReadonlySet<ReputationEvent> = new Set(["Timeout", "SlowResponse"]);
+
+export const peerReputation = defineActor<ReputationArgs, ReputationMessage, State, ReputationEnv>({
+  name: "reputation",
+  source: { moduleUrl: import.meta.url, exportName: "peerReputation" },
+  mailbox: (args) => ({
+    dataMax: args.mailboxMax,
+    controlMax: args.mailboxMax,
+    overflow: "dropOldest",
+    isControl: (message) => message.type !== "Report",
+  }),
+  onFault: { kind: "escalate" },
+
+  init: ({ env }) => ({
+    ledger: new ReputationLedger(
+      env.config.reputation,
+      env.config.trustedPeers,
+      env.peers.bans(),
+    ),
+    subscribers: new Map(),
+    readyPeers: 0,
+    excused: 0,
+  }),
+
+  receive(state, message, context) {
+    const { env } = context;
+    switch (message.type) {
+      case "Report": {
+        if (SLOWNESS.has(message.event)) {
+          const delayMs = env.health.loopDelayMs();
+          if (delayMs > env.config.reputation.selfBlameLoopDelayMs) {
+            state.excused++;
+            const { event, peerId } = message;
+            env.log.write("warn", "a timeout is our own fault", { event, peerId, delayMs });
+            return;
+          }
+        }
+        const { peerId, event, detail } = message;
+        const ban = state.ledger.record(peerId, event, detail, momentOf(env), state.readyPeers);
+        if (ban === undefined) return;
+        env.log.write("warn", "peer banned", { ...ban });
+        tellAll(state, { type: "PeerBanned", ban });
+        context.pipe(env.peers.putBan(ban), stored);
+        return;
+      }
+      case "Subscribe":
+        state.subscribers.set(message.subscriber.path, message.subscriber);
+        context.watch(message.subscriber);
+        for (const ban of state.ledger.bans()) {
+          if (ban.untilWallMs > env.clock.wallMs()) {
+            message.subscriber.tell({ type: "PeerBanned", ban });
+          }
+        }
+        return;
+      case "PeersCounted":
+        state.readyPeers = message.ready;
+        return;
+      case "Unban":
+        if (!state.ledger.unban(message.peerId)) return;
+        tellAll(state, { type: "PeerUnbanned", peerId: message.peerId });
+        context.pipe(env.peers.deleteBan(message.peerId), stored);
+        return;
+      case "Explain":
+        message.replyTo.tell(state.ledger.explain(message.peerId, momentOf(env)));
+        return;
+      case "GetBans":
+        message.replyTo.tell(state.ledger.bans());
+        return;
+      case "BanStored":
+        // The ban holds in memory all the same; only a restart would forget it.
+        if (message.error !== undefined) {
+          env.log.write("error", "a ban was not stored", { error: String(message.error) });
+        }
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  signal(state, signal) {
+    if (signal.type === "terminated") state.subscribers.delete(signal.path);
+  },
+
+  invariants: (state) => state.ledger.invariants(),
+});
+
+function momentOf(env: ReputationEnv): Moment {
+  return { monotonicMs: env.clock.monotonicMs(), wallMs: env.clock.wallMs() };
+}
+
+function tellAll(state: State, verdict: ReputationVerdict): void {
+  for (const subscriber of state.subscribers.values()) subscriber.tell(verdict);
+}
+
+function stored(outcome: { ok: boolean; error?: unknown }): ReputationMessage {
+  return outcome.ok ? { type: "BanStored" } : { type: "BanStored", error: outcome.error };
+}

@@ -1,0 +1,94 @@
+// What the registry tells those who work with peers, and the messages it takes. Types only, apart
+// from the actor so that listener, dialer, sync and broadcaster can speak to it without its code.
+
+import type { ActorRef } from "../../runtime/actor.js";
+import type { Connection, Direction, PeerId } from "../../ports.js";
+import type { DisconnectReason } from "../../protocol/types/message.js";
+import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
+import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { PerformanceSnapshot } from "./peer-performance.js";
+import type { ReputationVerdict } from "./peer-reputation.js";
+
+export type RegistryMessage =
+  /** From the listener or the dialer; `dialed` is the address as it was dialed. */
+  | { readonly type: "Connected"; readonly connection: Connection; readonly dialed?: string }
+  | { readonly type: "Subscribe"; readonly subscriber: ActorRef<PeerTableEvent> }
+  /** From the peer handlers, by the number the registry gave the connection. */
+  | {
+      readonly type: "HandlerReady";
+      readonly connectionId: number;
+      readonly info: HandshakeInfo;
+      readonly capabilities: readonly string[];
+    }
+  | {
+      readonly type: "HandlerClosing";
+      readonly connectionId: number;
+      readonly reason: DisconnectReason | "Closed";
+      readonly detail: string;
+      /** The other side ended it with this reason. */
+      readonly byPeer: boolean;
+    }
+  | {
+      readonly type: "HandlerMeasured";
+      readonly connectionId: number;
+      readonly performance: PerformanceSnapshot;
+    }
+  | { readonly type: "HeadClaimed"; readonly peerId: PeerId; readonly head: ChainHead }
+  | { readonly type: "GetPeers"; readonly replyTo: ActorRef<readonly PeerReport[]> }
+  | {
+      readonly type: "PingPeer";
+      readonly peerId: PeerId;
+      readonly replyTo: ActorRef<PingOutcome>;
+    }
+  | {
+      readonly type: "Disconnect";
+      readonly peerId: PeerId;
+      readonly reason: DisconnectReason;
+      readonly detail: string;
+    }
+  /** Closes every connection; answers when all are gone. */
+  | { readonly type: "Shutdown"; readonly replyTo: ActorRef<"Drained"> }
+  | ReputationVerdict;
+
+/** Milliseconds of the round trip; undefined: no such peer, or it went away. */
+export interface PingOutcome {
+  readonly elapsedMs: number | undefined;
+}
+
+export type PeerTableEvent =
+  | {
+      readonly type: "PeerReady";
+      readonly peerId: PeerId;
+      readonly handler: ActorRef<PeerHandlerMessage>;
+      readonly direction: Direction;
+      readonly address: string;
+      /** Set on outbound connections: the address as it was dialed. */
+      readonly dialed?: string;
+      readonly info: HandshakeInfo;
+      readonly head: Claimed<ChainHead>;
+      readonly capabilities: ReadonlySet<string>;
+    }
+  | {
+      readonly type: "PeerGone";
+      readonly peerId: PeerId;
+      readonly direction: Direction;
+      readonly dialed?: string;
+      readonly wasReady: boolean;
+      readonly readyForMs: number;
+      readonly reason: DisconnectReason | "Closed" | "Fault";
+      readonly byPeer: boolean;
+    }
+  | { readonly type: "PeerMeasured"; readonly peerId: PeerId; readonly performance: PerformanceSnapshot }
+  | { readonly type: "PeerClaimed"; readonly peerId: PeerId; readonly head: Claimed<ChainHead> };
+
+/** One ready peer, as reported to operators. Structured-cloneable. */
+export interface PeerReport {
+  readonly peerId: PeerId;
+  readonly nodeId: string;
+  readonly agent: string;
+  readonly address: string;
+  readonly direction: Direction;
+  readonly head: Claimed<ChainHead>;
+  readonly readyForMs: number;
+  readonly performance: PerformanceSnapshot;
+}

@@ -1,0 +1,226 @@
+// The arithmetic of reputation: deltas, decay, capped gains, classes, bans that double, and a
+// short ledger per peer that explains its score. Pure; the reputation actor owns one.
+
+import type { NetworkConfig } from "../../config.js";
+import type { BanRecord, PeerId } from "../../ports.js";
+
+export const REPUTATION_DELTAS = Object.freeze({
+  GoodBlock: 10,
+  GoodTransaction: 1,
+  UsefulData: 5,
+  QuickResponse: 1,
+  SlowResponse: -1,
+  DuplicateData: -2,
+  Timeout: -2,
+  ConnectionFailure: -5,
+  InvalidTransaction: -10,
+  ProtocolViolation: -50,
+  InvalidBlock: -100,
+});
+export type ReputationEvent = keyof typeof REPUTATION_DELTAS;
+
+/** Failures that our own overload or the network between can cause: never enough for a ban alone. */
+const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
+/** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
+const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
+
+export type PeerClass = "banned" | "probation" | "neutral" | "good" | "preferred";
+
+export interface LedgerEntry {
+  readonly wallMs: number;
+  readonly event: ReputationEvent;
+  /** After caps: what was really added. */
+  readonly delta: number;
+  readonly detail: string;
+}
+
+export interface PeerExplanation {
+  readonly peerId: PeerId;
+  readonly score: number;
+  readonly class: PeerClass;
+  readonly ban?: BanRecord;
+  /** The newest last. */
+  readonly entries: readonly LedgerEntry[];
+}
+
+interface Account {
+  score: number;
+  updatedMs: number;
+  gainedInMinute: number;
+  minuteStartMs: number;
+  readonly entries: LedgerEntry[];
+}
+
+type Settings = NetworkConfig["reputation"];
+
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+export class ReputationLedger {
+  readonly #settings: Settings;
+  readonly #trusted: ReadonlySet<PeerId>;
+  /** In order of last use, so that the oldest can be forgotten. */
+  readonly #accounts = new Map<PeerId, Account>();
+  readonly #bans = new Map<PeerId, BanRecord>();
+  readonly #banTimesMs: number[] = [];
+
+  constructor(settings: Settings, trusted: readonly PeerId[], bans: readonly BanRecord[]) {
+    this.#settings = settings;
+    this.#trusted = new Set(trusted);
+    for (const ban of bans) this.#bans.set(ban.peerId, ban);
+  }
+
+  /**
+   * Books one event. Answers the ban that it brought, if any. With `readyPeers` at or below the
+   * floor, excusable failures never ban.
+   */
+  record(
+    peerId: PeerId,
+    event: ReputationEvent,
+    detail: string,
+    now: Moment,
+    readyPeers: number,
+  ): BanRecord | undefined {
+    const account = this.#account(peerId, now.monotonicMs);
+    const delta = this.#charge(peerId, account, event, now.monotonicMs);
+    account.entries.push({ wallMs: now.wallMs, event, delta, detail });
+    if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
+    const { banScore, peersFloor } = this.#settings;
+    if (account.score > banScore || this.#trusted.has(peerId)) return undefined;
+    if (EXCUSABLE.has(event) && (readyPeers <= peersFloor || !this.#mayBan(now.monotonicMs))) {
+      return undefined;
+    }
+    if (this.banOf(peerId, now.wallMs) !== undefined) return undefined;
+    return this.#ban(peerId, `${event}: ${detail}`, now);
+  }
+
+  /** The ban in force, if any. */
+  banOf(peerId: PeerId, wallMs: number): BanRecord | undefined {
+    const ban = this.#bans.get(peerId);
+    return ban !== undefined && ban.untilWallMs > wallMs ? ban : undefined;
+  }
+
+  /** Lifts a ban and resets the score; false when there was none. */
+  unban(peerId: PeerId): boolean {
+    this.#accounts.delete(peerId);
+    return this.#bans.delete(peerId);
+  }
+
+  /** All records, of bans in force and of past ones that make the next ban longer. */
+  bans(): readonly BanRecord[] {
+    return [...this.#bans.values()];
+  }
+
+  score(peerId: PeerId, monotonicMs: number): number {
+    const account = this.#accounts.get(peerId);
+    return account === undefined ? 0 : this.#decayed(account, monotonicMs);
+  }
+
+  explain(peerId: PeerId, now: Moment): PeerExplanation {
+    const score = this.score(peerId, now.monotonicMs);
+    const ban = this.banOf(peerId, now.wallMs);
+    return {
+      peerId,
+      score,
+      class: ban === undefined ? this.#classOf(score) : "banned",
+      ...(ban === undefined ? {} : { ban }),
+      entries: [...(this.#accounts.get(peerId)?.entries ?? [])],
+    };
+  }
+
+  invariants(): void {
+    const { peersTrackedMax, bansKeptMax, scoreMax } = this.#settings;
+    if (this.#accounts.size > peersTrackedMax) throw new Error("too many accounts");
+    if (this.#bans.size > bansKeptMax) throw new Error("too many bans");
+    for (const { score } of this.#accounts.values()) {
+      if (!(Math.abs(score) <= scoreMax)) throw new Error(`score ${score} is out of range`);
+    }
+  }
+
+  #classOf(score: number): PeerClass {
+    const { banScore, probationScore, preferredScore } = this.#settings;
+    if (score <= banScore) return "banned";
+    if (score <= probationScore) return "probation";
+    if (score < 0) return "neutral";
+    return score < preferredScore ? "good" : "preferred";
+  }
+
+  #charge(peerId: PeerId, account: Account, event: ReputationEvent, nowMs: number): number {
+    const { gainPerMinuteMax, probationScore, scoreMax } = this.#settings;
+    let delta: number = REPUTATION_DELTAS[event];
+    if (delta > 0) {
+      if (nowMs - account.minuteStartMs >= 60_000) {
+        account.minuteStartMs = nowMs;
+        account.gainedInMinute = 0;
+      }
+      delta = Math.min(delta, gainPerMinuteMax - account.gainedInMinute);
+      account.gainedInMinute += delta;
+    } else if (this.#trusted.has(peerId)) {
+      delta /= 10;
+    }
+    let score = clamp(account.score + delta, scoreMax);
+    // Stops short of probation: 1 above it, unless the peer was lower already.
+    if (NEVER_BANS.has(event)) score = Math.max(score, Math.min(account.score, probationScore + 1));
+    delta = score - account.score;
+    account.score = score;
+    return delta;
+  }
+
+  #ban(peerId: PeerId, reason: string, now: Moment): BanRecord {
+    const { banMs, banMaxMs, bansKeptMax } = this.#settings;
+    const count = (this.#bans.get(peerId)?.count ?? 0) + 1;
+    const lengthMs = Math.min(banMaxMs, banMs * 2 ** (count - 1));
+    const ban = { peerId, untilWallMs: now.wallMs + lengthMs, reason, count };
+    this.#bans.delete(peerId);
+    if (this.#bans.size >= bansKeptMax) {
+      let soonest: BanRecord | undefined;
+      for (const other of this.#bans.values()) {
+        if (soonest === undefined || other.untilWallMs < soonest.untilWallMs) soonest = other;
+      }
+      if (soonest !== undefined) this.#bans.delete(soonest.peerId);
+    }
+    this.#bans.set(peerId, ban);
+    this.#banTimesMs.push(now.monotonicMs);
+    if (this.#banTimesMs.length > this.#settings.bansPerWindowMax) this.#banTimesMs.shift();
+    return ban;
+  }
+
+  #mayBan(nowMs: number): boolean {
+    const { bansPerWindowMax, bansWindowMs } = this.#settings;
+    const recent = this.#banTimesMs.filter((time) => nowMs - time < bansWindowMs).length;
+    return recent < bansPerWindowMax;
+  }
+
+  #account(peerId: PeerId, nowMs: number): Account {
+    let account = this.#accounts.get(peerId);
+    if (account === undefined) {
+      account = {
+        score: 0,
+        updatedMs: nowMs,
+        gainedInMinute: 0,
+        minuteStartMs: nowMs,
+        entries: [],
+      };
+      const oldest = this.#accounts.keys().next();
+      if (this.#accounts.size >= this.#settings.peersTrackedMax && !oldest.done) {
+        this.#accounts.delete(oldest.value);
+      }
+    } else {
+      this.#accounts.delete(peerId);
+      account.score = this.#decayed(account, nowMs);
+      account.updatedMs = nowMs;
+    }
+    this.#accounts.set(peerId, account);
+    return account;
+  }
+
+  #decayed(account: Account, nowMs: number): number {
+    return account.score * 0.5 ** ((nowMs - account.updatedMs) / this.#settings.halfLifeMs);
+  }
+}
+
+function clamp(value: number, magnitudeMax: number): number {
+  return Math.max(-magnitudeMax, Math.min(magnitudeMax, value));
+}

@@ -37,8 +37,7 @@ export interface Fault {
 }
 
 export type Checked<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly fault: Fault };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
 
 /** Verifies one signature with libsodium's rules. Never throws for bytes of any content. */
 export type VerifySignature = (

@@ -8,6 +8,11 @@ export const LANES = ["control", "block", "sync", "transaction"] as const;
 /** Streams within a connection, by falling priority. Every lane but control has a credit window. */
 export type Lane = (typeof LANES)[number];
 
+/** The lane's number in frame flags and window updates. */
+export function laneIndex(lane: Lane): number {
+  return LANES.indexOf(lane);
+}
+
 export const DISCONNECT_REASONS = [
   "Shutdown",
   "ProtocolViolation",
@@ -110,9 +115,26 @@ export const KINDS: { readonly [K in MessageKind]: KindRule } = {
   ResponseBlockRange: response(0x25, "sync", 4 * MIB, "sync/1", "inline"),
   NewTransaction: oneWay(0x30, "transaction", 128 * KIB, "transactions/1", "inline"),
   AnnounceTransactions: oneWay(0x31, "transaction", 64 * KIB, "transactions/1", "pool"),
-  RequestTransactions: request(0x32, "transaction", 64 * KIB, "transactions/1", "ResponseTransactions"),
+  RequestTransactions: request(
+    0x32,
+    "transaction",
+    64 * KIB,
+    "transactions/1",
+    "ResponseTransactions",
+  ),
   ResponseTransactions: response(0x33, "transaction", 4 * MIB, "transactions/1", "pool"),
 };
+
+/** Every kind, by ascending code. */
+export const MESSAGE_KINDS = (Object.keys(KINDS) as MessageKind[]).sort(
+  (left, right) => KINDS[left].code - KINDS[right].code,
+) as readonly MessageKind[];
+
+const KIND_BY_CODE = new Map(MESSAGE_KINDS.map((kind) => [KINDS[kind].code, kind]));
+
+export function kindOfCode(code: number): MessageKind | undefined {
+  return KIND_BY_CODE.get(code);
+}
 
 function control(code: number, payloadBytesMax: number): KindRule {
   return { code, lane: "control", payloadBytesMax, role: "oneWay", decode: "inline" };
@@ -156,3 +178,18 @@ export const ITEM_LIMITS = {
   announcedTransactionsMax: 1_024,
   requestedTransactionsMax: 1_024,
 } as const;
+
+/** Limits of texts (bytes of UTF-8) and lists in Handshake and Disconnect. */
+export const TEXT_LIMITS = {
+  agentBytesMax: 64,
+  nodeIdBytesMax: 64,
+  listenAddressesMax: 8,
+  addressBytesMax: 128,
+  capabilitiesMax: 32,
+  capabilityBytesMax: 32,
+  quotasMax: 16,
+  disconnectDetailBytesMax: 256,
+} as const;
+
+/** The largest credit window of a lane, and so the largest WindowUpdate. */
+export const WINDOW_BYTES_MAX = 4 * MIB;

@@ -1,0 +1,187 @@
+// The receiving half of a connection's lanes: charges credit, puts fragments together and says
+// when to grant more. Owned by a peer handler, which feeds it the frames of its FrameDecoder.
+
+import { invariant } from "../../errors.js";
+import { KINDS, LANES, WINDOW_BYTES_MAX, laneIndex } from "../types/message.js";
+import type { Lane, MessageKind, MessageOf } from "../types/message.js";
+import { violation } from "../violation.js";
+import type { Violation } from "../violation.js";
+import { FRAME_HEADER_BYTES } from "./frame.js";
+import type { Frame } from "./frame.js";
+import type { WindowOptions } from "./lanes.js";
+
+export interface ReceivedMessage {
+  readonly kind: MessageKind;
+  readonly lane: Lane;
+  readonly requestId: number;
+  readonly payload: Uint8Array;
+  /** To be given to `consumed` when the message is dealt with; 0 on the control lane. */
+  readonly creditBytes: number;
+}
+
+/** Takes a message as it completes; a violation it returns goes back to the frame decoder. */
+export type MessageSink = (message: ReceivedMessage) => Violation | undefined;
+
+/** One lane's window and its unfinished message. */
+class ReceiveLane {
+  windowBytes: number;
+  /** What the peer may still send. */
+  availableBytes: number;
+  /** Frames of delivered messages that are not consumed yet. */
+  heldBytes = 0;
+  /** Frames of the unfinished message, and its payload so far. */
+  openBytes = 0;
+  partial: Uint8Array | undefined;
+  partialBytes = 0;
+  /** Granted since `epochStartMs`: when it reaches a window's worth, the window is reviewed. */
+  epochBytes = 0;
+  epochStartMs = Number.NEGATIVE_INFINITY;
+
+  constructor(windowBytes: number) {
+    this.windowBytes = windowBytes;
+    this.availableBytes = windowBytes;
+  }
+
+  append(payload: Uint8Array, payloadBytesMax: number): void {
+    const bytes = this.partialBytes + payload.length;
+    const had = this.partial;
+    if (had === undefined || had.length < bytes) {
+      // Memory follows what arrived, at most twice of it.
+      const room = Math.max(bytes, 2 * (had?.length ?? 0));
+      this.partial = new Uint8Array(Math.min(room, payloadBytesMax));
+      if (had !== undefined) this.partial.set(had.subarray(0, this.partialBytes));
+    }
+    this.partial!.set(payload, this.partialBytes);
+    this.partialBytes = bytes;
+  }
+
+  takePartial(): Uint8Array {
+    const payload = this.partial!.subarray(0, this.partialBytes);
+    this.partial = undefined;
+    this.partialBytes = 0;
+    return payload;
+  }
+}
+
+/**
+ * A message in delivery counts against its lane's window until it is consumed, so a slow consumer
+ * stops its lane; the unfinished message does not, or one larger than the window could never come.
+ * Memory per lane is thus at most the window and twice the largest message.
+ */
+export class ReceiveLanes {
+  readonly #lanes: readonly ReceiveLane[];
+  readonly #windowBytesMax: number;
+  #roundTripMs: number | undefined;
+
+  constructor(options: WindowOptions) {
+    invariant(options.windowBytesMax <= WINDOW_BYTES_MAX, "a window over the protocol's maximum");
+    invariant(options.windowBytesInitial <= options.windowBytesMax, "a window over its maximum");
+    this.#windowBytesMax = options.windowBytesMax;
+    this.#lanes = LANES.map(() => new ReceiveLane(options.windowBytesInitial));
+  }
+
+  /** The smoothed round-trip time by which windows are tuned; without one they do not grow. */
+  setRoundTrip(roundTripMs: number): void {
+    this.#roundTripMs = roundTripMs;
+  }
+
+  /** Takes a frame that the decoder let through, in order. */
+  accept(frame: Frame, onMessage: MessageSink): Violation | undefined {
+    const { kind, lane, requestId, payload, more } = frame;
+    if (lane === "control") {
+      return onMessage({ kind, lane, requestId, payload, creditBytes: 0 });
+    }
+    const state = this.#lanes[laneIndex(lane)]!;
+    const frameBytes = FRAME_HEADER_BYTES + payload.length;
+    if (frameBytes > state.availableBytes) {
+      return violation("credit", `lane ${lane}: a frame of ${frameBytes} bytes over its window`);
+    }
+    state.availableBytes -= frameBytes;
+    if (more || state.partial !== undefined) {
+      state.append(payload, KINDS[kind].payloadBytesMax);
+      state.openBytes += frameBytes;
+      if (more) return undefined;
+    }
+    const whole = state.partial === undefined;
+    const creditBytes = whole ? frameBytes : state.openBytes;
+    state.openBytes = 0;
+    state.heldBytes += creditBytes;
+    return onMessage({
+      kind,
+      lane,
+      requestId,
+      payload: whole ? payload : state.takePartial(),
+      creditBytes,
+    });
+  }
+
+  /** A message of this lane is dealt with. Returns the update to send, if one is due. */
+  consumed(lane: Lane, bytes: number, nowMs: number): MessageOf<"WindowUpdate"> | undefined {
+    if (lane === "control") return undefined;
+    const state = this.#lanes[laneIndex(lane)]!;
+    state.heldBytes -= bytes;
+    invariant(state.heldBytes >= 0, "more consumed than was received");
+    return this.#update(lane, state, nowMs);
+  }
+
+  /**
+   * The updates that unfinished messages made due. To be asked for after each `push` to the frame
+   * decoder: a message larger than its window waits for them.
+   */
+  updates(nowMs: number): readonly MessageOf<"WindowUpdate">[] {
+    const due: MessageOf<"WindowUpdate">[] = [];
+    for (let index = 1; index < LANES.length; index++) {
+      const state = this.#lanes[index]!;
+      if (state.openBytes === 0) continue;
+      const update = this.#update(LANES[index]!, state, nowMs);
+      if (update !== undefined) due.push(update);
+    }
+    return due;
+  }
+
+  #update(lane: Lane, state: ReceiveLane, nowMs: number): MessageOf<"WindowUpdate"> | undefined {
+    const used = state.availableBytes + state.heldBytes;
+    if (2 * (state.windowBytes - used) < state.windowBytes) return undefined;
+    this.#tune(state, state.windowBytes - used, nowMs);
+    const bytes = state.windowBytes - used;
+    state.availableBytes += bytes;
+    return { kind: "WindowUpdate", lane, bytes };
+  }
+
+  /**
+   * A window's worth within two round trips means that the window, not the peer, sets the pace:
+   * it is below twice the bandwidth-delay product, so it doubles.
+   */
+  #tune(state: ReceiveLane, bytes: number, nowMs: number): void {
+    state.epochBytes += bytes;
+    if (state.epochBytes < state.windowBytes) return;
+    const roundTripMs = this.#roundTripMs;
+    if (roundTripMs !== undefined && nowMs - state.epochStartMs <= 2 * roundTripMs) {
+      state.windowBytes = Math.min(2 * state.windowBytes, this.#windowBytesMax);
+    }
+    state.epochBytes = 0;
+    state.epochStartMs = nowMs;
+  }
+
+  /** The window of a data lane as tuned so far. */
+  windowBytes(lane: Lane): number {
+    return this.#lanes[laneIndex(lane)]!.windowBytes;
+  }
+
+  /** Memory held for unfinished messages and charged for delivered ones. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes) bytes += lane.heldBytes + (lane.partial?.length ?? 0);
+    return bytes;
+  }
+
+  /** Throws when the state contradicts itself. */
+  invariants(): void {
+    for (const lane of this.#lanes) {
+      invariant(lane.availableBytes >= 0 && lane.heldBytes >= 0, "negative credit");
+      invariant(lane.availableBytes <= lane.windowBytes, "more credit than the window");
+      invariant(lane.windowBytes <= this.#windowBytesMax, "a window over its maximum");
+      invariant((lane.partial === undefined) === (lane.openBytes === 0), "a lost fragment");
+    }
+  }
+}

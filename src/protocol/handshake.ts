@@ -1,0 +1,75 @@
+// What two nodes agree on before they exchange anything else, and which of two connections between
+// them stays. Pure; used by the peer handler (negotiate) and the registry (keepConnection).
+
+import { KINDS, MESSAGE_KINDS, kindOfCode } from "./types/message.js";
+import type { DisconnectReason, MessageKind } from "./types/message.js";
+import type { HandshakeInfo, ServeQuota } from "./types/node-info.js";
+
+/** Raised only when frames or the handshake change; new kinds come by capability. */
+export const PROTOCOL_VERSION = 1;
+
+/** What may come before the remote handshake was accepted. */
+export const KINDS_BEFORE_HANDSHAKE: readonly MessageKind[] = ["Handshake", "Disconnect"];
+
+export type Negotiated =
+  | {
+      readonly ok: true;
+      /** What both sides offer. */
+      readonly capabilities: ReadonlySet<string>;
+      /** What either side may send from now on; a second Handshake is not among it. */
+      readonly kinds: ReadonlySet<MessageKind>;
+      /** What the remote serves us, by request kind; kinds unknown to us are left out. */
+      readonly quotas: ReadonlyMap<MessageKind, ServeQuota>;
+    }
+  | { readonly ok: false; readonly reason: DisconnectReason; readonly detail: string };
+
+/** Judges the remote handshake. `remotePeerId` is the id that its certificate proved. */
+export function negotiate(
+  local: HandshakeInfo & { readonly peerId: string },
+  remote: HandshakeInfo,
+  remotePeerId: string,
+): Negotiated {
+  if (remotePeerId === local.peerId) {
+    return { ok: false, reason: "SelfConnection", detail: "connected to itself" };
+  }
+  if (remote.protocolVersion !== local.protocolVersion) {
+    const detail = `protocol version ${remote.protocolVersion}, expected ${local.protocolVersion}`;
+    return { ok: false, reason: "IncompatibleVersion", detail };
+  }
+  if (remote.networkId !== local.networkId) {
+    const detail = `network ${remote.networkId}, expected ${local.networkId}`;
+    return { ok: false, reason: "WrongNetwork", detail };
+  }
+  const offered = new Set(remote.capabilities);
+  const capabilities = new Set(local.capabilities.filter((name) => offered.has(name)));
+  const kinds = new Set(MESSAGE_KINDS.filter((kind) => isNegotiated(kind, capabilities)));
+  const quotas = new Map<MessageKind, ServeQuota>();
+  for (const quota of remote.quotas) {
+    const kind = kindOfCode(quota.kind);
+    if (kind !== undefined && KINDS[kind].role === "request") quotas.set(kind, quota);
+  }
+  return { ok: true, capabilities, kinds, quotas };
+}
+
+function isNegotiated(kind: MessageKind, capabilities: ReadonlySet<string>): boolean {
+  const { capability } = KINDS[kind];
+  return capability === undefined ? kind !== "Handshake" : capabilities.has(capability);
+}
+
+type Direction = "inbound" | "outbound";
+
+/**
+ * Which of two connections to the same peer stays. In opposite directions both sides keep the one
+ * that the smaller id dialed, without a word; in the same direction the newer, so that a restarted
+ * peer is not locked out by its half-open past. Directions are as this side sees them.
+ */
+export function keepConnection(
+  localId: string,
+  remoteId: string,
+  existingDirection: Direction,
+  newDirection: Direction,
+): "existing" | "new" {
+  if (existingDirection === newDirection) return "new";
+  const kept = localId < remoteId ? "outbound" : "inbound";
+  return newDirection === kept ? "new" : "existing";
+}

@@ -1,0 +1,39 @@
+// How a peer can break the wire protocol, by stable name. A violation is a value: frame decoder,
+// lanes and codec return it, the peer handler answers Disconnect(ProtocolViolation) with its detail
+// and reports it to reputation. docs/protocol.md states each rule.
+
+export const VIOLATION_RULES = [
+  /** A kind code that this version does not know. */
+  "unknown-kind",
+  /** A known kind that may not be sent now: not negotiated, before the handshake, a second one. */
+  "kind-not-allowed",
+  /** The lane in the flags is not the kind's lane. */
+  "wrong-lane",
+  /** Reserved bits, RESPONSE on what is no response (or missing), MORE on the control lane. */
+  "flags",
+  /** An empty frame, or one over 64 KiB. */
+  "fragment-length",
+  /** A message over its kind's limit. */
+  "message-length",
+  /** Zero where an id is due, or an id where none may be. */
+  "request-id",
+  /** Another message on a lane whose open message is not finished. */
+  "fragment-order",
+  /** More bytes on a lane than its window allows. */
+  "credit",
+  /** A window update that lifts a window over its maximum. */
+  "window-overflow",
+  /** A payload that is not the strict CBOR of its kind's shape. */
+  "payload",
+] as const;
+export type ViolationRule = (typeof VIOLATION_RULES)[number];
+
+export interface Violation {
+  readonly rule: ViolationRule;
+  /** One plain phrase; never quotes the peer's bytes. At most 256 bytes. */
+  readonly detail: string;
+}
+
+export function violation(rule: ViolationRule, detail: string): Violation {
+  return { rule, detail };
+}

@@ -44,8 +44,7 @@ export type AskOutcome<R> =
   | { readonly ok: false; readonly reason: "timeout" | "refused" | "stopped" };
 
 export type PipeOutcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: unknown };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
 export type Placement = "here" | "thread";
 
@@ -108,6 +107,8 @@ export interface ActorFigures {
   readonly controlDepth: number;
   readonly handled: number;
   readonly refused: { readonly full: number; readonly stopped: number; readonly dropped: number };
+  /** Messages that crashed the actor; replies and results that came for an earlier incarnation. */
+  readonly lost: { readonly crashed: number; readonly late: number };
   readonly restarts: number;
   readonly faults: number;
   /** Time spent in drain slices: the sum, and the longest one. */

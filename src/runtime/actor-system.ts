@@ -1,0 +1,255 @@
+// The actor system: the root of a tree of actors that share one environment, one clock and one
+// scheduler. Everything else of the kernel hangs below it.
+
+import type { ActorFigures, ActorRef, ActorType, AskOutcome, SpawnOptions } from "./actor.js";
+import type { Clock, Random } from "../ports.js";
+import type { Scheduler } from "./scheduler.js";
+import type {
+  AnyType,
+  Child,
+  FaultReport,
+  Kernel,
+  LocatedRef,
+  Observer,
+  Parent,
+  SpawnRequest,
+  ThreadChild,
+  ThreadPlacement,
+} from "./kernel.js";
+import type { Asker } from "./ask.js";
+import { Ask, Deadlines } from "./ask.js";
+import { Cell } from "./cell.js";
+import { CodedError, invariant } from "../errors.js";
+
+export type { FaultReport, ThreadPlacement } from "./kernel.js";
+
+export interface ActorSystemOptions<E> {
+  readonly env: E;
+  readonly clock: Clock;
+  /** For the jitter of restarts. */
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  /** The first segment of every path; default "system". */
+  readonly name?: string;
+  /** Told of every fault; default: a process warning. Must not throw. */
+  readonly onFault?: (report: FaultReport) => void;
+  /** Where actors with `at: "thread"` go, see `workerThreads`; without it they cannot spawn. */
+  readonly threads?: ThreadPlacement;
+}
+
+export interface ActorSystem<E> {
+  readonly path: string;
+  /** Throws when the name is taken or malformed. */
+  spawn<A, M, S>(type: ActorType<A, M, S, E>, args: A, options: SpawnOptions): ActorRef<M>;
+  /** Asks from outside of any actor. Rejects with TIMEOUT, QUEUE_FULL (refused) or STOPPED. */
+  ask<Q, R>(to: ActorRef<Q>, question: (replyTo: ActorRef<R>) => Q, timeoutMs: number): Promise<R>;
+  /** Stops every actor, the youngest first; resolves when the last one is gone. */
+  stop(): Promise<void>;
+  /** The actors of this thread, parents before children. */
+  figures(): ActorFigures[];
+  /** Those in other threads too. */
+  allFigures(): Promise<ActorFigures[]>;
+  /** Messages that reached nobody: their actor had stopped, or the reply came too late. */
+  readonly deadLetters: number;
+  /** Throws when the kernel or the state of an actor breaks a rule of its own. */
+  invariants(): void;
+}
+
+export function createActorSystem<E>(options: ActorSystemOptions<E>): ActorSystem<E> {
+  return new System(options) as unknown as ActorSystem<E>;
+}
+
+const NAME_PATTERN = /^[A-Za-z0-9_-]+$/;
+
+/** What a thread's host adds: the place of its tree in the parent's. */
+export interface Grafting {
+  /** The path of the one actor at the top of this tree. */
+  readonly path: string;
+  /** Finds the actors that are not in this tree. */
+  locate(path: string, uid: number): LocatedRef | undefined;
+  /** A fault that no actor of this tree may handle. */
+  escalated(error: unknown): void;
+}
+
+/** Internal: the thread host constructs one too, as the continuation of its parent's tree. */
+export class System implements Kernel, Parent, Asker {
+  readonly env: unknown;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly deadlines: Deadlines;
+  readonly path: string;
+  readonly children = new Map<string, Child>();
+  readonly incarnation = 0;
+  sender: Observer | undefined;
+  deadLetters = 0;
+  private readonly onFault: (report: FaultReport) => void;
+  private readonly threads: ThreadPlacement | undefined;
+  private readonly graft: Grafting | undefined;
+  private uid = 0;
+  private stopped: Promise<void> | undefined;
+  private lastGone: (() => void) | undefined;
+
+  constructor(options: ActorSystemOptions<unknown>, graft?: Grafting) {
+    const { name = "system" } = options;
+    invariant(NAME_PATTERN.test(name), `"${name}" is a name of letters, digits, _ and -`);
+    this.env = options.env;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.scheduler = options.scheduler;
+    this.deadlines = new Deadlines(options.clock);
+    this.path = graft?.path.slice(0, graft.path.lastIndexOf("/")) ?? `/${name}`;
+    this.onFault = options.onFault ?? warn;
+    this.threads = options.threads;
+    this.graft = graft;
+  }
+
+  // ---- from outside ---------------------------------------------------------------------------
+
+  spawn(type: AnyType, args: unknown, options: SpawnOptions): ActorRef<unknown> {
+    invariant(this.stopped === undefined, `${this.path} spawns only before it stops`);
+    return this.spawnChild(this, type, args, options).ref;
+  }
+
+  ask(
+    to: ActorRef<never>,
+    question: (replyTo: ActorRef<unknown>) => unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: AskOutcome<unknown>): void => {
+        if (outcome.ok) resolve(outcome.value);
+        else reject(askError(outcome.reason, to.path, timeoutMs));
+      };
+      new Ask(this.deadlines, this, timeoutMs, settle).send(to, question);
+    });
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= new Promise<void>((resolve) => {
+      this.lastGone = resolve;
+      // Posted, for the caller may be one of the actors.
+      this.scheduler.post(() => {
+        for (const child of [...this.children.values()].reverse()) child.stop();
+        this.endIfEmpty();
+      });
+    });
+    return this.stopped;
+  }
+
+  figures(): ActorFigures[] {
+    return this.nodes().flatMap((child) => (child instanceof Cell ? [child.figures()] : []));
+  }
+
+  async allFigures(): Promise<ActorFigures[]> {
+    const threads = this.nodes().filter((child): child is ThreadChild => !(child instanceof Cell));
+    const remote = await Promise.all(threads.map((thread) => thread.figures()));
+    return [...this.figures(), ...remote.flat()];
+  }
+
+  invariants(): void {
+    for (const child of this.nodes()) if (child instanceof Cell) child.invariants();
+  }
+
+  // ---- for the actors -------------------------------------------------------------------------
+
+  nextUid(): number {
+    return ++this.uid;
+  }
+
+  report(report: FaultReport): void {
+    this.onFault(report);
+  }
+
+  spawnChild(parent: Parent, type: AnyType, args: unknown, request: SpawnRequest): Child {
+    const { name, at = "here", uid = this.nextUid() } = request;
+    invariant(NAME_PATTERN.test(name), `"${name}" is a name of letters, digits, _ and -`);
+    invariant(!parent.children.has(name), `the name ${parent.path}/${name} is free`);
+    const child =
+      at === "here"
+        ? new Cell({ kernel: this, parent, type, args, name, uid })
+        : this.spawnThread(parent, type, args, name, uid);
+    parent.children.set(name, child);
+    return child;
+  }
+
+  childGone(child: Child): void {
+    this.children.delete(child.name);
+    this.endIfEmpty();
+  }
+
+  childEscalated(child: Child, error: unknown): void {
+    if (this.graft !== undefined) this.graft.escalated(error);
+    else this.report({ path: child.path, error, action: "unhandled" });
+    child.stop(error);
+  }
+
+  askSettled(ask: Ask): void {
+    invariant(ask.outcome !== undefined, "an ask that settles has an outcome");
+    ask.adapt(ask.outcome);
+  }
+
+  lateReply(): void {
+    this.deadLetters++;
+  }
+
+  // ---- for links to other threads -------------------------------------------------------------
+
+  resolve(path: string, uid: number): LocatedRef | undefined {
+    const ownPath = this.graft?.path ?? this.path;
+    if (path !== ownPath && !path.startsWith(`${ownPath}/`)) return this.graft?.locate(path, uid);
+    let node: Parent = this;
+    for (const name of path.slice(this.path.length + 1).split("/")) {
+      if (name.startsWith("$")) return this.deadlines.exported.get(uid);
+      const child: Child | undefined = node.children.get(name);
+      if (child === undefined) return undefined;
+      if (!(child instanceof Cell)) return (child as ThreadChild).locate(path, uid);
+      node = child;
+    }
+    return node instanceof Cell && node.uid === uid ? node : undefined;
+  }
+
+  private spawnThread(
+    parent: Parent,
+    type: AnyType,
+    args: unknown,
+    name: string,
+    uid: number,
+  ): ThreadChild {
+    invariant(this.threads !== undefined, `the system of ${name} was created with threads`);
+    return this.threads.spawn({ kernel: this, parent, type, args, name, uid });
+  }
+
+  private endIfEmpty(): void {
+    if (this.lastGone === undefined || this.children.size > 0) return;
+    this.deadlines.close();
+    this.lastGone();
+  }
+
+  /** The tree below, parents before children. */
+  private nodes(): Child[] {
+    const nodes: Child[] = [...this.children.values()];
+    for (const node of nodes) if (node instanceof Cell) nodes.push(...node.children.values());
+    return nodes;
+  }
+}
+
+function askError(
+  reason: "timeout" | "refused" | "stopped",
+  path: string,
+  timeoutMs: number,
+): CodedError {
+  switch (reason) {
+    case "timeout":
+      return new CodedError("TIMEOUT", `${path} did not answer within ${timeoutMs} ms`);
+    case "refused":
+      return new CodedError("QUEUE_FULL", `the mailbox of ${path} is full`);
+    case "stopped":
+      return new CodedError("STOPPED", `${path} is stopped`);
+  }
+}
+
+function warn({ path, error, action }: FaultReport): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.emitWarning(`actor ${path} faulted (${action}): ${detail}`, "ActorFault");
+}

@@ -1,0 +1,462 @@
+// One living actor: its mailbox, its incarnation, its children and what it is owed. It is the
+// ActorRef that others tell, and the Runnable that a scheduler drains.
+
+import type { ActorFigures, MailboxSpec, PipeOutcome, Signal } from "./actor.js";
+import type { Timer } from "../ports.js";
+import type { Runnable } from "./scheduler.js";
+import type { Ask, Asker } from "./ask.js";
+import type { AnyType, Child, Kernel, Observer, Parent } from "./kernel.js";
+import { CellContext } from "./context.js";
+import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
+import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
+import { RestartHistory } from "./supervision.js";
+import { Ring } from "./ring.js";
+import { invariant } from "../errors.js";
+
+/**
+ * What the actor itself asked for, and signals. They are bounded by its own doing, so they wait in
+ * a lane of their own that refuses nothing and is drained before the mailbox.
+ */
+type Note =
+  | Ask
+  | { readonly kind: "timer"; readonly key: string; readonly incarnation: number; message: unknown }
+  | {
+      readonly kind: "pipe";
+      readonly incarnation: number;
+      readonly outcome: PipeOutcome<unknown>;
+      readonly adapt: (outcome: PipeOutcome<unknown>) => unknown;
+    }
+  | { readonly kind: "signal"; readonly incarnation: number; readonly signal: Signal };
+
+type TimerNote = Extract<Note, { kind: "timer" }>;
+
+/**
+ * new → running on its first slice; running → backoff → new on a restart; any → stopping →
+ * stopped, where stopping waits for children on other threads.
+ */
+type Phase = "new" | "running" | "backoff" | "stopping" | "stopped";
+
+export interface CellOptions {
+  readonly kernel: Kernel;
+  readonly parent: Parent;
+  readonly type: AnyType;
+  readonly args: unknown;
+  readonly name: string;
+  readonly uid: number;
+}
+
+export class Cell extends LocatedRef implements Runnable, Observer, Parent, Child, Asker {
+  readonly path: string;
+  readonly uid: number;
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly children = new Map<string, Child>();
+  incarnation = 0;
+  pendingAsks = 0;
+  private readonly parent: Parent;
+  private readonly type: AnyType;
+  private readonly args: unknown;
+  private readonly context: CellContext;
+  private readonly mailbox: Mailbox<unknown>;
+  private readonly notes = new Ring<Note>();
+  private readonly waiters = new Waiters();
+  private readonly ownLifeline = new Lifeline();
+  private readonly timers = new Map<string, { readonly timer: Timer; readonly note: TimerNote }>();
+  private readonly history = new RestartHistory();
+  private state: unknown;
+  private phase: Phase = "new";
+  /** Queued at the scheduler, or in a slice. */
+  private scheduled = false;
+  /** `receive` has a message; still true after it threw. */
+  private inHand = false;
+  private handledBefore = 0;
+  /** `init` returned in this incarnation, so there is a state to release. */
+  private started = false;
+  private stopRequested = false;
+  private restartTimer: Timer | undefined;
+  /** A fault found outside of its slices: the control lane overflowed. */
+  private overflow: Error | undefined;
+  private stopError: unknown;
+  private handled = 0;
+  private refusedStopped = 0;
+  private crashed = 0;
+  private late = 0;
+  private restarts = 0;
+  private faults = 0;
+  private busyMs = 0;
+  private sliceMaxMs = 0;
+
+  constructor({ kernel, parent, type, args, name, uid }: CellOptions) {
+    super();
+    this.path = `${parent.path}/${name}`;
+    this.uid = uid;
+    this.name = name;
+    this.kernel = kernel;
+    this.parent = parent;
+    this.type = type;
+    this.args = args;
+    const spec = type.mailbox as MailboxSpec<unknown> | ((args: unknown) => MailboxSpec<unknown>);
+    this.mailbox = new Mailbox(typeof spec === "function" ? spec(args) : spec);
+    this.context = new CellContext(this);
+    this.wake();
+  }
+
+  get ref(): this {
+    return this;
+  }
+
+  get active(): boolean {
+    return this.phase === "running" || this.phase === "new";
+  }
+
+  lifeline(): Lifeline | undefined {
+    return this.gone ? undefined : this.ownLifeline;
+  }
+
+  // ---- what others do to it -------------------------------------------------------------------
+
+  tell(message: unknown): boolean {
+    if (this.gone) {
+      this.refusedStopped++;
+      this.kernel.deadLetters++;
+      return false;
+    }
+    const offer = this.mailbox.offer(message);
+    if (offer === ACCEPTED) {
+      if (!this.scheduled) this.wake();
+      return true;
+    }
+    this.waiters.add(this.kernel.sender);
+    if (offer === CONTROL_FULL && this.phase === "running" && this.overflow === undefined) {
+      this.overflow = new Error(`the control lane of ${this.path} is full`);
+      this.wake();
+    }
+    return false;
+  }
+
+  notify(signal: Signal, incarnation: number): void {
+    this.accept({ kind: "signal", incarnation, signal });
+  }
+
+  askSettled(ask: Ask): void {
+    this.pendingAsks--;
+    this.accept(ask);
+  }
+
+  lateReply(): void {
+    this.late++;
+    this.kernel.deadLetters++;
+  }
+
+  accept(note: Note): void {
+    if (note.incarnation !== this.incarnation || this.gone) {
+      this.discard(note);
+      return;
+    }
+    this.notes.push(note);
+    this.wake();
+  }
+
+  requestStop(): void {
+    if (this.kernel.sender === this) this.stopRequested = true;
+    else this.stop();
+  }
+
+  // ---- slices ---------------------------------------------------------------------------------
+
+  drain(messagesMax: number): boolean {
+    if (!this.active) return false;
+    const { kernel } = this;
+    const before = kernel.sender;
+    kernel.sender = this;
+    try {
+      this.deliver(messagesMax);
+    } catch (error) {
+      this.fault(error);
+    } finally {
+      kernel.sender = before;
+    }
+    if (this.stopRequested) this.stop();
+    if (this.waiters.size > 0 && this.mailbox.writable) this.waiters.release(this.path);
+    return this.ready;
+  }
+
+  endSlice(): boolean {
+    if (this.handled !== this.handledBefore && this.phase === "running") this.flush();
+    this.handledBefore = this.handled;
+    this.scheduled = this.ready;
+    return this.scheduled;
+  }
+
+  charge(elapsedMs: number): void {
+    this.busyMs += elapsedMs;
+    if (elapsedMs > this.sliceMaxMs) this.sliceMaxMs = elapsedMs;
+  }
+
+  private get gone(): boolean {
+    return this.phase === "stopped" || this.phase === "stopping";
+  }
+
+  private get ready(): boolean {
+    if (this.phase === "running") {
+      return this.mailbox.depth > 0 || this.notes.length > 0 || this.overflow !== undefined;
+    }
+    return this.phase === "new";
+  }
+
+  private wake(): void {
+    if (this.scheduled || !this.ready) return;
+    this.scheduled = true;
+    this.kernel.scheduler.schedule(this);
+  }
+
+  private deliver(messagesMax: number): void {
+    let left = messagesMax;
+    if (this.phase === "new") {
+      this.state = this.type.init(this.context, this.args);
+      this.started = true;
+      this.phase = "running";
+      left--;
+    }
+    const { notes, mailbox, type, context } = this;
+    const { onDeliver } = this.kernel.scheduler;
+    for (; left > 0 && !this.stopRequested; left--) {
+      if (this.overflow !== undefined) throw this.overflow;
+      if (notes.length > 0) {
+        this.deliverNote(notes.shift() as Note);
+        continue;
+      }
+      const message = mailbox.take();
+      if (message === undefined) return;
+      if (onDeliver !== undefined) onDeliver(this.path, message);
+      this.inHand = true;
+      type.receive(this.state, message, context);
+      this.inHand = false;
+      this.handled++;
+    }
+  }
+
+  private deliverNote(note: Note): void {
+    if (note.incarnation !== this.incarnation) {
+      this.discard(note);
+      return;
+    }
+    const { onDeliver } = this.kernel.scheduler;
+    if (note.kind === "signal") {
+      onDeliver?.(this.path, note.signal);
+      this.type.signal?.(this.state, note.signal, this.context);
+      return;
+    }
+    if (note.kind === "timer") {
+      // Cancelled or replaced after it fired.
+      if (this.timers.get(note.key)?.note !== note) return;
+      this.timers.delete(note.key);
+    }
+    const message = messageOf(note);
+    onDeliver?.(this.path, message);
+    this.inHand = true;
+    this.type.receive(this.state, message, this.context);
+    this.inHand = false;
+    this.handled++;
+  }
+
+  private flush(): void {
+    const { kernel } = this;
+    if (this.type.afterBatch === undefined) return;
+    kernel.sender = this;
+    try {
+      this.type.afterBatch(this.state, this.context);
+    } catch (error) {
+      this.fault(error);
+    } finally {
+      kernel.sender = undefined;
+    }
+    if (this.stopRequested) this.stop();
+  }
+
+  private discard(note: Note): void {
+    const wasReply = note.kind === "pipe" || (note.kind === "ask" && note.outcome?.ok === true);
+    if (wasReply) this.lateReply();
+  }
+
+  // ---- timers ---------------------------------------------------------------------------------
+
+  startTimer(key: string, delayMs: number, message: unknown): void {
+    this.cancelTimer(key);
+    // A timer set while stopping would outlive its actor.
+    if (!this.active) return;
+    const note: TimerNote = { kind: "timer", key, incarnation: this.incarnation, message };
+    const timer = this.kernel.clock.setTimer(delayMs, () => this.accept(note));
+    this.timers.set(key, { timer, note });
+  }
+
+  cancelTimer(key: string): void {
+    this.timers.get(key)?.timer.cancel();
+    this.timers.delete(key);
+  }
+
+  private cancelTimers(): void {
+    for (const { timer } of this.timers.values()) timer.cancel();
+    this.timers.clear();
+  }
+
+  // ---- faults and the end ---------------------------------------------------------------------
+
+  private fault(error: unknown): void {
+    this.faults++;
+    if (this.inHand) this.crashed++;
+    this.inHand = false;
+    this.overflow = undefined;
+    const policy = this.type.onFault;
+    const { kernel, path } = this;
+    if (policy.kind === "escalate") {
+      kernel.report({ path, error, action: "escalated" });
+      this.parent.childEscalated(this, error);
+      return;
+    }
+    if (policy.kind === "restart" && !this.stopRequested) {
+      const delayMs = this.history.next(policy, kernel.clock.monotonicMs(), kernel.random);
+      if (delayMs !== undefined) {
+        kernel.report({ path, error, action: "restarting" });
+        this.restart(delayMs);
+        return;
+      }
+    }
+    kernel.report({ path, error, action: "stopped" });
+    this.stop(error);
+  }
+
+  /** running → backoff: the children go, the mailbox stays. */
+  private restart(delayMs: number): void {
+    this.phase = "backoff";
+    this.restartTimer = this.kernel.clock.setTimer(delayMs, () => {
+      this.restartTimer = undefined;
+      this.startAgain();
+    });
+    this.stopChildren();
+    this.signalStopping(true);
+    this.forget();
+  }
+
+  /** backoff → new, when the delay is over and the last child is gone. */
+  private startAgain(): void {
+    if (this.phase !== "backoff" || this.restartTimer !== undefined || this.children.size > 0) {
+      return;
+    }
+    this.phase = "new";
+    this.restarts++;
+    this.wake();
+  }
+
+  stop(error?: unknown): void {
+    if (this.gone) return;
+    this.phase = "stopping";
+    this.stopError = error;
+    this.restartTimer?.cancel();
+    this.stopChildren();
+    if (this.children.size === 0) this.finish();
+  }
+
+  childGone(child: Child, error: unknown): void {
+    this.children.delete(child.name);
+    if (this.phase === "backoff") {
+      this.startAgain();
+    } else if (this.phase === "stopping") {
+      if (this.children.size === 0) this.finish();
+    } else {
+      const { path } = child;
+      const signal: Signal =
+        error === undefined
+          ? { type: "childStopped", path }
+          : { type: "childStopped", path, error };
+      this.notify(signal, this.incarnation);
+    }
+  }
+
+  childEscalated(child: Child, error: unknown): void {
+    if (this.active) this.fault(error);
+    else child.stop(error);
+  }
+
+  /** stopping → stopped. */
+  private finish(): void {
+    this.signalStopping(false);
+    this.phase = "stopped";
+    this.forget();
+    this.kernel.deadLetters += this.mailbox.clear();
+    this.waiters.clear();
+    this.ownLifeline.end(this.path);
+    this.parent.childGone(this, this.stopError);
+  }
+
+  private stopChildren(): void {
+    // The youngest first: it may use its elder siblings, not the other way round.
+    for (const child of [...this.children.values()].reverse()) child.stop();
+  }
+
+  private signalStopping(restarting: boolean): void {
+    if (!this.started) return;
+    const { kernel } = this;
+    const before = kernel.sender;
+    kernel.sender = this;
+    try {
+      this.type.signal?.(this.state, { type: "stopping", restarting }, this.context);
+    } catch (error) {
+      kernel.report({ path: this.path, error, action: "ignored" });
+    } finally {
+      kernel.sender = before;
+    }
+  }
+
+  /** Ends an incarnation: nothing that it asked for reaches the next one. */
+  private forget(): void {
+    this.incarnation++;
+    this.started = false;
+    this.state = undefined;
+    this.cancelTimers();
+    for (let note = this.notes.shift(); note !== undefined; note = this.notes.shift()) {
+      this.discard(note);
+    }
+  }
+
+  // ---- figures --------------------------------------------------------------------------------
+
+  figures(): ActorFigures {
+    const { mailbox } = this;
+    return {
+      path: this.path,
+      dataDepth: mailbox.dataDepth,
+      controlDepth: mailbox.controlDepth,
+      handled: this.handled,
+      refused: {
+        full: mailbox.refusedCount,
+        stopped: this.refusedStopped,
+        dropped: mailbox.droppedCount,
+      },
+      lost: { crashed: this.crashed, late: this.late },
+      restarts: this.restarts,
+      faults: this.faults,
+      busyMs: this.busyMs,
+      sliceMaxMs: this.sliceMaxMs,
+    };
+  }
+
+  invariants(): void {
+    this.mailbox.invariants();
+    invariant(this.scheduled || !this.ready, `${this.path} is scheduled when it has work`);
+    invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
+    if (this.phase === "running") this.type.invariants?.(this.state);
+  }
+}
+
+function messageOf(note: Exclude<Note, { kind: "signal" }>): unknown {
+  switch (note.kind) {
+    case "timer":
+      return note.message;
+    case "pipe":
+      return note.adapt(note.outcome);
+    case "ask":
+      invariant(note.outcome !== undefined, "an ask that arrives is settled");
+      return note.adapt(note.outcome);
+  }
+}

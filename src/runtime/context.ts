@@ -1,0 +1,99 @@
+// What an actor can do: the Context handed to its functions. One per cell, for all incarnations.
+
+import type {
+  ActorRef,
+  ActorType,
+  AskOutcome,
+  Context,
+  PipeOutcome,
+  SpawnOptions,
+} from "./actor.js";
+import type { Cell } from "./cell.js";
+import type { AnyType } from "./kernel.js";
+import { Ask } from "./ask.js";
+import { LocatedRef } from "./kernel.js";
+import { invariant } from "../errors.js";
+
+/** Questions of one actor that wait for their outcome; beyond it they are refused. */
+const PENDING_ASKS_MAX = 65_536;
+
+export class CellContext implements Context<unknown, unknown> {
+  readonly self: ActorRef<unknown>;
+  readonly env: unknown;
+  private readonly cell: Cell;
+
+  constructor(cell: Cell) {
+    this.self = cell;
+    this.env = cell.kernel.env;
+    this.cell = cell;
+  }
+
+  spawn<A, N, S>(type: ActorType<A, N, S, unknown>, args: A, options: SpawnOptions): ActorRef<N> {
+    invariant(this.cell.active, `${this.cell.path} spawns only while it runs`);
+    return this.cell.kernel.spawnChild(this.cell, type as AnyType, args, options).ref;
+  }
+
+  stop(child?: ActorRef<never>): void {
+    if (child === undefined || child === this.cell) {
+      this.cell.requestStop();
+      return;
+    }
+    for (const candidate of this.cell.children.values()) {
+      if (candidate.ref === child) {
+        candidate.stop();
+        return;
+      }
+    }
+    // It may have stopped by itself meanwhile, but somebody else's child is a mistake.
+    invariant(
+      child.path.startsWith(`${this.cell.path}/`),
+      `${this.cell.path} stops only its own children, not ${child.path}`,
+    );
+  }
+
+  watch(target: ActorRef<never>): void {
+    invariant(target instanceof LocatedRef, `${target.path} is an actor and can be watched`);
+    const { cell } = this;
+    const lifeline = target.lifeline();
+    if (lifeline === undefined) {
+      cell.notify({ type: "terminated", path: target.path }, cell.incarnation);
+    } else {
+      lifeline.watchers.set(cell, cell.incarnation);
+    }
+  }
+
+  startTimer(key: string, delayMs: number, message: unknown): void {
+    this.cell.startTimer(key, delayMs, message);
+  }
+
+  cancelTimer(key: string): void {
+    this.cell.cancelTimer(key);
+  }
+
+  ask<Q, R>(
+    to: ActorRef<Q>,
+    question: (replyTo: ActorRef<R>) => Q,
+    timeoutMs: number,
+    adapt: (outcome: AskOutcome<R>) => unknown,
+  ): void {
+    const { cell } = this;
+    const untyped = adapt as (outcome: AskOutcome<unknown>) => unknown;
+    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, untyped);
+    if (++cell.pendingAsks <= PENDING_ASKS_MAX) ask.send(to, question);
+    else ask.settle({ ok: false, reason: "refused" });
+  }
+
+  pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => unknown): void {
+    const { cell } = this;
+    const { incarnation } = cell;
+    const untyped = adapt as (outcome: PipeOutcome<unknown>) => unknown;
+    const arrive = (outcome: PipeOutcome<unknown>): void =>
+      cell.kernel.scheduler.post(() =>
+        cell.accept({ kind: "pipe", incarnation, outcome, adapt: untyped }),
+      );
+    promise.then(
+      (value) => arrive({ ok: true, value }),
+      (error: unknown) => arrive({ ok: false, error }),
+    );
+  }
+}

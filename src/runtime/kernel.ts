@@ -1,0 +1,144 @@
+// What the parts of the kernel know of one another: references that it issued, observers of an
+// actor's fate, and the tree of supervision. Internal to src/runtime.
+
+import type { ActorFigures, ActorRef, ActorType, Signal } from "./actor.js";
+import type { Clock, Random } from "../ports.js";
+import type { Ask, Deadlines } from "./ask.js";
+import type { Scheduler } from "./scheduler.js";
+
+// The kernel does not know the types of the actors it runs; `spawn` ties them together.
+export type AnyType = ActorType<unknown, unknown, unknown, unknown>;
+
+/** A reference that the kernel issued, so that it can watch its actor and send it to a thread. */
+export abstract class LocatedRef implements ActorRef<unknown> {
+  abstract readonly path: string;
+  /** Tells apart the actors that had this path one after the other. */
+  abstract readonly uid: number;
+  abstract tell(message: unknown): boolean;
+  /** Undefined: the actor is gone. */
+  abstract lifeline(): Lifeline | undefined;
+}
+
+/** Who can be signalled: an actor, or a link on behalf of a remote one. */
+export interface Observer {
+  /** What was asked for by an earlier incarnation is not delivered to a later one. */
+  readonly incarnation: number;
+  notify(signal: Signal, incarnation: number): void;
+}
+
+/** Everybody who must learn that one actor stopped for good. */
+export class Lifeline {
+  /** Watchers, with their incarnation at that time. */
+  readonly watchers = new Map<Observer, number>();
+  /** Pending questions to this actor. */
+  readonly asks = new Set<Ask>();
+
+  end(path: string): void {
+    for (const ask of this.asks) ask.settle({ ok: false, reason: "stopped" });
+    this.asks.clear();
+    const watchers = [...this.watchers];
+    this.watchers.clear();
+    for (const [watcher, incarnation] of watchers) {
+      watcher.notify({ type: "terminated", path }, incarnation);
+    }
+  }
+}
+
+/** Senders that were refused and will be told, once each, when there is room again. */
+export class Waiters {
+  private readonly senders = new Map<Observer, number>();
+
+  get size(): number {
+    return this.senders.size;
+  }
+
+  /** `sender` is absent for code outside of every actor: it has no mailbox to be told in. */
+  add(sender: Observer | undefined): void {
+    if (sender !== undefined) this.senders.set(sender, sender.incarnation);
+  }
+
+  release(path: string): void {
+    const senders = [...this.senders];
+    this.senders.clear();
+    for (const [sender, incarnation] of senders) {
+      sender.notify({ type: "writable", path }, incarnation);
+    }
+  }
+
+  clear(): void {
+    this.senders.clear();
+  }
+}
+
+/** A node of the tree as its parent sees it: an actor here, or one in its own thread. */
+export interface Child {
+  readonly name: string;
+  readonly path: string;
+  readonly ref: LocatedRef;
+  /** Stops the subtree; ends in `parent.childGone`, at once if all of it is on this thread. */
+  stop(error?: unknown): void;
+}
+
+export interface Parent {
+  readonly path: string;
+  readonly children: Map<string, Child>;
+  childGone(child: Child, error: unknown): void;
+  /** A child's fault that its policy escalates; the parent must stop or restart. */
+  childEscalated(child: Child, error: unknown): void;
+}
+
+export interface FaultReport {
+  readonly path: string;
+  readonly error: unknown;
+  /**
+   * `escalated`: the parent now faults too; `unhandled`: it was a top-level actor and is stopped.
+   * `ignored`: thrown while stopping, or a message that could not be sent to another thread.
+   */
+  readonly action: "restarting" | "stopped" | "escalated" | "unhandled" | "ignored";
+}
+
+/** What all actors of one system share. */
+export interface Kernel {
+  readonly env: unknown;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly deadlines: Deadlines;
+  /** Who is running now: the sender of every tell until it is done. */
+  sender: Observer | undefined;
+  /** Messages that reached no actor: it had stopped, or a reply came too late. */
+  deadLetters: number;
+  nextUid(): number;
+  report(report: FaultReport): void;
+  spawnChild(parent: Parent, type: AnyType, args: unknown, request: SpawnRequest): Child;
+  /** The living actor behind a path that came from another thread. */
+  resolve(path: string, uid: number): LocatedRef | undefined;
+}
+
+export interface SpawnRequest {
+  readonly name: string;
+  readonly at?: "here" | "thread";
+  /** Given when the actor takes the place of its stand-in on another thread. */
+  readonly uid?: number;
+}
+
+/** Starts actors in threads; given to the system, so that the kernel itself needs no threads. */
+export interface ThreadPlacement {
+  spawn(request: ThreadSpawn): ThreadChild;
+}
+
+export interface ThreadSpawn {
+  readonly kernel: Kernel;
+  readonly parent: Parent;
+  readonly type: AnyType;
+  readonly args: unknown;
+  readonly name: string;
+  readonly uid: number;
+}
+
+export interface ThreadChild extends Child {
+  /** The reference of an actor at or below this child. */
+  locate(path: string, uid: number): LocatedRef;
+  /** Resolves to nothing for a thread that ends meanwhile. */
+  figures(): Promise<readonly ActorFigures[]>;
+}

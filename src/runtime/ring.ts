@@ -1,0 +1,45 @@
+// A growable ring buffer: the queue under mailboxes, ready queues and links. Constant time at both
+// ends, no allocation per item, and memory only for what was once queued.
+
+const CAPACITY_MIN = 8;
+
+export class Ring<T> {
+  private slots: (T | undefined)[] = new Array<T | undefined>(CAPACITY_MIN);
+  private head = 0;
+  private count = 0;
+
+  get length(): number {
+    return this.count;
+  }
+
+  push(item: T): void {
+    if (this.count === this.slots.length) this.grow();
+    this.slots[(this.head + this.count) & (this.slots.length - 1)] = item;
+    this.count++;
+  }
+
+  /** The oldest item; undefined when empty. */
+  shift(): T | undefined {
+    if (this.count === 0) return undefined;
+    const item = this.slots[this.head];
+    // A kept reference would keep the message alive until the ring comes round again.
+    this.slots[this.head] = undefined;
+    this.head = (this.head + 1) & (this.slots.length - 1);
+    this.count--;
+    return item;
+  }
+
+  clear(): void {
+    this.slots = new Array<T | undefined>(CAPACITY_MIN);
+    this.head = 0;
+    this.count = 0;
+  }
+
+  private grow(): void {
+    const { slots, head } = this;
+    // The length stays a power of two, so that positions wrap with a mask.
+    this.slots = slots.slice(head).concat(slots.slice(0, head));
+    this.slots.length = slots.length * 2;
+    this.head = 0;
+  }
+}

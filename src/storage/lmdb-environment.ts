@@ -1,0 +1,165 @@
+// The data directory: opens it, holds its lock, checks that it is ours, of this schema and of this
+// chain, starts the writer thread and gives out the three stores. Used by the composition root.
+
+import { once } from "node:events";
+import { mkdir, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Database, RootDatabase } from "lmdb";
+import { CodedError, isCoded } from "../errors.js";
+import { putGenesis, type GenesisBlock } from "./block-store.js";
+import { currentHolder, isAlive, type Holder } from "./directory-lock.js";
+import { LmdbKeyValue } from "./lmdb-key-value.js";
+import { openEnvironment, openTextTables } from "./lmdb-open.js";
+import type { WriterData } from "./lmdb-writer.js";
+import { storesOn, type Stores } from "./stores.js";
+import { Table, TABLE_SPECS } from "./tables.js";
+
+const SCHEMA = 1;
+const FORMAT_KEY = "format";
+const HOLDER_KEY = "holder";
+const MAP_SIZE_BYTES = 2 ** 40;
+/** The last pages that LMDB counts may never have been written, so a file may be this short. */
+const UNWRITTEN_PAGES_MAX = 256;
+
+/** Directories open in this thread: its own holder record is alive only while one is here. */
+const openHere = new Set<string>();
+
+export interface LmdbStoresOptions {
+  /** Created when it does not exist; may hold other files, but not another LMDB environment. */
+  readonly directory: string;
+  readonly genesis: GenesisBlock;
+  /** Address space to reserve, the largest size of the store. Default 1 TiB; takes no memory. */
+  readonly mapSizeBytes?: number;
+}
+
+type MetaTable = Database<Buffer, string>;
+
+interface Format {
+  readonly schema: number;
+  readonly genesis: string;
+}
+
+/**
+ * Rejects with DATA_LOCKED (another process or thread holds the directory), DATA_UNREADABLE (no
+ * directory, no rights, damaged, not ours, a newer schema), CONFIG_INVALID (another chain's
+ * genesis) or DATA_CORRUPT (the head is missing).
+ */
+export async function openLmdbStores(options: LmdbStoresOptions): Promise<Stores> {
+  const directory = await makeDirectory(options.directory);
+  if (openHere.has(directory)) throw lockedError(directory, process.pid);
+  openHere.add(directory);
+  const undoSteps: (() => unknown)[] = [() => openHere.delete(directory)];
+  try {
+    return await openDirectory(directory, options, undoSteps);
+  } catch (error) {
+    for (const step of undoSteps.reverse()) await step();
+    throw isCoded(error) ? error : unreadable(directory, (error as Error).message, error);
+  }
+}
+
+/** Leaves in `undoSteps` what is to be undone, last step first, when it throws. */
+async function openDirectory(
+  directory: string,
+  { genesis, mapSizeBytes = MAP_SIZE_BYTES }: LmdbStoresOptions,
+  undoSteps: (() => unknown)[],
+): Promise<Stores> {
+  const writerData: WriterData = { directory, mapSizeBytes };
+  const root = openEnvironment(writerData);
+  undoSteps.push(() => root.close());
+  await checkLength(directory, root);
+  checkOurs(directory, root);
+  const tables = openTextTables(root);
+  const meta = tables[Table.meta]!;
+  const isNew = checkFormat(directory, meta, genesis);
+  const unlock = lock(directory, root, meta);
+  undoSteps.push(unlock);
+  const writer = await startWriter(writerData);
+  const afterClose = () => void openHere.delete(directory);
+  const engine = new LmdbKeyValue({ directory, root, tables, writer, unlock, afterClose });
+  undoSteps.splice(0, undoSteps.length, () => engine.close());
+  if (isNew) {
+    const format: Format = { schema: SCHEMA, genesis: genesis.header.hash };
+    putGenesis(engine, genesis);
+    engine.put(Table.meta, FORMAT_KEY, toJson(format));
+    await engine.durable();
+  }
+  return storesOn(engine);
+}
+
+/** The real path, so that two names of one directory are one. */
+async function makeDirectory(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true });
+    return await realpath(path);
+  } catch (error) {
+    throw unreadable(path, (error as Error).message, error);
+  }
+}
+
+/** LMDB maps the file: reading beyond the end of one that was cut would kill the process. */
+async function checkLength(directory: string, root: RootDatabase): Promise<void> {
+  // lmdb's own way to this, getStats(), walks pages that may be among those cut off.
+  const { env } = root as unknown as { env: { info(): { lastPageNumber: number } } };
+  const { size, blksize } = await stat(join(directory, "data.mdb"));
+  const missing = (env.info().lastPageNumber + 1 - UNWRITTEN_PAGES_MAX) * blksize - size;
+  if (missing > 0) throw unreadable(directory, `data.mdb has lost at least ${missing} bytes`);
+}
+
+function checkOurs(directory: string, root: RootDatabase): void {
+  const names = [...root.getKeys({ start: Buffer.from([0]) })].map(String);
+  const ours = new Set(TABLE_SPECS.map(({ name }) => name));
+  const foreign = names.find((name) => !ours.has(name));
+  if (foreign === undefined) return;
+  throw unreadable(directory, `it is an LMDB environment of something else (table ${foreign})`);
+}
+
+/** True when the directory is new: nothing was ever committed to it. */
+function checkFormat(directory: string, meta: MetaTable, genesis: GenesisBlock): boolean {
+  const bytes = meta.get(FORMAT_KEY);
+  if (!bytes) return true;
+  const format = JSON.parse(bytes.toString()) as Format;
+  if (format.schema !== SCHEMA) {
+    const detail = `its schema is ${format.schema} and this version reads ${SCHEMA}`;
+    throw unreadable(directory, detail);
+  }
+  if (format.genesis === genesis.header.hash) return false;
+  throw new CodedError(
+    "CONFIG_INVALID",
+    `The data directory ${directory} holds another chain: its genesis is ${format.genesis}, ` +
+      `the configured one is ${genesis.header.hash}.`,
+  );
+}
+
+/** Returns what releases the lock. Throws DATA_LOCKED. */
+function lock(directory: string, root: RootDatabase, meta: MetaTable): () => void {
+  const self = currentHolder();
+  root.transactionSync(() => {
+    const bytes = meta.get(HOLDER_KEY);
+    const holder = bytes && (JSON.parse(bytes.toString()) as Holder);
+    const isSelf = holder?.pid === self.pid && holder.tid === self.tid;
+    if (holder && !isSelf && isAlive(holder)) throw lockedError(directory, holder.pid);
+    meta.putSync(HOLDER_KEY, toJson(self));
+  });
+  return () => void meta.removeSync(HOLDER_KEY);
+}
+
+async function startWriter(workerData: WriterData): Promise<Worker> {
+  const writer = new Worker(new URL("./lmdb-writer.js", import.meta.url), { workerData });
+  await once(writer, "message");
+  return writer;
+}
+
+function toJson(value: Format | Holder): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function lockedError(directory: string, pid: number): CodedError {
+  const who = pid === process.pid ? `this process (${pid})` : `process ${pid}`;
+  return new CodedError("DATA_LOCKED", `The data directory ${directory} is in use by ${who}.`);
+}
+
+function unreadable(directory: string, detail: string, cause?: unknown): CodedError {
+  const message = `The data directory ${directory} cannot be used: ${detail}.`;
+  return new CodedError("DATA_UNREADABLE", message, { cause });
+}

@@ -1,0 +1,200 @@
+// The key-value engine on LMDB. Reads happen here; writes collect in a layer over LMDB and go, a
+// group at a time, to the writer thread, which commits each group in one synced transaction. So
+// the event loop neither waits for a disk nor walks a B-tree to write. Used by lmdb-environment.
+
+import type { Worker } from "node:worker_threads";
+import type { Database, RootDatabase } from "lmdb";
+import { CodedError, invariant } from "../errors.js";
+import type { KeyValue } from "./key-value.js";
+import type { WriterReport } from "./lmdb-writer.js";
+import { TABLE_SPECS, type Table } from "./tables.js";
+import { packedBytes, packWrites } from "./write-batch.js";
+
+/** Beyond this a group is sealed, so that packing it stays about 2 ms of the event loop. */
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Writes of whole turns that become durable together. */
+interface Layer {
+  readonly tables: readonly Map<string, Uint8Array | null>[];
+  bytesMax: number;
+  readonly durable: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+interface LmdbParts {
+  readonly directory: string;
+  readonly root: RootDatabase;
+  readonly tables: readonly Database<Buffer, string>[];
+  readonly writer: Worker;
+  /** Releases the directory's lock; called only when all writes went well. */
+  unlock(): void;
+  afterClose(): void;
+}
+
+export class LmdbKeyValue implements KeyValue {
+  private readonly parts: LmdbParts;
+  /** Oldest first: the one being written, sealed ones, and last the one that collects. */
+  private readonly layers: Layer[] = [];
+  private collecting: Layer | undefined;
+  private writing = false;
+  private turnEnds = false;
+  private failure: CodedError | undefined;
+  private closing: Promise<void> | undefined;
+  private closed = false;
+
+  constructor(parts: LmdbParts) {
+    this.parts = parts;
+    parts.writer.on("message", (report: WriterReport) => {
+      if (report.type === "committed") this.onCommitted();
+      else if (report.type === "failed") this.fail(report.detail);
+    });
+    parts.writer.on("error", (error) => this.fail(error.message));
+    parts.writer.on("exit", () => {
+      if (!this.closing) this.fail("the writer thread ended");
+    });
+    parts.writer.unref();
+  }
+
+  get(table: Table, key: string): Uint8Array | undefined {
+    const layered = this.layered(table, key);
+    // Never `slice`: on a Buffer it is a view, not a copy.
+    if (layered !== undefined) return layered === null ? undefined : new Uint8Array(layered);
+    const bytes = this.database(table).getBinaryFast(key);
+    // LMDB's buffer is reused by the next read and longer than the value.
+    return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length).slice();
+  }
+
+  has(table: Table, key: string): boolean {
+    const layered = this.layered(table, key);
+    if (layered !== undefined) return layered !== null;
+    return this.database(table).doesExist(key);
+  }
+
+  keys(table: Table, limit: number, before?: string): string[] {
+    const found: string[] = [];
+    const start = TABLE_SPECS[table]!.keys === "hex" ? "00" : "\0";
+    const end = before === undefined ? {} : { end: before };
+    const range = this.database(table).getKeys({ start, ...end });
+    for (const key of range) {
+      if (this.layered(table, key) !== undefined) continue;
+      if (found.push(key) >= limit) return found;
+    }
+    const staged = new Set(this.layers.flatMap((layer) => [...layer.tables[table]!.keys()]));
+    for (const key of staged) {
+      if (found.length >= limit) break;
+      if ((before === undefined || key < before) && this.layered(table, key)) found.push(key);
+    }
+    return found;
+  }
+
+  put(table: Table, key: string, value: Uint8Array): void {
+    this.stage(table, key, value);
+  }
+
+  delete(table: Table, key: string): void {
+    this.stage(table, key, null);
+  }
+
+  refusal(): Error | undefined {
+    return this.closing ? closedError(this.parts.directory) : this.failure;
+  }
+
+  durable(): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    return this.layers.at(-1)?.durable ?? Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.shutDown());
+  }
+
+  private async shutDown(): Promise<void> {
+    const { root, writer, unlock, afterClose } = this.parts;
+    // A failure was told to those whose commits it hit; closing goes on all the same.
+    await this.durable().catch(() => undefined);
+    this.closed = true;
+    const exited = new Promise((resolve) => writer.once("exit", resolve));
+    writer.ref();
+    if (this.failure) void writer.terminate();
+    else writer.postMessage(null);
+    await exited;
+    if (!this.failure) unlock();
+    await root.close();
+    afterClose();
+  }
+
+  private database(table: Table): Database<Buffer, string> {
+    if (this.closed) throw closedError(this.parts.directory);
+    return this.parts.tables[table]!;
+  }
+
+  /** Undefined: no layer knows the key. Null: it was deleted. */
+  private layered(table: Table, key: string): Uint8Array | null | undefined {
+    for (let i = this.layers.length - 1; i >= 0; i--) {
+      const value = this.layers[i]!.tables[table]!.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  private stage(table: Table, key: string, value: Uint8Array | null): void {
+    invariant(!this.closing && !this.failure, "a refusing engine takes no writes");
+    const layer = (this.collecting ??= this.openLayer());
+    layer.tables[table]!.set(key, value);
+    layer.bytesMax += packedBytes(key, value);
+    if (this.turnEnds) return;
+    this.turnEnds = true;
+    queueMicrotask(() => {
+      this.turnEnds = false;
+      if (!this.writing) this.writeOldest();
+      else if (this.collecting!.bytesMax > GROUP_BYTES_MAX) this.collecting = undefined;
+    });
+  }
+
+  private openLayer(): Layer {
+    let resolve!: () => void;
+    let reject!: (error: Error) => void;
+    const durable = new Promise<void>((onResolve, onReject) => {
+      resolve = onResolve;
+      reject = onReject;
+    });
+    // Whoever committed holds this promise; a layer that nobody waits for must not end the process.
+    durable.catch(() => undefined);
+    const tables = TABLE_SPECS.map(() => new Map<string, Uint8Array | null>());
+    const layer: Layer = { tables, bytesMax: 0, durable, resolve, reject };
+    this.layers.push(layer);
+    return layer;
+  }
+
+  private writeOldest(): void {
+    const layer = this.layers[0];
+    if (!layer || this.failure) return;
+    if (layer === this.collecting) this.collecting = undefined;
+    this.writing = true;
+    const packed = packWrites(layer.tables, layer.bytesMax);
+    // A process with a write under way stays alive until it is durable.
+    this.parts.writer.ref();
+    this.parts.writer.postMessage(packed, [packed.buffer]);
+  }
+
+  private onCommitted(): void {
+    this.writing = false;
+    this.parts.writer.unref();
+    // Reads must see the new snapshot before the layer that hid it goes.
+    this.parts.root.resetReadTxn();
+    this.layers.shift()?.resolve();
+    this.writeOldest();
+  }
+
+  private fail(detail: string): void {
+    if (this.failure) return;
+    const { directory } = this.parts;
+    this.failure = new CodedError("STORE_FAILED", `Writing to ${directory} failed: ${detail}.`);
+    for (const layer of this.layers) layer.reject(this.failure);
+  }
+}
+
+function closedError(directory: string): CodedError {
+  return new CodedError("CLOSED", `The stores in ${directory} are closed.`);
+}

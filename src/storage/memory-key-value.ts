@@ -1,0 +1,152 @@
+// The key-value engine in memory, with the durability of a disk when it is given a clock: writes
+// become durable when a timer fires, and a simulated crash loses those that were not. No native
+// async but promises resolved from timers, so a simulation stays reproducible.
+
+import { CodedError, invariant } from "../errors.js";
+import type { Clock, Random, Timer } from "../ports.js";
+import type { KeyValue } from "./key-value.js";
+import { TABLE_SPECS, type Table } from "./tables.js";
+
+/** Absent: every write is durable at once. */
+export interface CommitDelay {
+  readonly clock: Clock;
+  /** From a write to its durability; asked once for each commit. */
+  readonly commitDelayMs: () => number;
+}
+
+type Tables = readonly Map<string, Uint8Array>[];
+
+/** Writes of one instant of the clock, as those of one turn are in the engine on LMDB. */
+interface Unit {
+  readonly atMs: number;
+  /** What stood there before, in the order of the writes: undone backwards by a crash. */
+  readonly before: { table: Table; key: string; value: Uint8Array | undefined }[];
+  readonly durable: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export function emptyTables(): Tables {
+  return TABLE_SPECS.map(() => new Map<string, Uint8Array>());
+}
+
+export class MemoryKeyValue implements KeyValue {
+  private readonly tables: Tables;
+  private readonly delay: CommitDelay | undefined;
+  /** Oldest first; the timer belongs to the first. */
+  private units: Unit[] = [];
+  private timer: Timer | undefined;
+  private failure: CodedError | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(delay: CommitDelay | undefined, tables: Tables) {
+    this.delay = delay;
+    this.tables = tables;
+  }
+
+  get(table: Table, key: string): Uint8Array | undefined {
+    const value = this.open(table).get(key);
+    return value && new Uint8Array(value);
+  }
+
+  has(table: Table, key: string): boolean {
+    return this.open(table).has(key);
+  }
+
+  keys(table: Table, limit: number, before?: string): string[] {
+    const found: string[] = [];
+    for (const key of this.open(table).keys()) {
+      if (found.length >= limit) break;
+      if (before === undefined || key < before) found.push(key);
+    }
+    return found;
+  }
+
+  put(table: Table, key: string, value: Uint8Array): void {
+    this.record(table, key);
+    this.tables[table]!.set(key, value);
+  }
+
+  delete(table: Table, key: string): void {
+    this.record(table, key);
+    this.tables[table]!.delete(key);
+  }
+
+  refusal(): Error | undefined {
+    return this.closing ? closedError() : this.failure;
+  }
+
+  durable(): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    return this.units.at(-1)?.durable ?? Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.durable().catch(() => undefined));
+  }
+
+  /**
+   * What a machine that lost its power now would find: the durable writes, and of the others, in
+   * their order, as many as `random` says. This engine's commits never settle any more.
+   */
+  crash(random: Random): MemoryKeyValue {
+    this.timer?.cancel();
+    this.closing ??= new Promise(() => undefined);
+    const kept = Math.floor(random.float() * (this.units.length + 1));
+    const tables = this.tables.map((table) => new Map(table));
+    for (const unit of this.units.slice(kept).reverse()) {
+      for (const { table, key, value } of unit.before.reverse()) {
+        if (value === undefined) tables[table]!.delete(key);
+        else tables[table]!.set(key, value);
+      }
+    }
+    return new MemoryKeyValue(this.delay, tables);
+  }
+
+  /** Fails like a full disk: what is not yet durable is rejected, and all that comes. */
+  fail(): void {
+    this.failure ??= new CodedError("STORE_FAILED", "The memory store was told to fail.");
+    this.timer?.cancel();
+    for (const unit of this.units) unit.reject(this.failure);
+  }
+
+  private open(table: Table): Map<string, Uint8Array> {
+    if (this.closing) throw closedError();
+    return this.tables[table]!;
+  }
+
+  private record(table: Table, key: string): void {
+    invariant(!this.refusal(), "a refusing engine takes no writes");
+    if (!this.delay) return;
+    const atMs = this.delay.clock.monotonicMs();
+    let unit = this.units.at(-1);
+    if (unit?.atMs !== atMs) {
+      unit = openUnit(atMs);
+      this.units.push(unit);
+      if (this.units.length === 1) this.startTimer(this.delay);
+    }
+    unit.before.push({ table, key, value: this.tables[table]!.get(key) });
+  }
+
+  private startTimer({ clock, commitDelayMs }: CommitDelay): void {
+    this.timer = clock.setTimer(commitDelayMs(), () => {
+      this.units.shift()!.resolve();
+      if (this.units.length > 0) this.startTimer({ clock, commitDelayMs });
+    });
+  }
+}
+
+function openUnit(atMs: number): Unit {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const durable = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  durable.catch(() => undefined);
+  return { atMs, before: [], durable, resolve, reject };
+}
+
+function closedError(): CodedError {
+  return new CodedError("CLOSED", "The stores are closed.");
+}

@@ -1,0 +1,28 @@
+// The three stores of a node, opened and closed together on one engine.
+
+import type { PeerStore, TxStore } from "../ports.js";
+import { KeyValueBlockStore } from "./block-store.js";
+import { SharedKeyValue, type KeyValue } from "./key-value.js";
+import { KeyValuePeerStore } from "./peer-store.js";
+import { KeyValueTxStore } from "./tx-store.js";
+
+/** What is written to any of them in one turn of the event loop is durable together or not. */
+export interface Stores {
+  readonly blocks: KeyValueBlockStore;
+  readonly transactions: TxStore;
+  readonly peers: PeerStore;
+  /** Closes all three: waits for their writes and releases the directory. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The three stores on one engine. */
+export function storesOn(engine: KeyValue): Stores {
+  const shared = new SharedKeyValue(engine);
+  const blocks = new KeyValueBlockStore(shared);
+  const transactions = new KeyValueTxStore(shared, blocks);
+  const peers = new KeyValuePeerStore(shared);
+  const close = async () => {
+    await Promise.all([blocks.close(), transactions.close(), peers.close()]);
+  };
+  return { blocks, transactions, peers, close };
+}

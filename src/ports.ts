@@ -55,7 +55,7 @@ export type RefusalRule =
 
 /** What a connection reports. Handlers are called from the event loop, never re-entrantly. */
 export interface ConnectionHandler {
-  /** `chunk` belongs to the receiver. */
+  /** `chunk` belongs to the receiver, who may keep it: its ArrayBuffer is its own. */
   onData(chunk: Uint8Array): void;
   /** After a `write` that returned false: it may write again. */
   onDrain(): void;
@@ -167,7 +167,7 @@ export interface DecodeFramesJob {
 
 export interface DecodeFramesVerdict {
   readonly payloads: Packed;
-  /** One entry a payload: the item ranges [start, end) within the buffer, or why it is refused. */
+  /** One entry a payload: the item ranges [start, end) within that payload, or why not. */
   readonly frames: readonly (
     | { readonly ok: true; readonly items: Uint32Array }
     | { readonly ok: false; readonly detail: string }

@@ -1,0 +1,118 @@
+// Addresses of nodes as URLs: `tcp://host:port`, with the identity pinned `tcp://<peerId>@host:port`;
+// a bare `host:port` means tcp. Pure; used by transports, by the actors that keep address books and
+// by the configuration. Equal addresses format to equal strings, so a formatted address is a key.
+
+import ipaddr from "ipaddr.js";
+
+import { CodedError } from "../errors.js";
+
+export interface Address {
+  /** Without the colon: `tcp`, `memory`. */
+  readonly scheme: string;
+  /** The pinned identity: 64 lower-case hex characters. */
+  readonly peerId?: string;
+  /** A name in lower case, an IPv4 address, or a canonical IPv6 address without brackets. */
+  readonly host: string;
+  /** 0 only makes sense for listening: any free port. */
+  readonly port: number;
+}
+
+export type AddressReading =
+  | { readonly ok: true; readonly address: Address }
+  /** `detail` completes the sentence "The address … is not valid: …". */
+  | { readonly ok: false; readonly detail: string };
+
+/** A scheme, a pinned id, the longest DNS name (253), a port and their separators fit. */
+export const ADDRESS_CHARS_MAX = 360;
+
+const SCHEME = /^([a-z][a-z0-9+.-]{0,15}):\/\//;
+const PEER_ID = /^[0-9a-f]{64}$/;
+const HOST_PORT = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/;
+const NAME =
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** Reads an address that a peer sent: a bad one is a value, not an error. */
+export function readAddress(text: string): AddressReading {
+  if (text.length > ADDRESS_CHARS_MAX) {
+    return refuse(`it has more than ${ADDRESS_CHARS_MAX} characters`);
+  }
+  const scheme = SCHEME.exec(text);
+  const rest = scheme === null ? text : text.slice(scheme[0].length);
+  const at = rest.indexOf("@");
+  const peerId = at === -1 ? undefined : rest.slice(0, at).toLowerCase();
+  if (peerId !== undefined && !PEER_ID.test(peerId)) {
+    return refuse("the peer id before @ must be 64 hex characters");
+  }
+  const parts = HOST_PORT.exec(rest.slice(at + 1));
+  if (parts === null) return refuse("expected host:port, with an IPv6 host in brackets");
+  const port = Number(parts[3]);
+  if (port > 65_535) return refuse("the port must be at most 65535");
+  const host = parts[1] === undefined ? readName(parts[2] ?? "") : readIpv6(parts[1]);
+  if (host === undefined) return refuse("the host is neither a name nor an IP address");
+  const address = { scheme: scheme?.[1] ?? "tcp", host, port };
+  return { ok: true, address: peerId === undefined ? address : { ...address, peerId } };
+}
+
+/** Like `readAddress`, for addresses of the operator. Throws ADDRESS_INVALID. */
+export function parseAddress(text: string): Address {
+  const reading = readAddress(text);
+  if (reading.ok) return reading.address;
+  throw addressInvalid(text, reading.detail);
+}
+
+/** One plain sentence; `text` is quoted and cut, it may come from anywhere. */
+export function addressInvalid(text: string, detail: string): CodedError {
+  const shown = JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+  return new CodedError("ADDRESS_INVALID", `The address ${shown} is not valid: ${detail}.`);
+}
+
+export function formatAddress(address: Address): string {
+  const pinned = address.peerId === undefined ? "" : `${address.peerId}@`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `${address.scheme}://${pinned}${host}:${address.port}`;
+}
+
+const LOCAL_RANGES: ReadonlySet<string> = new Set([
+  "loopback",
+  "private",
+  "linkLocal",
+  "uniqueLocal",
+]);
+
+/** True for loopback, private and link-local IP addresses, and for the name `localhost`. */
+export function isLocalHost(host: string): boolean {
+  if (!ipaddr.isValid(host)) return host === "localhost";
+  return LOCAL_RANGES.has(ipaddr.process(host).range());
+}
+
+/**
+ * What counts as one owner when hosts are counted: the network of an IP address, by default /24
+ * (IPv4) or /48 (IPv6), and a name as it is. An IPv4 address mapped into IPv6 is an IPv4 address.
+ */
+export function hostGroup(host: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): string {
+  if (!ipaddr.isValid(host)) return host;
+  const ip = ipaddr.process(host);
+  const kept = ip.kind() === "ipv6" ? bits.ipv6Bits : bits.ipv4Bits;
+  const network = ip.toByteArray().map((byte, index) => {
+    const keptHere = Math.min(8, Math.max(0, kept - index * 8));
+    return byte & (0xff << (8 - keptHere));
+  });
+  return `${ipaddr.fromByteArray(network).toString()}/${kept}`;
+}
+
+function refuse(detail: string): AddressReading {
+  return { ok: false, detail };
+}
+
+function readName(text: string): string | undefined {
+  const host = text.toLowerCase();
+  // Digits and dots alone are an IPv4 address or nothing: `1.2.3` must not reach a resolver.
+  if (/^[0-9.]*$/.test(host)) {
+    return ipaddr.IPv4.isValidFourPartDecimal(host) ? host : undefined;
+  }
+  return NAME.test(host) ? host : undefined;
+}
+
+function readIpv6(text: string): string | undefined {
+  return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text).toString() : undefined;
+}

@@ -1,0 +1,170 @@
+// One side of a memory link as the port's Connection, with the semantics of TCP: ordered bytes,
+// backpressure, an orderly end that flushes, and a reset. Made by memory.ts; the simulator's peer
+// handlers cannot tell it from a socket.
+
+import { CodedError, invariant } from "../errors.js";
+import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
+import type { ItemType, MemoryPipe, PipeEnds } from "./memory-pipe.js";
+
+export interface MemoryConnectionArgs {
+  readonly clock: Clock;
+  readonly peerId: PeerId;
+  readonly direction: Direction;
+  readonly remoteAddress: string;
+  readonly openedAtMs: number;
+  readonly closeTimeoutMs: number;
+  /** False while the hosts of this link are partitioned. */
+  readonly reachable: () => boolean;
+  /** Called when the opening of the link reaches this side. */
+  readonly onOpened: () => void;
+  readonly onClosed: () => void;
+}
+
+export class MemoryConnection implements Connection {
+  readonly peerId: PeerId;
+  readonly direction: Direction;
+  readonly remoteAddress: string;
+  readonly openedAtMs: number;
+  readonly #args: MemoryConnectionArgs;
+  #inward: MemoryPipe | undefined;
+  #outward: MemoryPipe | undefined;
+  #handler: ConnectionHandler | undefined;
+  #paused = false;
+  /** Nothing can be written any more. */
+  #ended = false;
+  /** This side called `close`: what arrives is dropped. */
+  #closing: Timer | undefined;
+  #closed = false;
+  #reported = false;
+  #error: Error | undefined;
+
+  constructor(args: MemoryConnectionArgs) {
+    this.#args = args;
+    this.peerId = args.peerId;
+    this.direction = args.direction;
+    this.remoteAddress = args.remoteAddress;
+    this.openedAtMs = args.openedAtMs;
+  }
+
+  /** Called once before anything else; the pipes' ends come from `receiving` and this object. */
+  attach(pipes: { readonly inward: MemoryPipe; readonly outward: MemoryPipe }): void {
+    this.#inward = pipes.inward;
+    this.#outward = pipes.outward;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get bufferedBytes(): number {
+    return this.#out.bytes;
+  }
+
+  open(handler: ConnectionHandler): void {
+    invariant(this.#handler === undefined, "a connection is opened once");
+    this.#handler = handler;
+    if (this.#closed) this.#reportSoon();
+    else this.#inward?.wake();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return !this.#ended && this.#out.pushBytes(chunk);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (!this.#closed) this.#inward?.wake();
+  }
+
+  close(): void {
+    if (this.#closed || this.#closing !== undefined) return;
+    const { clock, closeTimeoutMs } = this.#args;
+    this.#closing = clock.setTimer(closeTimeoutMs, () => this.destroy());
+    this.#ended = true;
+    this.#out.push("end");
+    this.#inward?.wake();
+  }
+
+  destroy(): void {
+    this.fail(undefined);
+  }
+
+  /** Ends this side at once; the other side learns of it as a reset. */
+  fail(error: Error | undefined): void {
+    if (this.#closed) return;
+    this.#out.clear();
+    this.#out.push("reset");
+    this.#finish(error);
+    this.#reportSoon();
+  }
+
+  /** What the pipe towards this side calls. */
+  receiving(drained: () => void): PipeEnds {
+    return {
+      passes: (type) => this.#passes(type),
+      onOpened: this.#args.onOpened,
+      onChunk: (chunk) => {
+        if (this.#closing === undefined) this.#handler?.onData(chunk);
+      },
+      onEnd: () => {
+        if (this.#closing === undefined) this.#out.push("end");
+        this.#finish(undefined);
+        this.#report();
+      },
+      onReset: () => {
+        this.#out.clear();
+        this.#finish(connectionReset());
+        this.#report();
+      },
+      onDrain: drained,
+    };
+  }
+
+  /** The other side took enough of what this side wrote. */
+  drained(): void {
+    if (!this.#ended) this.#handler?.onDrain();
+  }
+
+  /** Delivers what waited for a partition to heal. */
+  wake(): void {
+    this.#inward?.wake();
+  }
+
+  get #out(): MemoryPipe {
+    invariant(this.#outward !== undefined, "a memory connection is attached to its pipes");
+    return this.#outward;
+  }
+
+  #passes(type: ItemType): boolean {
+    if (this.#closed || !this.#args.reachable()) return false;
+    if (type === "opened" || type === "reset" || this.#closing !== undefined) return true;
+    return this.#handler !== undefined && !this.#paused;
+  }
+
+  #finish(error: Error | undefined): void {
+    this.#closed = true;
+    this.#ended = true;
+    this.#error = error;
+    this.#closing?.cancel();
+    this.#inward?.clear();
+    this.#args.onClosed();
+  }
+
+  #reportSoon(): void {
+    this.#args.clock.setTimer(0, () => this.#report());
+  }
+
+  #report(): void {
+    if (this.#handler === undefined || this.#reported) return;
+    this.#reported = true;
+    this.#handler.onClose(this.#error);
+  }
+}
+
+export function connectionReset(): CodedError {
+  return new CodedError("CLOSED", "The connection was reset.");
+}

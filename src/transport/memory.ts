@@ -1,0 +1,327 @@
+// Memory links: whole networks in one process for simulations and tests, over the injected clock
+// and random alone, so that one seed is one behaviour. Hosts are names; latency, jitter, bandwidth,
+// partitions and cuts are set from outside.
+
+import { CodedError } from "../errors.js";
+import type {
+  Clock,
+  Connection,
+  DialOptions,
+  ListenHandler,
+  PeerId,
+  Random,
+  Transport,
+  TransportListener,
+} from "../ports.js";
+import { addressInvalid, formatAddress, parseAddress } from "../protocol/address.js";
+import type { Address } from "../protocol/address.js";
+import { connectionReset, MemoryConnection } from "./memory-connection.js";
+import { MemoryPipe } from "./memory-pipe.js";
+
+export interface MemoryNetworkOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** One way. */
+  readonly latencyMs: number;
+  /** Up to this much more, uniformly; the order within a direction stays. 0 unless given. */
+  readonly jitterMs?: number;
+  /** Of each direction of each link; unlimited unless given. */
+  readonly bytesPerSecond?: number;
+  /** Bytes under way in one direction before `write` answers false. */
+  readonly bufferBytes?: number;
+  /** A longer chunk arrives in pieces of random length up to this; whole unless given. */
+  readonly pieceBytesMax?: number;
+  /** `close` becomes a reset after this long. */
+  readonly closeTimeoutMs?: number;
+}
+
+export interface MemoryNetwork {
+  /** The transport of one host; addresses are `memory://host:port`. */
+  transport(peerId: PeerId, where: { readonly host: string }): Transport;
+  /**
+   * Only hosts of one group reach each other; hosts in no group form one more. Bytes between
+   * groups wait, dials between them time out.
+   */
+  partition(groups: readonly (readonly string[])[]): void;
+  heal(): void;
+  setLatency(latencyMs: number, jitterMs?: number): void;
+  /** Breaks the links between two hosts, or all links of one: both sides see an error. */
+  cut(a: string, b?: string): void;
+  /** Links of which a side is still open. */
+  readonly linkCount: number;
+}
+
+const BUFFER_BYTES = 256 * 1024;
+const CLOSE_TIMEOUT_MS = 2_000;
+const FIRST_EPHEMERAL_PORT = 49_152;
+
+export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwork {
+  return new Network(options);
+}
+
+interface Link {
+  readonly hosts: readonly [string, string];
+  readonly sides: readonly [MemoryConnection, MemoryConnection];
+}
+
+interface Listening {
+  readonly peerId: PeerId;
+  readonly handler: ListenHandler;
+}
+
+interface Caller {
+  readonly peerId: PeerId;
+  readonly host: string;
+  readonly dialedAtMs: number;
+}
+
+class Network implements MemoryNetwork {
+  readonly clock: Clock;
+  /** By `host:port`. */
+  readonly listeners = new Map<string, Listening>();
+  readonly #options: MemoryNetworkOptions;
+  readonly #links = new Set<Link>();
+  readonly #nextPorts = new Map<string, number>();
+  #groups: ReadonlyMap<string, number> | undefined;
+  #latencyMs: number;
+  #jitterMs: number;
+
+  constructor(options: MemoryNetworkOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.#latencyMs = options.latencyMs;
+    this.#jitterMs = options.jitterMs ?? 0;
+  }
+
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
+  transport(peerId: PeerId, where: { readonly host: string }): Transport {
+    return new MemoryTransport(this, peerId, where.host);
+  }
+
+  partition(groups: readonly (readonly string[])[]): void {
+    this.#groups = new Map(groups.flatMap((hosts, group) => hosts.map((host) => [host, group])));
+    this.#wakeAll();
+  }
+
+  heal(): void {
+    this.#groups = undefined;
+    this.#wakeAll();
+  }
+
+  setLatency(latencyMs: number, jitterMs = 0): void {
+    this.#latencyMs = latencyMs;
+    this.#jitterMs = jitterMs;
+  }
+
+  cut(a: string, b?: string): void {
+    for (const { hosts, sides } of [...this.#links]) {
+      const other = hosts[0] === a ? hosts[1] : hosts[0];
+      if (!hosts.includes(a) || (b !== undefined && other !== b)) continue;
+      for (const side of sides) side.fail(connectionReset());
+    }
+  }
+
+  delayMs(): number {
+    if (this.#jitterMs === 0) return this.#latencyMs;
+    return this.#latencyMs + this.#options.random.float() * this.#jitterMs;
+  }
+
+  reachable(a: string, b: string): boolean {
+    return this.#groups === undefined || this.#groups.get(a) === this.#groups.get(b);
+  }
+
+  freePort(host: string): number {
+    const port = this.#nextPorts.get(host) ?? FIRST_EPHEMERAL_PORT;
+    this.#nextPorts.set(host, port + 1);
+    return this.listeners.has(`${host}:${port}`) ? this.freePort(host) : port;
+  }
+
+  /** Links a caller to a listener and returns the caller's side. */
+  connect(caller: Caller, to: Address, listening: Listening): MemoryConnection {
+    const hosts = [caller.host, to.host] as const;
+    const common = {
+      clock: this.clock,
+      closeTimeoutMs: this.#options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
+      reachable: () => this.reachable(...hosts),
+      onClosed: () => {
+        if (link.sides.every((side) => side.closed)) this.#links.delete(link);
+      },
+    };
+    const callerPort = this.freePort(caller.host);
+    const dialed = new MemoryConnection({
+      ...common,
+      peerId: listening.peerId,
+      direction: "outbound",
+      remoteAddress: formatAddress({ scheme: "memory", host: to.host, port: to.port }),
+      openedAtMs: caller.dialedAtMs,
+      onOpened: () => {},
+    });
+    const accepted: MemoryConnection = new MemoryConnection({
+      ...common,
+      peerId: caller.peerId,
+      direction: "inbound",
+      remoteAddress: formatAddress({ scheme: "memory", host: caller.host, port: callerPort }),
+      openedAtMs: this.clock.monotonicMs(),
+      onOpened: () => {
+        if (this.listeners.get(`${to.host}:${to.port}`) !== listening) accepted.destroy();
+        else listening.handler.onConnection(accepted);
+      },
+    });
+    const link: Link = { hosts, sides: [dialed, accepted] };
+    this.#links.add(link);
+    const toAccepted = this.#pipe(dialed, accepted);
+    const toDialed = this.#pipe(accepted, dialed);
+    dialed.attach({ inward: toDialed, outward: toAccepted });
+    accepted.attach({ inward: toAccepted, outward: toDialed });
+    toAccepted.push("opened");
+    return dialed;
+  }
+
+  #pipe(from: MemoryConnection, to: MemoryConnection): MemoryPipe {
+    const { random, bytesPerSecond, bufferBytes, pieceBytesMax } = this.#options;
+    return new MemoryPipe({
+      clock: this.clock,
+      delayMs: () => this.delayMs(),
+      bytesPerSecond: bytesPerSecond ?? Infinity,
+      capacityBytes: bufferBytes ?? BUFFER_BYTES,
+      pieceBytes: (left) =>
+        pieceBytesMax === undefined || left <= pieceBytesMax
+          ? left
+          : 1 + Math.floor(random.float() * pieceBytesMax),
+      ends: to.receiving(() => from.drained()),
+    });
+  }
+
+  #wakeAll(): void {
+    for (const { sides } of this.#links) for (const side of sides) side.wake();
+  }
+}
+
+class MemoryTransport implements Transport {
+  readonly scheme = "memory";
+  readonly #network: Network;
+  readonly #peerId: PeerId;
+  readonly #host: string;
+  readonly #listeners = new Set<TransportListener>();
+  readonly #dials = new Set<(error: Error) => void>();
+  readonly #connections = new Set<MemoryConnection>();
+  #closed = false;
+
+  constructor(network: Network, peerId: PeerId, host: string) {
+    this.#network = network;
+    this.#peerId = peerId;
+    this.#host = host;
+  }
+
+  async listen(text: string, handler: ListenHandler): Promise<TransportListener> {
+    this.#assertOpen();
+    const address = this.#parse(text);
+    if (address.host !== this.#host) {
+      throw addressInvalid(text, `this host is ${this.#host}, not ${address.host}`);
+    }
+    const port = address.port === 0 ? this.#network.freePort(this.#host) : address.port;
+    const key = `${this.#host}:${port}`;
+    if (this.#network.listeners.has(key)) {
+      throw new CodedError("ADDRESS_IN_USE", `The address memory://${key} is in use.`);
+    }
+    const listening: Listening = {
+      peerId: this.#peerId,
+      handler: {
+        onRefused: (refusal) => handler.onRefused(refusal),
+        onConnection: (connection) => {
+          this.#keep(connection as MemoryConnection);
+          handler.onConnection(connection);
+        },
+      },
+    };
+    this.#network.listeners.set(key, listening);
+    const listener: TransportListener = {
+      address: `memory://${key}`,
+      close: async () => {
+        if (!this.#listeners.delete(listener)) return;
+        this.#network.listeners.delete(key);
+      },
+    };
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  async dial(text: string, options: DialOptions): Promise<Connection> {
+    this.#assertOpen();
+    const address = this.#parse(text);
+    if (address.port === 0) throw addressInvalid(text, "port 0 cannot be dialed");
+    return new Promise((resolve, reject) => this.#dial(address, options, resolve, reject));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const listener of [...this.#listeners]) await listener.close();
+    for (const fail of [...this.#dials]) fail(transportClosed());
+    for (const connection of this.#connections) connection.destroy();
+    this.#connections.clear();
+  }
+
+  /** One round trip: the question reaches the host after one delay, its answer after another. */
+  #dial(
+    to: Address,
+    options: DialOptions,
+    resolve: (connection: Connection) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const network = this.#network;
+    const { clock } = network;
+    const key = `${to.host}:${to.port}`;
+    const caller = { peerId: this.#peerId, host: this.#host, dialedAtMs: clock.monotonicMs() };
+    const fail = (error: Error): void => {
+      timer.cancel();
+      step.cancel();
+      if (this.#dials.delete(fail)) reject(error);
+    };
+    const refuse = (reason: string): void =>
+      fail(new CodedError("DIAL_FAILED", `Cannot dial memory://${key}: ${reason}.`));
+    const answered = (listening: Listening | undefined): void => {
+      if (!network.reachable(this.#host, to.host)) return;
+      if (listening === undefined) return refuse("nobody listens there");
+      const expected = options.expectPeerId ?? to.peerId ?? listening.peerId;
+      if (listening.peerId !== expected) {
+        return refuse(`the peer there is ${listening.peerId}, not ${expected}`);
+      }
+      timer.cancel();
+      this.#dials.delete(fail);
+      const connection = network.connect(caller, to, listening);
+      this.#keep(connection);
+      resolve(connection);
+    };
+    const timer = clock.setTimer(options.timeoutMs, () =>
+      refuse(`handshake-timeout (not finished within ${options.timeoutMs} ms)`),
+    );
+    let step = clock.setTimer(network.delayMs(), () => {
+      if (!network.reachable(this.#host, to.host)) return;
+      const listening = network.listeners.get(key);
+      step = clock.setTimer(network.delayMs(), () => answered(listening));
+    });
+    this.#dials.add(fail);
+  }
+
+  #keep(connection: MemoryConnection): void {
+    for (const old of this.#connections) if (old.closed) this.#connections.delete(old);
+    this.#connections.add(connection);
+  }
+
+  #parse(text: string): Address {
+    const address = parseAddress(text);
+    if (address.scheme === this.scheme) return address;
+    throw addressInvalid(text, `this transport knows memory, not ${address.scheme}`);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw transportClosed();
+  }
+}
+
+function transportClosed(): CodedError {
+  return new CodedError("CLOSED", "The transport is closed.");
+}

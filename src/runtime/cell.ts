@@ -1,34 +1,19 @@
 // One living actor: its mailbox, its incarnation, its children and what it is owed. It is the
 // ActorRef that others tell, and the Runnable that a scheduler drains.
 
-import type { ActorFigures, MailboxSpec, PipeOutcome, Signal } from "./actor.js";
+import type { ActorFigures, MailboxSpec, Signal } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
 import type { Ask, Asker } from "./ask.js";
 import type { AnyType, Child, Kernel, Observer, Parent } from "./kernel.js";
+import type { Note, TimerNote } from "./notes.js";
 import { CellContext } from "./context.js";
 import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
 import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
+import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
 import { RestartHistory } from "./supervision.js";
 import { Ring } from "./ring.js";
 import { invariant } from "../errors.js";
-
-/**
- * What the actor itself asked for, and signals. They are bounded by its own doing, so they wait in
- * a lane of their own that refuses nothing and is drained before the mailbox.
- */
-type Note =
-  | Ask
-  | { readonly kind: "timer"; readonly key: string; readonly incarnation: number; message: unknown }
-  | {
-      readonly kind: "pipe";
-      readonly incarnation: number;
-      readonly outcome: PipeOutcome<unknown>;
-      readonly adapt: (outcome: PipeOutcome<unknown>) => unknown;
-    }
-  | { readonly kind: "signal"; readonly incarnation: number; readonly signal: Signal };
-
-type TimerNote = Extract<Note, { kind: "timer" }>;
 
 /**
  * new → running on its first slice; running → backoff → new on a restart; any → stopping →
@@ -61,7 +46,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private readonly notes = new Ring<Note>();
   private readonly waiters = new Waiters();
   private readonly ownLifeline = new Lifeline();
-  private readonly timers = new Map<string, { readonly timer: Timer; readonly note: TimerNote }>();
+  private readonly timers = new KeyedTimers();
+  private readonly acceptTimer = (note: TimerNote): void => this.accept(note);
   private readonly history = new RestartHistory();
   private state: unknown;
   private phase: Phase = "new";
@@ -247,11 +233,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       this.type.signal?.(this.state, note.signal, this.context);
       return;
     }
-    if (note.kind === "timer") {
-      // Cancelled or replaced after it fired.
-      if (this.timers.get(note.key)?.note !== note) return;
-      this.timers.delete(note.key);
-    }
+    if (note.kind === "timer" && !this.timers.take(note)) return;
     const message = messageOf(note);
     onDeliver?.(this.path, message);
     this.inHand = true;
@@ -275,29 +257,20 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   }
 
   private discard(note: Note): void {
-    const wasReply = note.kind === "pipe" || (note.kind === "ask" && note.outcome?.ok === true);
-    if (wasReply) this.lateReply();
+    if (carriesReply(note)) this.lateReply();
   }
 
   // ---- timers ---------------------------------------------------------------------------------
 
   startTimer(key: string, delayMs: number, message: unknown): void {
-    this.cancelTimer(key);
     // A timer set while stopping would outlive its actor.
     if (!this.active) return;
-    const note: TimerNote = { kind: "timer", key, incarnation: this.incarnation, message };
-    const timer = this.kernel.clock.setTimer(delayMs, () => this.accept(note));
-    this.timers.set(key, { timer, note });
+    const note = { kind: "timer", incarnation: this.incarnation, key, message } as const;
+    this.timers.start(this.kernel.clock, delayMs, note, this.acceptTimer);
   }
 
   cancelTimer(key: string): void {
-    this.timers.get(key)?.timer.cancel();
-    this.timers.delete(key);
-  }
-
-  private cancelTimers(): void {
-    for (const { timer } of this.timers.values()) timer.cancel();
-    this.timers.clear();
+    this.timers.cancel(key);
   }
 
   // ---- faults and the end ---------------------------------------------------------------------
@@ -413,7 +386,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.incarnation++;
     this.started = false;
     this.state = undefined;
-    this.cancelTimers();
+    this.timers.clear();
     for (let note = this.notes.shift(); note !== undefined; note = this.notes.shift()) {
       this.discard(note);
     }
@@ -446,17 +419,5 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     invariant(this.scheduled || !this.ready, `${this.path} is scheduled when it has work`);
     invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
     if (this.phase === "running") this.type.invariants?.(this.state);
-  }
-}
-
-function messageOf(note: Exclude<Note, { kind: "signal" }>): unknown {
-  switch (note.kind) {
-    case "timer":
-      return note.message;
-    case "pipe":
-      return note.adapt(note.outcome);
-    case "ask":
-      invariant(note.outcome !== undefined, "an ask that arrives is settled");
-      return note.adapt(note.outcome);
   }
 }

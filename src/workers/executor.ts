@@ -1,0 +1,167 @@
+// Does the work of a task, synchronously and purely: the same code in pool threads, inline and in
+// the simulator, so that their verdicts cannot differ. Faults are values; it throws only when the
+// rules or the caller are wrong.
+
+import { packedItem } from "../bytes/packed.js";
+import type {
+  ChainRules,
+  Checked,
+  CheckedBlock,
+  Fault,
+  HeaderSummary,
+  TransactionSummary,
+  VerifySignature,
+} from "../chain/types.js";
+import { invariant } from "../errors.js";
+import type {
+  BlocksVerdict,
+  DecodeFramesJob,
+  DecodeFramesVerdict,
+  HeadersVerdict,
+  Packed,
+  SealJob,
+  TransactionsVerdict,
+  ValidateBlocksJob,
+  ValidateHeadersJob,
+} from "../ports.js";
+import { itemRanges } from "../protocol/codec/codec.js";
+import type { JobKind, Jobs, Verdicts } from "./jobs.js";
+import type { SignatureCache } from "./signature-cache.js";
+
+const ID_BYTES = 32;
+
+export interface ExecutorParts {
+  readonly rules: ChainRules;
+  readonly verify: VerifySignature;
+  /** Absent: every signature is verified. */
+  readonly signatureCache?: SignatureCache;
+}
+
+export type Executor = { readonly [K in JobKind]: (job: Jobs[K]) => Verdicts[K] };
+
+export function createExecutor(parts: ExecutorParts): Executor {
+  return {
+    validateBlocks: (job) => validateBlocks(parts, job),
+    validateHeaders: (job) => validateHeaders(parts.rules, job),
+    validateTransactions: (transactions) => validateTransactions(parts, transactions),
+    decodeFrames,
+    seal: (job) => seal(parts.rules, job),
+  };
+}
+
+function validateBlocks(parts: ExecutorParts, job: ValidateBlocksJob): BlocksVerdict {
+  const accepted: CheckedBlock[] = [];
+  let parent = readParent(parts.rules, job.parentHeader);
+  for (let i = 0; i < job.blocks.ends.length; i++) {
+    const checked = checkBlock(parts, packedItem(job.blocks, i), parent, job.nowMs);
+    if (!checked.ok) return { accepted, fault: checked.fault };
+    accepted.push(checked.value);
+    parent = checked.value.header;
+  }
+  return { accepted };
+}
+
+function checkBlock(
+  parts: ExecutorParts,
+  bytes: Uint8Array,
+  parent: HeaderSummary,
+  nowMs: number,
+): Checked<CheckedBlock> {
+  const { rules } = parts;
+  const split = rules.splitBlock(bytes);
+  if (!split.ok) return split;
+  const header = rules.checkHeader(split.value.header, parent, nowMs);
+  if (!header.ok) return header;
+  const transactions: TransactionSummary[] = [];
+  for (const encoded of split.value.transactions) {
+    const read = rules.readTransaction(encoded);
+    if (!read.ok) return { ok: false, fault: placed(read.fault, transactions.length) };
+    transactions.push(read.value);
+  }
+  const effects = rules.checkBody(split.value.header, transactions);
+  if (!effects.ok) return effects;
+  for (let i = 0; i < transactions.length; i++) {
+    if (!signed(parts, transactions[i]!)) return { ok: false, fault: placed(UNSIGNED, i) };
+  }
+  const value = { header: header.value, bytes, ...ownSummary(transactions, effects.value) };
+  return { ok: true, value };
+}
+
+/**
+ * Ids and effects in one fresh buffer, so that a thread gives them back with one transfer and they
+ * do not keep alive what the rules cut them from.
+ */
+function ownSummary(
+  transactions: readonly TransactionSummary[],
+  effects: Uint8Array,
+): Pick<CheckedBlock, "transactionCount" | "transactionIds" | "effects"> {
+  const idsBytes = transactions.length * ID_BYTES;
+  const bytes = new Uint8Array(idsBytes + effects.byteLength);
+  for (let i = 0; i < transactions.length; i++) bytes.set(transactions[i]!.id, i * ID_BYTES);
+  bytes.set(effects, idsBytes);
+  return {
+    transactionCount: transactions.length,
+    transactionIds: bytes.subarray(0, idsBytes),
+    effects: bytes.subarray(idsBytes),
+  };
+}
+
+function validateHeaders(rules: ChainRules, job: ValidateHeadersJob): HeadersVerdict {
+  const accepted: HeaderSummary[] = [];
+  let parent = readParent(rules, job.parentHeader);
+  for (let i = 0; i < job.headers.ends.length; i++) {
+    const checked = rules.checkHeader(packedItem(job.headers, i), parent, job.nowMs);
+    if (!checked.ok) return { accepted, fault: checked.fault };
+    accepted.push(checked.value);
+    parent = checked.value;
+  }
+  return { accepted };
+}
+
+function validateTransactions(parts: ExecutorParts, transactions: Packed): TransactionsVerdict {
+  const count = transactions.ends.length;
+  const ids = new Uint8Array(count * ID_BYTES);
+  const faults: { index: number; fault: Fault }[] = [];
+  for (let index = 0; index < count; index++) {
+    const read = parts.rules.readTransaction(packedItem(transactions, index));
+    if (!read.ok) faults.push({ index, fault: read.fault });
+    else if (!signed(parts, read.value)) faults.push({ index, fault: UNSIGNED });
+    else ids.set(read.value.id, index * ID_BYTES);
+  }
+  return { transactions, ids, faults };
+}
+
+function decodeFrames(job: DecodeFramesJob): DecodeFramesVerdict {
+  invariant(job.kinds.length === job.payloads.ends.length, "every payload has a kind");
+  const frames: DecodeFramesVerdict["frames"][number][] = [];
+  for (let i = 0; i < job.kinds.length; i++) {
+    const payload = packedItem(job.payloads, i);
+    frames.push(itemRanges(job.kinds[i]!, payload));
+  }
+  return { payloads: job.payloads, frames };
+}
+
+function seal(rules: ChainRules, job: SealJob): Uint8Array | undefined {
+  return rules.sealHeader(job.header, job.nonceStart, job.attempts);
+}
+
+/** The parent is our own proven header: that it does not read is never a peer's fault. */
+function readParent(rules: ChainRules, header: Uint8Array): HeaderSummary {
+  const parent = rules.readHeader(header);
+  invariant(parent.ok, "the rules read the header of the parent");
+  return parent.value;
+}
+
+function signed(parts: ExecutorParts, transaction: TransactionSummary): boolean {
+  const { signatureCache } = parts;
+  if (signatureCache?.has(transaction.id) === true) return true;
+  if (!parts.rules.checkSignature(transaction, parts.verify)) return false;
+  signatureCache?.add(transaction.id);
+  return true;
+}
+
+const UNSIGNED: Fault = { rule: "signature", detail: "the signature does not verify" };
+
+function placed(fault: Fault, index: number): Fault {
+  return { rule: fault.rule, detail: `transaction ${index}: ${fault.detail}` };
+}

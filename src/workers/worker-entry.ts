@@ -1,0 +1,85 @@
+// What runs in a pool thread: loads the rules once, then executes tasks. Started by piscina for
+// pool.ts only. Bytes go back by transfer.
+
+import { workerData } from "node:worker_threads";
+import { move, transferableSymbol, valueSymbol } from "piscina";
+import { loadSignatures } from "../chain/signatures.js";
+import type { RulesModule } from "../chain/types.js";
+import type { BlocksVerdict, ValidateBlocksJob } from "../ports.js";
+import { createExecutor } from "./executor.js";
+import type { Executor } from "./executor.js";
+import type { PoolTask } from "./jobs.js";
+import { loadRules } from "./rules-loader.js";
+import { ALL_KNOWN, openSignatureCache } from "./signature-cache.js";
+import { lowerThreadPriority } from "./thread-priority.js";
+
+/** What every thread of the pool is started with. */
+export interface ThreadData {
+  readonly rulesModule: RulesModule;
+  readonly signatureCache: SharedArrayBuffer | undefined;
+  readonly nice: number;
+}
+
+/** `start` answers undefined, or the sentence that says why the rules cannot be loaded. */
+export type ThreadTask = PoolTask | { readonly kind: "start" };
+
+const data = workerData as ThreadData;
+lowerThreadPriority(data.nice);
+// Throwing here would make piscina start thread after thread, so a failure is kept and told.
+const executors: Executors | Error = await start().catch((error: unknown) => error as Error);
+
+interface Executors {
+  readonly full: Executor;
+  /** Takes every signature as known. */
+  readonly unsigned: Executor;
+}
+
+async function start(): Promise<Executors> {
+  const { rulesModule, signatureCache } = data;
+  const rules = await loadRules(rulesModule);
+  const { verify } = await loadSignatures();
+  return {
+    full: createExecutor({
+      rules,
+      verify,
+      ...(signatureCache && { signatureCache: openSignatureCache(signatureCache) }),
+    }),
+    unsigned: createExecutor({ rules, verify, signatureCache: ALL_KNOWN }),
+  };
+}
+
+/** Executes one task in this thread; piscina carries what it returns or throws to the pool. */
+export function execute(task: ThreadTask): unknown {
+  if (task.kind === "start") return executors instanceof Error ? executors.message : undefined;
+  if (executors instanceof Error) throw executors;
+  const { full, unsigned } = executors;
+  switch (task.kind) {
+    case "validateBlocks":
+      return movedBlocks(full.validateBlocks(task.job), task.job);
+    case "validateUnsigned":
+      return movedBlocks(unsigned.validateBlocks(task.job), task.job);
+    case "validateHeaders":
+      return full.validateHeaders(task.job);
+    case "validateTransactions": {
+      const verdict = full.validateTransactions(task.job);
+      return moved(verdict, [verdict.transactions.buffer, verdict.ids.buffer]);
+    }
+    case "decodeFrames": {
+      const verdict = full.decodeFrames(task.job);
+      return moved(verdict, [verdict.payloads.buffer]);
+    }
+    case "seal":
+      return full.seal(task.job);
+  }
+}
+
+/** The accepted blocks are views into the bytes of the job, so these move back below them. */
+function movedBlocks(verdict: BlocksVerdict, job: ValidateBlocksJob): unknown {
+  const buffers: ArrayBufferLike[] = [job.blocks.buffer];
+  for (const block of verdict.accepted) buffers.push(block.transactionIds.buffer);
+  return moved(verdict, buffers);
+}
+
+function moved(value: object, buffers: readonly ArrayBufferLike[]): unknown {
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: value } as never);
+}

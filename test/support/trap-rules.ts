@@ -1,0 +1,92 @@
+// The default rules with a trap in shared memory: a test arms it, and the next thread that reads a
+// transaction ends, throws, exhausts its heap, or waits until the test lets it go.
+
+import { isMainThread } from "node:worker_threads";
+import { createPowRules } from "../../src/chain/rules.js";
+import type { ChainParams } from "../../src/chain/params.js";
+import type { ChainRules, RulesModule } from "../../src/chain/types.js";
+
+const MODES = ["off", "exit", "throw", "heap", "wait", "uncaught"] as const;
+export type TrapMode = (typeof MODES)[number];
+
+interface TrapOptions {
+  readonly params: ChainParams;
+  readonly memory: SharedArrayBuffer;
+}
+
+const MODE = 0;
+const SKIP = 1;
+const CAUGHT = 2;
+
+export class Trap {
+  readonly module: RulesModule;
+  readonly #words: Int32Array;
+
+  constructor(params: ChainParams) {
+    const memory = new SharedArrayBuffer(12);
+    this.#words = new Int32Array(memory);
+    const options: TrapOptions = { params, memory };
+    this.module = { moduleUrl: import.meta.url, exportName: "createTrapRules", options };
+  }
+
+  /** Catches the thread that reads transaction number `skip` from now; "wait" catches all. */
+  arm(mode: TrapMode, skip = 0): void {
+    Atomics.store(this.#words, CAUGHT, 0);
+    Atomics.store(this.#words, SKIP, skip);
+    Atomics.store(this.#words, MODE, MODES.indexOf(mode));
+  }
+
+  /** Lets every waiting thread go on. */
+  release(): void {
+    Atomics.store(this.#words, MODE, 0);
+    Atomics.notify(this.#words, MODE);
+  }
+
+  /** How many threads were caught since `arm`. */
+  get caught(): number {
+    return Atomics.load(this.#words, CAUGHT);
+  }
+}
+
+export function createTrapRules(options: TrapOptions): ChainRules {
+  const rules = createPowRules(options.params) as ChainRules;
+  const words = new Int32Array(options.memory);
+  return {
+    ...rules,
+    readTransaction(bytes) {
+      const mode = MODES[Atomics.load(words, MODE)];
+      if (mode === "wait") {
+        Atomics.add(words, CAUGHT, 1);
+        Atomics.wait(words, MODE, MODES.indexOf("wait"));
+      } else if (mode !== "off" && Atomics.sub(words, SKIP, 1) === 0) {
+        Atomics.store(words, MODE, 0);
+        Atomics.add(words, CAUGHT, 1);
+        spring(mode);
+      }
+      return rules.readTransaction(bytes);
+    },
+  };
+}
+
+/** Rules that only the main thread can load. */
+export function createMainOnlyRules(params: ChainParams): ChainRules {
+  if (!isMainThread) throw new Error("not in a thread");
+  return createPowRules(params) as ChainRules;
+}
+
+/** Rules that end every thread that loads them. */
+export function createDeadlyRules(params: ChainParams): ChainRules {
+  if (!isMainThread) process.exit(1);
+  return createPowRules(params) as ChainRules;
+}
+
+function spring(mode: TrapMode | undefined): void {
+  if (mode === "exit") process.exit(1);
+  if (mode === "throw") throw new Error("the trap was sprung");
+  if (mode === "uncaught")
+    queueMicrotask(() => {
+      throw new Error("nobody catches this");
+    });
+  const hoard: unknown[] = [];
+  while (mode === "heap") hoard.push(new Array(1_000).fill(hoard.length));
+}

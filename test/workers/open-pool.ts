@@ -1,0 +1,26 @@
+// Opens small worker pools for tests.
+
+import { powRulesModule } from "../../src/chain/rules.js";
+import type { WorkerPool } from "../../src/ports.js";
+import { systemClock } from "../../src/runtime/clock.js";
+import { openWorkerPool } from "../../src/workers/pool.js";
+import type { WorkerPoolOptions } from "../../src/workers/pool.js";
+import { allocateSignatureCache } from "../../src/workers/signature-cache.js";
+import { TEST_PARAMS } from "../support/pow-blocks.js";
+
+export function openTestPool(options: Partial<WorkerPoolOptions> = {}): Promise<WorkerPool> {
+  return openWorkerPool({
+    rulesModule: powRulesModule(TEST_PARAMS),
+    threads: 1,
+    nice: 10,
+    queueMax: 64,
+    heapMiB: 64,
+    closeWaitMs: 10_000,
+    clock: systemClock,
+    ...options,
+  });
+}
+
+export function testCache(entries = 4_096): SharedArrayBuffer {
+  return allocateSignatureCache(entries, new Uint8Array(16).fill(3));
+}

@@ -1,0 +1,207 @@
+import test from "ava";
+import type { ExecutionContext } from "ava";
+import { packBytes } from "../../src/bytes/packed.js";
+import { isCoded } from "../../src/errors.js";
+import type { ErrorCode } from "../../src/errors.js";
+import type { BlocksVerdict, WorkerPool } from "../../src/ports.js";
+import { openTestPool, testCache } from "./open-pool.js";
+import {
+  NOW_MS,
+  TEST_PARAMS,
+  buildBlock,
+  buildChain,
+  forged,
+  packBlocks,
+  testTransaction,
+} from "../support/pow-blocks.js";
+import { Trap } from "../support/trap-rules.js";
+import type { TrapMode } from "../support/trap-rules.js";
+import { workerPoolContract } from "./worker-pool-contract.js";
+
+workerPoolContract(test, "the worker pool", (rulesModule) =>
+  openTestPool({ rulesModule, threads: 2, signatureCache: testCache() }),
+);
+
+const chain = buildChain(2, 4);
+
+function submitChain(pool: WorkerPool): Promise<BlocksVerdict> {
+  const { blocks, genesisHeader: parentHeader } = chain;
+  return pool.validateBlocks({ blocks: packBlocks(blocks), parentHeader, nowMs: NOW_MS });
+}
+
+async function rejectsWith(t: ExecutionContext, work: Promise<unknown>, code: ErrorCode) {
+  const error = await t.throwsAsync(work);
+  t.true(isCoded(error, code), `${code} expected, got ${String(error)}`);
+}
+
+/** Resolves once so many threads wait in the trap. */
+async function untilCaught(trap: Trap, count: number): Promise<void> {
+  while (trap.caught < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+for (const mode of ["exit", "heap"] as const satisfies readonly TrapMode[]) {
+  test(`a thread that ends in mid-task (${mode}) loses the task and is replaced`, async (t) => {
+    const trap = new Trap(TEST_PARAMS);
+    const pool = await openTestPool({ rulesModule: trap.module, heapMiB: 32 });
+    trap.arm(mode, 5);
+    await rejectsWith(t, submitChain(pool), "WORKER_LOST");
+    t.is((await submitChain(pool)).accepted.length, 2);
+    t.deepEqual(pool.load(), { queued: 0, running: 0, queueMax: 64 });
+    await pool.close();
+  });
+}
+
+test("an error outside of any task is told and ends nothing but its thread", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  let tell: (error: Error) => void = () => undefined;
+  const told = new Promise<Error>((resolve) => (tell = resolve));
+  const pool = await openTestPool({ rulesModule: trap.module, onThreadError: (e) => tell(e) });
+  trap.arm("uncaught");
+  await submitChain(pool);
+  t.is((await told).message, "nobody catches this");
+  t.is((await submitChain(pool)).accepted.length, 2);
+  await pool.close();
+});
+
+test("the other tasks of a pool outlive the thread that ends", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const pool = await openTestPool({ rulesModule: trap.module, threads: 2 });
+  trap.arm("exit", 3);
+  const settled = await Promise.allSettled(Array.from({ length: 12 }, () => submitChain(pool)));
+  const lost = settled.filter((result) => result.status === "rejected");
+  // At most the task that ran and the one that the thread had next.
+  t.true(lost.length >= 1 && lost.length <= 2, `${lost.length} lost`);
+  for (const { reason } of lost) t.true(isCoded(reason, "WORKER_LOST"));
+  await pool.close();
+});
+
+test("a full queue refuses work and leaves its bytes with the caller", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const pool = await openTestPool({ rulesModule: trap.module, queueMax: 2 });
+  trap.arm("wait");
+  const submit = (): Promise<unknown> =>
+    pool.validateTransactions(packBytes([testTransaction(0, 1)]));
+  const admitted = [submit(), submit(), submit(), submit()];
+  t.deepEqual(pool.load(), { queued: 2, running: 2, queueMax: 2 });
+  const refused = packBytes([testTransaction(0, 2)]);
+  const length = refused.buffer.byteLength;
+  await rejectsWith(t, pool.validateTransactions(refused), "QUEUE_FULL");
+  t.is(refused.buffer.byteLength, length);
+  trap.release();
+  await Promise.all(admitted);
+  t.is((await pool.validateTransactions(refused)).faults.length, 0);
+  t.is(refused.buffer.byteLength, 0, "the bytes of an admitted task move");
+  await pool.close();
+});
+
+test("closing waits for tasks that end in time", async (t) => {
+  const pool = await openTestPool();
+  const work = [submitChain(pool), submitChain(pool), submitChain(pool), submitChain(pool)];
+  await pool.close();
+  for (const verdict of await Promise.all(work)) t.is(verdict.accepted.length, 2);
+});
+
+test.serial("closing ends the threads under tasks that do not end, and leaves none", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const pool = await openTestPool({ rulesModule: trap.module, closeWaitMs: 20, threads: 2 });
+  trap.arm("wait");
+  const work = Array.from({ length: 6 }, () => submitChain(pool));
+  await untilCaught(trap, 2);
+  const rejections = work.map((task) => rejectsWith(t, task, "STOPPED"));
+  const closed = pool.close();
+  await rejectsWith(t, submitChain(pool), "STOPPED");
+  await closed;
+  await Promise.all(rejections);
+  t.is(threadsAlive(), 0);
+});
+
+test("an idle pool keeps no process alive", async (t) => {
+  const { spawn } = await import("node:child_process");
+  const module = new URL("./open-pool.js", import.meta.url).href;
+  const script = `const { openTestPool } = await import(${JSON.stringify(module)});
+    await openTestPool({ threads: 2 }); console.log("open");`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script]);
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  t.is(output, "open\n");
+  t.is(code, 0);
+});
+
+test.serial("rules that cannot be loaded are named", async (t) => {
+  const options = TEST_PARAMS;
+  const url = (path: string): string => new URL(path, import.meta.url).href;
+  const cases = [
+    { moduleUrl: url("./nowhere.js"), exportName: "rules", says: /nowhere\.js cannot be imported/ },
+    {
+      moduleUrl: url("./open-pool.js"),
+      exportName: "absent",
+      says: /"absent" of .* not an exported/,
+    },
+    { moduleUrl: "node:querystring", exportName: "parse", says: /have no method splitBlock/ },
+    { moduleUrl: url("../support/trap-rules.js"), exportName: "createTrapRules", says: /refuse/ },
+    {
+      moduleUrl: url("../support/trap-rules.js"),
+      exportName: "createMainOnlyRules",
+      says: /thread/,
+    },
+  ];
+  for (const { says, ...rulesModule } of cases) {
+    const open = openTestPool({ rulesModule: { ...rulesModule, options } });
+    const error = await t.throwsAsync(open);
+    t.true(isCoded(error, "RULES_UNLOADABLE"), String(error));
+    t.regex(error?.message ?? "", says);
+  }
+  t.is(threadsAlive(), 0);
+});
+
+test.serial("threads that cannot live reject the opening", async (t) => {
+  const url = new URL("../support/trap-rules.js", import.meta.url).href;
+  const rulesModule = { moduleUrl: url, exportName: "createDeadlyRules", options: TEST_PARAMS };
+  await rejectsWith(t, openTestPool({ rulesModule }), "WORKER_LOST");
+  t.is(threadsAlive(), 0);
+});
+
+test("large blocks get the verdict of small ones, cheap rules first", async (t) => {
+  const count = 300;
+  const transactions = Array.from({ length: count }, (_, i) => testTransaction(i % 4, i + 1));
+  const { genesisHeader: parentHeader } = chain;
+  const pool = await openTestPool({ threads: 2, signatureCache: testCache(), queueMax: 1 });
+  const validate = (bytes: Uint8Array): Promise<BlocksVerdict> =>
+    pool.validateBlocks({ blocks: packBytes([bytes]), parentHeader, nowMs: NOW_MS });
+
+  const good = buildBlock(parentHeader, transactions);
+  const accepted = await validate(good.bytes);
+  t.is(accepted.fault, undefined);
+  t.is(accepted.accepted[0]?.transactionCount, count);
+  t.deepEqual(accepted.accepted[0]?.bytes, good.bytes);
+
+  const unsigned = [...transactions];
+  unsigned[280] = forged(transactions[280]!);
+  const refused = await validate(buildBlock(parentHeader, unsigned).bytes);
+  t.is(refused.accepted.length, 0);
+  t.regex(refused.fault?.detail ?? "", /^transaction 280: /);
+
+  const rootless = buildBlock(parentHeader, unsigned, { transactionRoot: new Uint8Array(32) });
+  t.is((await validate(rootless.bytes)).fault?.rule, "root");
+  await pool.close();
+});
+
+test("threads run at a lower priority", async (t) => {
+  if (process.platform !== "linux") return t.pass("only Linux has priorities by thread");
+  const { readdirSync, readFileSync } = await import("node:fs");
+  const pool = await openTestPool({ threads: 2, nice: 7 });
+  await Promise.all([submitChain(pool), submitChain(pool)]);
+  // Field 19 of stat is the niceness; the name in field 2 may hold spaces.
+  const levels = readdirSync("/proc/self/task").map((id) =>
+    Number(readFileSync(`/proc/self/task/${id}/stat`, "utf8").split(") ")[1]?.split(" ")[16]),
+  );
+  t.is(levels.filter((level) => level === 7).length, 2);
+  await pool.close();
+});
+
+// Counts every pool of this process: the tests that ask run alone.
+function threadsAlive(): number {
+  const resources = process.getActiveResourcesInfo();
+  return resources.filter((name) => name === "Worker" || name === "MessagePort").length;
+}

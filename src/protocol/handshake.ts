@@ -1,9 +1,9 @@
 // What two nodes agree on before they exchange anything else, and which of two connections between
 // them stays. Pure; used by the peer handler (negotiate) and the registry (keepConnection).
 
-import { KINDS, MESSAGE_KINDS, kindOfCode } from "./types/message.js";
+import { KINDS, MESSAGE_KINDS } from "./types/message.js";
 import type { DisconnectReason, MessageKind } from "./types/message.js";
-import type { HandshakeInfo, ServeQuota } from "./types/node-info.js";
+import type { HandshakeInfo } from "./types/node-info.js";
 
 /** Raised only when frames or the handshake change; new kinds come by capability. */
 export const PROTOCOL_VERSION = 1;
@@ -18,8 +18,6 @@ export type Negotiated =
       readonly capabilities: ReadonlySet<string>;
       /** What either side may send from now on; a second Handshake is not among it. */
       readonly kinds: ReadonlySet<MessageKind>;
-      /** What the remote serves us, by request kind; kinds unknown to us are left out. */
-      readonly quotas: ReadonlyMap<MessageKind, ServeQuota>;
     }
   | { readonly ok: false; readonly reason: DisconnectReason; readonly detail: string };
 
@@ -43,12 +41,7 @@ export function negotiate(
   const offered = new Set(remote.capabilities);
   const capabilities = new Set(local.capabilities.filter((name) => offered.has(name)));
   const kinds = new Set(MESSAGE_KINDS.filter((kind) => isNegotiated(kind, capabilities)));
-  const quotas = new Map<MessageKind, ServeQuota>();
-  for (const quota of remote.quotas) {
-    const kind = kindOfCode(quota.kind);
-    if (kind !== undefined && KINDS[kind].role === "request") quotas.set(kind, quota);
-  }
-  return { ok: true, capabilities, kinds, quotas };
+  return { ok: true, capabilities, kinds };
 }
 
 function isNegotiated(kind: MessageKind, capabilities: ReadonlySet<string>): boolean {

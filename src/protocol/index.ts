@@ -5,8 +5,10 @@ export { decodeMessage, encodeMessage } from "./codec/codec.js";
 export type { Decoded } from "./codec/codec.js";
 export { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES, FrameDecoder } from "./codec/frame.js";
 export type { Frame, FrameSink, FrameViolation } from "./codec/frame.js";
-export { ReceiveLanes, SendLanes } from "./codec/lanes.js";
-export type { MessageSink, ReceivedMessage, WindowOptions } from "./codec/lanes.js";
+export { ReceiveLanes } from "./codec/receive-lanes.js";
+export type { MessageSink, ReceivedMessage } from "./codec/receive-lanes.js";
+export { SendLanes } from "./codec/send-lanes.js";
+export type { WindowOptions } from "./codec/window-options.js";
 export {
   KINDS_BEFORE_HANDSHAKE,
   PROTOCOL_VERSION,

@@ -1,6 +1,6 @@
 // How a peer can break the wire protocol, by stable name. A violation is a value: frame decoder,
-// lanes and codec return it, the peer handler answers Disconnect(ProtocolViolation) with its detail
-// and reports it to reputation. docs/protocol.md states each rule.
+// lanes and codec return it, the peer handler answers Disconnect(ProtocolViolation) and reports it
+// to reputation. docs/protocol.md states each rule.
 
 export const VIOLATION_RULES = [
   /** A kind code that this version does not know. */
@@ -15,7 +15,7 @@ export const VIOLATION_RULES = [
   "fragment-length",
   /** A message over its kind's limit. */
   "message-length",
-  /** Zero where an id is due, or an id where none may be. */
+  /** Zero where an id is due, an id where none may be, or a response that nobody asked for. */
   "request-id",
   /** Another message on a lane whose open message is not finished. */
   "fragment-order",
@@ -25,6 +25,10 @@ export const VIOLATION_RULES = [
   "window-overflow",
   /** A payload that is not the strict CBOR of its kind's shape. */
   "payload",
+  /** More pings or unanswered requests than a peer may send; judged by the peer handler. */
+  "flood",
+  /** Pings or unanswered requests beyond any honest rate. */
+  "flood",
 ] as const;
 export type ViolationRule = (typeof VIOLATION_RULES)[number];
 

@@ -38,14 +38,6 @@ test("both sides get the capabilities that both offer, and the kinds that these 
   t.true(negotiated.kinds.has("Ping"));
 });
 
-test("quotas of the remote are kept for request kinds only", (t) => {
-  const quota = (kind: number) => ({ kind, itemsPerSecond: 5, burstItems: 50 });
-  const quotas = [quota(KINDS.RequestHeaders.code), quota(KINDS.Ping.code), quota(0xee)];
-  const negotiated = negotiate(local, { ...info, quotas }, remoteId);
-  t.true(negotiated.ok && negotiated.quotas.size === 1);
-  t.true(negotiated.ok && negotiated.quotas.get("RequestHeaders")?.burstItems === 50);
-});
-
 test("a connection to itself, another version and another network end it, in this order", (t) => {
   t.is(reasonFor({}), undefined);
   t.is(reasonFor({ networkId: "11".repeat(32) }), "WrongNetwork");

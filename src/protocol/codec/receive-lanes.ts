@@ -8,7 +8,7 @@ import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 import { FRAME_HEADER_BYTES } from "./frame.js";
 import type { Frame } from "./frame.js";
-import type { WindowOptions } from "./lanes.js";
+import type { WindowOptions } from "./window-options.js";
 
 export interface ReceivedMessage {
   readonly kind: MessageKind;

@@ -13,7 +13,7 @@ import {
   REQUEST_ID_MAX,
   writeFrameHeader,
 } from "./frame.js";
-import type { WindowOptions } from "./lanes.js";
+import type { WindowOptions } from "./window-options.js";
 
 /** A fragment smaller than this is sent only when it ends its message: no crumbs. */
 export const FRAGMENT_BYTES_MIN = 4_096;

@@ -36,6 +36,8 @@ export const DEFAULTS = deepFreeze({
     pingIntervalMs: 15_000,
     /** Without any byte for this long the peer is gone. */
     deadAfterMs: 20_000,
+    /** A peer that pings more often than this breaks the protocol. */
+    pingsPerSecondMax: 500,
   },
   inbound: {
     /** Raw connections that are not yet ready. */
@@ -153,6 +155,8 @@ export const DEFAULTS = deepFreeze({
     signatureCacheEntries: 131_072,
   },
   producer: {
+    /** The least time between a block and its parent. */
+    intervalMs: 2_000,
     /** Nonces tried in one pool task: about 5 ms. */
     attemptsPerTask: 4_096,
     /** Empty blocks are produced too. */

@@ -30,6 +30,8 @@ interface Entry extends Slot {
   readonly dialed: string | undefined;
   state: PeerState;
   head: Claimed<ChainHead> | undefined;
+  /** Negotiated. */
+  capabilities: ReadonlySet<string>;
   performance: PerformanceSnapshot;
   gone: { reason: ClosingReason; byPeer: boolean; detail: string };
 }
@@ -239,6 +241,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     handler,
     state: connected(env.clock.monotonicMs()),
     head: undefined,
+    capabilities: new Set(),
     performance: new PeerPerformance().snapshot(),
     gone: { reason: "Closed", byPeer: false, detail: "" },
   };
@@ -262,7 +265,8 @@ function ready(
   if (entry === undefined || next === undefined) return;
   entry.state = next;
   entry.head = { claimed: message.info.head };
-  announce(state, readyEvent(entry, message.info, message.capabilities));
+  entry.capabilities = new Set(message.capabilities);
+  announce(state, readyEvent(entry, message.info));
   const { peerId, direction, remoteAddress: address } = entry;
   const { agent, nodeId } = message.info;
   const event = { type: "PeerConnected", peerId, address, direction, agent, nodeId } as const;
@@ -271,11 +275,7 @@ function ready(
   countReady(state);
 }
 
-function readyEvent(
-  entry: Entry,
-  info: HandshakeInfo,
-  capabilities: Iterable<string>,
-): PeerTableEvent {
+function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
   const { peerId, handler, direction, remoteAddress: address, dialed } = entry;
   return {
     type: "PeerReady",
@@ -286,7 +286,7 @@ function readyEvent(
     ...(dialed === undefined ? {} : { dialed }),
     info,
     head: entry.head ?? { claimed: info.head },
-    capabilities: new Set(capabilities),
+    capabilities: entry.capabilities,
   };
 }
 
@@ -325,8 +325,7 @@ function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx)
   ctx.watch(subscriber);
   for (const entry of state.entries.values()) {
     if (entry.state.phase !== "ready") continue;
-    const { info } = entry.state;
-    subscriber.tell(readyEvent(entry, info, info.capabilities));
+    subscriber.tell(readyEvent(entry, entry.state.info));
   }
 }
 

@@ -7,12 +7,12 @@ const GAIN = 1 / 8;
 const PING_HALF_MS = 200;
 const RESPONSE_HALF_MS = 1_000;
 
-/** A copy of the figures; milliseconds and counts. Averages are absent until measured. */
+/** A copy of the figures; milliseconds and counts. Averages are undefined until measured. */
 export interface PerformanceSnapshot {
   readonly score: number;
-  readonly pingMs?: number;
-  readonly responseMs?: number;
-  readonly propagationMs?: number;
+  readonly pingMs: number | undefined;
+  readonly responseMs: number | undefined;
+  readonly propagationMs: number | undefined;
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly bytesIn: number;

@@ -1,0 +1,281 @@
+// Block handler: blocks at the tip, pushed, announced or produced here. Has them checked in the
+// pool and connected; leaves everything that is more than a step ahead to sync.
+// Told by: message router, producer, peer handlers (answers). Tells: system router, broadcaster,
+// sync, reputation, event bus, peer handlers.
+
+import { packBytes } from "../../bytes/packed.js";
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import type { CheckedBlock, Fault, HashHex } from "../../chain/types.js";
+import type { BlocksVerdict, PeerId } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { ConnectOutcome } from "../integration/consensus-integration.js";
+import { headerBytesOf } from "../integration/reorganisation.js";
+import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
+import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { ReputationMessage } from "../peer/peer-reputation.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
+import type { SyncMessage } from "../sync/sync-messages.js";
+
+export type BlockHandlerMessage =
+  | Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">
+  | { readonly type: "Produced"; readonly block: Uint8Array }
+  | { readonly type: "Checked"; readonly tag: number; readonly verdict: BlocksVerdict | undefined }
+  | RequestOutcome
+  | ConnectOutcome;
+
+export interface BlockHandlerArgs {
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly system: ActorRef<SystemRouterMessage>;
+  readonly broadcaster: ActorRef<BroadcasterMessage>;
+  readonly sync: ActorRef<SyncMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+}
+
+export type BlockHandlerEnv = Pick<
+  NodeEnv,
+  "blocks" | "clock" | "consensus" | "log" | "workers"
+>;
+
+/** A block between its arrival and its end. */
+interface Job {
+  readonly hash: HashHex;
+  /** Absent: produced here. */
+  readonly peerId: PeerId | undefined;
+  /** The message whose credit this job holds. */
+  readonly message: Incoming | undefined;
+}
+
+interface State extends BlockHandlerArgs {
+  readonly jobs: Map<number, Job>;
+  readonly hashes: Set<HashHex>;
+  nextTag: number;
+}
+
+type Ctx = Context<BlockHandlerMessage, BlockHandlerEnv>;
+
+/** Blocks at the tip that are fetched or checked at once; more than that is sync's work. */
+const JOBS_MAX = 64;
+
+export const blockHandler = defineActor<
+  BlockHandlerArgs,
+  BlockHandlerMessage,
+  State,
+  BlockHandlerEnv
+>({
+  name: "block-handler",
+  mailbox: {
+    dataMax: 1_024,
+    controlMax: 1_024,
+    overflow: "reject",
+    isControl: ({ type }) => type !== "Incoming",
+  },
+  onFault: {
+    kind: "restart",
+    restartsMax: 16,
+    withinMs: 60_000,
+    backoffMinMs: 10,
+    backoffMaxMs: 1_000,
+  },
+
+  init(context, args) {
+    const kinds = ["NewBlock", "AnnounceBlock", "RequestBlock"] as const;
+    const handler = context.self as ActorRef<Incoming>;
+    args.router.tell({ type: "Register", kinds, handler });
+    return { ...args, jobs: new Map(), hashes: new Set(), nextTag: 1 };
+  },
+
+  receive(state, message, context) {
+    switch (message.type) {
+      case "Incoming":
+        receiveIncoming(state, message, context);
+        return;
+      case "Produced":
+        check(state, message.block, undefined, undefined, context);
+        return;
+      case "RequestOutcome":
+        fetched(state, message, context);
+        return;
+      case "Checked":
+        checked(state, message.tag, message.verdict, context);
+        return;
+      case "ConnectOutcome":
+        connectEnded(state, message, context);
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  invariants(state) {
+    if (state.jobs.size > JOBS_MAX) throw new Error("too many jobs");
+  },
+});
+
+function receiveIncoming(
+  state: State,
+  incoming: Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">,
+  context: Ctx,
+): void {
+  const { message, from, requestId, peerId } = incoming;
+  switch (message.kind) {
+    case "RequestBlock": {
+      const serve = { type: "Serve", request: message, requestId, replyTo: from } as const;
+      state.system.tell({ to: "storage", message: serve });
+      release(incoming);
+      return;
+    }
+    case "AnnounceBlock":
+      state.broadcaster.tell({ type: "PeerKnows", peerId, hash: message.hash });
+      announced(state, incoming as Incoming<"AnnounceBlock">, context);
+      release(incoming);
+      return;
+    case "NewBlock":
+      check(state, message.block, peerId, incoming, context);
+      return;
+    default:
+      unreachable(message);
+  }
+}
+
+function release({ from, lane, bytes }: Incoming): void {
+  from.tell({ type: "Consumed", lane, bytes });
+}
+
+/** Fetches an announced block when it is the next one; anything further is a case for sync. */
+function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: Ctx): void {
+  const { message, from, peerId } = incoming;
+  const { blocks } = context.env;
+  if (blocks.has(message.hash) || state.hashes.has(message.hash)) return;
+  if (state.jobs.size >= JOBS_MAX) return;
+  if (message.height > BigInt(blocks.head().height) + 1n) {
+    state.sync.tell({ type: "BehindPeer", peerId });
+    return;
+  }
+  const tag = begin(state, { hash: message.hash, peerId, message: undefined });
+  const request = { kind: "RequestBlock", hash: message.hash } as const;
+  const asked = from.tell({ type: "Request", message: request, tag, items: 1, replyTo: context.self });
+  if (!asked) end(state, tag);
+}
+
+function begin(state: State, job: Job): number {
+  const tag = state.nextTag++;
+  state.jobs.set(tag, job);
+  state.hashes.add(job.hash);
+  return tag;
+}
+
+function end(state: State, tag: number): void {
+  const job = state.jobs.get(tag);
+  if (job === undefined) return;
+  state.jobs.delete(tag);
+  state.hashes.delete(job.hash);
+  if (job.message !== undefined) release(job.message);
+}
+
+function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
+  const job = state.jobs.get(outcome.tag);
+  end(state, outcome.tag);
+  if (job === undefined || !outcome.ok || outcome.message.kind !== "ResponseBlock") return;
+  check(state, outcome.message.block, outcome.peerId, undefined, context, job.hash);
+}
+
+/** Splits on the loop, checks in the pool. `expected`: the hash that was asked for. */
+function check(
+  state: State,
+  block: Uint8Array,
+  peerId: PeerId | undefined,
+  message: Incoming | undefined,
+  context: Ctx,
+  expected?: HashHex,
+): void {
+  const { blocks, clock, consensus, workers } = context.env;
+  const drop = (): void => {
+    if (message !== undefined) release(message);
+  };
+  const parts = consensus.rules.splitBlock(block);
+  const header = parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
+  if (!header.ok) {
+    rejected(state, { hash: expected ?? "", peerId, message: undefined }, header.fault, context);
+    drop();
+    return;
+  }
+  const { hash, previousHash } = header.value;
+  if (expected !== undefined && hash !== expected && peerId !== undefined) {
+    const detail = "another block than the one asked for";
+    state.reputation.tell({ type: "Report", peerId, event: "ProtocolViolation", detail });
+    return;
+  }
+  if (peerId !== undefined) state.broadcaster.tell({ type: "PeerKnows", peerId, hash });
+  if (blocks.has(hash) || state.hashes.has(hash) || state.jobs.size >= JOBS_MAX) {
+    drop();
+    return;
+  }
+  if (!blocks.has(previousHash)) {
+    if (peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId });
+    drop();
+    return;
+  }
+  const tag = begin(state, { hash, peerId, message });
+  const parentHeader = headerBytesOf(previousHash, context.env);
+  const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
+  context.pipe(workers.validateBlocks(job), (outcome) => ({
+    type: "Checked",
+    tag,
+    verdict: outcome.ok ? outcome.value : undefined,
+  }));
+}
+
+function checked(
+  state: State,
+  tag: number,
+  verdict: BlocksVerdict | undefined,
+  context: Ctx,
+): void {
+  const job = state.jobs.get(tag);
+  if (job === undefined) return;
+  if (verdict === undefined) {
+    // The pool is full or lost the bytes: the block comes again by announcement or by sync.
+    end(state, tag);
+    if (job.peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId: job.peerId });
+    return;
+  }
+  const block: CheckedBlock | undefined = verdict.accepted[0];
+  if (verdict.fault !== undefined || block === undefined) {
+    if (verdict.fault !== undefined) rejected(state, job, verdict.fault, context);
+    end(state, tag);
+    return;
+  }
+  const connect = { type: "Connect", blocks: [block], tag, replyTo: context.self } as const;
+  if (!state.system.tell({ to: "consensus", message: connect })) end(state, tag);
+}
+
+function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void {
+  const job = state.jobs.get(outcome.tag);
+  end(state, outcome.tag);
+  if (job === undefined) return;
+  const { peerId } = job;
+  if (outcome.ok) {
+    if (peerId === undefined) return;
+    state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", detail: job.hash });
+  } else if (outcome.reason === "fault") {
+    rejected(state, job, outcome.fault, context);
+  } else if (outcome.reason === "orphan" && peerId !== undefined) {
+    state.sync.tell({ type: "BehindPeer", peerId });
+  }
+}
+
+/** Peers relay only what they validated, so an invalid block is its sender's fault. */
+function rejected(state: State, { hash, peerId }: Job, fault: Fault, context: Ctx): void {
+  const { rule, detail } = fault;
+  context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
+  const from = peerId === undefined ? {} : { peerId };
+  const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
+  state.events.tell({ type: "Publish", event });
+  if (peerId === undefined) return;
+  const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
+  state.reputation.tell({ ...blame, detail: `${rule}: ${detail}` });
+}

@@ -1,0 +1,41 @@
+// Sync handler: hands peers' requests for headers and ranges to storage, which replies.
+// Told by: message router. Tells: system router, peer handlers.
+
+import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
+
+export interface SyncHandlerArgs {
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly system: ActorRef<SystemRouterMessage>;
+}
+
+type SyncRequest = Incoming<"RequestHeaders" | "RequestBlockRange">;
+
+export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandlerArgs, unknown>({
+  name: "sync-handler",
+  mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject" },
+  onFault: {
+    kind: "restart",
+    restartsMax: 16,
+    withinMs: 60_000,
+    backoffMinMs: 10,
+    backoffMaxMs: 1_000,
+  },
+
+  init(context, args) {
+    const kinds = ["RequestHeaders", "RequestBlockRange"] as const;
+    args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
+    return args;
+  },
+
+  receive({ system }, { message: request, requestId, from, lane, bytes }) {
+    const serve = { type: "Serve", request, requestId, replyTo: from } as const;
+    if (!system.tell({ to: "storage", message: serve })) {
+      const message = { kind: "RequestRefused", reason: "Busy" } as const;
+      from.tell({ type: "Reply", requestId, message });
+    }
+    from.tell({ type: "Consumed", lane, bytes });
+  },
+});

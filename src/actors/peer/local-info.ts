@@ -1,0 +1,53 @@
+// What this node says of itself in a handshake.
+
+import { KINDS, type MessageKind } from "../../protocol/types/message.js";
+import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
+import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
+import type { NetworkConfig } from "../../config.js";
+import type { NodeEnv } from "../env.js";
+import type { Rate } from "./rate-limit.js";
+
+export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config">;
+
+/** The head is read anew: it is what a peer may ask us for from now on. */
+export function localInfo({ agent, blocks, config }: LocalInfoEnv): HandshakeInfo {
+  const head = blocks.head();
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    networkId: blocks.hashAt(0) ?? head.hash,
+    agent,
+    nodeId: config.nodeId,
+    listenAddresses: config.bindAddr === null ? [] : [config.bindAddr],
+    head: {
+      height: BigInt(head.height),
+      hash: head.hash,
+      totalDifficulty: head.totalDifficulty,
+    },
+    capabilities: CAPABILITIES,
+    quotas: quotas(config),
+  };
+}
+
+const CAPABILITIES = [
+  ...new Set(Object.values(KINDS).flatMap(({ capability }) => capability ?? [])),
+];
+
+/** The rates at which requests of each kind are served, per peer. */
+export function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, Rate> {
+  const blocks = { itemsPerSecond: serve.blocksPerSecond, burstItems: serve.blocksBurst };
+  const headers = { itemsPerSecond: serve.headersPerSecond, burstItems: serve.headersBurst };
+  const transactions = {
+    itemsPerSecond: serve.transactionsPerSecond,
+    burstItems: serve.transactionsBurst,
+  };
+  return new Map<MessageKind, Rate>([
+    ["RequestBlock", blocks],
+    ["RequestBlockRange", blocks],
+    ["RequestHeaders", headers],
+    ["RequestTransactions", transactions],
+  ]);
+}
+
+function quotas(config: NetworkConfig): readonly ServeQuota[] {
+  return [...serveRates(config)].map(([kind, rate]) => ({ kind: KINDS[kind].code, ...rate }));
+}

@@ -1,0 +1,176 @@
+// PeerBroadcaster: fan-out to the ready peers. Remembers what each peer knows, pushes new blocks to
+// about the square root of them, announces the rest by hash, and gathers announcements.
+// Told by: registry, handlers, consensus integration. Tells: peer handlers.
+
+import { LRUCache } from "lru-cache";
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { PeerId } from "../../ports.js";
+import { encodeMessage } from "../../protocol/codec/codec.js";
+import { ITEM_LIMITS } from "../../protocol/types/message.js";
+import type { NodeEnv } from "../env.js";
+import type { ChainChanged } from "../integration/chain-events.js";
+import type { ConsensusMessage } from "../integration/consensus-integration.js";
+import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
+
+export type BroadcasterMessage =
+  | { readonly type: "PeerKnows"; readonly peerId: PeerId; readonly hash: HashHex }
+  | { readonly type: "RelayTransactions"; readonly ids: readonly HashHex[] }
+  | { readonly type: "AnnounceDue" }
+  | ChainChanged
+  | PeerTableEvent;
+
+export interface BroadcasterArgs {
+  readonly registry: ActorRef<RegistryMessage>;
+  readonly consensus: ActorRef<ConsensusMessage>;
+}
+
+export type BroadcasterEnv = Pick<NodeEnv, "config" | "random">;
+
+interface Peer {
+  readonly handler: ActorRef<PeerHandlerMessage>;
+  readonly capabilities: ReadonlySet<string>;
+  /** The heaviest head that it claimed: a heavier peer needs no news of ours. */
+  claimedDifficulty: bigint;
+  /** Blocks and transactions it has, as far as we saw. */
+  readonly known: LRUCache<HashHex, true>;
+  /** Ids that wait for the next announcement. */
+  readonly pending: HashHex[];
+}
+
+interface State {
+  readonly peers: Map<PeerId, Peer>;
+  timing: boolean;
+}
+
+type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
+
+export const peerBroadcaster = defineActor<
+  BroadcasterArgs,
+  BroadcasterMessage,
+  State,
+  BroadcasterEnv
+>({
+  name: "broadcaster",
+  mailbox: {
+    dataMax: 65_536,
+    controlMax: 16_384,
+    overflow: "dropOldest",
+    isControl: ({ type }) => type !== "PeerKnows" && type !== "RelayTransactions",
+  },
+  onFault: { kind: "escalate" },
+
+  init(context, args) {
+    args.registry.tell({ type: "Subscribe", subscriber: context.self });
+    args.consensus.tell({ type: "Subscribe", subscriber: context.self });
+    return { peers: new Map(), timing: false };
+  },
+
+  receive(state, message, context) {
+    switch (message.type) {
+      case "PeerReady":
+        state.peers.set(message.peerId, {
+          handler: message.handler,
+          capabilities: message.capabilities,
+          claimedDifficulty: message.head.claimed.totalDifficulty,
+          known: new LRUCache({ max: context.env.config.gossip.knownPerPeerMax }),
+          pending: [],
+        });
+        return;
+      case "PeerGone":
+        if (message.wasReady) state.peers.delete(message.peerId);
+        return;
+      case "PeerClaimed": {
+        const peer = state.peers.get(message.peerId);
+        if (peer !== undefined) peer.claimedDifficulty = message.head.claimed.totalDifficulty;
+        return;
+      }
+      case "PeerMeasured":
+        return;
+      case "PeerKnows":
+        state.peers.get(message.peerId)?.known.set(message.hash, true);
+        return;
+      case "RelayTransactions":
+        relayTransactions(state, message.ids, context);
+        return;
+      case "AnnounceDue":
+        state.timing = false;
+        for (const peer of state.peers.values()) announceTransactions(peer);
+        return;
+      case "ChainChanged":
+        relayHead(state, message, context);
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+});
+
+function relayTransactions(state: State, ids: readonly HashHex[], context: Ctx): void {
+  const { knownPerPeerMax, announceIntervalMs } = context.env.config.gossip;
+  for (const peer of state.peers.values()) {
+    if (!peer.capabilities.has("transactions/1")) continue;
+    for (const id of ids) {
+      if (peer.known.has(id)) continue;
+      peer.known.set(id, true);
+      peer.pending.push(id);
+    }
+    // The oldest are the likeliest to have reached the peer by others.
+    if (peer.pending.length > knownPerPeerMax) {
+      peer.pending.splice(0, peer.pending.length - knownPerPeerMax);
+    }
+  }
+  if (state.timing) return;
+  state.timing = true;
+  context.startTimer("announce", announceIntervalMs, { type: "AnnounceDue" });
+}
+
+function announceTransactions({ handler, pending }: Peer): void {
+  while (pending.length > 0) {
+    const ids = pending.splice(0, ITEM_LIMITS.announcedTransactionsMax);
+    handler.tell({ type: "Send", message: { kind: "AnnounceTransactions", ids } });
+  }
+}
+
+/** A single new block is pushed to some and announced to others; a longer step only announced. */
+function relayHead(state: State, change: ChainChanged, context: Ctx): void {
+  const { head, connected } = change;
+  const receivers: Peer[] = [];
+  for (const peer of state.peers.values()) {
+    if (!peer.capabilities.has("blocks/1") || peer.known.has(head.hash)) continue;
+    if (peer.claimedDifficulty >= head.totalDifficulty) continue;
+    receivers.push(peer);
+  }
+  if (receivers.length === 0) return;
+  const block = connected.length === 1 ? connected[0]?.bytes : undefined;
+  const pushes = block === undefined ? 0 : pushCount(receivers.length, context);
+  shuffle(receivers, context);
+  const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
+  const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });
+  for (const [index, peer] of receivers.entries()) {
+    peer.known.set(head.hash, true);
+    if (pushed !== undefined && index < pushes) {
+      peer.handler.tell({ type: "SendEncoded", kind: "NewBlock", payload: pushed });
+    } else {
+      peer.handler.tell({ type: "Send", message: announcement });
+    }
+  }
+}
+
+function pushCount(receivers: number, { env }: Ctx): number {
+  return Math.max(env.config.gossip.blockPushMin, Math.ceil(Math.sqrt(receivers)));
+}
+
+function announcedHead({ height, hash, totalDifficulty }: HeaderSummary) {
+  return { height: BigInt(height), hash, totalDifficulty };
+}
+
+/** Fisher-Yates. */
+function shuffle(list: unknown[], { env }: Ctx): void {
+  for (let last = list.length - 1; last > 0; last--) {
+    const other = Math.floor(env.random.float() * (last + 1));
+    [list[last], list[other]] = [list[other], list[last]];
+  }
+}

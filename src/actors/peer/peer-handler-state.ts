@@ -1,0 +1,160 @@
+// What one PeerHandler holds, and the steps that its inbound and outbound halves share: sending,
+// closing, blaming. Only peer-handler.ts and its two halves import this.
+
+import type { ActorRef, Context } from "../../runtime/actor.js";
+import type { Connection, PeerId } from "../../ports.js";
+import type { FrameDecoder } from "../../protocol/codec/frame.js";
+import type { ReceivedMessage, ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
+import type { SendLanes } from "../../protocol/codec/send-lanes.js";
+import { encodeMessage } from "../../protocol/codec/codec.js";
+import {
+  LANES,
+  type DisconnectReason,
+  type Lane,
+  type Message,
+  type MessageKind,
+} from "../../protocol/types/message.js";
+import type { NodeEnv } from "../env.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { Inbox } from "./inbox.js";
+import type { Incoming, PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { PeerPerformance } from "./peer-performance.js";
+import type { ReputationMessage } from "./peer-reputation.js";
+import type { PingOutcome, RegistryMessage } from "./peer-table.js";
+import type { RateLimit } from "./rate-limit.js";
+import type { ReputationEvent } from "./reputation-ledger.js";
+import type { RequestTable } from "./request-table.js";
+
+export interface PeerHandlerArgs {
+  readonly connection: Connection;
+  /** The registry's number for this connection. */
+  readonly connectionId: number;
+  readonly registry: ActorRef<RegistryMessage>;
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  /** Set: say why and close, without a handshake. */
+  readonly refusal?: { readonly reason: DisconnectReason; readonly detail: string };
+}
+
+export type RequestCommand = Extract<PeerHandlerMessage, { type: "Request" }>;
+
+export interface PeerHandlerState extends PeerHandlerArgs {
+  readonly peerId: PeerId;
+  phase: "handshaking" | "ready" | "closing";
+  /** Monotonic time of this turn. */
+  nowMs: number;
+  readonly inbox: Inbox;
+  readonly decoder: FrameDecoder;
+  readonly receiveLanes: ReceiveLanes;
+  readonly sendLanes: SendLanes;
+  /** The socket's buffer is full: nothing is written until it drains. */
+  blocked: boolean;
+  lastByteMs: number;
+  readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
+  readonly pingLimit: RateLimit;
+  readonly requests: RequestTable;
+  /** Requests that the peer's quota or our own limit holds back, in order. */
+  readonly requestsWaiting: RequestCommand[];
+  /** The peer's quotas, mirrored, and ours, by message code. */
+  readonly askLimits: Map<number, RateLimit>;
+  readonly serveLimits: Map<MessageKind, RateLimit>;
+  /** Requests of the peer: handed on and not yet replied to, and those that wait their turn. */
+  servesOpen: number;
+  readonly servesWaiting: Incoming[];
+  /** Messages that the router could not take. */
+  readonly held: Incoming[];
+  /** Large messages on their way through the pool: next, and in the running job. */
+  readonly decodeNext: ReceivedMessage[];
+  decodeRunning: readonly ReceivedMessage[];
+  readonly performance: PeerPerformance;
+  measuredMs: number;
+}
+
+export type PeerHandlerContext = Context<PeerHandlerMessage, NodeEnv>;
+
+/** Bytes given to the socket in one write. */
+const WRITE_BYTES = 128 * 1024;
+
+export function send(state: PeerHandlerState, message: Message, requestId = 0): void {
+  sendEncoded(state, message.kind, encodeMessage(message), requestId);
+}
+
+export function sendEncoded(
+  state: PeerHandlerState,
+  kind: MessageKind,
+  payload: Uint8Array,
+  requestId = 0,
+): void {
+  if (state.phase === "closing") return;
+  state.performance.messagesOut++;
+  state.sendLanes.enqueue(kind, requestId, payload);
+}
+
+export function queuedBytes(state: PeerHandlerState): number {
+  let bytes = 0;
+  for (const lane of LANES) bytes += state.sendLanes.queuedBytes(lane);
+  return bytes;
+}
+
+/** Writes what credit and the socket allow. */
+export function flush(state: PeerHandlerState): void {
+  while (!state.blocked) {
+    const chunk = state.sendLanes.pull(WRITE_BYTES);
+    if (chunk === undefined) return;
+    state.performance.bytesOut += chunk.length;
+    state.blocked = !state.connection.write(chunk);
+  }
+}
+
+/** Gives credit back and tells the peer when an update is due. */
+export function consume(state: PeerHandlerState, lane: Lane, bytes: number): void {
+  if (bytes === 0 || state.phase === "closing") return;
+  const update = state.receiveLanes.consumed(lane, bytes, state.nowMs);
+  if (update !== undefined) send(state, update);
+}
+
+export function blame(state: PeerHandlerState, event: ReputationEvent, detail: string): void {
+  state.reputation.tell({ type: "Report", peerId: state.peerId, event, detail });
+}
+
+/** Any phase → closing: says why, flushes and ends; the actor stops when the socket has closed. */
+export function close(
+  state: PeerHandlerState,
+  context: PeerHandlerContext,
+  end: { reason: DisconnectReason | "Closed"; detail: string; byPeer?: boolean },
+): void {
+  if (state.phase === "closing") return;
+  const { reason, detail, byPeer = false } = end;
+  if (!byPeer && reason !== "Closed") {
+    // The detail travels too; it is ours, so it fits the limit of 256 bytes.
+    send(state, { kind: "Disconnect", reason, detail: detail.slice(0, 80) });
+    state.blocked = false;
+    flush(state);
+  }
+  state.phase = "closing";
+  state.inbox.clear();
+  const { connectionId } = state;
+  state.registry.tell({ type: "HandlerClosing", connectionId, reason, detail, byPeer });
+  settleAll(state);
+  state.connection.close();
+  for (const key of ["handshake", "ping", "sweep", "decode"]) context.cancelTimer(key);
+  context.startTimer("close", context.env.config.shutdown.drainMs, { type: "CloseDue" });
+}
+
+/** A breach of the protocol: blamed, said and closed. */
+export function violate(state: PeerHandlerState, context: PeerHandlerContext, detail: string): void {
+  if (state.phase === "closing") return;
+  state.performance.violations++;
+  blame(state, "ProtocolViolation", detail);
+  close(state, context, { reason: "ProtocolViolation", detail });
+}
+
+/** Nobody waits for an answer that cannot come. */
+export function settleAll(state: PeerHandlerState): void {
+  const { peerId } = state;
+  const outcome = { type: "RequestOutcome", peerId, ok: false, reason: "Closed" } as const;
+  for (const { tag, replyTo } of state.requests.drain()) replyTo.tell({ ...outcome, tag });
+  for (const { tag, replyTo } of state.requestsWaiting.splice(0)) replyTo.tell({ ...outcome, tag });
+  for (const { replyTo } of state.pings.values()) replyTo?.tell({ elapsedMs: undefined });
+  state.pings.clear();
+}

@@ -1,0 +1,215 @@
+// PeerHandler: one connection, from the handshake to its end. Owns the frame decoder, the lanes,
+// the request table and the performance figures of one peer.
+// Told by: registry, broadcaster, handlers, sync, its connection. Tells: registry, router,
+// reputation, requesters. A fault ends this connection and nothing else.
+
+import { unreachable } from "../../errors.js";
+import { defineActor } from "../../runtime/actor.js";
+import { FrameDecoder } from "../../protocol/codec/frame.js";
+import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
+import { SendLanes } from "../../protocol/codec/send-lanes.js";
+import type { NodeEnv } from "../env.js";
+import { Inbox } from "./inbox.js";
+import { localInfo, serveRates } from "./local-info.js";
+import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import {
+  close,
+  consume,
+  flush,
+  queuedBytes,
+  send,
+  sendEncoded,
+  settleAll,
+  type PeerHandlerArgs,
+  type PeerHandlerContext,
+  type PeerHandlerState,
+} from "./peer-handler-state.js";
+import { decodeCollected, decoded, readInbox, routeHeld, serveWaiting } from "./peer-inbound.js";
+import { keepAlive, ping, request, sweep } from "./peer-outbound.js";
+import { PeerPerformance } from "./peer-performance.js";
+import { RateLimit } from "./rate-limit.js";
+import { RequestTable } from "./request-table.js";
+
+export const peerHandler = defineActor<
+  PeerHandlerArgs,
+  PeerHandlerMessage,
+  PeerHandlerState,
+  NodeEnv
+>({
+  name: "peer",
+  mailbox: {
+    dataMax: 4_096,
+    controlMax: 16_384,
+    overflow: "reject",
+    isControl: (message) => !DATA.has(message.type),
+  },
+  onFault: { kind: "stop" },
+
+  init(context, args) {
+    const { connection, refusal } = args;
+    const { clock, config } = context.env;
+    const nowMs = clock.monotonicMs();
+    const inbox = new Inbox(connection, () => context.self.tell({ type: "Readable" }));
+    const window = {
+      windowBytesInitial: config.lanes.windowInitialBytes,
+      windowBytesMax: config.lanes.windowMaxBytes,
+    };
+    const state: PeerHandlerState = {
+      ...args,
+      peerId: connection.peerId,
+      phase: "handshaking",
+      nowMs,
+      inbox,
+      decoder: new FrameDecoder(["Handshake", "Disconnect"]),
+      receiveLanes: new ReceiveLanes(window),
+      sendLanes: new SendLanes(window),
+      blocked: false,
+      lastByteMs: nowMs,
+      pings: new Map(),
+      pingLimit: new RateLimit({
+        itemsPerSecond: config.liveness.pingsPerSecondMax,
+        burstItems: config.liveness.pingsPerSecondMax,
+      }),
+      requests: new RequestTable(config.requests),
+      requestsWaiting: [],
+      askLimits: new Map(),
+      serveLimits: new Map(
+        [...serveRates(config)].map(([kind, rate]) => [kind, new RateLimit(rate)]),
+      ),
+      servesOpen: 0,
+      servesWaiting: [],
+      held: [],
+      decodeNext: [],
+      decodeRunning: [],
+      performance: new PeerPerformance(),
+      measuredMs: Number.NEGATIVE_INFINITY,
+    };
+    connection.open({
+      onData: (chunk) => inbox.push(chunk),
+      onDrain: () => context.self.tell({ type: "Drained" }),
+      onClose: (error) =>
+        context.self.tell({ type: "ConnectionEnded", ...(error === undefined ? {} : { error }) }),
+    });
+    if (refusal !== undefined) {
+      close(state, context, refusal);
+      return state;
+    }
+    send(state, { kind: "Handshake", ...localInfo(context.env) });
+    flush(state);
+    const dueMs = connection.openedAtMs + config.handshake.timeoutMs - nowMs;
+    context.startTimer("handshake", Math.max(0, dueMs), { type: "HandshakeDue" });
+    return state;
+  },
+
+  receive(state, message, context) {
+    state.nowMs = context.env.clock.monotonicMs();
+    switch (message.type) {
+      case "Readable":
+        readInbox(state, context);
+        return;
+      case "Send":
+        send(state, message.message);
+        return;
+      case "SendEncoded":
+        sendEncoded(state, message.kind, message.payload);
+        return;
+      case "Request":
+        request(state, message, context);
+        return;
+      case "Reply":
+        state.servesOpen--;
+        send(state, message.message, message.requestId);
+        return;
+      case "Consumed":
+        consume(state, message.lane, message.bytes);
+        return;
+      case "Ping":
+        ping(state, message.replyTo, context);
+        return;
+      case "Close":
+        close(state, context, message);
+        return;
+      case "Propagated":
+        state.performance.propagated(message.elapsedMs);
+        return;
+      case "Note":
+        if (message.fact === "invalid") state.performance.invalid++;
+        else state.performance.duplicates++;
+        return;
+      case "Drained":
+        state.blocked = false;
+        return;
+      case "ConnectionEnded":
+        ended(state, message.error, context);
+        return;
+      case "HandshakeDue":
+        close(state, context, { reason: "Timeout", detail: "no handshake in time" });
+        return;
+      case "PingDue":
+        keepAlive(state, context);
+        return;
+      case "SweepDue":
+        sweep(state, context);
+        return;
+      case "DecodeDue":
+        return;
+      case "CloseDue":
+        state.connection.destroy();
+        context.stop();
+        return;
+      case "Decoded":
+        decoded(state, message.verdict, context);
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  afterBatch(state, context) {
+    if (state.phase === "closing") return;
+    decodeCollected(state, context);
+    serveWaiting(state, context);
+    flush(state);
+    if (queuedBytes(state) > context.env.config.lanes.sendQueueBytesMax) {
+      close(state, context, { reason: "Timeout", detail: "the peer does not read" });
+    }
+  },
+
+  signal(state, signal, context) {
+    if (signal.type === "writable" && signal.path === state.router.path) {
+      state.nowMs = context.env.clock.monotonicMs();
+      routeHeld(state);
+    }
+    if (signal.type === "stopping") {
+      settleAll(state);
+      state.connection.destroy();
+    }
+  },
+
+  invariants(state) {
+    state.decoder.invariants();
+    state.receiveLanes.invariants();
+    state.sendLanes.invariants();
+    if (state.servesOpen < 0) throw new Error("more replies than requests");
+  },
+});
+
+/** What others can cause in any number; the rest is bounded by the handler itself. */
+const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
+  "Send",
+  "SendEncoded",
+  "Request",
+  "Ping",
+  "Propagated",
+  "Note",
+]);
+
+function ended(
+  state: PeerHandlerState,
+  error: Error | undefined,
+  context: PeerHandlerContext,
+): void {
+  const detail = error === undefined ? "the connection ended" : error.message;
+  close(state, context, { reason: "Closed", detail });
+  context.stop();
+}

@@ -1,0 +1,337 @@
+// The inbound half of a PeerHandler: chunks → frames → messages → router, requester or this
+// handler itself. Everything a peer can send is judged here.
+
+import { KINDS, type Message } from "../../protocol/types/message.js";
+import { decodeMessage, messageFromItems } from "../../protocol/codec/codec.js";
+import type { Frame } from "../../protocol/codec/frame.js";
+import type { ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
+import { negotiate } from "../../protocol/handshake.js";
+import { violation, type Violation } from "../../protocol/violation.js";
+import { packBytes, packedItem } from "../../bytes/packed.js";
+import type { DecodeFramesVerdict } from "../../ports.js";
+import { isCoded } from "../../errors.js";
+import { localInfo } from "./local-info.js";
+import type { Incoming } from "./peer-handler-messages.js";
+import {
+  blame,
+  close,
+  consume,
+  queuedBytes,
+  send,
+  violate,
+  type PeerHandlerContext,
+  type PeerHandlerState,
+} from "./peer-handler-state.js";
+import { sendWaiting } from "./peer-outbound.js";
+import { RateLimit } from "./rate-limit.js";
+
+/** Bytes taken from the inbox in one turn; then other actors have theirs. */
+const TURN_BYTES = 256 * 1024;
+/** Payloads over this are decoded where their kind says (DESIGN: small ones never pay the trip). */
+const POOL_DECODE_BYTES_MIN = 4_096;
+const DECODE_RETRY_MS = 20;
+/** Requests of one peer that wait while the replies before them are unsent. */
+const SERVES_WAITING_MAX = 64;
+/** A smoothed answer under this is quick. */
+const QUICK_RESPONSE_MS = 250;
+const MEASURE_INTERVAL_MS = 1_000;
+
+export function readInbox(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { inbox } = state;
+  inbox.rest();
+  let budget = TURN_BYTES;
+  while (budget > 0 && mayRead(state)) {
+    const chunk = inbox.shift();
+    if (chunk === undefined) return;
+    budget -= chunk.length;
+    state.lastByteMs = state.nowMs;
+    state.performance.bytesIn += chunk.length;
+    const broken = state.decoder.push(chunk, (frame) => onFrame(state, frame, context));
+    if (broken !== undefined) {
+      violate(state, context, `${broken.rule}: ${broken.detail}`);
+      return;
+    }
+    for (const update of state.receiveLanes.updates(state.nowMs)) send(state, update);
+  }
+  if (mayRead(state) && !inbox.empty) inbox.wake();
+}
+
+/** Nothing more is taken from the socket while the router is full. */
+function mayRead(state: PeerHandlerState): boolean {
+  return state.phase !== "closing" && state.held.length === 0;
+}
+
+function onFrame(
+  state: PeerHandlerState,
+  frame: Frame,
+  context: PeerHandlerContext,
+): Violation | undefined {
+  // The rest of a chunk after a Disconnect or a failed handshake is not read.
+  if (state.phase === "closing") return undefined;
+  return state.receiveLanes.accept(frame, (received) => onMessage(state, received, context));
+}
+
+function onMessage(
+  state: PeerHandlerState,
+  received: ReceivedMessage,
+  context: PeerHandlerContext,
+): Violation | undefined {
+  state.performance.messagesIn++;
+  const { kind, payload } = received;
+  if (KINDS[kind].decode === "pool" && payload.length > POOL_DECODE_BYTES_MIN) {
+    state.decodeNext.push(received);
+    return undefined;
+  }
+  const decoded = decodeMessage(kind, payload);
+  if (!decoded.ok) return decoded.violation;
+  return dispatch(state, decoded.message, received, context);
+}
+
+function dispatch(
+  state: PeerHandlerState,
+  message: Message,
+  received: ReceivedMessage,
+  context: PeerHandlerContext,
+): Violation | undefined {
+  switch (message.kind) {
+    case "Handshake":
+      return shake(state, message, context);
+    case "Disconnect": {
+      const { reason, detail } = message;
+      close(state, context, { reason, detail, byPeer: true });
+      return undefined;
+    }
+    case "Ping":
+      if (!state.pingLimit.take(1, state.nowMs)) return violation("flood", "too many pings");
+      send(state, { kind: "Pong", nonce: message.nonce });
+      return undefined;
+    case "Pong":
+      pong(state, message.nonce);
+      return undefined;
+    case "WindowUpdate":
+      return state.sendLanes.grant(message.lane, message.bytes);
+    case "RequestRefused":
+    case "ResponseBlock":
+    case "ResponseHeaders":
+    case "ResponseBlockRange":
+    case "ResponseTransactions":
+      return answer(state, message, received);
+    case "RequestBlock":
+    case "RequestHeaders":
+    case "RequestBlockRange":
+    case "RequestTransactions":
+      return serve(state, incoming(state, message, received, context));
+    case "AnnounceBlock": {
+      const { height, hash, totalDifficulty } = message;
+      const head = { height, hash, totalDifficulty };
+      state.registry.tell({ type: "HeadClaimed", peerId: state.peerId, head });
+      route(state, incoming(state, message, received, context));
+      return undefined;
+    }
+    case "NewBlock":
+    case "NewTransaction":
+    case "AnnounceTransactions":
+      route(state, incoming(state, message, received, context));
+      return undefined;
+  }
+}
+
+/** Handshaking → Ready, or → closing with the reason that the peer is told. */
+function shake(
+  state: PeerHandlerState,
+  remote: Extract<Message, { kind: "Handshake" }>,
+  context: PeerHandlerContext,
+): Violation | undefined {
+  const { env } = context;
+  const local = { ...localInfo(env), peerId: env.peerId };
+  const agreed = negotiate(local, remote, state.peerId);
+  if (!agreed.ok) {
+    close(state, context, { reason: agreed.reason, detail: agreed.detail });
+    return undefined;
+  }
+  state.phase = "ready";
+  state.decoder.allow(agreed.kinds);
+  context.cancelTimer("handshake");
+  context.startTimer("ping", env.config.liveness.pingIntervalMs, { type: "PingDue" });
+  for (const { kind, itemsPerSecond, burstItems } of remote.quotas) {
+    state.askLimits.set(kind, new RateLimit({ itemsPerSecond, burstItems }));
+  }
+  const { connectionId } = state;
+  const capabilities = [...agreed.capabilities];
+  state.registry.tell({ type: "HandlerReady", connectionId, info: remote, capabilities });
+  return undefined;
+}
+
+function pong(state: PeerHandlerState, nonce: bigint): void {
+  const ping = state.pings.get(nonce);
+  // A pong without its ping tells nothing; its bytes already counted as life.
+  if (ping === undefined) return;
+  state.pings.delete(nonce);
+  const elapsedMs = state.nowMs - ping.sentMs;
+  state.performance.pong(elapsedMs);
+  if (state.performance.pingMs !== undefined) {
+    state.receiveLanes.setRoundTrip(state.performance.pingMs);
+  }
+  ping.replyTo?.tell({ elapsedMs });
+  measured(state);
+}
+
+function measured(state: PeerHandlerState): void {
+  if (state.nowMs - state.measuredMs < MEASURE_INTERVAL_MS) return;
+  state.measuredMs = state.nowMs;
+  const { connectionId, performance } = state;
+  state.registry.tell({
+    type: "HandlerMeasured",
+    connectionId,
+    performance: performance.snapshot(),
+  });
+}
+
+function answer(
+  state: PeerHandlerState,
+  message: Message,
+  received: ReceivedMessage,
+): Violation | undefined {
+  // What was asked for is bounded by the request table: its credit need not wait.
+  consume(state, received.lane, received.creditBytes);
+  const settled = state.requests.settle(received.requestId, message.kind, state.nowMs);
+  if (settled.type === "late") return undefined;
+  if (settled.type === "unsolicited") return violation("request-id", "an unsolicited response");
+  if (settled.type === "wrongKind") {
+    const { tag, replyTo, kind } = settled.request;
+    const { peerId } = state;
+    replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: false, reason: "Closed" });
+    return violation("request-id", `${kind} answered by ${message.kind}`);
+  }
+  const { tag, replyTo, sentMs } = settled.request;
+  const elapsedMs = state.nowMs - sentMs;
+  const outcome = { type: "RequestOutcome", tag, peerId: state.peerId } as const;
+  if (message.kind === "RequestRefused") {
+    state.performance.failures++;
+    replyTo.tell({ ...outcome, ok: false, reason: message.reason });
+  } else {
+    state.performance.response(elapsedMs);
+    if (elapsedMs < QUICK_RESPONSE_MS) blame(state, "QuickResponse", "");
+    replyTo.tell({ ...outcome, ok: true, message, elapsedMs });
+  }
+  measured(state);
+  sendWaiting(state);
+  return undefined;
+}
+
+/** Admits a request: within its rate, and not before the replies ahead of it are on their way. */
+function serve(state: PeerHandlerState, request: Incoming): Violation | undefined {
+  const limit = state.serveLimits.get(request.message.kind);
+  if (limit !== undefined && !limit.take(itemsOf(request.message), state.nowMs)) {
+    consume(state, request.lane, request.bytes);
+    send(state, { kind: "RequestRefused", reason: "RateLimited" }, request.requestId);
+    return undefined;
+  }
+  if (state.servesWaiting.length >= SERVES_WAITING_MAX) {
+    return violation("flood", `more than ${SERVES_WAITING_MAX} requests wait`);
+  }
+  state.servesWaiting.push(request);
+  return undefined;
+}
+
+/** Hands waiting requests on as far as the queue of replies allows. */
+export function serveWaiting(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { repliesQueuedMax, bytesSoftMax } = context.env.config.serve;
+  while (
+    state.servesWaiting.length > 0 &&
+    state.servesOpen < repliesQueuedMax &&
+    queuedBytes(state) < repliesQueuedMax * bytesSoftMax &&
+    state.held.length === 0
+  ) {
+    const request = state.servesWaiting.shift();
+    if (request === undefined) return;
+    state.servesOpen++;
+    route(state, request);
+  }
+}
+
+function itemsOf(message: Message): number {
+  switch (message.kind) {
+    case "RequestBlockRange":
+      return message.count;
+    case "RequestHeaders":
+      return message.countMax;
+    case "RequestTransactions":
+      return message.ids.length;
+    default:
+      return 1;
+  }
+}
+
+function incoming(
+  state: PeerHandlerState,
+  message: Message,
+  received: ReceivedMessage,
+  context: PeerHandlerContext,
+): Incoming {
+  const { lane, creditBytes: bytes, requestId } = received;
+  return {
+    type: "Incoming",
+    peerId: state.peerId,
+    from: context.self,
+    message,
+    lane,
+    bytes,
+    requestId,
+  };
+}
+
+function route(state: PeerHandlerState, message: Incoming): void {
+  if (state.held.length > 0 || !state.router.tell(message)) state.held.push(message);
+}
+
+/** The router can take more. */
+export function routeHeld(state: PeerHandlerState): void {
+  let sent = 0;
+  while (sent < state.held.length && state.router.tell(state.held[sent]!)) sent++;
+  state.held.splice(0, sent);
+  if (state.held.length > 0) return;
+  // We did not read meanwhile, so silence was not the peer's.
+  state.lastByteMs = state.nowMs;
+  if (!state.inbox.empty) state.inbox.wake();
+}
+
+/** Sends the collected large messages to the pool, as one job at a time. */
+export function decodeCollected(state: PeerHandlerState, context: PeerHandlerContext): void {
+  if (state.decodeNext.length === 0 || state.decodeRunning.length > 0) return;
+  state.decodeRunning = state.decodeNext.splice(0);
+  const kinds = Uint8Array.from(state.decodeRunning, ({ kind }) => KINDS[kind].code);
+  const payloads = packBytes(state.decodeRunning.map(({ payload }) => payload));
+  context.pipe(context.env.workers.decodeFrames({ kinds, payloads }), (outcome) => {
+    if (outcome.ok) return { type: "Decoded", verdict: outcome.value };
+    if (isCoded(outcome.error)) return { type: "Decoded", verdict: undefined };
+    throw outcome.error;
+  });
+}
+
+export function decoded(
+  state: PeerHandlerState,
+  verdict: DecodeFramesVerdict | undefined,
+  context: PeerHandlerContext,
+): void {
+  const running = state.decodeRunning;
+  state.decodeRunning = [];
+  if (state.phase === "closing") return;
+  if (verdict === undefined) {
+    // The pool is full or lost the job: the credit stays out meanwhile, so the lane slows down.
+    state.decodeNext.unshift(...running);
+    context.startTimer("decode", DECODE_RETRY_MS, { type: "DecodeDue" });
+    return;
+  }
+  for (const [index, received] of running.entries()) {
+    const frame = verdict.frames[index]!;
+    const payload = packedItem(verdict.payloads, index);
+    const broken = frame.ok
+      ? dispatch(state, messageFromItems(received.kind, payload, frame.items), received, context)
+      : violation("payload", frame.detail);
+    if (broken !== undefined) {
+      violate(state, context, `${broken.rule}: ${broken.detail}`);
+      return;
+    }
+  }
+}

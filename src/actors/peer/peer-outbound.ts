@@ -1,0 +1,101 @@
+// The outbound half of a PeerHandler: requests within the peer's quota and our own limit, pings,
+// deadlines.
+
+import { KINDS } from "../../protocol/types/message.js";
+import type { ActorRef } from "../../runtime/actor.js";
+import type { PingOutcome } from "./peer-table.js";
+import {
+  blame,
+  close,
+  send,
+  type PeerHandlerContext,
+  type PeerHandlerState,
+  type RequestCommand,
+} from "./peer-handler-state.js";
+
+/** Deadlines are checked this often: fine enough for timeouts of seconds. */
+const SWEEP_INTERVAL_MS = 250;
+const REQUESTS_WAITING_MAX = 256;
+const PINGS_MAX = 1_024;
+
+export function request(
+  state: PeerHandlerState,
+  command: RequestCommand,
+  context: PeerHandlerContext,
+): void {
+  if (state.phase !== "ready" || state.requestsWaiting.length >= REQUESTS_WAITING_MAX) {
+    refuse(state, command, state.phase === "ready" ? "Busy" : "Closed");
+    return;
+  }
+  state.requestsWaiting.push(command);
+  sendWaiting(state);
+  context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
+}
+
+/** Sends waiting requests in order, as far as quota and limit allow. */
+export function sendWaiting(state: PeerHandlerState): void {
+  while (state.requestsWaiting.length > 0 && !state.requests.full) {
+    const command = state.requestsWaiting[0]!;
+    const limit = state.askLimits.get(KINDS[command.message.kind].code);
+    if (limit !== undefined && !limit.take(command.items, state.nowMs)) {
+      if (Number.isFinite(limit.waitMs(command.items, state.nowMs))) return;
+      // More than the peer ever serves at once.
+      refuse(state, command, "RateLimited");
+    } else {
+      const id = state.requests.add(command.message, command.tag, command.replyTo, state.nowMs);
+      send(state, command.message, id);
+    }
+    state.requestsWaiting.shift();
+  }
+}
+
+function refuse(
+  state: PeerHandlerState,
+  { tag, replyTo }: RequestCommand,
+  reason: "Busy" | "Closed" | "RateLimited",
+): void {
+  replyTo.tell({ type: "RequestOutcome", tag, peerId: state.peerId, ok: false, reason });
+}
+
+export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
+  for (const { tag, replyTo, kind } of state.requests.expire(state.nowMs)) {
+    state.performance.timeouts++;
+    blame(state, "Timeout", `${kind} was not answered`);
+    const { peerId } = state;
+    replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: false, reason: "Timeout" });
+  }
+  sendWaiting(state);
+  if (state.requests.size > 0 || state.requestsWaiting.length > 0) {
+    context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
+  }
+}
+
+export function ping(
+  state: PeerHandlerState,
+  replyTo: ActorRef<PingOutcome> | undefined,
+  context: PeerHandlerContext,
+): void {
+  if (state.phase !== "ready" || state.pings.size >= PINGS_MAX) {
+    replyTo?.tell({ elapsedMs: undefined });
+    return;
+  }
+  const { random } = context.env;
+  const nonce = (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
+  state.pings.set(nonce, { sentMs: state.nowMs, replyTo });
+  send(state, { kind: "Ping", nonce });
+}
+
+/** The regular ping, and the end of a peer that has been silent too long. */
+export function keepAlive(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { pingIntervalMs, deadAfterMs } = context.env.config.liveness;
+  // While we do not read, the peer's silence proves nothing.
+  if (state.inbox.paused || state.held.length > 0) state.lastByteMs = state.nowMs;
+  const silentMs = state.nowMs - state.lastByteMs;
+  if (silentMs >= deadAfterMs) {
+    close(state, context, { reason: "Timeout", detail: "no byte for too long" });
+    return;
+  }
+  if (silentMs >= pingIntervalMs / 2) ping(state, undefined, context);
+  const nextMs = Math.min(pingIntervalMs, deadAfterMs - silentMs);
+  context.startTimer("ping", nextMs, { type: "PingDue" });
+}

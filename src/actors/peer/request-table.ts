@@ -1,0 +1,111 @@
+// The requests that one peer owes us an answer to: ids, adaptive deadlines, late answers. Pure;
+// owned by a PeerHandler.
+
+import type { NetworkConfig } from "../../config.js";
+import { KINDS, type Message, type MessageKind } from "../../protocol/types/message.js";
+import type { ActorRef } from "../../runtime/actor.js";
+import type { RequestOutcome } from "./peer-handler-messages.js";
+
+export interface PendingRequest {
+  readonly requestId: number;
+  readonly kind: MessageKind;
+  readonly tag: number;
+  readonly replyTo: ActorRef<RequestOutcome>;
+  readonly sentMs: number;
+  readonly dueMs: number;
+}
+
+export type Settlement =
+  | { readonly type: "answered"; readonly request: PendingRequest }
+  /** Its request timed out before: no offence. */
+  | { readonly type: "late" }
+  | { readonly type: "unsolicited" }
+  | { readonly type: "wrongKind"; readonly request: PendingRequest };
+
+/** Ids of expired requests that are remembered, so that a late answer is told from a made-up one. */
+const EXPIRED_MAX = 256;
+const REQUEST_ID_MAX = 2 ** 32 - 1;
+/** RFC 6298's gain. */
+const GAIN = 1 / 8;
+
+type Settings = NetworkConfig["requests"];
+
+export class RequestTable {
+  readonly #settings: Settings;
+  /** In order of sending. */
+  readonly #pending = new Map<number, PendingRequest>();
+  readonly #expired = new Set<number>();
+  #nextId = 1;
+  #smoothedMs: number | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  get full(): boolean {
+    return this.#pending.size >= this.#settings.inFlightMax;
+  }
+
+  /** reth's rule: three smoothed response times, within bounds. */
+  get timeoutMs(): number {
+    const { timeoutMinMs, timeoutMaxMs, rttFactor } = this.#settings;
+    if (this.#smoothedMs === undefined) return timeoutMaxMs;
+    return Math.max(timeoutMinMs, Math.min(timeoutMaxMs, rttFactor * this.#smoothedMs));
+  }
+
+  add(message: Message, tag: number, replyTo: ActorRef<RequestOutcome>, nowMs: number): number {
+    const requestId = this.#nextId;
+    this.#nextId = requestId === REQUEST_ID_MAX ? 1 : requestId + 1;
+    const dueMs = nowMs + this.timeoutMs;
+    this.#pending.set(requestId, {
+      requestId,
+      kind: message.kind,
+      tag,
+      replyTo,
+      sentMs: nowMs,
+      dueMs,
+    });
+    return requestId;
+  }
+
+  settle(requestId: number, kind: MessageKind, nowMs: number): Settlement {
+    const request = this.#pending.get(requestId);
+    if (request === undefined) {
+      return { type: this.#expired.delete(requestId) ? "late" : "unsolicited" };
+    }
+    this.#pending.delete(requestId);
+    if (kind !== "RequestRefused" && KINDS[request.kind].answeredBy !== kind) {
+      return { type: "wrongKind", request };
+    }
+    const elapsedMs = nowMs - request.sentMs;
+    this.#smoothedMs =
+      this.#smoothedMs === undefined
+        ? elapsedMs
+        : this.#smoothedMs + GAIN * (elapsedMs - this.#smoothedMs);
+    return { type: "answered", request };
+  }
+
+  /** Takes out what is due. */
+  expire(nowMs: number): readonly PendingRequest[] {
+    const due: PendingRequest[] = [];
+    for (const request of this.#pending.values()) if (request.dueMs <= nowMs) due.push(request);
+    for (const { requestId } of due) {
+      this.#pending.delete(requestId);
+      this.#expired.add(requestId);
+      const oldest = this.#expired.values().next();
+      if (this.#expired.size > EXPIRED_MAX && !oldest.done) this.#expired.delete(oldest.value);
+    }
+    return due;
+  }
+
+  /** Takes out all of them: the connection ends. */
+  drain(): readonly PendingRequest[] {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    return all;
+  }
+}

@@ -1,0 +1,198 @@
+// Dialer: keeps the outbound slots filled from the addresses it was given.
+// Told by: the service (addresses), the registry (who came and went). Tells: registry.
+// A failed dial costs the address time and its owner nothing.
+
+import fastq from "fastq";
+import { CodedError, isCoded, unreachable } from "../../errors.js";
+import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { formatAddress, parseAddress } from "../../protocol/address.js";
+import type { Connection, PeerId } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
+import { DialBook } from "./dial-book.js";
+
+export type DialerMessage =
+  | { readonly type: "AddAddresses"; readonly addresses: readonly string[] }
+  | { readonly type: "DialDue" }
+  | { readonly type: "Dialed"; readonly address: string; readonly connection: Connection }
+  | { readonly type: "DialFailed"; readonly address: string; readonly error: unknown }
+  | { readonly type: "Stop" }
+  | PeerTableEvent;
+
+export interface DialerArgs {
+  readonly registry: ActorRef<RegistryMessage>;
+}
+
+export type DialerEnv = Pick<
+  NodeEnv,
+  "clock" | "random" | "transports" | "log" | "config" | "peerId"
+>;
+
+interface State extends DialerArgs {
+  readonly book: DialBook;
+  /** Bounds how many dials run at once. */
+  readonly queue: fastq.queue<string, Connection>;
+  readonly connected: Set<PeerId>;
+  stopped: boolean;
+}
+
+/** A connection that lasted this long was good: its end starts the backoff anew. */
+const STABLE_MS = 60_000;
+
+export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
+  name: "dialer",
+  mailbox: {
+    dataMax: 1_024,
+    controlMax: 16_384,
+    overflow: "reject",
+    isControl: ({ type }) => type !== "AddAddresses" && type !== "PeerMeasured",
+  },
+  onFault: { kind: "escalate" },
+
+  init(context, args) {
+    const { env, self } = context;
+    args.registry.tell({ type: "Subscribe", subscriber: self });
+    return {
+      ...args,
+      book: new DialBook(env.config.dial, () => env.random.float()),
+      queue: fastq(dialWorker(env), env.config.dial.concurrentMax),
+      connected: new Set(),
+      stopped: false,
+    };
+  },
+
+  receive(state, message, context) {
+    const { env } = context;
+    switch (message.type) {
+      case "AddAddresses":
+        for (const text of message.addresses) state.book.add(formatAddress(parseAddress(text)));
+        fill(state, context);
+        return;
+      case "DialDue":
+        fill(state, context);
+        return;
+      case "Dialed": {
+        const target = state.book.get(message.address);
+        const { connection, address } = message;
+        if (target === undefined || state.stopped) {
+          connection.destroy();
+          return;
+        }
+        target.state = "connected";
+        target.peerId = connection.peerId;
+        if (state.registry.tell({ type: "Connected", connection, dialed: address })) return;
+        connection.destroy();
+        state.book.failed(target, env.clock.monotonicMs(), false);
+        fill(state, context);
+        return;
+      }
+      case "DialFailed":
+        dialFailed(state, message.address, message.error, context);
+        return;
+      case "PeerReady":
+        state.connected.add(message.peerId);
+        return;
+      case "PeerGone":
+        gone(state, message, context);
+        return;
+      case "PeerMeasured":
+      case "PeerClaimed":
+        return;
+      case "Stop":
+        state.stopped = true;
+        context.cancelTimer("dial");
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  invariants: (state) => state.book.invariants(),
+});
+
+function dialWorker({ transports, config }: DialerEnv): fastq.worker<unknown, string, Connection> {
+  return (address, done) => {
+    const { scheme, peerId } = parseAddress(address);
+    const transport = transports.get(scheme);
+    if (transport === undefined) {
+      done(new CodedError("DIAL_FAILED", `there is no transport for ${address}`));
+      return;
+    }
+    const options = {
+      timeoutMs: config.dial.timeoutMs,
+      ...(peerId === undefined ? {} : { expectPeerId: peerId }),
+    };
+    transport.dial(address, options).then(
+      (connection) => done(null, connection),
+      (error: Error) => done(error),
+    );
+  };
+}
+
+/** Dials what is due while slots are free, and wakes when the next one is due. */
+function fill(state: State, context: Context<DialerMessage, DialerEnv>): void {
+  const { env, self } = context;
+  if (state.stopped) return;
+  const nowMs = env.clock.monotonicMs();
+  const free = env.config.maxOutbound - state.book.open;
+  const due = state.book.due(nowMs, free, (peerId) => state.connected.has(peerId));
+  for (const target of due) {
+    target.state = "dialing";
+    const { address } = target;
+    env.log.write("debug", "dialing", { address });
+    state.queue.push(address, (error, connection) => {
+      if (connection === undefined) self.tell({ type: "DialFailed", address, error });
+      else if (!self.tell({ type: "Dialed", address, connection })) connection.destroy();
+    });
+  }
+  const nextMs = state.book.nextDueMs();
+  if (nextMs === undefined) context.cancelTimer("dial");
+  else {
+    // Not before the shortest backoff: a target can be due while no slot is free.
+    const waitMs = Math.max(nextMs - nowMs, env.config.dial.backoffMinMs);
+    context.startTimer("dial", waitMs, { type: "DialDue" });
+  }
+}
+
+function dialFailed(
+  state: State,
+  address: string,
+  error: unknown,
+  context: Context<DialerMessage, DialerEnv>,
+): void {
+  const { env } = context;
+  const target = state.book.get(address);
+  if (target === undefined) return;
+  state.book.failed(target, env.clock.monotonicMs(), true);
+  const reason = error instanceof Error ? error.message : String(error);
+  env.log.write(isCoded(error, "DIAL_FAILED") ? "info" : "warn", "dial failed", {
+    address,
+    failures: target.failures,
+    reason,
+  });
+  fill(state, context);
+}
+
+/** Connected → Idle, with a backoff that depends on why. */
+function gone(
+  state: State,
+  event: Extract<PeerTableEvent, { type: "PeerGone" }>,
+  context: Context<DialerMessage, DialerEnv>,
+): void {
+  const { env } = context;
+  if (event.wasReady) state.connected.delete(event.peerId);
+  const target = event.dialed === undefined ? undefined : state.book.get(event.dialed);
+  if (target === undefined) {
+    fill(state, context);
+    return;
+  }
+  if (event.peerId === env.peerId || event.reason === "SelfConnection") {
+    // Our own address: never again.
+    state.book.remove(target.address);
+  } else {
+    if (event.readyForMs >= STABLE_MS) target.failures = 0;
+    const crowded = event.reason === "TooManyConnections" || event.reason === "DuplicateConnection";
+    state.book.failed(target, env.clock.monotonicMs(), !crowded);
+  }
+  fill(state, context);
+}

@@ -1,0 +1,118 @@
+// Listener: accepts connections on the configured address and hands them to the registry.
+// Told by: the service. Tells: registry, event bus. A bind that fails is the operator's to mend and
+// is reported to the service, never retried in silence.
+
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { parseAddress } from "../../protocol/address.js";
+import type { Connection, ListenHandler, TransportListener } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { RegistryMessage } from "../peer/peer-table.js";
+
+export type ListenerMessage =
+  | { readonly type: "Bound"; readonly listener: TransportListener }
+  | { readonly type: "BindFailed"; readonly error: unknown }
+  | { readonly type: "Accepted"; readonly connection: Connection }
+  | { readonly type: "Refused"; readonly remoteAddress: string; readonly rule: string }
+  | { readonly type: "Stop" };
+
+/** Told once to the service: where the node listens, or why it does not. */
+export type ListenOutcome =
+  | { readonly type: "Listening"; readonly address: string }
+  | { readonly type: "ListenFailed"; readonly error: unknown };
+
+export interface ListenerArgs {
+  readonly address: string;
+  readonly registry: ActorRef<RegistryMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+  readonly outcome: ActorRef<ListenOutcome>;
+}
+
+export type ListenerEnv = Pick<NodeEnv, "transports" | "log">;
+
+interface State extends ListenerArgs {
+  listener: TransportListener | undefined;
+  stopped: boolean;
+}
+
+export const listener = defineActor<ListenerArgs, ListenerMessage, State, ListenerEnv>({
+  name: "listener",
+  mailbox: {
+    dataMax: 1_024,
+    controlMax: 64,
+    // A connection that cannot be taken now is closed by its sender below.
+    overflow: "reject",
+    isControl: ({ type }) => type === "Bound" || type === "BindFailed" || type === "Stop",
+  },
+  onFault: { kind: "escalate" },
+
+  init(context, args) {
+    const { self, env } = context;
+    const transport = env.transports.get(parseAddress(args.address).scheme);
+    const handler: ListenHandler = {
+      onConnection(connection) {
+        if (!self.tell({ type: "Accepted", connection })) connection.destroy();
+      },
+      onRefused: ({ remoteAddress, rule }) => self.tell({ type: "Refused", remoteAddress, rule }),
+    };
+    if (transport === undefined) {
+      self.tell({ type: "BindFailed", error: new Error(`no transport for ${args.address}`) });
+    } else {
+      context.pipe(transport.listen(args.address, handler), (outcome) =>
+        outcome.ok
+          ? { type: "Bound", listener: outcome.value }
+          : { type: "BindFailed", error: outcome.error },
+      );
+    }
+    return { ...args, listener: undefined, stopped: false };
+  },
+
+  receive(state, message, { env }) {
+    switch (message.type) {
+      case "Bound": {
+        if (state.stopped) {
+          void message.listener.close();
+          return;
+        }
+        state.listener = message.listener;
+        const { address } = message.listener;
+        env.log.write("info", "listening", { address });
+        state.outcome.tell({ type: "Listening", address });
+        state.events.tell({ type: "Publish", event: { type: "ListenerBound", address } });
+        return;
+      }
+      case "BindFailed":
+        state.outcome.tell({ type: "ListenFailed", error: message.error });
+        return;
+      case "Accepted": {
+        const { connection } = message;
+        if (!state.registry.tell({ type: "Connected", connection })) connection.destroy();
+        return;
+      }
+      case "Refused": {
+        const { remoteAddress, rule } = message;
+        env.log.write("debug", "connection refused", { remoteAddress, rule });
+        const event = { type: "ConnectionRefused", remoteAddress, rule } as const;
+        state.events.tell({ type: "Publish", event });
+        return;
+      }
+      case "Stop":
+        stop(state);
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  signal(state, signal) {
+    if (signal.type === "stopping") stop(state);
+  },
+});
+
+function stop(state: State): void {
+  state.stopped = true;
+  // Closing cannot fail in a way that anyone could act on.
+  void state.listener?.close();
+  state.listener = undefined;
+}

@@ -1,0 +1,113 @@
+// MessageRouter: hands every peer message to the handler registered for its kind, lane by lane in
+// order of priority, and counts per kind.
+// Told by: peer handlers, handlers (to register), the service (figures). Tells: handlers.
+// What a full handler cannot take waits here, bounded by the peers' credit windows: credit goes back
+// only when a handler has dealt with a message.
+
+import { invariant, unreachable } from "../../errors.js";
+import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { LANES, type Lane, type MessageKind } from "../../protocol/types/message.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
+import { HoldingQueue } from "./holding-queue.js";
+
+export type MessageRouterMessage =
+  | Incoming
+  | {
+      readonly type: "Register";
+      readonly kinds: readonly MessageKind[];
+      readonly handler: ActorRef<Incoming>;
+    }
+  | { readonly type: "GetKindStatistics"; readonly replyTo: ActorRef<KindStatistics> };
+
+/** Messages and bytes handed on, by kind. */
+export type KindStatistics = Partial<
+  Record<MessageKind, { readonly messages: number; readonly bytes: number }>
+>;
+
+export interface MessageRouterArgs {
+  readonly mailboxMax: number;
+}
+
+interface Route {
+  readonly handler: ActorRef<Incoming>;
+  messages: number;
+  bytes: number;
+}
+
+interface State {
+  readonly routes: Map<MessageKind, Route>;
+  /** What came in this turn, per lane: it leaves by priority when the turn ends. */
+  readonly lanes: Record<Lane, Incoming[]>;
+  readonly held: HoldingQueue;
+}
+
+export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage, State, unknown>({
+  name: "router",
+  mailbox: (args) => ({
+    dataMax: args.mailboxMax,
+    controlMax: 256,
+    overflow: "reject",
+    isControl: (message) => message.type === "Register",
+  }),
+  onFault: { kind: "escalate" },
+
+  init: () => ({
+    routes: new Map(),
+    lanes: { control: [], block: [], sync: [], transaction: [] },
+    held: new HoldingQueue(),
+  }),
+
+  receive(state, message, context) {
+    switch (message.type) {
+      case "Incoming":
+        state.lanes[message.lane].push(message);
+        return;
+      case "Register":
+        for (const kind of message.kinds) {
+          invariant(!state.routes.has(kind), `two handlers for ${kind}`);
+          state.routes.set(kind, { handler: message.handler, messages: 0, bytes: 0 });
+        }
+        context.watch(message.handler);
+        return;
+      case "GetKindStatistics": {
+        const statistics: KindStatistics = {};
+        for (const [kind, { messages, bytes }] of state.routes) {
+          statistics[kind] = { messages, bytes };
+        }
+        message.replyTo.tell(statistics);
+        return;
+      }
+      default:
+        unreachable(message);
+    }
+  },
+
+  afterBatch(state) {
+    for (const lane of LANES) {
+      const arrived = state.lanes[lane];
+      for (const message of arrived) handOn(state, message);
+      arrived.length = 0;
+    }
+  },
+
+  signal(state, signal) {
+    if (signal.type === "writable") state.held.retry(signal.path);
+    if (signal.type !== "terminated") return;
+    state.held.forget(signal.path);
+    for (const [kind, { handler }] of state.routes) {
+      if (handler.path === signal.path) state.routes.delete(kind);
+    }
+  },
+});
+
+function handOn(state: State, message: Incoming): void {
+  const route = state.routes.get(message.message.kind);
+  if (route === undefined) {
+    // Nobody handles this kind on this node: its bytes are free again.
+    message.from.tell({ type: "Consumed", lane: message.lane, bytes: message.bytes });
+    return;
+  }
+  route.messages++;
+  route.bytes += message.bytes;
+  state.held.offer(route.handler, message);
+}

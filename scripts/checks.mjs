@@ -1,0 +1,40 @@
+// The checks that need no test to run: what each is called and how it is started. Used by
+// `npm run lint` and `npm test`.
+
+import { run, tool } from "./prepare-project.mjs";
+
+/** Two rows at a time: ESLint takes about as long as the rest together. */
+const rows = [
+  [{ name: "eslint", script: () => tool("eslint"), args: [".", "--max-warnings=0"] }],
+  [
+    { name: "prettier", script: () => tool("prettier"), args: ["--check", "."] },
+    { name: "knip", script: () => tool("knip"), args: ["--no-progress"] },
+    { name: "publint", script: () => tool("publint"), args: ["--strict"] },
+  ],
+];
+
+/** Runs every check, prints what the failing ones say, and resolves with the counts. */
+export async function runChecks() {
+  const counts = { passed: 0, failed: 0 };
+  const runRow = async (row) => {
+    for (const check of row) counts[(await runCheck(check)) ? "passed" : "failed"] += 1;
+  };
+  await Promise.all(rows.map(runRow));
+  return counts;
+}
+
+async function runCheck({ name, script, args }) {
+  const startedAt = performance.now();
+  let output = "";
+  const onOutput = (text) => (output += text);
+  const ok = (await run(process.execPath, [script(), ...args], { onOutput })) === 0;
+  report(ok, name, startedAt);
+  if (!ok) console.log(output.trimEnd());
+  return ok;
+}
+
+/** One line for a finished step. */
+export function report(ok, name, startedAt) {
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  console.log(`${ok ? "✔" : "✘"} ${name} (${seconds} s)`);
+}

@@ -114,6 +114,7 @@ export class PriceMempool implements Mempool {
       if (room < TRANSACTION_BYTES_MIN) break;
       const entry = head.queue[head.index]!;
       // State is read for those that get this far only: a pool has far more senders than a block.
+      // A stale head may hide a better one behind it until then; `confirmed` leaves few of them.
       if (head.index === 0 && entry.nonce <= lastNonce(view, entry.sender)) {
         const fresh = this.#dropStale(entry, view);
         if (fresh !== undefined) heads.push({ queue: fresh, index: 0 });

@@ -2,6 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { decodeCbor, encodeCbor, scanCbor, type CborValue } from "../../src/bytes/cbor.js";
 import { fromHex, toHex } from "../../src/bytes/hex.js";
+import { mutate, mutations } from "../support/mutate.js";
 import { optionalVectors, ownVectors } from "../support/vectors.js";
 
 const limits = { depthMax: 8, itemsMax: 4096 };
@@ -64,20 +65,8 @@ test("what is encoded decodes to the same value", (t) => {
 
 test("a mutation is refused or is itself the one encoding of its value", (t) => {
   let accepted = 0;
-  const mutation = fc.record({
-    at: fc.nat(),
-    byte: fc.nat(255),
-    how: fc.constantFrom("set", "insert", "delete", "cut"),
-  });
-  const property = fc.property(tree, fc.array(mutation, { maxLength: 3 }), (value, mutations) => {
-    const bytes = [...encodeCbor(value)];
-    for (const { at, byte, how } of mutations) {
-      const index = at % (bytes.length + 1);
-      if (how === "set") bytes[index] = byte;
-      else if (how === "cut") bytes.length = index;
-      else bytes.splice(index, how === "delete" ? 1 : 0, ...(how === "insert" ? [byte] : []));
-    }
-    const input = Uint8Array.from(bytes);
+  const property = fc.property(tree, mutations, (value, changes) => {
+    const input = mutate(encodeCbor(value), changes);
     const read = decodeCbor(input, limits);
     if (!read.ok) return;
     accepted++;

@@ -1,0 +1,249 @@
+import test from "ava";
+import fc from "fast-check";
+import { toHex } from "../../src/bytes/hex.js";
+import { createMempool, type MempoolLimits } from "../../src/chain/mempool.js";
+import { nonceWrite } from "../../src/chain/nonce-state.js";
+import { readTransaction } from "../../src/chain/transaction.js";
+import type { MempoolTransaction } from "../../src/ports.js";
+import { makeKey, makeTransaction, testParams, transactionId } from "../support/chain.js";
+
+const keys = [0, 1, 2, 3, 4].map(makeKey);
+const roomy: MempoolLimits = {
+  countMax: 100,
+  bytesMax: 100_000,
+  perSenderMax: 10,
+  minGasPrice: 0,
+  replaceBumpPercent: 10,
+};
+
+function pool(limits: Partial<MempoolLimits> = {}) {
+  return createMempool({ ...roomy, ...limits }, (bytes) => readTransaction(bytes, testParams));
+}
+
+interface Made extends MempoolTransaction {
+  readonly sender: number;
+  readonly nonce: number;
+  readonly price: number;
+}
+
+const cache = new Map<string, Made>();
+
+function made(sender: number, nonce: number, price: number, dataBytes = 0): Made {
+  const name = `${sender} ${nonce} ${price} ${dataBytes}`;
+  const known = cache.get(name);
+  if (known !== undefined) return known;
+  const data = new Uint8Array(dataBytes);
+  const bytes = makeTransaction(keys[sender]!, nonce, { gasPrice: BigInt(price), data });
+  const transaction = { id: transactionId(bytes), bytes, sender, nonce, price };
+  cache.set(name, transaction);
+  return transaction;
+}
+
+/** State in which the senders have these last nonces. */
+function confirmedNonces(nonces: readonly number[] = []) {
+  const state = new Map(
+    nonces.map((nonce, i) => [
+      toHex(keys[i]!.publicKey),
+      nonceWrite(new Uint8Array(), nonce).value,
+    ]),
+  );
+  return { state: (key: Uint8Array) => state.get(toHex(key)) };
+}
+const fresh = confirmedNonces();
+
+test("what was added is found, once", (t) => {
+  const mempool = pool();
+  const one = made(0, 1, 5);
+  t.deepEqual(mempool.add(one, fresh), { ok: true });
+  t.deepEqual(mempool.add(one, fresh), { ok: false, reason: "known" });
+  t.true(mempool.has(one.id));
+  t.deepEqual(mempool.get(one.id), one.bytes);
+  t.is(mempool.get("ab".repeat(32)), undefined);
+  t.is(mempool.count, 1);
+  t.is(mempool.bytes, one.bytes.length);
+});
+
+test("each refusal has its reason", (t) => {
+  const mempool = pool({ minGasPrice: 3, perSenderMax: 2 });
+  const reason = (transaction: MempoolTransaction, view = fresh) => {
+    const answer = mempool.add(transaction, view);
+    return answer.ok ? "ok" : answer.reason;
+  };
+  t.is(reason({ id: "ab".repeat(32), bytes: new Uint8Array(9) }), "invalid");
+  t.is(reason(made(0, 1, 2)), "underpriced");
+  t.is(reason(made(0, 1, 3), confirmedNonces([1])), "stale-nonce");
+  t.is(reason(made(0, 2, 3), confirmedNonces([1])), "ok");
+  t.is(reason(made(0, 2, 3, 1)), "conflict");
+  t.is(reason(made(0, 3, 3)), "ok");
+  t.is(reason(made(0, 4, 900)), "full");
+  t.is(reason(made(0, 3, 4)), "ok");
+  mempool.invariants();
+});
+
+test("a replacement has to pay the bump, and at least one unit more", (t) => {
+  const mempool = pool();
+  mempool.add(made(0, 1, 100), fresh);
+  t.like(mempool.add(made(0, 1, 109), fresh), { reason: "conflict" });
+  t.true(mempool.add(made(0, 1, 110), fresh).ok);
+  t.is(mempool.count, 1);
+  t.false(mempool.has(made(0, 1, 100).id));
+  const free = pool({ replaceBumpPercent: 0 });
+  free.add(made(0, 1, 0), fresh);
+  t.like(free.add(made(0, 1, 0, 1), fresh), { reason: "conflict" });
+  t.true(free.add(made(0, 1, 1), fresh).ok);
+});
+
+test("a full pool gives up its cheapest, the latest first, for a better price only", (t) => {
+  const mempool = pool({ countMax: 3 });
+  for (const transaction of [made(0, 1, 5), made(1, 1, 3), made(2, 1, 3)]) {
+    t.true(mempool.add(transaction, fresh).ok);
+  }
+  t.like(mempool.add(made(3, 1, 3), fresh), { reason: "full" });
+  t.true(mempool.add(made(3, 1, 4), fresh).ok);
+  t.deepEqual(
+    [made(0, 1, 5), made(1, 1, 3), made(2, 1, 3)].map(({ id }) => mempool.has(id)),
+    [true, true, false],
+  );
+  t.true(mempool.add(made(3, 1, 6), fresh).ok, "a replacement evicts nobody else");
+  t.is(mempool.count, 3);
+  t.true(mempool.has(made(1, 1, 3).id));
+  mempool.invariants();
+});
+
+test("many small ones make room for a large one, or all of them stay", (t) => {
+  const small = [1, 2, 3, 4, 5, 6].map((nonce) => made(nonce % 3, nonce, nonce));
+  const bytesMax = small.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  const mempool = pool({ bytesMax });
+  for (const transaction of small) t.true(mempool.add(transaction, fresh).ok);
+  t.like(mempool.add(made(4, 1, 4, 400), fresh), { reason: "full" });
+  t.is(mempool.count, 6);
+  mempool.invariants();
+  t.true(mempool.add(made(4, 1, 5, 400), fresh).ok);
+  t.deepEqual(
+    small.map(({ id }) => mempool.has(id)),
+    [false, false, false, false, true, true],
+  );
+  t.like(pool({ bytesMax: 100 }).add(small[0]!, fresh), { reason: "full" });
+});
+
+test("selection goes by price, keeps each sender's nonces in order and fits", (t) => {
+  const mempool = pool();
+  const list = [made(0, 1, 1), made(0, 2, 90), made(1, 5, 50), made(1, 7, 2), made(2, 1, 50)];
+  for (const transaction of list) mempool.add(transaction, fresh);
+  const names = (bytesMax: number, view = fresh) =>
+    mempool.select(bytesMax, view).map(({ id }) => list.findIndex((made) => made.id === id));
+  t.deepEqual(names(100_000), [2, 4, 3, 0, 1]);
+  const two = list[2]!.bytes.length + list[4]!.bytes.length + 10;
+  t.deepEqual(names(two), [2, 4]);
+  t.deepEqual(names(two - 2), [2]);
+  t.deepEqual(names(0), []);
+  t.is(mempool.count, 5);
+  t.deepEqual(names(100_000, confirmedNonces([1, 7])), [4, 1]);
+  t.is(mempool.count, 2, "what the state has passed is dropped when it is met");
+});
+
+test("a sender whose next one does not fit is left out, others go on", (t) => {
+  const mempool = pool();
+  for (const made_ of [made(0, 1, 9, 3000), made(0, 2, 9), made(1, 1, 1)]) {
+    mempool.add(made_, fresh);
+  }
+  t.deepEqual(
+    mempool.select(1000, fresh).map(({ id }) => id),
+    [made(1, 1, 1).id],
+  );
+});
+
+test("a confirmed block drops its transactions and those it made stale", (t) => {
+  const mempool = pool();
+  const list = [made(0, 1, 1), made(0, 2, 1), made(0, 3, 1), made(1, 1, 1), made(2, 1, 1)];
+  for (const transaction of list) mempool.add(transaction, fresh);
+  // Sender 0 had nonce 2 confirmed by our transaction, sender 1 nonce 4 by one we never saw.
+  mempool.confirmed([list[1]!.id, "ab".repeat(32)], confirmedNonces([2, 4]));
+  t.deepEqual(
+    list.map(({ id }) => mempool.has(id)),
+    [false, false, true, false, true],
+  );
+  mempool.confirmed([list[4]!.id], fresh);
+  t.false(mempool.has(list[4]!.id), "confirmed is dropped whatever the state says");
+  mempool.invariants();
+});
+
+test("a transaction is kept in memory of its own", (t) => {
+  const one = made(0, 1, 1);
+  const message = new Uint8Array(10_000);
+  message.set(one.bytes, 500);
+  const mempool = pool();
+  mempool.add({ id: one.id, bytes: message.subarray(500, 500 + one.bytes.length) }, fresh);
+  t.is(mempool.get(one.id)!.buffer.byteLength, one.bytes.length);
+});
+
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      add: fc.tuple(fc.nat(4), fc.nat(6), fc.nat(12), fc.constantFrom(0, 0, 300)),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ confirm: fc.tuple(fc.nat(4), fc.nat(3)) }) },
+);
+
+/** The same pool said plainly: lists and sorting. */
+class Model {
+  entries: Made[] = [];
+
+  add(tx: Made, last: readonly number[], limits: MempoolLimits): string {
+    if (this.entries.includes(tx)) return "known";
+    if (tx.nonce <= last[tx.sender]!) return "stale-nonce";
+    const same = this.entries.filter(({ sender }) => sender === tx.sender);
+    const old = same.find(({ nonce }) => nonce === tx.nonce);
+    if (old && (tx.price <= old.price || tx.price * 10 < old.price * 11)) return "conflict";
+    if (!old && same.length >= limits.perSenderMax) return "full";
+    const rest = this.entries.filter((entry) => entry !== old);
+    const fits = () =>
+      rest.length < limits.countMax &&
+      rest.reduce((sum, { bytes }) => sum + bytes.length, tx.bytes.length) <= limits.bytesMax;
+    while (!fits()) {
+      const victim = rest.reduce<Made | undefined>(
+        (worst, entry) => (worst === undefined || entry.price <= worst.price ? entry : worst),
+        undefined,
+      );
+      if (victim === undefined || victim.price >= tx.price) return "full";
+      rest.splice(rest.indexOf(victim), 1);
+    }
+    this.entries = [...rest, tx];
+    return "ok";
+  }
+}
+
+test("the pool behaves as its plain model does", (t) => {
+  const limits = { ...roomy, countMax: 8, bytesMax: 2_000, perSenderMax: 3 };
+  const property = fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    const mempool = pool(limits);
+    const model = new Model();
+    const last = keys.map(() => -1);
+    for (const action of steps) {
+      if ("add" in action) {
+        const tx = made(...action.add);
+        const answer = mempool.add(tx, confirmedNonces(last));
+        t.is(answer.ok ? "ok" : answer.reason, model.add(tx, last, limits));
+      } else {
+        const [sender, up] = action.confirm;
+        last[sender]! += up;
+        mempool.confirmed([], confirmedNonces(last));
+        model.entries = model.entries.filter((tx) => tx.nonce > last[tx.sender]!);
+      }
+      mempool.invariants();
+      t.is(mempool.count, model.entries.length);
+      t.true(model.entries.every(({ id }) => mempool.has(id)));
+    }
+    const selected = mempool.select(1_000_000, confirmedNonces(last));
+    t.is(selected.length, model.entries.length);
+    const reached = [...last];
+    for (const { id } of selected) {
+      const { sender, nonce } = model.entries.find((entry) => entry.id === id)!;
+      t.true(nonce > reached[sender]!);
+      reached[sender] = nonce;
+    }
+  });
+  t.notThrows(() => fc.assert(property, { numRuns: 200 }));
+});

@@ -1,0 +1,180 @@
+// What the linter holds this project to. The tables come first: who may import whom, which files
+// may touch the outside world, and how long a file and a function may be.
+
+import eslint from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+import { importTable } from "./scripts/eslint/import-table.mjs";
+import { noAmbient } from "./scripts/eslint/no-ambient.mjs";
+
+const root = import.meta.dirname;
+const anything = { imports: "anything" };
+
+/** What each layer of src may import, wholly or only its types. */
+const layers = {
+  bytes: { imports: [], types: [] },
+  errors: { imports: [], types: [] },
+  runtime: { imports: [], types: ["ports"] },
+  chain: { imports: ["bytes"], types: ["ports"] },
+  protocol: { imports: ["bytes", "chain"], types: [] },
+  ports: { imports: [], types: ["chain", "protocol"] },
+  config: { imports: [], types: ["chain", "ports", "protocol"] },
+  storage: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
+  transport: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
+  workers: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
+  actors: { imports: ["bytes", "chain", "config", "protocol", "runtime"], types: ["ports"] },
+  // These put the parts together.
+  api: anything,
+  cli: anything,
+  compose: anything,
+  index: anything,
+  main: anything,
+  sim: anything,
+  thread: anything,
+};
+const everyone = { imports: ["errors"], types: ["config"] };
+
+/** The layers that may import a package which brings threads, files, sockets or a native part. */
+const packages = {
+  "@peculiar/x509": ["transport"],
+  "cli-progress": ["cli"],
+  comlink: ["index", "runtime", "thread"],
+  commander: ["cli", "main"],
+  fastify: ["api"],
+  "libsodium-wrappers": ["chain"],
+  lmdb: ["storage"],
+  piscina: ["workers"],
+  "prom-client": ["api"],
+  "sodium-native": ["chain"],
+};
+
+/** Actors that spawn other actors, and so import them; index.ts only names them for users. */
+const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/network-service.ts"];
+
+const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/main.ts"];
+const threadFiles = ["src/runtime/thread-*.ts", "src/workers/"];
+const socketFiles = ["src/transport/tcp*.ts", "src/transport/tls*.ts"];
+
+/** Ambient authorities: what they are called, and the adapter files that may use them. */
+const authorities = {
+  clock: {
+    uses: ["Date", "Date.now", "performance", "process.hrtime", "process.uptime"].concat([
+      "node:perf_hooks#performance",
+      "node:perf_hooks#*",
+    ]),
+    adapters: ["src/runtime/clock.ts", ...threadFiles, ...socketFiles, ...processFiles],
+  },
+  timer: {
+    uses: ["setTimeout", "setInterval", "setImmediate", "node:timers", "node:timers/promises"],
+    adapters: ["src/runtime/clock.ts", "src/runtime/scheduler.ts"].concat(
+      threadFiles,
+      socketFiles,
+      processFiles,
+    ),
+  },
+  random: {
+    uses: ["Math.random", "crypto.getRandomValues", "crypto.randomUUID"].concat(
+      ["randomBytes", "randomFill", "randomFillSync", "randomInt", "randomUUID"].flatMap((name) => [
+        `node:crypto#${name}`,
+        `crypto.${name}`,
+      ]),
+      ["webcrypto", "getRandomValues", "*"].map((name) => `node:crypto#${name}`),
+    ),
+    adapters: ["src/runtime/random.ts", "src/workers/", ...socketFiles, ...processFiles],
+  },
+  environment: {
+    uses: ["process.env", "process.argv", "process.cwd", "node:process"],
+    adapters: [...threadFiles, ...processFiles],
+  },
+  socket: {
+    uses: ["net", "tls", "dgram", "http", "http2", "https", "dns", "dns/promises"]
+      .map((name) => `node:${name}`)
+      .concat("fetch", "WebSocket"),
+    adapters: [...socketFiles, "src/api/"],
+  },
+};
+
+const project = { rules: { "import-table": importTable, "no-ambient": noAmbient } };
+const typescript = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/**/*.ts"];
+const lengths = { skipBlankLines: true, skipComments: true };
+
+export default tseslint.config(
+  { ignores: ["**/dist/", ".build/", "coverage/", "bench/peers/"] },
+  eslint.configs.recommended,
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  {
+    files: typescript,
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
+    rules: {
+      eqeqeq: "error",
+      "no-console": "error",
+      "@typescript-eslint/consistent-type-exports": "error",
+      "@typescript-eslint/consistent-type-imports": ["error", { disallowTypeAnnotations: false }],
+      "@typescript-eslint/no-import-type-side-effects": "error",
+      "@typescript-eslint/no-unused-vars": [
+        "error",
+        { argsIgnorePattern: "^_", varsIgnorePattern: "^_", caughtErrorsIgnorePattern: "^_" },
+      ],
+      "@typescript-eslint/only-throw-error": "error",
+      // A port's method is async so that it rejects instead of throwing, with or without await.
+      "@typescript-eslint/require-await": "off",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+    },
+  },
+  {
+    files: ["src/**/*.ts"],
+    plugins: { project },
+    rules: {
+      "project/import-table": ["error", { root, layers, everyone, packages, actorParents }],
+      "project/no-ambient": ["error", { root, authorities }],
+    },
+  },
+  {
+    files: ["src/**/*.ts", "bench/**/*.ts"],
+    rules: {
+      "max-lines": ["error", { max: 450, ...lengths }],
+      "max-lines-per-function": ["error", { max: 80, ...lengths }],
+    },
+  },
+  {
+    files: ["src/api/**", "src/cli/**", "src/main.ts", "bench/**"],
+    rules: { "no-console": "off" },
+  },
+  {
+    // A test reaches into odd corners on purpose; what it must not do is hide other tests.
+    files: ["test/**/*.ts"],
+    rules: {
+      "max-lines": ["error", { max: 700, ...lengths }],
+      "no-console": "off",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[object.name='test'][property.name='only']",
+          message: "A test with .only keeps the others from running.",
+        },
+      ],
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-unsafe-argument": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-call": "off",
+      "@typescript-eslint/no-unsafe-member-access": "off",
+    },
+  },
+  {
+    files: ["**/*.js", "**/*.mjs"],
+    languageOptions: {
+      globals: {
+        clearInterval: "readonly",
+        console: "readonly",
+        performance: "readonly",
+        process: "readonly",
+        setInterval: "readonly",
+      },
+    },
+    rules: { "no-undef": "error" },
+  },
+);

@@ -67,8 +67,8 @@ export interface Grafting {
   readonly path: string;
   /** Finds the actors that are not in this tree. */
   locate(path: string, uid: number): LocatedRef | undefined;
-  /** A fault that no actor of this tree may handle. */
-  escalated(error: unknown): void;
+  /** The top actor stopped for good; `escalated`: its parent must answer for the error. */
+  ended(error: unknown, escalated: boolean): void;
 }
 
 /** Internal: the thread host constructs one too, as the continuation of its parent's tree. */
@@ -87,6 +87,7 @@ export class System implements Kernel, Parent, Asker {
   private readonly threads: ThreadPlacement | undefined;
   private readonly graft: Grafting | undefined;
   private uid = 0;
+  private escalated = false;
   private stopped: Promise<void> | undefined;
   private lastGone: (() => void) | undefined;
 
@@ -173,14 +174,15 @@ export class System implements Kernel, Parent, Asker {
     return child;
   }
 
-  childGone(child: Child): void {
+  childGone(child: Child, error: unknown): void {
     this.children.delete(child.name);
+    this.graft?.ended(error, this.escalated);
     this.endIfEmpty();
   }
 
   childEscalated(child: Child, error: unknown): void {
-    if (this.graft !== undefined) this.graft.escalated(error);
-    else this.report({ path: child.path, error, action: "unhandled" });
+    if (this.graft === undefined) this.report({ path: child.path, error, action: "unhandled" });
+    this.escalated = true;
     child.stop(error);
   }
 

@@ -59,6 +59,11 @@ export class Ask extends LocatedRef {
     return undefined;
   }
 
+  /** Its address leaves this thread; while it is open, a reply finds it by its id. */
+  export(): void {
+    if (this.outcome === undefined) this.deadlines.exported.set(this.uid, this);
+  }
+
   /** Sends the question; every way in which that can fail settles the ask. */
   send(to: ActorRef<never>, question: (replyTo: ActorRef<unknown>) => unknown): void {
     if (to instanceof LocatedRef) {

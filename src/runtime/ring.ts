@@ -18,7 +18,12 @@ export class Ring<T> {
     this.count++;
   }
 
-  /** The oldest item; undefined when empty. */
+  /** The oldest item, which stays; undefined when empty. */
+  peek(): T | undefined {
+    return this.slots[this.head];
+  }
+
+  /** The oldest item, taken out; undefined when empty. */
   shift(): T | undefined {
     if (this.count === 0) return undefined;
     const item = this.slots[this.head];

@@ -1,0 +1,401 @@
+// Messages between two threads: batches over one MessagePort, with credit. Each side has a Link,
+// which stands for the actors of the other side and delivers what they send. A message that was
+// accepted is not lost: if its target's mailbox is full it is held here, keeps its credit, and so
+// slows its sender down until the target has room.
+
+import type { MessagePort } from "node:worker_threads";
+import type { Signal } from "./actor.js";
+import type { FaultReport, Kernel, Observer } from "./kernel.js";
+import { receiveMessageOnPort } from "node:worker_threads";
+import { Ask } from "./ask.js";
+import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
+import { Ring } from "./ring.js";
+import { decodeRefs, encodeRefs } from "./wire-refs.js";
+
+export interface LinkLimits {
+  /** Messages sent and not yet taken by a mailbox on the other side; beyond it tell refuses. */
+  readonly creditMax: number;
+  /** Messages in one batch. */
+  readonly batchMax: number;
+}
+
+/** How the one actor at the top of a thread ended. */
+export interface ThreadEnd {
+  readonly error?: unknown;
+  readonly escalated: boolean;
+}
+
+type Address = readonly [path: string, uid: number];
+
+/** What is posted: everything of one flush. */
+class Frame {
+  readonly targets: Address[] = [];
+  /** For each message the index of its target. */
+  readonly to: number[] = [];
+  readonly messages: unknown[] = [];
+  /** Indices of messages that carry references. */
+  readonly withRefs: number[] = [];
+  readonly watch: Address[] = [];
+  readonly gone: Address[] = [];
+  readonly faults: FaultReport[] = [];
+  /** Messages of the other side that were taken. */
+  taken = 0;
+  end: ThreadEnd | undefined;
+}
+
+/** An actor on the other side of a link. */
+export class RemoteRef extends LocatedRef {
+  readonly path: string;
+  readonly uid: number;
+  /** Its place in the batch that is being filled. */
+  frame: unknown;
+  index = 0;
+  private readonly link: Link;
+
+  constructor(link: Link, path: string, uid: number) {
+    super();
+    this.link = link;
+    this.path = path;
+    this.uid = uid;
+  }
+
+  tell(message: unknown): boolean {
+    return this.link.send(this, message);
+  }
+
+  lifeline(): Lifeline | undefined {
+    return this.link.watch(this);
+  }
+}
+
+/** What a reference becomes when its actor stopped before the message arrived. */
+class GoneRef extends LocatedRef {
+  readonly path: string;
+  readonly uid: number;
+  private readonly kernel: Kernel;
+
+  constructor(kernel: Kernel, path: string, uid: number) {
+    super();
+    this.kernel = kernel;
+    this.path = path;
+    this.uid = uid;
+  }
+
+  tell(): boolean {
+    this.kernel.deadLetters++;
+    return false;
+  }
+
+  lifeline(): undefined {
+    return undefined;
+  }
+}
+
+export class Link implements Observer {
+  readonly incarnation = 0;
+  /** Called once, when the other side says that its top actor is gone. */
+  onEnd: ((end: ThreadEnd) => void) | undefined;
+  /** Messages refused for want of credit. */
+  refusedCount = 0;
+  private readonly kernel: Kernel;
+  private readonly port: MessagePort;
+  private readonly limits: LinkLimits;
+  private frame = new Frame();
+  private flushPosted = false;
+  private closed = false;
+  private inFlight = 0;
+  /** Refused senders, by the path that they wanted to reach. */
+  private readonly waiters = new Map<string, Waiters>();
+  /** Actors of the other side that somebody here watches or has asked. */
+  private readonly lifelines = new Map<string, Lifeline>();
+  /** Actors of this side that the other side wants to hear of. */
+  private readonly watched = new Map<string, Address>();
+  /** Messages that wait for room in a mailbox of this side, by its path. */
+  private readonly held = new Map<string, { ref: LocatedRef; messages: Ring<unknown> }>();
+  private readonly flushNow = (): void => this.flush();
+
+  constructor(kernel: Kernel, port: MessagePort, limits: LinkLimits) {
+    this.kernel = kernel;
+    this.port = port;
+    this.limits = limits;
+  }
+
+  /** Starts to receive; what came earlier waits in the port. */
+  open(): void {
+    this.port.on("message", (frame: Frame) => this.receive(frame));
+  }
+
+  // ---- outward --------------------------------------------------------------------------------
+
+  locate(path: string, uid: number): RemoteRef {
+    return new RemoteRef(this, path, uid);
+  }
+
+  send(ref: RemoteRef, message: unknown): boolean {
+    if (this.closed) {
+      this.kernel.deadLetters++;
+      return false;
+    }
+    if (this.inFlight >= this.limits.creditMax) {
+      let waiters = this.waiters.get(ref.path);
+      if (waiters === undefined) this.waiters.set(ref.path, (waiters = new Waiters()));
+      waiters.add(this.kernel.sender);
+      this.refusedCount++;
+      return false;
+    }
+    const { frame } = this;
+    if (ref.frame !== frame) {
+      ref.frame = frame;
+      ref.index = frame.targets.push([ref.path, ref.uid]) - 1;
+    }
+    const encoded = this.encode(message);
+    if (encoded !== message) frame.withRefs.push(frame.messages.length);
+    frame.messages.push(encoded);
+    frame.to.push(ref.index);
+    this.inFlight++;
+    if (frame.messages.length >= this.limits.batchMax) this.flush();
+    else this.postFlush();
+    return true;
+  }
+
+  /** The lifeline of an actor of the other side; the first use asks that side to report its end. */
+  watch(ref: RemoteRef): Lifeline | undefined {
+    if (this.closed) return undefined;
+    const key = keyOf([ref.path, ref.uid]);
+    let lifeline = this.lifelines.get(key);
+    if (lifeline === undefined) {
+      lifeline = new Lifeline();
+      this.lifelines.set(key, lifeline);
+      this.frame.watch.push([ref.path, ref.uid]);
+      this.postFlush();
+    }
+    return lifeline;
+  }
+
+  report(report: FaultReport): void {
+    this.frame.faults.push({ ...report, error: cloneable(report.error) });
+    this.postFlush();
+  }
+
+  /** The last word of a thread. */
+  sendEnd(end: ThreadEnd): void {
+    this.frame.end = { ...end, error: cloneable(end.error) };
+    this.flush();
+  }
+
+  encode(value: unknown): unknown {
+    return encodeRefs(value, isLocated, (ref) => {
+      if (ref instanceof Ask) ref.export();
+      return [ref.path, ref.uid] satisfies Address;
+    });
+  }
+
+  decode(value: unknown): unknown {
+    return decodeRefs(value, (encoded) => {
+      const [path, uid] = encoded as Address;
+      return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);
+    });
+  }
+
+  private postFlush(): void {
+    if (this.flushPosted) return;
+    this.flushPosted = true;
+    this.kernel.scheduler.post(this.flushNow);
+  }
+
+  private flush(): void {
+    this.flushPosted = false;
+    if (this.closed) return;
+    const { frame } = this;
+    this.frame = new Frame();
+    try {
+      this.port.postMessage(frame);
+    } catch {
+      this.port.postMessage(this.withoutUncloneable(frame));
+    }
+  }
+
+  /** One message that cannot be cloned is its sender's mistake and must not take others along. */
+  private withoutUncloneable(frame: Frame): Frame {
+    frame.messages.forEach((message, i) => {
+      try {
+        structuredClone(message);
+      } catch (error) {
+        const [path] = frame.targets[frame.to[i] as number] as Address;
+        this.kernel.report({ path, error, action: "ignored" });
+        this.kernel.deadLetters++;
+        frame.to[i] = UNSENT;
+        frame.messages[i] = undefined;
+      }
+    });
+    return frame;
+  }
+
+  // ---- inward ---------------------------------------------------------------------------------
+
+  private receive(frame: Frame): void {
+    if (this.closed) return;
+    for (const address of frame.watch) this.observe(address);
+    this.receiveMessages(frame);
+    for (const report of frame.faults) this.kernel.report(report);
+    for (const address of frame.gone) this.endLifeline(address);
+    this.credit(frame.taken);
+    if (frame.end !== undefined) this.onEnd?.(frame.end);
+  }
+
+  private receiveMessages(frame: Frame): void {
+    const { messages, withRefs } = frame;
+    if (messages.length === 0) return;
+    for (const i of withRefs) messages[i] = this.decode(messages[i]);
+    const targets = frame.targets.map(([path, uid]) => this.kernel.resolve(path, uid));
+    this.asSender(() => {
+      for (let i = 0; i < messages.length; i++) {
+        const to = frame.to[i] as number;
+        if (to === UNSENT) this.taken();
+        else this.deliver(targets[to], messages[i]);
+      }
+    });
+  }
+
+  private deliver(ref: LocatedRef | undefined, message: unknown): void {
+    if (ref === undefined) {
+      this.kernel.deadLetters++;
+      this.taken();
+      return;
+    }
+    const held = this.held.get(ref.path);
+    if (held !== undefined) {
+      held.messages.push(message);
+      return;
+    }
+    if (ref.tell(message)) {
+      this.taken();
+      return;
+    }
+    const lifeline = ref.lifeline();
+    if (lifeline === undefined) {
+      this.taken();
+      return;
+    }
+    const messages = new Ring<unknown>();
+    messages.push(message);
+    this.held.set(ref.path, { ref, messages });
+    lifeline.watchers.set(this, this.incarnation);
+  }
+
+  notify(signal: Signal): void {
+    if (signal.type === "writable") this.deliverHeld(signal.path);
+    if (signal.type === "terminated") this.ended(signal.path);
+  }
+
+  private deliverHeld(path: string): void {
+    const held = this.held.get(path);
+    if (held === undefined) return;
+    const { ref, messages } = held;
+    this.asSender(() => {
+      while (messages.length > 0 && ref.tell(messages.peek())) {
+        messages.shift();
+        this.taken();
+      }
+    });
+    if (messages.length === 0) this.held.delete(path);
+  }
+
+  /** So that a mailbox that refuses tells this link when it has room. */
+  private asSender(deliver: () => void): void {
+    const before = this.kernel.sender;
+    this.kernel.sender = this;
+    try {
+      deliver();
+    } finally {
+      this.kernel.sender = before;
+    }
+  }
+
+  private observe(address: Address): void {
+    const lifeline = this.kernel.resolve(...address)?.lifeline();
+    if (lifeline === undefined) {
+      this.frame.gone.push(address);
+      this.postFlush();
+      return;
+    }
+    this.watched.set(address[0], address);
+    lifeline.watchers.set(this, this.incarnation);
+  }
+
+  /** An actor of this side stopped for good. */
+  private ended(path: string): void {
+    const left = this.held.get(path)?.messages.length ?? 0;
+    this.held.delete(path);
+    this.kernel.deadLetters += left;
+    for (let i = 0; i < left; i++) this.taken();
+    const address = this.watched.get(path);
+    if (address === undefined) return;
+    this.watched.delete(path);
+    this.frame.gone.push(address);
+    this.postFlush();
+  }
+
+  private taken(): void {
+    this.frame.taken++;
+    this.postFlush();
+  }
+
+  private credit(taken: number): void {
+    this.inFlight -= taken;
+    if (this.inFlight > this.limits.creditMax >> 1) return;
+    const waiting = [...this.waiters];
+    this.waiters.clear();
+    for (const [path, waiters] of waiting) waiters.release(path);
+  }
+
+  private endLifeline(address: Address): void {
+    const key = keyOf(address);
+    const lifeline = this.lifelines.get(key);
+    this.lifelines.delete(key);
+    lifeline?.end(address[0]);
+  }
+
+  // ---- the end --------------------------------------------------------------------------------
+
+  /** Reads what a thread that is gone still had said. */
+  drain(): void {
+    for (;;) {
+      const last = this.closed ? undefined : receiveMessageOnPort(this.port);
+      if (last === undefined) return;
+      this.receive(last.message as Frame);
+    }
+  }
+
+  /** Settles every pending thing: nothing comes from the other side any more. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.port.close();
+    for (const { messages } of this.held.values()) this.kernel.deadLetters += messages.length;
+    this.held.clear();
+    this.waiters.clear();
+    const lifelines = [...this.lifelines];
+    this.lifelines.clear();
+    for (const [key, lifeline] of lifelines) lifeline.end(key.slice(0, key.lastIndexOf("#")));
+  }
+}
+
+/** In place of a target's index: the message could not be cloned, its credit comes back. */
+const UNSENT = -1;
+
+function keyOf([path, uid]: Address): string {
+  return `${path}#${uid}`;
+}
+
+function isLocated(value: object): value is LocatedRef {
+  return value instanceof LocatedRef;
+}
+
+function cloneable(error: unknown): unknown {
+  try {
+    return structuredClone(error);
+  } catch {
+    return new Error(String(error));
+  }
+}

@@ -1,0 +1,334 @@
+import test from "ava";
+import type { ExecutionContext } from "ava";
+import { threadId } from "node:worker_threads";
+import type { ActorRef, Signal } from "../../src/runtime/actor.js";
+import type { FaultReport } from "../../src/runtime/actor-system.js";
+import type { WorkerThreadsOptions } from "../../src/runtime/thread-link.js";
+import type { AskBack, WorkerEnv, WorkerMessage, Whereabouts } from "./thread-actors.js";
+import { createActorSystem } from "../../src/runtime/actor-system.js";
+import { systemClock } from "../../src/runtime/clock.js";
+import { seededRandom } from "../../src/runtime/random.js";
+import { createScheduler } from "../../src/runtime/scheduler.js";
+import { workerThreads } from "../../src/runtime/thread-link.js";
+import { always, scripted } from "./harness.js";
+import {
+  escalatingWorker,
+  missingWorker,
+  restartingWorker,
+  stoppingWorker,
+} from "./thread-actors.js";
+
+const moduleUrl = new URL("./thread-actors.js", import.meta.url).href;
+const timeoutMs = 30_000;
+
+function createThreadSystem(t: ExecutionContext, options: Partial<WorkerThreadsOptions> = {}) {
+  const faults: FaultReport[] = [];
+  const system = createActorSystem<WorkerEnv>({
+    env: { label: "parent" },
+    clock: systemClock,
+    random: seededRandom(1),
+    scheduler: createScheduler(systemClock),
+    name: "app",
+    onFault: (report) => faults.push(report),
+    threads: workerThreads({
+      envModule: { moduleUrl, exportName: "createWorkerEnv", options: { label: "thread" } },
+      ...options,
+    }),
+  });
+  t.teardown(() => system.stop());
+  /** An actor on this thread that keeps what it gets. */
+  const listen = <M>(name: string) => {
+    const messages: M[] = [];
+    const waiting: { count: number; resolve: (messages: M[]) => void }[] = [];
+    const ref = system.spawn<null, M, null>(
+      {
+        name,
+        mailbox: { dataMax: 10_000, controlMax: 1, overflow: "reject" },
+        onFault: { kind: "stop" },
+        init: () => null,
+        receive: (_, message) => {
+          messages.push(message);
+          for (const { count, resolve } of waiting) if (messages.length >= count) resolve(messages);
+        },
+      },
+      null,
+      { name },
+    );
+    const received = (count: number): Promise<M[]> =>
+      new Promise((resolve) => {
+        waiting.push({ count, resolve });
+        if (messages.length >= count) resolve(messages);
+      });
+    return { ref, messages, received };
+  };
+  /** A parent on this thread, the signals it gets, and a child of it in another thread. */
+  const family = (type = stoppingWorker) => {
+    const signals: Signal[] = [];
+    let heard: (() => void) | undefined;
+    const log: unknown[] = [];
+    const parent = system.spawn(
+      scripted(always),
+      {
+        log,
+        onSignal: (signal) => {
+          signals.push(signal);
+          heard?.();
+        },
+      },
+      { name: "parent" },
+    );
+    const child = new Promise<ActorRef<WorkerMessage>>((resolve) => {
+      parent.tell((context) =>
+        resolve(context.spawn(type as never, null as never, { name: "child", at: "thread" })),
+      );
+    });
+    const signalled = async (type: Signal["type"]): Promise<Signal> => {
+      for (;;) {
+        const found = signals.find((signal) => signal.type === type);
+        if (found !== undefined) return found;
+        await new Promise<void>((resolve) => void (heard = resolve));
+      }
+    };
+    return { parent, child, signalled, signals };
+  };
+  const where = (ref: ActorRef<WorkerMessage>): Promise<Whereabouts> =>
+    system.ask<WorkerMessage, Whereabouts>(
+      ref,
+      (replyTo) => ({ type: "where", replyTo }),
+      timeoutMs,
+    );
+  return { system, faults, listen, family, where };
+}
+
+test("an actor placed in a thread runs there, with its own environment and its arguments", async (t) => {
+  const { system, where } = createThreadSystem(t);
+  const args = { list: [1, 2n, new Uint8Array([3])] };
+  const ref = system.spawn(stoppingWorker, args, { name: "worker", at: "thread" });
+  t.is(ref.path, "/app/worker");
+  const answer = await where(ref);
+  t.not(answer.threadId, threadId);
+  t.deepEqual(
+    { label: answer.label, path: answer.path, args: answer.args },
+    { label: "thread", path: "/app/worker", args },
+  );
+  const figures = await system.allFigures();
+  t.like(
+    figures.find(({ path }) => path === "/app/worker"),
+    { handled: 1 },
+  );
+  await system.stop();
+  t.false(ref.tell({ type: "stop" }));
+  t.deepEqual(await system.allFigures(), []);
+});
+
+test("references travel at any depth, also those to a third thread", async (t) => {
+  const { system, listen, where } = createThreadSystem(t);
+  const { ref: here, received } = listen<string>("here");
+  const one = system.spawn(stoppingWorker, { here }, { name: "one", at: "thread" });
+  const two = system.spawn(stoppingWorker, null, { name: "two", at: "thread" });
+  t.is(((await where(one)).args as { here: unknown }).here, here, "a reference finds its way home");
+  one.tell({ type: "relay", to: { deep: [here, here] } });
+  t.deepEqual(await received(2), ["from /app/one", "from /app/one"]);
+  // Thread one tells thread two, which tells this one: both ways go through here.
+  const relayed = two as unknown as ActorRef<string>;
+  one.tell({ type: "relay", to: { deep: [relayed] } });
+  const handled = await system.ask<WorkerMessage, number>(
+    two,
+    (replyTo) => ({ type: "handled", replyTo }),
+    timeoutMs,
+  );
+  t.true(handled >= 1);
+});
+
+test("an actor in a thread asks one on this side", async (t) => {
+  const { system, listen } = createThreadSystem(t);
+  const { ref: tell, received } = listen<string>("listener");
+  const { ref: to, received: asked } = listen<AskBack>("callee");
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  ref.tell({ type: "askBack", to, tell });
+  const [question] = await asked(1);
+  t.true(question?.replyTo.tell("pong"));
+  t.deepEqual(await received(1), ["from /app/worker"]);
+  const lettersBefore = system.deadLetters;
+  question?.replyTo.tell("again");
+  t.is(
+    await system.ask<WorkerMessage, number>(
+      ref,
+      (replyTo) => ({ type: "handled", replyTo }),
+      timeoutMs,
+    ),
+    3,
+  );
+  t.is(system.deadLetters, lettersBefore, "the late reply is counted where it arrives");
+});
+
+for (const death of ["exit", "throwLater", "crash", "stop"] as const) {
+  test(`when a thread ends by ${death}, asks settle, watchers and the parent are told`, async (t) => {
+    const { system, family, where } = createThreadSystem(t);
+    const { parent, child, signalled, signals } = family();
+    const ref = await child;
+    await where(ref);
+    parent.tell((context) => context.watch(ref));
+    const pending = system.ask<WorkerMessage, string>(
+      ref,
+      (replyTo) => ({ type: "never", replyTo }),
+      timeoutMs * 10,
+    );
+    ref.tell({ type: death });
+    await t.throwsAsync(pending, { code: "STOPPED" });
+    const stopped = await signalled("childStopped");
+    t.is(stopped.type === "childStopped" && stopped.error !== undefined, death !== "stop");
+    await signalled("terminated");
+    t.is(signals.length, 2);
+    t.false(ref.tell({ type: "stop" }));
+    await t.throwsAsync(where(ref), { code: "STOPPED" });
+  });
+}
+
+test("a thread that does not stop in time is killed", async (t) => {
+  const { system, where } = createThreadSystem(t, { stopTimeoutMs: 50 });
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  await where(ref);
+  ref.tell({ type: "block" });
+  await system.stop();
+  t.pass();
+});
+
+test("a fault in a thread is reported, and a restart happens there", async (t) => {
+  const { system, faults, where } = createThreadSystem(t);
+  const ref = system.spawn(restartingWorker, null, { name: "worker", at: "thread" });
+  ref.tell({ type: "crash" });
+  await where(ref);
+  t.like(faults[0], { path: "/app/worker", action: "restarting" });
+  t.is((faults[0]?.error as Error).message, "worker crashed");
+  const figures = await system.allFigures();
+  t.like(
+    figures.find(({ path }) => path === "/app/worker"),
+    { restarts: 1, faults: 1 },
+  );
+});
+
+test("a fault that escalates out of a thread restarts the parent here", async (t) => {
+  const { faults, family } = createThreadSystem(t);
+  const { child, signalled } = family(escalatingWorker);
+  (await child).tell({ type: "crash" });
+  t.deepEqual(await signalled("stopping"), { type: "stopping", restarting: true });
+  t.deepEqual(
+    faults.map(({ path, action }) => [path, action]),
+    [
+      ["/app/parent/child", "escalated"],
+      ["/app/parent", "restarting"],
+    ],
+  );
+});
+
+test("an actor or an environment that a thread cannot load stops the child with the reason", async (t) => {
+  const { family } = createThreadSystem(t);
+  const stopped = await family(missingWorker).signalled("childStopped");
+  const { error } = stopped as { error: Error & { cause: Error } };
+  t.like(error, { code: "WORKER_LOST" });
+  t.regex(error.cause.message, /noSuchExport/);
+  const envModule = { moduleUrl, exportName: "createBrokenEnv", options: null };
+  const broken = await createThreadSystem(t, { envModule }).family().signalled("childStopped");
+  t.regex((broken as { error: Error & { cause: Error } }).error.cause.message, /no environment/);
+});
+
+test("a full link refuses, loses nothing that it took, and says when it can take more", async (t) => {
+  const { system, listen, where } = createThreadSystem(t, { creditMax: 64, batchMax: 16 });
+  const { ref: replyTo, received } = listen<readonly number[]>("listener");
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  await where(ref);
+  const total = 1_000;
+  let next = 0;
+  let refusals = 0;
+  const pump = (): void => {
+    while (next <= total) {
+      // The worker stops at times, so that its mailbox of 32 and then the credit of 64 run out.
+      const message: WorkerMessage =
+        next === total
+          ? { type: "counted", replyTo }
+          : next % 100 === 50
+            ? { type: "work", ms: 5 }
+            : { type: "count", value: next };
+      if (!ref.tell(message)) {
+        refusals++;
+        return;
+      }
+      next++;
+    }
+  };
+  const sender = system.spawn(
+    scripted(),
+    { log: [], onSignal: (signal) => void (signal.type === "writable" && pump()) },
+    { name: "sender" },
+  );
+  sender.tell(pump);
+  const [values] = await received(1);
+  t.deepEqual(
+    values,
+    [...Array(total).keys()].filter((value) => value % 100 !== 50),
+  );
+  t.true(refusals > 0);
+  const figures = await system.allFigures();
+  const worker = figures.find(({ path }) => path === "/app/worker");
+  t.true((worker?.refused.full ?? 0) >= refusals);
+});
+
+test("a message that cannot be cloned is dropped alone, and reported", async (t) => {
+  const { system, faults, where, listen } = createThreadSystem(t);
+  const { ref: here, received } = listen<string>("here");
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  await where(ref);
+  ref.tell({ type: "relay", to: { deep: [here] } });
+  ref.tell({ type: "count", value: () => {} } as never);
+  ref.tell({ type: "relay", to: { deep: [here] } });
+  t.is((await received(2)).length, 2);
+  t.like(faults[0], { path: "/app/worker", action: "ignored" });
+  t.is(system.deadLetters, 1);
+});
+
+test("an actor in a thread watches one on this side, and is told at once if it is gone", async (t) => {
+  const { system, listen } = createThreadSystem(t);
+  const { ref: tell, received } = listen<string>("listener");
+  const target = system.spawn(scripted(), { log: [] }, { name: "target" });
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  ref.tell({ type: "watch", target, tell });
+  await system.ask<WorkerMessage, number>(
+    ref,
+    (replyTo) => ({ type: "handled", replyTo }),
+    timeoutMs,
+  );
+  target.tell((context) => context.stop());
+  t.deepEqual(await received(1), ["gone /app/target"]);
+  ref.tell({ type: "watch", target, tell });
+  t.deepEqual(await received(2), ["gone /app/target", "gone /app/target"]);
+});
+
+test("an actor in a thread places a child in another, and both end together", async (t) => {
+  const { system, listen, where } = createThreadSystem(t);
+  const { ref: tell, received } = listen<ActorRef<WorkerMessage>>("listener");
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  const outer = await where(ref);
+  ref.tell({ type: "nest", tell });
+  const [nested] = await received(1);
+  t.is(nested?.path, "/app/worker/nested");
+  const inner = await where(nested as ActorRef<WorkerMessage>);
+  t.not(inner.threadId, outer.threadId);
+  t.is(inner.args, "nested");
+  await system.stop();
+  t.false((nested as ActorRef<WorkerMessage>).tell({ type: "stop" }));
+});
+
+test("without threads an actor cannot be placed in one, and a type without source neither", (t) => {
+  const bare = createActorSystem({
+    env: { label: "bare" },
+    clock: systemClock,
+    random: seededRandom(1),
+    scheduler: createScheduler(systemClock),
+  });
+  t.throws(() => bare.spawn(stoppingWorker, null, { name: "worker", at: "thread" }));
+  const { system } = createThreadSystem(t);
+  t.throws(() => system.spawn(scripted(), { log: [] }, { name: "worker", at: "thread" }), {
+    message: /names its source/,
+  });
+});

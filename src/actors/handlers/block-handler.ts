@@ -13,7 +13,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import { headerBytesOf } from "../integration/reorganisation.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
-import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -46,7 +46,7 @@ interface Job {
   /** Absent: produced here. */
   readonly peerId: PeerId | undefined;
   /** The message whose credit this job holds. */
-  readonly message: Incoming | undefined;
+  readonly message: Delivery | undefined;
 }
 
 interface State extends BlockHandlerArgs {
@@ -141,7 +141,7 @@ function receiveIncoming(
   }
 }
 
-function release({ from, lane, bytes }: Incoming): void {
+function release({ from, lane, bytes }: Delivery): void {
   from.tell({ type: "Consumed", lane, bytes });
 }
 
@@ -188,7 +188,7 @@ function check(
   state: State,
   block: Uint8Array,
   peerId: PeerId | undefined,
-  message: Incoming | undefined,
+  message: Delivery | undefined,
   context: Ctx,
   expected?: HashHex,
 ): void {

@@ -15,7 +15,7 @@ import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { AddOutcome } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
-import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -58,7 +58,7 @@ interface Candidate {
   readonly bytes: Uint8Array;
   readonly peerId: PeerId | undefined;
   /** The message whose credit it holds. */
-  readonly message: Incoming | undefined;
+  readonly message: Delivery | undefined;
   readonly replyTo: ActorRef<SubmitOutcome> | undefined;
 }
 
@@ -187,7 +187,7 @@ function receiveIncoming(
   }
 }
 
-function release({ from, lane, bytes }: Incoming): void {
+function release({ from, lane, bytes }: Delivery): void {
   from.tell({ type: "Consumed", lane, bytes });
 }
 

@@ -75,7 +75,7 @@ export const peerBroadcaster = defineActor<
           handler: message.handler,
           capabilities: message.capabilities,
           claimedDifficulty: message.head.claimed.totalDifficulty,
-          known: new LRUCache({ max: context.env.config.gossip.knownPerPeerMax }),
+          known: new LRUCache(knownOf(context.env.config.gossip.knownPerPeerMax)),
           pending: [],
         });
         return;
@@ -173,4 +173,9 @@ function shuffle(list: unknown[], { env }: Ctx): void {
     const other = Math.floor(env.random.float() * (last + 1));
     [list[last], list[other]] = [list[other], list[last]];
   }
+}
+
+/** Bounded by size, not by `max`, for which lru-cache would allocate all slots of an idle peer. */
+function knownOf(entriesMax: number) {
+  return { maxSize: entriesMax, sizeCalculation: () => 1 };
 }

@@ -44,18 +44,22 @@ export type PeerHandlerMessage =
   | { readonly type: "CloseDue" }
   | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
 
-/** A message of a ready peer on its way to a handler. */
-export interface Incoming<K extends MessageKind = MessageKind> {
-  readonly type: "Incoming";
+/** Whose message it is and what it holds. */
+export interface Delivery {
   readonly peerId: PeerId;
   readonly from: ActorRef<PeerHandlerMessage>;
-  /** Its byte strings are views into received chunks: copy what is kept. */
-  readonly message: Extract<Message, { kind: K }>;
   readonly lane: Lane;
   /** To be given back with Consumed when the message was dealt with. */
   readonly bytes: number;
   /** 0 unless it is a request. */
   readonly requestId: number;
+}
+
+/** A message of a ready peer on its way to a handler. */
+export interface Incoming<K extends MessageKind = MessageKind> extends Delivery {
+  readonly type: "Incoming";
+  /** Its byte strings are views into received chunks: copy what is kept. */
+  readonly message: Extract<Message, { kind: K }>;
 }
 
 /** The end of a request. */

@@ -1,0 +1,222 @@
+// The body half of sync: ranges from several peers, checks in the pool, connects in order.
+
+import { packBytes } from "../../bytes/packed.js";
+import type { BlocksVerdict } from "../../ports.js";
+import type { ConnectOutcome } from "../integration/consensus-integration.js";
+import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import { askHeaders } from "./sync-headers.js";
+import type { CheckTask, ServingPeer, SyncManager } from "./sync-manager.js";
+import {
+  abort,
+  blame,
+  finish,
+  publish,
+  refute,
+  rejectBlock,
+  type SyncContext,
+  type SyncState,
+} from "./sync-state.js";
+
+const SETBACKS_MAX = 64;
+
+/** Does all that the session allows now; called after every turn. */
+export function proceed(state: SyncState, context: SyncContext): void {
+  const { session } = state;
+  if (session === undefined) return;
+  if (session.done) {
+    finish(state, context);
+    return;
+  }
+  const headerPeer = state.peers.get(session.headerPeer);
+  if (headerPeer === undefined) session.exhausted = true;
+  else if (session.wantsHeaders && state.exchange === undefined) {
+    askHeaders(state, headerPeer, context);
+  }
+  // Before their work is proven to exceed ours, headers buy no bodies.
+  const proven = context.env.consensus.prefers(session.tip.summary, context.env.blocks.head());
+  if (proven || session.headersFull) askRanges(state, session, context);
+  checkTasks(session, context);
+  connectRanges(state, session, context);
+}
+
+function askRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
+  const serving: ServingPeer[] = [];
+  for (const { peerId, head, score } of state.peers.values()) {
+    serving.push({ peerId, claimedHeight: head.height, score });
+  }
+  const nowMs = context.env.clock.monotonicMs();
+  for (const { request, peerId, fromHeight, count, lastHash } of session.assign(serving, nowMs)) {
+    const tag = state.nextTag++;
+    state.requests.set(tag, request);
+    const asked = state.peers.get(peerId)?.handler.tell({
+      type: "Request",
+      message: { kind: "RequestBlockRange", fromHeight, count, lastHash },
+      tag,
+      items: count,
+      replyTo: context.self,
+    });
+    if (asked === true) continue;
+    state.requests.delete(tag);
+    const range = session.rangeOf(request);
+    if (range !== undefined) session.failed(range);
+  }
+}
+
+function checkTasks(session: SyncManager, context: SyncContext): void {
+  const { clock, config, workers } = context.env;
+  while (session.tasksRunning < config.sync.tasksInPoolMax) {
+    const next = session.nextTask();
+    if (next === undefined) return;
+    const { task } = next;
+    const job = {
+      blocks: packBytes(next.blocks),
+      parentHeader: next.parentHeader.slice(),
+      nowMs: clock.wallMs(),
+    };
+    context.pipe(workers.validateBlocks(job), (outcome) => ({
+      type: "BlocksChecked",
+      session: session.id,
+      task,
+      verdict: outcome.ok ? outcome.value : undefined,
+    }));
+  }
+}
+
+function connectRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
+  for (;;) {
+    const range = session.nextToConnect();
+    if (range === undefined) return;
+    const tag = state.nextTag++;
+    state.connects.add(tag);
+    const { checked: blocks } = range;
+    const connect = { type: "Connect", blocks, tag, replyTo: context.self } as const;
+    if (state.system.tell({ to: "consensus", message: connect })) continue;
+    abort(state, context, "the chain cannot take blocks");
+    return;
+  }
+}
+
+export function rangeAnswered(
+  state: SyncState,
+  outcome: RequestOutcome,
+  context: SyncContext,
+): void {
+  const request = state.requests.get(outcome.tag);
+  state.requests.delete(outcome.tag);
+  const { session } = state;
+  const range = request === undefined ? undefined : session?.rangeOf(request);
+  if (session === undefined || range === undefined) return;
+  if (!outcome.ok || outcome.message.kind !== "ResponseBlockRange") {
+    session.failed(range);
+    setBack(state, context);
+    return;
+  }
+  const { blocks } = outcome.message;
+  if (blocks.length === 0 || blocks.length > range.count) {
+    const detail = `${blocks.length} blocks for a range of ${range.count}`;
+    blame(state, outcome.peerId, "ProtocolViolation", detail);
+    session.failed(range);
+    setBack(state, context);
+    return;
+  }
+  session.received(range, blocks);
+}
+
+function setBack(state: SyncState, context: SyncContext): void {
+  state.setbacks++;
+  if (state.setbacks > SETBACKS_MAX) abort(state, context, "too many setbacks");
+}
+
+export function blocksChecked(
+  state: SyncState,
+  taskId: number,
+  verdict: BlocksVerdict | undefined,
+  context: SyncContext,
+): void {
+  const { session } = state;
+  const task = session?.task(taskId);
+  if (session === undefined || task === undefined) return;
+  if (verdict === undefined) {
+    // The pool lost the bytes: whoever sent them is not to blame.
+    session.taskLost(task);
+    task.range.tried.clear();
+    setBack(state, context);
+    return;
+  }
+  const { accepted, fault } = verdict;
+  const server = task.range.peerId;
+  if (!session.matches(task, accepted) || (fault !== undefined && !isPromised(task, accepted.length, session, context))) {
+    blame(state, server, "ProtocolViolation", "blocks other than the headers promise");
+    session.taskLost(task);
+    setBack(state, context);
+    return;
+  }
+  if (fault === undefined) {
+    session.taskDone(task, accepted);
+    return;
+  }
+  const hash = session.hashAt(task.fromHeight + accepted.length);
+  rejectBlock(state, context, { hash, fault, peerId: server });
+  if (session.faultIsChains(fault, server)) {
+    invalidChain(state, session, `${fault.rule}: ${fault.detail}`, server, context);
+  } else {
+    session.taskLost(task);
+    setBack(state, context);
+  }
+}
+
+/** Whether the block that failed has the promised header: otherwise it is its server's invention. */
+function isPromised(
+  task: CheckTask,
+  index: number,
+  session: SyncManager,
+  { env }: SyncContext,
+): boolean {
+  const parts = env.consensus.rules.splitBlock(task.blocks[index]!);
+  // A block that is too large or malformed cannot be split; then its sender alone answers for it.
+  if (!parts.ok) return true;
+  const header = env.consensus.rules.readHeader(parts.value.header);
+  return header.ok && header.value.hash === session.hashAt(task.fromHeight + index);
+}
+
+/** The headers were fine, the chain is not: whoever offered it and whoever served it knew. */
+function invalidChain(
+  state: SyncState,
+  session: SyncManager,
+  detail: string,
+  server: string | undefined,
+  context: SyncContext,
+): void {
+  const { headerPeer } = session;
+  if (headerPeer !== server) blame(state, headerPeer, "InvalidBlock", detail);
+  refute(state, headerPeer);
+  abort(state, context, `an invalid block: ${detail}`);
+}
+
+export function connectEnded(
+  state: SyncState,
+  outcome: ConnectOutcome,
+  context: SyncContext,
+): void {
+  const { session } = state;
+  if (!state.connects.delete(outcome.tag) || session === undefined) return;
+  if (outcome.ok) {
+    const range = session.connected();
+    state.setbacks = 0;
+    for (const { transactionCount } of range.checked) state.transactionCount += transactionCount;
+    const height = range.fromHeight + range.count - 1;
+    const { transactionCount } = state;
+    const targetHeight = session.tip.summary.height;
+    publish(state, { type: "SyncProgressed", height, targetHeight, transactionCount });
+    blame(state, range.peerId, "UsefulData", `blocks to ${height}`);
+    return;
+  }
+  if (outcome.reason !== "fault") {
+    abort(state, context, `blocks were not connected: ${outcome.reason}`);
+    return;
+  }
+  const { hash, fault } = outcome;
+  const server = session.serverOf(hash);
+  rejectBlock(state, context, { hash, fault, peerId: server });
+  invalidChain(state, session, `${fault.rule}: ${fault.detail}`, server, context);
+}

@@ -1,0 +1,40 @@
+// What sync is told and what it answers. Types only.
+
+import type { ActorRef } from "../../runtime/actor.js";
+import type { BlocksVerdict, HeadersVerdict, PeerId } from "../../ports.js";
+import type { SyncStrategy } from "../events/event-types.js";
+import type { ConnectOutcome } from "../integration/consensus-integration.js";
+import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { PeerTableEvent } from "../peer/peer-table.js";
+
+export type SyncMessage =
+  /** A handler met a block whose parent this node does not have. */
+  | { readonly type: "BehindPeer"; readonly peerId: PeerId }
+  | { readonly type: "GetSyncStatus"; readonly replyTo: ActorRef<SyncStatus> }
+  | {
+      readonly type: "HeadersChecked";
+      readonly session: number;
+      readonly verdict: HeadersVerdict | undefined;
+    }
+  | {
+      readonly type: "BlocksChecked";
+      readonly session: number;
+      readonly task: number;
+      readonly verdict: BlocksVerdict | undefined;
+    }
+  | { readonly type: "ConsiderDue" }
+  | { readonly type: "StallDue" }
+  | RequestOutcome
+  | ConnectOutcome
+  | PeerTableEvent;
+
+/** Structured-cloneable. */
+export interface SyncStatus {
+  /** `synced`: some peer's headers were checked and nobody proved or claims a better chain. */
+  readonly state: "waiting" | "syncing" | "synced";
+  readonly strategy: SyncStrategy | null;
+  /** The height of the best proven header of the running session. */
+  readonly targetHeight: number | null;
+  /** What is waited for, on whom and since when, in plain words. */
+  readonly waitingFor: string | null;
+}

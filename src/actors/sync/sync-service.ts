@@ -1,0 +1,169 @@
+// SyncService: brings this node to the best chain that any peer can prove. Runs one SyncManager
+// session at a time: headers of one peer, checked; bodies from several; connected in order.
+// Told by: registry, peer handlers (answers), block handler, consensus (outcomes), the service.
+// Tells: peer handlers, system router, reputation, event bus.
+
+import { unreachable } from "../../errors.js";
+import { defineActor } from "../../runtime/actor.js";
+import type { PeerId } from "../../ports.js";
+import { blocksChecked, connectEnded, proceed, rangeAnswered } from "./sync-bodies.js";
+import { claimants, consider, headersAnswered, headersChecked } from "./sync-headers.js";
+import type { SyncMessage, SyncStatus } from "./sync-messages.js";
+import type { SyncArgs, SyncContext, SyncEnv, SyncState } from "./sync-state.js";
+
+/** How often a running session looks for a peer that holds everybody up. */
+const STALL_INTERVAL_MS = 500;
+
+export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv>({
+  name: "sync",
+  mailbox: {
+    dataMax: 1_024,
+    controlMax: 16_384,
+    overflow: "reject",
+    isControl: ({ type }) => type !== "BehindPeer" && type !== "GetSyncStatus",
+  },
+  onFault: { kind: "escalate" },
+
+  init(context, args) {
+    args.registry.tell({ type: "Subscribe", subscriber: context.self });
+    context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
+    return {
+      ...args,
+      peers: new Map(),
+      session: undefined,
+      strategy: null,
+      exchange: undefined,
+      requests: new Map(),
+      connects: new Set(),
+      watchingStall: false,
+      setbacks: 0,
+      nextTag: 1,
+      nextSession: 1,
+      transactionCount: 0,
+    };
+  },
+
+  receive(state, message, context) {
+    switch (message.type) {
+      case "PeerReady": {
+        const { peerId, handler, head, capabilities } = message;
+        if (!capabilities.has("sync/1")) return;
+        state.peers.set(peerId, {
+          peerId,
+          handler,
+          head: head.claimed,
+          claimedMs: Number.NEGATIVE_INFINITY,
+          score: 0.5,
+          refutedDifficulty: 0n,
+          notBeforeMs: 0,
+          failures: 0,
+        });
+        consider(state, context);
+        return;
+      }
+      case "PeerGone":
+        if (message.wasReady) peerGone(state, message.peerId);
+        return;
+      case "PeerMeasured": {
+        const peer = state.peers.get(message.peerId);
+        if (peer !== undefined) peer.score = message.performance.score;
+        return;
+      }
+      case "PeerClaimed": {
+        const peer = state.peers.get(message.peerId);
+        if (peer === undefined) return;
+        peer.head = message.head.claimed;
+        peer.claimedMs = context.env.clock.monotonicMs();
+        return;
+      }
+      case "BehindPeer": {
+        const peer = state.peers.get(message.peerId);
+        if (peer !== undefined) peer.claimedMs = Number.NEGATIVE_INFINITY;
+        consider(state, context);
+        return;
+      }
+      case "ConsiderDue":
+        state.session?.forgive();
+        consider(state, context);
+        context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
+        return;
+      case "StallDue":
+        stallDue(state, context);
+        return;
+      case "RequestOutcome":
+        if (state.exchange?.step === "asked" && state.exchange.tag === message.tag) {
+          headersAnswered(state, message, context);
+        } else {
+          rangeAnswered(state, message, context);
+        }
+        return;
+      case "HeadersChecked":
+        if (message.session === state.session?.id) headersChecked(state, message.verdict, context);
+        return;
+      case "BlocksChecked":
+        if (message.session !== state.session?.id) return;
+        blocksChecked(state, message.task, message.verdict, context);
+        return;
+      case "ConnectOutcome":
+        connectEnded(state, message, context);
+        return;
+      case "GetSyncStatus":
+        message.replyTo.tell(statusOf(state, context));
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+
+  afterBatch(state, context) {
+    const had = state.session;
+    proceed(state, context);
+    if (had !== undefined && state.session === undefined) consider(state, context);
+    if (state.session !== undefined && !state.watchingStall) {
+      state.watchingStall = true;
+      context.startTimer("stall", STALL_INTERVAL_MS, { type: "StallDue" });
+    }
+  },
+
+  invariants: (state) => state.session?.invariants(),
+});
+
+function peerGone(state: SyncState, peerId: PeerId): void {
+  state.peers.delete(peerId);
+  state.session?.peerGone(peerId);
+  if (state.exchange?.step === "asked" && state.exchange.peerId === peerId) {
+    state.exchange = undefined;
+  }
+}
+
+/** Gives the range that everything waits for to another peer, when there is one. */
+function stallDue(state: SyncState, context: SyncContext): void {
+  state.watchingStall = false;
+  const { session } = state;
+  const range = session?.stalled(context.env.clock.monotonicMs());
+  if (session === undefined || range === undefined || state.peers.size < 2) return;
+  const { peerId, fromHeight } = range;
+  context.env.log.write("info", "sync waits for a slow peer", { peerId, fromHeight });
+  session.failed(range);
+}
+
+function statusOf(state: SyncState, context: SyncContext): SyncStatus {
+  const { session, strategy, exchange } = state;
+  if (session !== undefined) {
+    return {
+      state: "syncing",
+      strategy,
+      targetHeight: session.tip.summary.height,
+      waitingFor: session.waitingFor(context.env.clock.monotonicMs()),
+    };
+  }
+  const none = { strategy: null, targetHeight: null };
+  if (exchange?.step === "asked") {
+    const waitingFor = `headers from ${exchange.peerId.slice(0, 8)}`;
+    return { state: "syncing", ...none, waitingFor };
+  }
+  if (state.peers.size === 0) return { state: "waiting", ...none, waitingFor: "a peer" };
+  const open = claimants(state, context).length;
+  if (open === 0) return { state: "synced", ...none, waitingFor: null };
+  return { state: "waiting", ...none, waitingFor: `proof of ${open} claimed heavier chains` };
+}

@@ -9,7 +9,7 @@ import { encodeHeader, readHeader } from "./header.js";
 import type { ChainParams } from "./params.js";
 import type { HashHex, HeaderSummary } from "./types.js";
 
-export const UINT64_MAX = 2n ** 64n - 1n;
+const UINT64_MAX = 2n ** 64n - 1n;
 /** From here on a nonce is nine bytes of CBOR, so a search can write it in place. */
 export const NONCE_MIN = 2n ** 32n;
 

@@ -102,7 +102,7 @@ test("extra and the whole have a size limit", (t) => {
 });
 
 test("one known header keeps its bytes and hash", (t) => {
-  const known = ownVectors<{ header: { bytes: string; hash: string } }>("chain.json");
+  const known = ownVectors<{ header: { bytes: string; hash: string } }>("chain-golden.json");
   const { headerBytes, header } = makeBlock();
   t.deepEqual({ bytes: toHex(headerBytes), hash: header.hash }, known.header);
 });

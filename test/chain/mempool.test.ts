@@ -126,6 +126,18 @@ test("many small ones make room for a large one, or all of them stay", (t) => {
   t.like(pool({ bytesMax: 100 }).add(small[0]!, fresh), { reason: "full" });
 });
 
+test("a larger replacement of the cheapest makes room at the expense of the next", (t) => {
+  const [old, next, best] = [made(0, 1, 1), made(1, 1, 2), made(2, 1, 9)];
+  const mempool = pool({ bytesMax: old.bytes.length + next.bytes.length + best.bytes.length });
+  for (const transaction of [old, next, best]) mempool.add(transaction, fresh);
+  t.true(mempool.add(made(0, 1, 5, 100), fresh).ok);
+  mempool.invariants();
+  t.deepEqual(
+    [old, next, best].map(({ id }) => mempool.has(id)),
+    [false, false, true],
+  );
+});
+
 test("selection goes by price, keeps each sender's nonces in order and fits", (t) => {
   const mempool = pool();
   const list = [made(0, 1, 1), made(0, 2, 90), made(1, 5, 50), made(1, 7, 2), made(2, 1, 50)];

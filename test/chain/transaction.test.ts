@@ -1,6 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { decodeCbor, encodeCbor, type CborValue } from "../../src/bytes/cbor.js";
+import { concatBytes } from "../../src/bytes/compare.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import {
@@ -103,6 +104,8 @@ test("a field of another type or size is refused", (t) => {
   for (const [index, value] of bad) t.like(read(good.with(index, value)), { ok: false });
   t.false(read(good.slice(0, 7)).ok);
   t.false(read([...good, 1]).ok);
+  const trailing = concatBytes([encodeCbor(good), Uint8Array.of(0)]);
+  t.false(readTransaction(encodeCbor([trailing, signature]), testParams).ok);
   t.false(read(good, new Uint8Array(63)).ok);
   t.false(read(good, "signature").ok);
   t.false(readTransaction(encodeCbor([encodeCbor(good), signature, 1]), testParams).ok);
@@ -121,7 +124,7 @@ test("limits on size hold to the byte", (t) => {
 });
 
 test("one known transaction keeps its bytes and id", (t) => {
-  const known = ownVectors<{ transaction: { bytes: string; id: string } }>("chain.json");
+  const known = ownVectors<{ transaction: { bytes: string; id: string } }>("chain-golden.json");
   const bytes = makeTransaction(key, 7, { data: Uint8Array.of(1, 2, 3) });
   t.deepEqual({ bytes: toHex(bytes), id: toHex(sha256(bytes)) }, known.transaction);
 });

@@ -45,21 +45,25 @@ test("mutated payloads never throw, and whatever is read encodes to the same byt
   });
   let refusals = 0;
   fc.assert(
-    fc.property(anyMessage, fc.array(mutation, { minLength: 1, maxLength: 3 }), (message, edits) => {
-      const bytes = [...encodeMessage(message)];
-      for (const { at, value, how } of edits) {
-        const inserted = how === "delete" ? [] : [value];
-        bytes.splice(at % (bytes.length + 1), how === "insert" ? 0 : 1, ...inserted);
-      }
-      const payload = Uint8Array.from(bytes);
-      const decoded = decodeMessage(message.kind, payload);
-      if (decoded.ok) t.deepEqual(encodeMessage(decoded.message), payload);
-      else {
-        refusals++;
-        t.is(decoded.violation.rule, "payload");
-        t.true(Buffer.byteLength(decoded.violation.detail) <= 256);
-      }
-    }),
+    fc.property(
+      anyMessage,
+      fc.array(mutation, { minLength: 1, maxLength: 3 }),
+      (message, edits) => {
+        const bytes = [...encodeMessage(message)];
+        for (const { at, value, how } of edits) {
+          const inserted = how === "delete" ? [] : [value];
+          bytes.splice(at % (bytes.length + 1), how === "insert" ? 0 : 1, ...inserted);
+        }
+        const payload = Uint8Array.from(bytes);
+        const decoded = decodeMessage(message.kind, payload);
+        if (decoded.ok) t.deepEqual(encodeMessage(decoded.message), payload);
+        else {
+          refusals++;
+          t.is(decoded.violation.rule, "payload");
+          t.true(Buffer.byteLength(decoded.violation.detail) <= 256);
+        }
+      },
+    ),
     { numRuns: 3_000 },
   );
   t.true(refusals > 500, `${refusals} refused`);

@@ -11,7 +11,12 @@ import { requestIdFor } from "../arbitraries.js";
 
 const KIB = 1024;
 const WINDOW = { windowBytesInitial: 64 * KIB, windowBytesMax: 1024 * KIB };
-const LANE_KINDS: readonly MessageKind[] = ["Ping", "NewBlock", "ResponseHeaders", "NewTransaction"];
+const LANE_KINDS: readonly MessageKind[] = [
+  "Ping",
+  "NewBlock",
+  "ResponseHeaders",
+  "NewTransaction",
+];
 
 /** Frames of a chunk, judged by a decoder that allows every kind. */
 function framesOf(decoder: FrameDecoder, chunk: Uint8Array): Frame[] {

@@ -66,7 +66,7 @@ interface Link {
 
 interface Listening {
   readonly peerId: PeerId;
-  readonly handler: ListenHandler;
+  readonly accept: (connection: MemoryConnection) => void;
 }
 
 interface Caller {
@@ -167,7 +167,7 @@ class Network implements MemoryNetwork {
       openedAtMs: this.clock.monotonicMs(),
       onOpened: () => {
         if (this.listeners.get(`${to.host}:${to.port}`) !== listening) accepted.destroy();
-        else listening.handler.onConnection(accepted);
+        else listening.accept(accepted);
       },
     });
     const link: Link = { hosts, sides: [dialed, accepted] };
@@ -229,12 +229,9 @@ class MemoryTransport implements Transport {
     }
     const listening: Listening = {
       peerId: this.#peerId,
-      handler: {
-        onRefused: (refusal) => handler.onRefused(refusal),
-        onConnection: (connection) => {
-          this.#keep(connection as MemoryConnection);
-          handler.onConnection(connection);
-        },
+      accept: (connection) => {
+        this.#keep(connection);
+        handler.onConnection(connection);
       },
     };
     this.#network.listeners.set(key, listening);

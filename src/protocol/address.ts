@@ -1,4 +1,4 @@
-// Addresses of nodes as URLs: `tcp://host:port`, with the identity pinned `tcp://<peerId>@host:port`;
+// Addresses of nodes as URLs: `tcp://host:port`, with a pinned identity `tcp://<peerId>@host:port`;
 // a bare `host:port` means tcp. Pure; used by transports, by the actors that keep address books and
 // by the configuration. Equal addresses format to equal strings, so a formatted address is a key.
 

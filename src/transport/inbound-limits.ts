@@ -41,7 +41,7 @@ export class InboundLimits {
     return this.#buckets.size;
   }
 
-  /** The rule that refuses this connection; or undefined, and then `release` must be called once. */
+  /** The rule that refuses this connection; if undefined, `release` must be called once. */
   admit(remoteIp: string, nowMs: number): RefusalRule | undefined {
     // The rate comes first: an address that floods is charged even while the slots are full.
     if (!this.#takeToken(remoteIp, nowMs)) return "address-rate";

@@ -36,6 +36,11 @@ export class SharedKeyValue {
   use(): () => Promise<void> {
     this.users += 1;
     let closing: Promise<void> | undefined;
-    return () => (closing ??= --this.users === 0 ? this.engine.close() : this.engine.durable());
+    return () => (closing ??= --this.users === 0 ? this.engine.close() : this.settled());
+  }
+
+  /** A failure was told to those whose writes it hit: closing does not repeat it. */
+  private settled(): Promise<void> {
+    return this.engine.durable().catch(() => undefined);
   }
 }

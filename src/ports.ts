@@ -236,8 +236,12 @@ export interface TransactionLocation {
   readonly index: number;
 }
 
-/** The optional index from transaction id to the block that confirmed it. */
+/**
+ * The optional index from transaction id to the block that confirmed it. What is written here in
+ * the same turn as the block's `commit` becomes durable together with it.
+ */
 export interface TxStore {
+  /** A hint, to be checked in that block: the index may keep only a part of each id. */
   locate(id: Uint8Array): TransactionLocation | undefined;
   /** The height up to which blocks are indexed; -1 when empty. */
   indexedHeight(): number;

@@ -41,8 +41,8 @@ interface LmdbParts {
   /** For the pause between groups; absent: they follow each other at once. */
   readonly clock: Pick<Clock, "setTimer"> | undefined;
   /** Releases the directory's lock; called only when all writes went well. */
-  unlock(): void;
-  afterClose(): void;
+  readonly unlock: () => void;
+  readonly afterClose: () => void;
 }
 
 export class LmdbKeyValue implements KeyValue {

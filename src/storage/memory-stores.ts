@@ -17,9 +17,9 @@ export interface MemoryStores extends Stores {
    * The stores as a machine that loses its power now finds them afterwards: what was durable, and
    * of the later commits a prefix that `random` chooses. These stores are dead from then on.
    */
-  crash(random: Random): MemoryStores;
+  readonly crash: (random: Random) => MemoryStores;
   /** Fails like a full disk: pending and later commits reject with STORE_FAILED. */
-  fail(): void;
+  readonly fail: () => void;
 }
 
 export function openMemoryStores({ genesis, delay }: MemoryStoresOptions): MemoryStores {

@@ -12,7 +12,7 @@ export interface Stores {
   readonly transactions: TxStore;
   readonly peers: PeerStore;
   /** Closes all three: waits for their writes and releases the directory. Idempotent. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The three stores on one engine. */

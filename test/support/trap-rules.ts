@@ -17,13 +17,14 @@ interface TrapOptions {
 const MODE = 0;
 const SKIP = 1;
 const CAUGHT = 2;
+const STARTS_FAIL = 3;
 
 export class Trap {
   readonly module: RulesModule;
   readonly #words: Int32Array;
 
   constructor(params: ChainParams) {
-    const memory = new SharedArrayBuffer(12);
+    const memory = new SharedArrayBuffer(16);
     this.#words = new Int32Array(memory);
     const options: TrapOptions = { params, memory };
     this.module = { moduleUrl: import.meta.url, exportName: "createTrapRules", options };
@@ -42,6 +43,11 @@ export class Trap {
     Atomics.notify(this.#words, MODE);
   }
 
+  /** From now on, no thread that loads the rules lives. */
+  failStarts(fail: boolean): void {
+    Atomics.store(this.#words, STARTS_FAIL, fail ? 1 : 0);
+  }
+
   /** How many threads were caught since `arm`. */
   get caught(): number {
     return Atomics.load(this.#words, CAUGHT);
@@ -51,6 +57,7 @@ export class Trap {
 export function createTrapRules(options: TrapOptions): ChainRules {
   const rules = createPowRules(options.params) as ChainRules;
   const words = new Int32Array(options.memory);
+  if (!isMainThread && Atomics.load(words, STARTS_FAIL) === 1) process.exit(1);
   return {
     ...rules,
     readTransaction(bytes) {
@@ -71,12 +78,6 @@ export function createTrapRules(options: TrapOptions): ChainRules {
 /** Rules that only the main thread can load. */
 export function createMainOnlyRules(params: ChainParams): ChainRules {
   if (!isMainThread) throw new Error("not in a thread");
-  return createPowRules(params) as ChainRules;
-}
-
-/** Rules that end every thread that loads them. */
-export function createDeadlyRules(params: ChainParams): ChainRules {
-  if (!isMainThread) process.exit(1);
   return createPowRules(params) as ChainRules;
 }
 

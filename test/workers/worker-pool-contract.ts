@@ -1,6 +1,6 @@
 // What every implementation of WorkerPool does alike: run by the tests of each.
 
-import type { ExecutionContext, TestFn } from "ava";
+import type { ExecutionContext, SerialFn, TestFn } from "ava";
 import { packBytes, packedItem } from "../../src/bytes/packed.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/bytes/sha256.js";
@@ -36,7 +36,7 @@ export type OpenPool = (rules: RulesModule) => Promise<WorkerPool>;
 const POW = powRulesModule(TEST_PARAMS);
 const chain = buildChain(4, 6);
 
-export function workerPoolContract(test: TestFn, name: string, open: OpenPool): void {
+export function workerPoolContract(test: TestFn | SerialFn, name: string, open: OpenPool): void {
   const scenario = (
     title: string,
     run: (t: ExecutionContext, pool: WorkerPool) => Promise<void>,
@@ -163,6 +163,7 @@ export function workerPoolContract(test: TestFn, name: string, open: OpenPool): 
       nowMs: NOW_MS,
     });
     t.is(verdict.accepted.length, 1);
+    t.is(roomy.length, bytes.length + 4_096, "what else is in the buffer stays");
     const pooled = Buffer.from(blocks[0]!.transactions[0]!);
     t.true(pooled.byteLength < pooled.buffer.byteLength, "the Buffer is a view of node's pool");
     // Item 0 is whatever lies in node's pool before the transaction.

@@ -47,8 +47,6 @@ type Ctx = Context<ProducerMessage, ProducerEnv>;
 /** A template older than this is built anew, for its timestamp and newer transactions. */
 const TEMPLATE_MS = 2_000;
 const RETRY_MS = 250;
-/** Nonces start here so that every one of them has the same encoded length. */
-const NONCE_MIN = 2n ** 32n;
 
 export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, ProducerEnv>({
   name: "producer",
@@ -73,7 +71,7 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
       subscriber: context.self,
       types: ["SyncStarted", "SyncFinished", "SyncFailed"],
     });
-    const state = { ...args, round: 0, syncing: false, parts: undefined, nonce: NONCE_MIN };
+    const state = { ...args, round: 0, syncing: false, parts: undefined, nonce: 0n };
     begin(state, context);
     return state;
   },
@@ -153,7 +151,7 @@ function build(state: State, selected: SelectedTransactions, context: Ctx): void
   const bodies = selected.transactions.map(({ bytes }) => bytes);
   state.parts = consensus.template(blocks.head(), bodies, clock.wallMs());
   // Producers on one head search apart.
-  state.nonce = NONCE_MIN + (BigInt(random.uint32()) << 16n);
+  state.nonce = BigInt(random.uint32()) << 16n;
   context.startTimer("begin", TEMPLATE_MS, { type: "BeginDue" });
   seal(state, context);
 }

@@ -3,8 +3,7 @@
 
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import { keepConnection } from "../../protocol/handshake.js";
-import { parseAddress } from "../../protocol/address.js";
-import { hostGroup, isLocalHost } from "../../protocol/host-group.js";
+import { hostGroup, isLocalHost, parseAddress } from "../../protocol/address.js";
 import type { Direction, PeerId } from "../../ports.js";
 
 /** What the policy needs to know of a connection. */

@@ -1,0 +1,348 @@
+// NetworkService: the root of the network's actors. Spawns them in the order of their needs, hands
+// outside questions to the right one, and stops them in order. A fault that reaches it restarts the
+// whole network, a few times; then it gives up and the process ends.
+// Told by: the composition root. Tells: every actor below it.
+
+import { unreachable } from "../../errors.js";
+import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
+import type { BanRecord, PeerId } from "../../ports.js";
+import type { DisconnectReason } from "../../protocol/types/message.js";
+import type { NodeEnv } from "../env.js";
+import { eventBus, type EventBusMessage } from "../events/event-bus.js";
+import { blockHandler, type BlockHandlerMessage } from "../handlers/block-handler.js";
+import { syncHandler } from "../handlers/sync-handler.js";
+import {
+  transactionHandler,
+  type SubmitOutcome,
+  type TransactionHandlerMessage,
+} from "../handlers/transaction-handler.js";
+import { blockProducer } from "../integration/block-producer.js";
+import { consensusIntegration } from "../integration/consensus-integration.js";
+import { mempoolIntegration } from "../integration/mempool-integration.js";
+import {
+  storageIntegration,
+  type TransactionLocated,
+} from "../integration/storage-integration.js";
+import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
+import { peerBroadcaster } from "../peer/peer-broadcaster.js";
+import { peerReputation, type ReputationMessage } from "../peer/peer-reputation.js";
+import type { PeerReport, PingOutcome, RegistryMessage } from "../peer/peer-table.js";
+import type { PeerExplanation } from "../peer/reputation-ledger.js";
+import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
+import { syncService } from "../sync/sync-service.js";
+import { dialer, type DialerMessage } from "./dialer.js";
+import { listener, type ListenerMessage, type ListenOutcome } from "./listener.js";
+import { messageRouter, type KindStatistics, type MessageRouterMessage } from "./message-router.js";
+import { peerStatus, type NodeStatus } from "./node-status.js";
+import { systemRouter, type SystemRouterMessage } from "./system-router.js";
+
+export type NetworkMessage =
+  | { readonly type: "GetStatus"; readonly replyTo: ActorRef<NodeStatus> }
+  | { readonly type: "GetPeers"; readonly replyTo: ActorRef<readonly PeerReport[]> }
+  | { readonly type: "GetKindStatistics"; readonly replyTo: ActorRef<KindStatistics> }
+  | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
+  | {
+      readonly type: "ExplainPeer";
+      readonly peerId: PeerId;
+      readonly replyTo: ActorRef<PeerExplanation>;
+    }
+  | { readonly type: "UnbanPeer"; readonly peerId: PeerId }
+  | { readonly type: "PingPeer"; readonly peerId: PeerId; readonly replyTo: ActorRef<PingOutcome> }
+  | {
+      readonly type: "DisconnectPeer";
+      readonly peerId: PeerId;
+      readonly reason: DisconnectReason;
+    }
+  | { readonly type: "AddAddresses"; readonly addresses: readonly string[] }
+  | {
+      readonly type: "SubmitTransaction";
+      readonly transaction: Uint8Array;
+      readonly replyTo: ActorRef<SubmitOutcome>;
+    }
+  | { readonly type: "SubmitBlock"; readonly block: Uint8Array }
+  | {
+      readonly type: "LocateTransaction";
+      readonly id: string;
+      readonly replyTo: ActorRef<TransactionLocated>;
+    }
+  /** A subscription: handed to the event bus as it is. */
+  | Extract<EventBusMessage, { type: "Subscribe" | "Unsubscribe" }>
+  | { readonly type: "Stop"; readonly replyTo: ActorRef<"Stopped"> }
+  | { readonly type: "StatusPart"; readonly query: number; readonly part: StatusPart }
+  | { readonly type: "Drained"; readonly replyTo: ActorRef<"Stopped"> }
+  | ListenOutcome;
+
+type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus };
+
+export interface NetworkServiceArgs {
+  /** Told once: the node listens (or does not want to), or why it cannot. */
+  readonly started: ActorRef<ListenOutcome>;
+}
+
+interface Children {
+  readonly events: ActorRef<EventBusMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly registry: ActorRef<RegistryMessage>;
+  readonly system: ActorRef<SystemRouterMessage>;
+  readonly sync: ActorRef<SyncMessage>;
+  readonly transactions: ActorRef<TransactionHandlerMessage>;
+  readonly blocks: ActorRef<BlockHandlerMessage>;
+  readonly listener: ActorRef<ListenerMessage> | undefined;
+  readonly dialer: ActorRef<DialerMessage>;
+}
+
+interface StatusQuery {
+  readonly replyTo: ActorRef<NodeStatus>;
+  peers: readonly PeerReport[] | undefined;
+  sync: SyncStatus | undefined;
+}
+
+interface State extends NetworkServiceArgs {
+  readonly children: Children;
+  listenAddress: string | null;
+  readonly queries: Map<number, StatusQuery>;
+  nextQuery: number;
+}
+
+type Ctx = Context<NetworkMessage, NodeEnv>;
+
+const ASK_TIMEOUT_MS = 5_000;
+const UNKNOWN_SYNC: SyncStatus = {
+  state: "waiting",
+  strategy: null,
+  targetHeight: null,
+  waitingFor: "an answer of the sync service",
+};
+
+export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, State, NodeEnv>({
+  name: "network",
+  mailbox: {
+    dataMax: 4_096,
+    controlMax: 4_096,
+    overflow: "reject",
+    isControl: ({ type }) => CONTROL.has(type),
+  },
+  onFault: {
+    kind: "restart",
+    restartsMax: 3,
+    withinMs: 60_000,
+    backoffMinMs: 100,
+    backoffMaxMs: 2_000,
+  },
+
+  init(context, args) {
+    const children = spawnAll(context);
+    const { seedPeers } = context.env.config;
+    children.dialer.tell({ type: "AddAddresses", addresses: seedPeers });
+    if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
+    return { ...args, children, listenAddress: null, queries: new Map(), nextQuery: 1 };
+  },
+
+  receive(state, message, context) {
+    const { children } = state;
+    switch (message.type) {
+      case "GetStatus":
+        askStatus(state, message.replyTo, context);
+        return;
+      case "StatusPart":
+        takePart(state, message.query, message.part, context);
+        return;
+      case "GetPeers":
+        children.registry.tell(message);
+        return;
+      case "GetKindStatistics":
+        children.router.tell(message);
+        return;
+      case "GetBans":
+        children.reputation.tell(message);
+        return;
+      case "ExplainPeer":
+        children.reputation.tell({ ...message, type: "Explain" });
+        return;
+      case "UnbanPeer":
+        children.reputation.tell({ type: "Unban", peerId: message.peerId });
+        return;
+      case "PingPeer":
+        children.registry.tell(message);
+        return;
+      case "DisconnectPeer": {
+        const { peerId, reason } = message;
+        const detail = "asked for by the operator";
+        children.registry.tell({ type: "Disconnect", peerId, reason, detail });
+        return;
+      }
+      case "AddAddresses":
+        children.dialer.tell(message);
+        return;
+      case "SubmitTransaction": {
+        const { transaction, replyTo } = message;
+        if (!children.transactions.tell({ type: "Submit", transaction, replyTo })) {
+          replyTo.tell({ ok: false, id: "", reason: "busy" });
+        }
+        return;
+      }
+      case "SubmitBlock":
+        children.blocks.tell({ type: "Produced", block: message.block });
+        return;
+      case "LocateTransaction": {
+        const { id, replyTo } = message;
+        const locate = { type: "LocateTransaction", id, replyTo } as const;
+        children.system.tell({ to: "storage", message: locate });
+        return;
+      }
+      case "Subscribe":
+      case "Unsubscribe":
+        children.events.tell(message);
+        return;
+      case "Listening":
+        state.listenAddress = message.address;
+        state.started.tell(message);
+        return;
+      case "ListenFailed":
+        state.started.tell(message);
+        return;
+      case "Stop":
+        stop(state, message.replyTo, context);
+        return;
+      case "Drained":
+        message.replyTo.tell("Stopped");
+        return;
+      default:
+        unreachable(message);
+    }
+  },
+});
+
+const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
+  "Listening",
+  "ListenFailed",
+  "Stop",
+  "Drained",
+  "StatusPart",
+]);
+
+/** Each actor comes after those it tells; who only listens subscribes by itself. */
+function spawnAll(context: Ctx): Children {
+  const { config } = context.env;
+  const mailboxMax = config.mailbox.dataMax;
+  const events = context.spawn(eventBus, { mailboxMax }, { name: "events" });
+  const reputation = context.spawn(peerReputation, { mailboxMax }, { name: "reputation" });
+  const router = context.spawn(messageRouter, { mailboxMax }, { name: "router" });
+  const registry = context.spawn(
+    advancedPeerRegistry,
+    { router, reputation, events },
+    { name: "registry" },
+  );
+  const consensus = context.spawn(consensusIntegration, { events }, { name: "consensus" });
+  const mempool = context.spawn(mempoolIntegration, { consensus, events }, { name: "mempool" });
+  const storage = context.spawn(storageIntegration, { consensus }, { name: "storage" });
+  const system = context.spawn(
+    systemRouter,
+    { consensus, mempool, storage },
+    { name: "system-router" },
+  );
+  const broadcaster = context.spawn(
+    peerBroadcaster,
+    { registry, consensus },
+    { name: "broadcaster" },
+  );
+  const sync = context.spawn(
+    syncService,
+    { registry, system, reputation, events },
+    { name: "sync" },
+  );
+  const transactions = context.spawn(
+    transactionHandler,
+    { router, system, broadcaster, reputation, events },
+    { name: "transaction-handler" },
+  );
+  const blocks = context.spawn(
+    blockHandler,
+    { router, system, broadcaster, sync, reputation, events },
+    { name: "block-handler" },
+  );
+  context.spawn(syncHandler, { router, system }, { name: "sync-handler" });
+  if (config.produce) {
+    const args = { consensus, system, blockHandler: blocks, events };
+    context.spawn(blockProducer, args, { name: "producer" });
+  }
+  return {
+    events,
+    reputation,
+    router,
+    registry,
+    system,
+    sync,
+    transactions,
+    blocks,
+    dialer: context.spawn(dialer, { registry }, { name: "dialer" }),
+    listener:
+      config.bindAddr === null
+        ? undefined
+        : context.spawn(
+            listener,
+            { address: config.bindAddr, registry, events, outcome: context.self },
+            { name: "listener" },
+          ),
+  };
+}
+
+function askStatus(state: State, replyTo: ActorRef<NodeStatus>, context: Ctx): void {
+  const query = state.nextQuery++;
+  state.queries.set(query, { replyTo, peers: undefined, sync: undefined });
+  context.ask<RegistryMessage, readonly PeerReport[]>(
+    state.children.registry,
+    (to) => ({ type: "GetPeers", replyTo: to }),
+    ASK_TIMEOUT_MS,
+    (outcome) => ({ type: "StatusPart", query, part: { peers: valueOr(outcome, []) } }),
+  );
+  context.ask<SyncMessage, SyncStatus>(
+    state.children.sync,
+    (to) => ({ type: "GetSyncStatus", replyTo: to }),
+    ASK_TIMEOUT_MS,
+    (outcome) => ({ type: "StatusPart", query, part: { sync: valueOr(outcome, UNKNOWN_SYNC) } }),
+  );
+}
+
+function valueOr<R>(outcome: AskOutcome<R>, otherwise: R): R {
+  return outcome.ok ? outcome.value : otherwise;
+}
+
+function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): void {
+  const query = state.queries.get(id);
+  if (query === undefined) return;
+  if ("peers" in part) query.peers = part.peers;
+  else query.sync = part.sync;
+  const { peers, sync, replyTo } = query;
+  if (peers === undefined || sync === undefined) return;
+  state.queries.delete(id);
+  const { blocks, config, mempool, peerId, workers } = env;
+  const head = blocks.head();
+  const { queued, running } = workers.load();
+  replyTo.tell({
+    peerId,
+    nodeId: config.nodeId,
+    networkId: blocks.hashAt(0) ?? head.hash,
+    height: head.height,
+    headHash: head.hash,
+    totalDifficulty: head.totalDifficulty.toString(),
+    listenAddress: state.listenAddress,
+    peers: peers.map(peerStatus),
+    sync,
+    pool: { queued, running },
+    mempool: { count: mempool.count, bytes: mempool.bytes },
+  });
+}
+
+/** No new peers, a last word to those there are, then it is over. */
+function stop({ children }: State, replyTo: ActorRef<"Stopped">, context: Ctx): void {
+  children.listener?.tell({ type: "Stop" });
+  children.dialer.tell({ type: "Stop" });
+  context.ask<RegistryMessage, "Drained">(
+    children.registry,
+    (to) => ({ type: "Shutdown", replyTo: to }),
+    context.env.config.shutdown.drainMs + 1_000,
+    () => ({ type: "Drained", replyTo }),
+  );
+}

@@ -1,0 +1,52 @@
+// The status of a node as its operator sees it. Structured-cloneable and, apart from Claimed values
+// which are stated as such, proven.
+
+import type { HashHex } from "../../chain/types.js";
+import type { Direction, PeerId } from "../../ports.js";
+import type { PeerReport } from "../peer/peer-table.js";
+import type { SyncStatus } from "../sync/sync-messages.js";
+
+export interface NodeStatus {
+  readonly peerId: PeerId;
+  /** The operator's label. */
+  readonly nodeId: string;
+  /** The hash of the genesis block. */
+  readonly networkId: HashHex;
+  readonly height: number;
+  readonly headHash: HashHex;
+  /** Decimal. */
+  readonly totalDifficulty: string;
+  readonly listenAddress: string | null;
+  readonly peers: readonly PeerStatus[];
+  readonly sync: SyncStatus;
+  readonly pool: { readonly queued: number; readonly running: number };
+  readonly mempool: { readonly count: number; readonly bytes: number };
+}
+
+export interface PeerStatus {
+  readonly id: PeerId;
+  readonly nodeId: string;
+  readonly agent: string;
+  readonly address: string;
+  readonly direction: Direction;
+  /** Decimal: a claim may be any 64-bit number. */
+  readonly claimedHeight: string;
+  /** Null until measured. */
+  readonly pingMs: number | null;
+  /** 0-1. */
+  readonly score: number;
+}
+
+export function peerStatus(report: PeerReport): PeerStatus {
+  const { peerId, nodeId, agent, address, direction, head, performance } = report;
+  return {
+    id: peerId,
+    nodeId,
+    agent,
+    address,
+    direction,
+    claimedHeight: head.claimed.height.toString(),
+    pingMs: performance.pingMs ?? null,
+    score: performance.score,
+  };
+}

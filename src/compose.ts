@@ -1,0 +1,238 @@
+// The composition root: the only place that constructs adapters and wires them. main, the library,
+// the network thread and the simulator all build their nodes here.
+
+import { createPowConsensus } from "./chain/consensus.js";
+import { createMempool } from "./chain/mempool.js";
+import { NETWORKS } from "./chain/networks.js";
+import { readTransaction } from "./chain/transaction.js";
+import type { ChainParams } from "./chain/params.js";
+import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
+import { CodedError, invariant } from "./errors.js";
+import { silentLog } from "./log.js";
+import { networkHandle, type Network } from "./network.js";
+import type {
+  BlockStore,
+  Consensus,
+  Log,
+  Mempool,
+  PeerStore,
+  TxStore,
+  WorkerPool,
+} from "./ports.js";
+import type { NodeEnv } from "./actors/env.js";
+import { networkService, type NetworkMessage } from "./actors/service/network-service.js";
+import type { ListenOutcome } from "./actors/service/listener.js";
+import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
+import { defineActor, type ActorRef } from "./runtime/actor.js";
+import { systemClock } from "./runtime/clock.js";
+import { createLoopHealth } from "./runtime/loop-health.js";
+import { createSystemRandom } from "./runtime/random.js";
+import { createScheduler, type Scheduler } from "./runtime/scheduler.js";
+
+/** A caller's own ports; what is absent is built from the configuration. */
+export interface OwnPorts {
+  readonly blockStore?: BlockStore;
+  readonly txStore?: TxStore;
+  readonly peerStore?: PeerStore;
+  readonly mempool?: Mempool;
+  readonly consensus?: Consensus;
+  readonly log?: Log;
+}
+
+/** Closes in the order given; a failure does not keep the rest open. */
+type Closers = (() => unknown)[];
+
+export const AGENT = "vibecoin-network/0.1.0";
+
+export function networkParams(name: string): ChainParams {
+  const params = NETWORKS.get(name);
+  if (params !== undefined) return params;
+  const known = [...NETWORKS.keys()].join(", ");
+  throw new CodedError("CONFIG_INVALID", `network ${name} is unknown: this node knows ${known}`);
+}
+
+/**
+ * Builds and starts a node on real adapters: TCP, threads, LMDB or memory. Rejects with a coded
+ * error whose message is one plain sentence, and leaves nothing open.
+ */
+export async function startNode(
+  input: NetworkConfigInput = {},
+  own: OwnPorts = {},
+): Promise<Network> {
+  const config = resolveConfig(input);
+  const closers: Closers = [];
+  try {
+    const env = await buildEnv(config, own, closers);
+    const scheduler = createScheduler(env.clock);
+    return await runNode(env, scheduler, () => closeAll(closers));
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+/** Starts the actors on an environment; `close` releases it after they stopped. */
+export async function runNode(
+  env: NodeEnv,
+  scheduler: Scheduler,
+  close: () => Promise<void>,
+): Promise<Network> {
+  const { clock, random, config, peerId, blocks } = env;
+  const onFault = (report: FaultReport): void => reportFault(env.log, report);
+  const system = createActorSystem({ env, clock, random, scheduler, name: "node", onFault });
+  let service: ActorRef<NetworkMessage> | undefined;
+  const outcome = await new Promise<ListenOutcome>((resolve) => {
+    const started = system.spawn(startTap, { resolve }, { name: "start" });
+    service = system.spawn(networkService, { started }, { name: "network" });
+  });
+  invariant(service !== undefined, "the service was spawned");
+  if (outcome.type === "ListenFailed") {
+    await system.stop();
+    throw outcome.error;
+  }
+  const listenAddress = outcome.address === "" ? null : outcome.address;
+  const { drainMs } = config.shutdown;
+  return networkHandle({ system, service, peerId, listenAddress, blocks, drainMs, close });
+}
+
+/** Turns the first answer of the service into a value; what a restart says later is not awaited. */
+const startTap = defineActor<
+  { resolve: (outcome: ListenOutcome) => void },
+  ListenOutcome,
+  (outcome: ListenOutcome) => void,
+  unknown
+>({
+  name: "start",
+  mailbox: { dataMax: 64, controlMax: 64, overflow: "dropOldest" },
+  onFault: { kind: "stop" },
+  init: (_context, { resolve }) => resolve,
+  receive: (resolve, outcome) => resolve(outcome),
+});
+
+async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<NodeEnv> {
+  const clock = systemClock;
+  const random = createSystemRandom();
+  const log = own.log ?? silentLog;
+  const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
+  const health = createLoopHealth(clock);
+  closers.push(() => health.stop());
+
+  const stores = await openStores(config, own, consensus, closers);
+  // The adapters below take long to load: each is imported only where it is used.
+  const { createIdentity, generateSeed, loadOrCreateIdentity } = await import(
+    "./transport/tls-identity.js"
+  );
+  const identity =
+    config.dataDir === null
+      ? createIdentity(generateSeed(random))
+      : await loadOrCreateIdentity(config.dataDir, random);
+  const { createTcpTransport } = await import("./transport/tcp.js");
+  const tcp = createTcpTransport({ clock, identity, config });
+  closers.push(() => tcp.close());
+  const workers = await openWorkers(config, consensus, log);
+  closers.push(() => workers.close());
+  return {
+    config,
+    clock,
+    random,
+    log,
+    health,
+    peerId: identity.peerId,
+    agent: AGENT,
+    transports: new Map([[tcp.scheme, tcp]]),
+    workers,
+    ...stores,
+    mempool: own.mempool ?? defaultMempool(config),
+    consensus,
+  };
+}
+
+type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers">;
+
+async function openStores(
+  config: NetworkConfig,
+  own: OwnPorts,
+  consensus: Consensus,
+  closers: Closers,
+): Promise<NodeStores> {
+  const genesis = genesisOf(consensus);
+  let stores;
+  if (config.dataDir === null) {
+    const { openMemoryStores } = await import("./storage/memory-stores.js");
+    stores = openMemoryStores({ genesis });
+  } else {
+    const { openLmdbStores } = await import("./storage/lmdb-environment.js");
+    stores = await openLmdbStores({ directory: config.dataDir, genesis, clock: systemClock });
+  }
+  closers.push(() => stores.close());
+  const transactions = own.txStore ?? (config.txIndex ? stores.transactions : undefined);
+  return {
+    blocks: own.blockStore ?? stores.blocks,
+    ...(transactions === undefined ? {} : { transactions }),
+    peers: own.peerStore ?? stores.peers,
+  };
+}
+
+/** The genesis block as stores are opened with it. */
+export function genesisOf({ rules, genesis }: Consensus) {
+  const parts = rules.splitBlock(genesis);
+  invariant(parts.ok, "genesis splits");
+  const header = rules.readHeader(parts.value.header);
+  invariant(header.ok, "the header of genesis can be read");
+  return { header: header.value, bytes: genesis };
+}
+
+async function openWorkers(
+  config: NetworkConfig,
+  consensus: Consensus,
+  log: Log,
+): Promise<WorkerPool> {
+  const { pool } = config;
+  const { allocateSignatureCache, openSignatureCache, SIGNATURE_CACHE_SALT_BYTES } = await import(
+    "./workers/signature-cache.js"
+  );
+  const salt = createSystemRandom().bytes(SIGNATURE_CACHE_SALT_BYTES);
+  const cache =
+    pool.signatureCacheEntries === 0
+      ? undefined
+      : allocateSignatureCache(pool.signatureCacheEntries, salt);
+  if (pool.inline) {
+    const { loadSignatures } = await import("./chain/signatures.js");
+    const { createInlineExecutor } = await import("./workers/inline-executor.js");
+    const { verify } = await loadSignatures();
+    const known = cache === undefined ? {} : { signatureCache: openSignatureCache(cache) };
+    return createInlineExecutor({ rules: consensus.rules, verify, ...known });
+  }
+  const { openWorkerPool } = await import("./workers/pool.js");
+  return openWorkerPool({
+    rulesModule: consensus.rulesModule,
+    threads: pool.threads,
+    queueMax: pool.queueMax,
+    heapMiB: pool.heapMiB,
+    nice: pool.nice,
+    ...(cache === undefined ? {} : { signatureCache: cache }),
+    closeWaitMs: config.shutdown.drainMs,
+    clock: systemClock,
+    onThreadError: (error) => log.write("error", "a pool thread failed", { error: error.message }),
+  });
+}
+
+/** For the default transactions; a foreign chain brings a mempool of its own. */
+export function defaultMempool(config: NetworkConfig): Mempool {
+  const params = networkParams(config.network);
+  return createMempool(config.mempool, (bytes) => readTransaction(bytes, params));
+}
+
+function reportFault(log: Log, { path, action, error }: FaultReport): void {
+  const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  log.write("error", "an actor failed", { path, action, error: shown });
+}
+
+async function closeAll(closers: Closers): Promise<void> {
+  // The youngest first: the stores go last, when nobody writes any more.
+  for (const close of closers.splice(0).reverse()) {
+    await Promise.resolve()
+      .then(close)
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,55 @@
+// vibecoin-network: run the peer-to-peer layer of the VibeCoin chain inside your own process.
+
+import { startNode, type OwnPorts } from "./compose.js";
+import type { NetworkConfigInput } from "./config.js";
+import type { Network } from "./network.js";
+import type { BlockStore, Consensus, Log, Mempool, TxStore } from "./ports.js";
+
+export interface StartOptions {
+  /** Default: silent. */
+  readonly log?: Log;
+}
+
+/**
+ * Starts a node with the default consensus, mempool and stores (LMDB in `dataDir`, or memory).
+ * Rejects with a CodedError: CONFIG_INVALID, ADDRESS_IN_USE, DATA_LOCKED, DATA_UNREADABLE, …
+ */
+export function startNetwork(
+  config: NetworkConfigInput = {},
+  options: StartOptions = {},
+): Promise<Network> {
+  return startNode(config, options);
+}
+
+/** A chain developer's own parts; each is optional and replaces the default one. */
+export interface EnhancedPorts {
+  readonly blockStore?: BlockStore;
+  readonly txStore?: TxStore;
+  readonly mempool?: Mempool;
+  readonly consensus?: Consensus;
+}
+
+/** Like startNetwork, on the caller's own stores, mempool and consensus. */
+export function startEnhancedNetwork(
+  config: NetworkConfigInput,
+  ports: EnhancedPorts,
+  options: StartOptions = {},
+): Promise<Network> {
+  const own: OwnPorts = { ...ports, ...options };
+  return startNode(config, own);
+}
+
+export { DEFAULTS, resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
+export { CodedError, isCoded, type ErrorCode } from "./errors.js";
+export { createLog } from "./log.js";
+export type { Network } from "./network.js";
+export type {
+  NetworkEvent,
+  NetworkEventOf,
+  NetworkEventType,
+} from "./actors/events/event-types.js";
+export type { SubmitOutcome } from "./actors/handlers/transaction-handler.js";
+export type { PeerReport } from "./actors/peer/peer-table.js";
+export type { NodeStatus, PeerStatus } from "./actors/service/node-status.js";
+export type * from "./ports.js";
+export type * from "./chain/types.js";

@@ -1,0 +1,149 @@
+// A running network as its host sees it: the handle of startNetwork. Questions become messages to
+// the NetworkService, events come back through taps.
+
+import { CodedError } from "./errors.js";
+import type { ActorFigures, ActorRef } from "./runtime/actor.js";
+import type { ActorSystem } from "./runtime/actor-system.js";
+import type { HashHex, HeaderSummary } from "./chain/types.js";
+import type { BanRecord, BlockStore, PeerId, TransactionLocation } from "./ports.js";
+import type { NodeEnv } from "./actors/env.js";
+import { eventTap } from "./actors/events/event-tap.js";
+import type {
+  NetworkEvent,
+  NetworkEventOf,
+  NetworkEventType,
+} from "./actors/events/event-types.js";
+import type { SubmitOutcome } from "./actors/handlers/transaction-handler.js";
+import type { PeerReport } from "./actors/peer/peer-table.js";
+import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
+import type { KindStatistics } from "./actors/service/message-router.js";
+import type { NetworkMessage } from "./actors/service/network-service.js";
+import type { NodeStatus } from "./actors/service/node-status.js";
+
+/** Every method rejects with STOPPED once the network has stopped, TIMEOUT when it is overloaded. */
+export interface Network {
+  readonly peerId: PeerId;
+  /** Where peers can reach this node, with the real port; null when it does not listen. */
+  readonly listenAddress: string | null;
+  status(): Promise<NodeStatus>;
+  peers(): Promise<readonly PeerReport[]>;
+  kindStatistics(): Promise<KindStatistics>;
+  bans(): Promise<readonly BanRecord[]>;
+  /** The ledger behind a peer's score. */
+  explainPeer(peerId: PeerId): Promise<PeerExplanation>;
+  unbanPeer(peerId: PeerId): void;
+  disconnectPeer(peerId: PeerId): void;
+  /** Milliseconds of a round trip on the control lane; undefined when the peer is not connected. */
+  pingPeer(peerId: PeerId): Promise<number | undefined>;
+  /** Adds addresses to dial, `tcp://[peerId@]host:port`. Throws ADDRESS_INVALID. */
+  connect(...addresses: string[]): void;
+  /**
+   * Checks an encoded transaction, adds it to the mempool and announces it. The answer promises
+   * that, not that any block will hold it.
+   */
+  broadcastTransaction(transaction: Uint8Array): Promise<SubmitOutcome>;
+  /** Takes an encoded block as if it had been produced here: checked, connected, announced. */
+  broadcastBlock(block: Uint8Array): void;
+  head(): HeaderSummary;
+  /** The encoded block, by hash or by canonical height. */
+  block(at: HashHex | number): Uint8Array | undefined;
+  /** Where a transaction was confirmed; undefined when it was not, or nothing is indexed. */
+  locateTransaction(id: HashHex): Promise<TransactionLocation | undefined>;
+  /** Calls `onEvent` for each event of these types; answers the function that ends it. */
+  subscribe<T extends NetworkEventType>(
+    types: readonly T[],
+    onEvent: (event: NetworkEventOf<T>) => void,
+  ): () => void;
+  /** Figures of every actor. */
+  figures(): readonly ActorFigures[];
+  /** Says goodbye to the peers, makes everything durable and releases what it holds. */
+  stop(): Promise<void>;
+}
+
+export interface NetworkParts {
+  readonly system: ActorSystem<NodeEnv>;
+  readonly service: ActorRef<NetworkMessage>;
+  readonly peerId: PeerId;
+  readonly listenAddress: string | null;
+  readonly blocks: BlockStore;
+  readonly drainMs: number;
+  /** Closes the adapters, after the last actor. */
+  close(): Promise<void>;
+}
+
+const ASK_TIMEOUT_MS = 10_000;
+
+export function networkHandle(parts: NetworkParts): Network {
+  const { system, service, blocks } = parts;
+  let stopping: Promise<void> | undefined;
+  let taps = 0;
+
+  const ask = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
+    system.ask(service, question, ASK_TIMEOUT_MS);
+  const tell = (message: NetworkMessage): void => {
+    if (stopping !== undefined) throw new CodedError("STOPPED", "the network has stopped");
+    service.tell(message);
+  };
+
+  const stop = async (): Promise<void> => {
+    // A service that does not answer is stopped all the same: the asking is a courtesy to peers.
+    const patienceMs = parts.drainMs + 2_000;
+    await system
+      .ask<NetworkMessage, "Stopped">(
+        service,
+        (replyTo) => ({ type: "Stop", replyTo }),
+        patienceMs,
+      )
+      .catch(() => undefined);
+    await system.stop();
+    await parts.close();
+  };
+
+  return {
+    peerId: parts.peerId,
+    listenAddress: parts.listenAddress,
+    status: () => ask((replyTo) => ({ type: "GetStatus", replyTo })),
+    peers: () => ask((replyTo) => ({ type: "GetPeers", replyTo })),
+    kindStatistics: () => ask((replyTo) => ({ type: "GetKindStatistics", replyTo })),
+    bans: () => ask((replyTo) => ({ type: "GetBans", replyTo })),
+    explainPeer: (peerId) => ask((replyTo) => ({ type: "ExplainPeer", peerId, replyTo })),
+    unbanPeer: (peerId) => tell({ type: "UnbanPeer", peerId }),
+    disconnectPeer: (peerId) => tell({ type: "DisconnectPeer", peerId, reason: "Shutdown" }),
+    async pingPeer(peerId) {
+      const { elapsedMs } = await ask<{ elapsedMs: number | undefined }>((replyTo) => ({
+        type: "PingPeer",
+        peerId,
+        replyTo,
+      }));
+      return elapsedMs;
+    },
+    connect: (...addresses) => tell({ type: "AddAddresses", addresses }),
+    broadcastTransaction: (transaction) =>
+      ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo })),
+    broadcastBlock: (block) => tell({ type: "SubmitBlock", block }),
+    head: () => blocks.head(),
+    block(at) {
+      const hash = typeof at === "number" ? blocks.hashAt(at) : at;
+      return hash === undefined ? undefined : blocks.block(hash);
+    },
+    async locateTransaction(id) {
+      const { location } = await ask<{ location?: TransactionLocation }>((replyTo) => ({
+        type: "LocateTransaction",
+        id,
+        replyTo,
+      }));
+      return location;
+    },
+    subscribe(types, onEvent) {
+      const tap = system.spawn(
+        eventTap,
+        { onEvent: onEvent as (event: NetworkEvent) => void },
+        { name: `tap-${++taps}` },
+      );
+      tell({ type: "Subscribe", subscriber: tap, types });
+      return () => tell({ type: "Unsubscribe", subscriber: tap });
+    },
+    figures: () => system.figures(),
+    stop: () => (stopping ??= stop()),
+  };
+}

@@ -14,12 +14,16 @@ export type Decoded =
   | { readonly ok: true; readonly message: Message }
   | { readonly ok: false; readonly violation: Violation };
 
-/** The payload, in a buffer of its own. Throws when the message breaks a limit of its kind. */
+/**
+ * The payload. Throws when the message breaks a limit of its kind. Its buffer may be shared with
+ * other payloads: never to be transferred to a thread.
+ */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   const payload = isItemMessage(message) ? encodeItems(message) : encodeFields(message);
   const { payloadBytesMax } = KINDS[message.kind];
-  const fits = payload.length <= payloadBytesMax;
-  invariant(fits, `${message.kind} of ${payload.length} bytes, over ${payloadBytesMax}`);
+  if (payload.length > payloadBytesMax) {
+    invariant(false, `${message.kind} of ${payload.length} bytes, over ${payloadBytesMax}`);
+  }
   return payload;
 }
 

@@ -4,11 +4,18 @@
 
 import { CBOR_ARRAY, CBOR_BYTES, CborCursor, splitArray } from "../../bytes/cbor-cursor.js";
 import { fromHex, toHex } from "../../bytes/hex.js";
+import type { HashHex } from "../../chain/types.js";
 import { invariant } from "../../errors.js";
 import { ITEM_LIMITS } from "../types/message.js";
 import type { Message, MessageKind, MessageOf } from "../types/message.js";
 
 const HASH_BYTES = 32;
+
+/**
+ * Small payloads share memory, as node's own buffers do: a buffer of its own costs a payload of
+ * 188 bytes 0.7 µs, its encoding 0.2 µs. A payload keeps at most this much alive.
+ */
+const SLAB_BYTES = 8_192;
 
 interface ItemShape {
   /** `[[item, …]]` when true, `[item]` otherwise. */
@@ -97,7 +104,7 @@ export function messageOfItems(
       return { kind, transaction: itemAt(payload, ranges, 0) };
     case "AnnounceTransactions":
     case "RequestTransactions":
-      return { kind, ids: itemsOf(payload, ranges).map(toHex) };
+      return { kind, ids: hashesOf(payload, ranges) };
     case "ResponseTransactions":
       return { kind, transactions: itemsOf(payload, ranges) };
   }
@@ -115,20 +122,30 @@ function itemsOf(payload: Uint8Array, ranges: Uint32Array): Uint8Array[] {
   return items;
 }
 
+function hashesOf(payload: Uint8Array, ranges: Uint32Array): HashHex[] {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
+  const ids: HashHex[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    ids.push(bytes.toString("hex", ranges[i], ranges[i + 1]));
+  }
+  return ids;
+}
+
 /** The payload of a message that carries byte strings. */
 export function encodeItems(message: MessageOf<ItemKind>): Uint8Array<ArrayBuffer> {
   const shape: ItemShape = SHAPES[message.kind];
   const items = itemsIn(message);
-  const { kind } = message;
-  const counted = items.length >= shape.countMin && items.length <= shape.countMax;
-  invariant(counted, `${kind} with ${items.length} items`);
+  if (items.length < shape.countMin || items.length > shape.countMax) {
+    invariant(false, `${message.kind} with ${items.length} items`);
+  }
   let bytes = 1 + (shape.list ? headBytes(items.length) : 0);
   for (const item of items) {
-    const fits = item.length > 0 && item.length === (shape.itemBytes ?? item.length);
-    invariant(fits, `${kind} with an item of ${item.length} bytes`);
+    if (item.length === 0 || item.length !== (shape.itemBytes ?? item.length)) {
+      invariant(false, `${message.kind} with an item of ${item.length} bytes`);
+    }
     bytes += headBytes(item.length) + item.length;
   }
-  const payload = new Uint8Array(bytes);
+  const payload = allocate(bytes);
   let at = writeHead(payload, 0, CBOR_ARRAY, 1);
   if (shape.list) at = writeHead(payload, at, CBOR_ARRAY, items.length);
   for (const item of items) {
@@ -137,6 +154,20 @@ export function encodeItems(message: MessageOf<ItemKind>): Uint8Array<ArrayBuffe
     at += item.length;
   }
   return payload;
+}
+
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
+
+/** Memory for one payload, which only ever holds bytes that are written to it. */
+function allocate(length: number): Uint8Array<ArrayBuffer> {
+  if (length > SLAB_BYTES / 8) return new Uint8Array(length);
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  slabUsed += length;
+  return slab.subarray(slabUsed - length, slabUsed);
 }
 
 function itemsIn(message: MessageOf<ItemKind>): readonly Uint8Array[] {

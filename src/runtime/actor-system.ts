@@ -200,15 +200,17 @@ export class System implements Kernel, Parent, Asker {
   resolve(path: string, uid: number): LocatedRef | undefined {
     const ownPath = this.graft?.path ?? this.path;
     if (path !== ownPath && !path.startsWith(`${ownPath}/`)) return this.graft?.locate(path, uid);
-    let node: Parent = this;
+    let { children }: Parent = this;
+    let found: Cell | undefined;
     for (const name of path.slice(this.path.length + 1).split("/")) {
       if (name.startsWith("$")) return this.deadlines.exported.get(uid);
-      const child: Child | undefined = node.children.get(name);
+      const child = children.get(name);
       if (child === undefined) return undefined;
       if (!(child instanceof Cell)) return (child as ThreadChild).locate(path, uid);
-      node = child;
+      found = child;
+      children = child.children;
     }
-    return node instanceof Cell && node.uid === uid ? node : undefined;
+    return found?.uid === uid ? found : undefined;
   }
 
   private spawnThread(

@@ -22,10 +22,14 @@ export class Ask extends LocatedRef {
   readonly deadlineMs: number;
   readonly adapt: (outcome: AskOutcome<unknown>) => unknown;
   outcome: AskOutcome<unknown> | undefined;
+  /** The actor that was asked, if it is one of the kernel's. */
+  callee: Lifeline | undefined;
+  /** Neighbours in the bucket. */
+  previous: Ask | undefined;
+  next: Ask | undefined;
   private readonly asker: Asker;
   private readonly deadlines: Deadlines;
-  private readonly open: Set<Ask>;
-  private callee: Lifeline | undefined;
+  private readonly bucket: Bucket;
 
   constructor(
     deadlines: Deadlines,
@@ -40,8 +44,8 @@ export class Ask extends LocatedRef {
     this.adapt = adapt;
     this.uid = deadlines.nextId++;
     this.deadlineMs = deadlines.nowMs() + timeoutMs;
-    this.open = deadlines.bucket(timeoutMs);
-    this.open.add(this);
+    this.bucket = deadlines.bucket(timeoutMs);
+    this.bucket.add(this);
   }
 
   /** Made on demand: a reply on the same thread never needs it. */
@@ -72,7 +76,7 @@ export class Ask extends LocatedRef {
         this.settle({ ok: false, reason: "stopped" });
         return;
       }
-      this.callee.asks.add(this);
+      this.callee.askCount++;
     }
     const accepted = (to as ActorRef<unknown>).tell(question(this));
     if (!accepted) this.settle({ ok: false, reason: "refused" });
@@ -82,76 +86,122 @@ export class Ask extends LocatedRef {
   settle(outcome: AskOutcome<unknown>): boolean {
     if (this.outcome !== undefined) return false;
     this.outcome = outcome;
-    this.open.delete(this);
-    this.callee?.asks.delete(this);
-    this.deadlines.exported.delete(this.uid);
+    this.bucket.remove(this);
+    if (this.callee !== undefined) this.callee.askCount--;
+    if (this.deadlines.exported.size > 0) this.deadlines.exported.delete(this.uid);
     this.asker.askSettled(this);
     return true;
   }
 }
 
+/** Pending asks of one timeout: a linked list, oldest first, so that settling one costs nothing. */
+class Bucket {
+  readonly timeoutMs: number;
+  timer: Timer | undefined;
+  first: Ask | undefined;
+  private last: Ask | undefined;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
+
+  add(ask: Ask): void {
+    ask.previous = this.last;
+    if (this.last === undefined) this.first = ask;
+    else this.last.next = ask;
+    this.last = ask;
+  }
+
+  remove(ask: Ask): void {
+    const { previous, next } = ask;
+    if (previous === undefined) this.first = next;
+    else previous.next = next;
+    if (next === undefined) this.last = previous;
+    else next.previous = previous;
+    ask.previous = undefined;
+    ask.next = undefined;
+  }
+}
+
 /**
  * The deadlines of all pending asks of a system. Asks with the same timeout expire in the order
- * in which they were made, so each timeout needs a queue and one timer, not a timer per ask.
+ * in which they were made, so each timeout needs a list and one timer, not a timer per ask.
  */
 export class Deadlines {
   nextId = 1;
   /** Asks whose reply address left this thread, by id. */
   readonly exported = new Map<number, Ask>();
   private readonly clock: Clock;
-  private readonly buckets = new Map<number, Set<Ask>>();
-  private readonly timers = new Map<number, Timer>();
+  private readonly buckets = new Map<number, Bucket>();
+  private inBatch = false;
+  private batchMs: number | undefined;
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
 
+  /** Until `endBatch` one reading of the clock serves every ask: 64 messages at the most. */
+  beginBatch(): void {
+    this.inBatch = true;
+    this.batchMs = undefined;
+  }
+
+  endBatch(): void {
+    this.inBatch = false;
+  }
+
   nowMs(): number {
-    return this.clock.monotonicMs();
+    if (!this.inBatch) return this.clock.monotonicMs();
+    return (this.batchMs ??= this.clock.monotonicMs());
   }
 
-  get pending(): number {
-    let count = 0;
-    for (const bucket of this.buckets.values()) count += bucket.size;
-    return count;
-  }
-
-  bucket(timeoutMs: number): Set<Ask> {
+  bucket(timeoutMs: number): Bucket {
     let bucket = this.buckets.get(timeoutMs);
     if (bucket === undefined) {
-      bucket = new Set();
+      bucket = new Bucket(timeoutMs);
       this.buckets.set(timeoutMs, bucket);
-      this.arm(timeoutMs, bucket, timeoutMs);
+      this.arm(bucket, timeoutMs);
     }
     return bucket;
   }
 
-  /** Settles what is pending; the system is stopping. */
+  /** Settles the questions to an actor that is gone. */
+  calleeGone(callee: Lifeline): void {
+    if (callee.askCount === 0) return;
+    for (const bucket of this.buckets.values()) {
+      let ask = bucket.first;
+      while (ask !== undefined) {
+        const { next } = ask;
+        if (ask.callee === callee) ask.settle({ ok: false, reason: "stopped" });
+        ask = next;
+      }
+    }
+  }
+
+  /** Settles what is pending; the system has stopped. */
   close(): void {
     for (const bucket of this.buckets.values()) {
-      for (const ask of bucket) ask.settle({ ok: false, reason: "stopped" });
+      bucket.timer?.cancel();
+      while (bucket.first !== undefined) bucket.first.settle({ ok: false, reason: "stopped" });
     }
-    for (const timer of this.timers.values()) timer.cancel();
-    this.timers.clear();
     this.buckets.clear();
   }
 
-  private arm(timeoutMs: number, bucket: Set<Ask>, delayMs: number): void {
-    const expire = (): void => this.expire(timeoutMs, bucket);
-    this.timers.set(timeoutMs, this.clock.setTimer(delayMs, expire));
+  private arm(bucket: Bucket, delayMs: number): void {
+    bucket.timer = this.clock.setTimer(delayMs, () => this.expire(bucket));
   }
 
   /** The timer stays armed while asks come and go: it is set again at most once per timeout. */
-  private expire(timeoutMs: number, bucket: Set<Ask>): void {
+  private expire(bucket: Bucket): void {
     const nowMs = this.nowMs();
-    for (const ask of bucket) {
-      if (ask.deadlineMs > nowMs) {
-        this.arm(timeoutMs, bucket, ask.deadlineMs - nowMs);
+    while (bucket.first !== undefined) {
+      const { deadlineMs } = bucket.first;
+      if (deadlineMs > nowMs) {
+        this.arm(bucket, deadlineMs - nowMs);
         return;
       }
-      ask.settle({ ok: false, reason: "timeout" });
+      bucket.first.settle({ ok: false, reason: "timeout" });
     }
-    this.timers.delete(timeoutMs);
-    this.buckets.delete(timeoutMs);
+    this.buckets.delete(bucket.timeoutMs);
   }
 }

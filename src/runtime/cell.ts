@@ -1,7 +1,7 @@
 // One living actor: its mailbox, its incarnation, its children and what it is owed. It is the
 // ActorRef that others tell, and the Runnable that a scheduler drains.
 
-import type { ActorFigures, MailboxSpec, Signal } from "./actor.js";
+import type { ActorFigures, Signal } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
 import type { Ask, Asker } from "./ask.js";
@@ -81,8 +81,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.parent = parent;
     this.type = type;
     this.args = args;
-    const spec = type.mailbox as MailboxSpec<unknown> | ((args: unknown) => MailboxSpec<unknown>);
-    this.mailbox = new Mailbox(typeof spec === "function" ? spec(args) : spec);
+    this.mailbox = new Mailbox(
+      typeof type.mailbox === "function" ? type.mailbox(args) : type.mailbox,
+    );
     this.context = new CellContext(this);
     this.wake();
   }
@@ -155,11 +156,13 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     const { kernel } = this;
     const before = kernel.sender;
     kernel.sender = this;
+    kernel.deadlines.beginBatch();
     try {
       this.deliver(messagesMax);
     } catch (error) {
       this.fault(error);
     } finally {
+      kernel.deadlines.endBatch();
       kernel.sender = before;
     }
     if (this.stopRequested) this.stop();
@@ -358,7 +361,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.forget();
     this.kernel.deadLetters += this.mailbox.clear();
     this.waiters.clear();
-    this.ownLifeline.end(this.path);
+    this.ownLifeline.end(this.path, this.kernel.deadlines);
     this.parent.childGone(this, this.stopError);
   }
 

@@ -3,7 +3,7 @@
 
 import type { ActorFigures, ActorRef, ActorType, Signal } from "./actor.js";
 import type { Clock, Random } from "../ports.js";
-import type { Ask, Deadlines } from "./ask.js";
+import type { Deadlines } from "./ask.js";
 import type { Scheduler } from "./scheduler.js";
 
 // The kernel does not know the types of the actors it runs; `spawn` ties them together.
@@ -31,11 +31,10 @@ export class Lifeline {
   /** Watchers, with their incarnation at that time. */
   readonly watchers = new Map<Observer, number>();
   /** Pending questions to this actor. */
-  readonly asks = new Set<Ask>();
+  askCount = 0;
 
-  end(path: string): void {
-    for (const ask of this.asks) ask.settle({ ok: false, reason: "stopped" });
-    this.asks.clear();
+  end(path: string, deadlines: Deadlines): void {
+    deadlines.calleeGone(this);
     const watchers = [...this.watchers];
     this.watchers.clear();
     for (const [watcher, incarnation] of watchers) {

@@ -41,6 +41,11 @@ class Frame {
   /** Messages of the other side that were taken. */
   taken = 0;
   end: ThreadEnd | undefined;
+
+  get isCreditOnly(): boolean {
+    const { messages, watch, gone, faults, end } = this;
+    return messages.length + watch.length + gone.length + faults.length === 0 && end === undefined;
+  }
 }
 
 /** An actor on the other side of a link. */
@@ -102,6 +107,7 @@ export class Link implements Observer {
   private readonly limits: LinkLimits;
   private frame = new Frame();
   private flushPosted = false;
+  private creditWaited = false;
   private closed = false;
   private inFlight = 0;
   /** Refused senders, by the path that they wanted to reach. */
@@ -207,6 +213,13 @@ export class Link implements Observer {
     this.flushPosted = false;
     if (this.closed) return;
     const { frame } = this;
+    // Credit alone waits for one more slice, whose messages it can travel with.
+    if (!this.creditWaited && frame.isCreditOnly) {
+      this.creditWaited = true;
+      this.postFlush();
+      return;
+    }
+    this.creditWaited = false;
     this.frame = new Frame();
     try {
       this.port.postMessage(frame);
@@ -353,7 +366,7 @@ export class Link implements Observer {
     const key = keyOf(address);
     const lifeline = this.lifelines.get(key);
     this.lifelines.delete(key);
-    lifeline?.end(address[0]);
+    lifeline?.end(address[0], this.kernel.deadlines);
   }
 
   // ---- the end --------------------------------------------------------------------------------
@@ -377,7 +390,9 @@ export class Link implements Observer {
     this.waiters.clear();
     const lifelines = [...this.lifelines];
     this.lifelines.clear();
-    for (const [key, lifeline] of lifelines) lifeline.end(key.slice(0, key.lastIndexOf("#")));
+    for (const [key, lifeline] of lifelines) {
+      lifeline.end(key.slice(0, key.lastIndexOf("#")), this.kernel.deadlines);
+    }
   }
 }
 

@@ -123,7 +123,7 @@ const worker = (onFault: OnFault, exportName: string) =>
         case "block":
           for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
         default:
-          unreachable(message as never);
+          unreachable(message);
       }
     },
     signal(state, signal) {

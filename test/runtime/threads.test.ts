@@ -79,7 +79,7 @@ function createThreadSystem(t: ExecutionContext, options: Partial<WorkerThreadsO
     );
     const child = new Promise<ActorRef<WorkerMessage>>((resolve) => {
       parent.tell((context) =>
-        resolve(context.spawn(type as never, null as never, { name: "child", at: "thread" })),
+        resolve(context.spawn(type, null, { name: "child", at: "thread" })),
       );
     });
     const signalled = async (type: Signal["type"]): Promise<Signal> => {

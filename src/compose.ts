@@ -9,7 +9,7 @@ import type { ChainParams } from "./chain/params.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, invariant } from "./errors.js";
 import { silentLog } from "./log.js";
-import { networkHandle, type Network } from "./network.js";
+import { gaveUp, networkHandle, type Network } from "./network.js";
 import type {
   BlockStore,
   Consensus,
@@ -22,6 +22,7 @@ import type {
 import type { NodeEnv } from "./actors/env.js";
 import { networkService, type NetworkMessage } from "./actors/service/network-service.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
+import { addressInvalid, parseAddress } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
 import { defineActor, type ActorRef } from "./runtime/actor.js";
 import { systemClock } from "./runtime/clock.js";
@@ -60,6 +61,7 @@ export async function startNode(
   own: OwnPorts = {},
 ): Promise<Network> {
   const config = resolveConfig(input);
+  checkAddresses(config);
   const closers: Closers = [];
   try {
     const env = await buildEnv(config, own, closers);
@@ -81,9 +83,16 @@ export async function runNode(
   const onFault = (report: FaultReport): void => reportFault(env.log, report);
   const system = createActorSystem({ env, clock, random, scheduler, name: "node", onFault });
   let service: ActorRef<NetworkMessage> | undefined;
+  let onServiceGone: () => void = () => undefined;
+  const serviceGone = new Promise<void>((resolve) => (onServiceGone = resolve));
   const outcome = await new Promise<ListenOutcome>((resolve) => {
-    const started = system.spawn(startTap, { resolve }, { name: "start" });
+    const onGone = (): void => {
+      onServiceGone();
+      resolve({ type: "ListenFailed", error: gaveUp() });
+    };
+    const started = system.spawn(startTap, { onStarted: resolve, onGone }, { name: "start" });
     service = system.spawn(networkService, { started }, { name: "network" });
+    started.tell({ type: "Watch", service });
   });
   invariant(service !== undefined, "the service was spawned");
   if (outcome.type === "ListenFailed") {
@@ -92,22 +101,50 @@ export async function runNode(
   }
   const listenAddress = outcome.address === "" ? null : outcome.address;
   const { drainMs } = config.shutdown;
-  return networkHandle({ system, service, peerId, listenAddress, blocks, drainMs, close });
+  return networkHandle({
+    system,
+    service,
+    serviceGone,
+    peerId,
+    listenAddress,
+    blocks,
+    drainMs,
+    close,
+  });
 }
 
-/** Turns the first answer of the service into a value; what a restart says later is not awaited. */
-const startTap = defineActor<
-  { resolve: (outcome: ListenOutcome) => void },
-  ListenOutcome,
-  (outcome: ListenOutcome) => void,
-  unknown
->({
+interface StartTapArgs {
+  /** Called with every answer; what a restart says after the first one is not awaited. */
+  readonly onStarted: (outcome: ListenOutcome) => void;
+  /** The service stopped for good. */
+  readonly onGone: () => void;
+}
+
+type StartTapMessage =
+  ListenOutcome | { readonly type: "Watch"; readonly service: ActorRef<never> };
+
+/** Turns the fate of the service into calls. */
+const startTap = defineActor<StartTapArgs, StartTapMessage, StartTapArgs, unknown>({
   name: "start",
   mailbox: { dataMax: 64, controlMax: 64, overflow: "dropOldest" },
   onFault: { kind: "stop" },
-  init: (_context, { resolve }) => resolve,
-  receive: (resolve, outcome) => resolve(outcome),
+  init: (_context, args) => args,
+  receive(args, message, context) {
+    if (message.type === "Watch") context.watch(message.service);
+    else args.onStarted(message);
+  },
+  signal(args, signal) {
+    if (signal.type === "terminated") args.onGone();
+  },
 });
+
+/** Throws ADDRESS_INVALID: an operator's mistake is told at the start, not by failing dials. */
+function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
+  for (const text of bindAddr === null ? seedPeers : [bindAddr, ...seedPeers]) {
+    const { scheme } = parseAddress(text);
+    if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
+  }
+}
 
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<NodeEnv> {
   const clock = systemClock;
@@ -182,7 +219,8 @@ export function genesisOf({ rules, genesis }: Consensus) {
   return { header: header.value, bytes: genesis };
 }
 
-async function openWorkers(
+/** The pool for these rules, or the inline executor where the configuration says so. */
+export async function openWorkers(
   config: NetworkConfig,
   consensus: Consensus,
   log: Log,

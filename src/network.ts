@@ -7,6 +7,7 @@ import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./chain/types.js";
 import type { BanRecord, BlockStore, PeerId, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
+import { parseAddress } from "./protocol/address.js";
 import { eventTap } from "./actors/events/event-tap.js";
 import type {
   NetworkEvent,
@@ -56,6 +57,11 @@ export interface Network {
   ): () => void;
   /** Figures of every actor. */
   figures(): readonly ActorFigures[];
+  /**
+   * Resolves when the network has stopped because `stop` was called; rejects with STOPPED, after
+   * everything was released, when its actors gave up after repeated faults. Safe to ignore.
+   */
+  readonly stopped: Promise<void>;
   /** Says goodbye to the peers, makes everything durable and releases what it holds. */
   stop(): Promise<void>;
 }
@@ -63,6 +69,8 @@ export interface Network {
 export interface NetworkParts {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
+  /** Resolves when the service stopped for good, asked for or not. */
+  readonly serviceGone: Promise<void>;
   readonly peerId: PeerId;
   readonly listenAddress: string | null;
   readonly blocks: BlockStore;
@@ -99,6 +107,14 @@ export function networkHandle(parts: NetworkParts): Network {
     await parts.close();
   };
 
+  const stopOnce = (): Promise<void> => (stopping ??= stop());
+  const stopped = parts.serviceGone.then(async () => {
+    if (stopping !== undefined) return stopping;
+    await stopOnce();
+    throw gaveUp();
+  });
+  stopped.catch(() => undefined);
+
   return {
     peerId: parts.peerId,
     listenAddress: parts.listenAddress,
@@ -117,7 +133,10 @@ export function networkHandle(parts: NetworkParts): Network {
       }));
       return elapsedMs;
     },
-    connect: (...addresses) => tell({ type: "AddAddresses", addresses }),
+    connect(...addresses) {
+      for (const address of addresses) parseAddress(address);
+      tell({ type: "AddAddresses", addresses });
+    },
     broadcastTransaction: (transaction) =>
       ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo })),
     broadcastBlock: (block) => tell({ type: "SubmitBlock", block }),
@@ -144,6 +163,12 @@ export function networkHandle(parts: NetworkParts): Network {
       return () => tell({ type: "Unsubscribe", subscriber: tap });
     },
     figures: () => system.figures(),
-    stop: () => (stopping ??= stop()),
+    stopped,
+    stop: stopOnce,
   };
+}
+
+/** Why a network ended that nobody stopped; what led to it was logged fault by fault. */
+export function gaveUp(): CodedError {
+  return new CodedError("STOPPED", "The network gave up after repeated faults.");
 }

@@ -153,7 +153,7 @@ function bareCbor({ value }: Case): Subject {
 function measure(call: () => void, durationMs: number): number {
   const start = performance.now();
   let calls = 0;
-  let elapsedMs = 0;
+  let elapsedMs: number;
   do {
     call();
     calls++;

@@ -24,7 +24,7 @@ function hex(text: string): Uint8Array {
 function readFrames(bytes: Uint8Array, allowed: Iterable<MessageKind> = MESSAGE_KINDS) {
   const decoder = new FrameDecoder(allowed);
   const frames: Frame[] = [];
-  const violation = decoder.push(bytes, (frame) => void frames.push(frame) as undefined);
+  const violation = decoder.push(bytes, (frame) => void frames.push(frame));
   return { frames, violation };
 }
 
@@ -82,7 +82,7 @@ test("fragments come together to one message", (t) => {
     const lanes = new ReceiveLanes(WINDOW);
     const delivered: ReceivedMessage[] = [];
     for (const frame of read.frames) {
-      lanes.accept(frame, (message) => void delivered.push(message) as undefined);
+      lanes.accept(frame, (message) => void delivered.push(message));
     }
     t.is(delivered.length, 1);
     t.like(delivered[0], { kind, requestId, creditBytes: frames.join("").length / 2 });

@@ -126,7 +126,7 @@ export class ReceiveLanes {
 
   /**
    * The updates that unfinished messages made due. To be asked for after each `push` to the frame
-   * decoder: a message larger than its window waits for them.
+   * decoder: a message larger than its window waits for them, also when memory is short.
    */
   updates(nowMs: number): readonly MessageOf<"WindowUpdate">[] {
     const due: MessageOf<"WindowUpdate">[] = [];

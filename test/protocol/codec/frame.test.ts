@@ -29,7 +29,7 @@ function decodeAll(chunks: readonly Uint8Array[], decoder = new FrameDecoder(MES
   const frames: Frame[] = [];
   let violation: Violation | undefined;
   for (const chunk of chunks) {
-    violation = decoder.push(chunk, (frame) => void frames.push(frame) as undefined);
+    violation = decoder.push(chunk, (frame) => void frames.push(frame));
     decoder.invariants();
   }
   return { frames, violation };

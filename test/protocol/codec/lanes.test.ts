@@ -21,7 +21,7 @@ const LANE_KINDS: readonly MessageKind[] = [
 /** Frames of a chunk, judged by a decoder that allows every kind. */
 function framesOf(decoder: FrameDecoder, chunk: Uint8Array): Frame[] {
   const frames: Frame[] = [];
-  const violation = decoder.push(chunk, (frame) => void frames.push(frame) as undefined);
+  const violation = decoder.push(chunk, (frame) => void frames.push(frame));
   if (violation !== undefined) throw new Error(`${violation.rule}: ${violation.detail}`);
   return frames;
 }
@@ -42,10 +42,7 @@ class Link {
     if (chunk.length > bytesMax) throw new Error(`${chunk.length} bytes of ${bytesMax}`);
     for (const frame of framesOf(this.decoder, chunk)) {
       this.frames.push(frame);
-      const violation = this.receive.accept(
-        frame,
-        (message) => void this.delivered.push(message) as undefined,
-      );
+      const violation = this.receive.accept(frame, (message) => void this.delivered.push(message));
       if (violation !== undefined) throw new Error(violation.detail);
     }
     for (const update of this.receive.updates(this.nowMs)) this.grant(update);
@@ -142,6 +139,14 @@ test("a control message waits for no data, not even in mid-message", (t) => {
   link.step(20 * KIB);
   t.is(link.frames[before]?.kind, "Ping");
   t.is(link.frames[before + 1]?.kind !== "Ping", true);
+});
+
+test("data does not overtake a control message that needs the next chunk", (t) => {
+  const send = new SendLanes(WINDOW);
+  for (let i = 0; i < 9; i++) send.enqueue("Disconnect", 0, new Uint8Array(500));
+  send.enqueue("NewTransaction", 0, new Uint8Array(10));
+  t.is(send.pull(4_106)?.length, 8 * 510);
+  t.is(send.pull(4_106)?.length, 510 + 20);
 });
 
 test("control passes when every data lane is out of credit", (t) => {

@@ -45,6 +45,11 @@ export interface ActorSystem<E> {
   ask<Q, R>(to: ActorRef<Q>, question: (replyTo: ActorRef<R>) => Q, timeoutMs: number): Promise<R>;
   /** Stops every actor, the youngest first; resolves when the last one is gone. */
   stop(): Promise<void>;
+  /**
+   * Ends every actor of this thread at once, as the end of a process does: no signal, no last
+   * message, no timer that still fires. For simulations of a crash.
+   */
+  kill(): void;
   /** The actors of this thread, parents before children. */
   figures(): ActorFigures[];
   /** Those in other threads too. */
@@ -136,6 +141,14 @@ export class System implements Kernel, Parent, Asker {
       });
     });
     return this.stopped;
+  }
+
+  kill(): void {
+    this.stopped ??= new Promise(() => undefined);
+    this.lastGone = undefined;
+    for (const child of this.nodes()) if (child instanceof Cell) child.kill();
+    this.children.clear();
+    this.deadlines.close();
   }
 
   figures(): ActorFigures[] {

@@ -279,6 +279,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   // ---- faults and the end ---------------------------------------------------------------------
 
   private fault(error: unknown): void {
+    if (this.phase === "stopped") return;
     this.faults++;
     if (this.inHand) this.crashed++;
     this.inHand = false;
@@ -331,6 +332,16 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.restartTimer?.cancel();
     this.stopChildren();
     if (this.children.size === 0) this.finish();
+  }
+
+  /** Any → stopped, without a word to anybody: the process of this actor is gone. */
+  kill(): void {
+    this.phase = "stopped";
+    this.restartTimer?.cancel();
+    this.mailbox.clear();
+    this.waiters.clear();
+    this.children.clear();
+    this.forget();
   }
 
   childGone(child: Child, error: unknown): void {

@@ -30,6 +30,36 @@ test("a system stops its actors, children before parents and the youngest first"
   t.throws(() => system.spawn(scripted(), { log: [] }, { name: "c" }));
 });
 
+test("a killed system falls silent: no signal, no timer, no message, in the middle of a slice", async (t) => {
+  const { system, clock, scheduler, settle, trace, faults } = createHarness();
+  const log: unknown[] = [];
+  const parent = system.spawn(
+    scripted(always),
+    { log, onInit: (context) => void context.spawn(scripted(), { log }, { name: "child" }) },
+    { name: "parent" },
+  );
+  parent.tell((context) => {
+    context.startTimer("late", 10, () => log.push("timer"));
+    context.pipe(Promise.resolve(), () => () => log.push("pipe"));
+  });
+  settle();
+  const asked = system.ask(parent, () => () => {}, 1_000);
+  parent.tell((context) => {
+    system.kill();
+    context.startTimer("later", 10, () => log.push("timer"));
+    crash();
+  });
+  parent.tell(() => log.push("message"));
+  scheduler.runUntilIdle();
+  await t.throwsAsync(asked, { message: /stopped/ });
+  scheduler.runUntilIdle();
+  t.is(clock.pendingTimers, 0);
+  t.deepEqual(log, []);
+  t.deepEqual(faults, []);
+  t.is(trace.length, 3);
+  t.false(parent.tell(() => {}));
+});
+
 test("names are unique among the living and well formed", (t) => {
   const { system, settle } = createHarness();
   const first = system.spawn(scripted(), { log: [] }, { name: "a" });

@@ -1,0 +1,73 @@
+// Roles of a bench in processes of their own: the bench calls them by name and waits. A child ends
+// when its parent lets go of it, or dies.
+
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+type Methods = Readonly<Record<string, (argument: never) => unknown>>;
+
+interface Call {
+  readonly method: string;
+  readonly argument: unknown;
+}
+
+type Answer = { readonly value: unknown } | { readonly error: string };
+
+/** The methods of a role, as its parent sees them. */
+export type Child<M extends Methods> = {
+  readonly [K in keyof M]: (argument: Parameters<M[K]>[0]) => Promise<Awaited<ReturnType<M[K]>>>;
+} & { release(): Promise<void> };
+
+const RELEASE_MAX_MS = 10_000;
+
+/** Starts this module's process; the methods are called one at a time. */
+export async function startChild<M extends Methods>(module: URL, role: string): Promise<Child<M>> {
+  const child = fork(fileURLToPath(module), [role], { serialization: "advanced" });
+  const endWithUs = (): void => void child.kill("SIGKILL");
+  process.once("exit", endWithUs);
+  const ended = new Promise<string>((resolve) => {
+    child.once("exit", (code, signal) => {
+      process.off("exit", endWithUs);
+      resolve(`the ${role} ended with ${code ?? signal}`);
+    });
+  });
+  const call = async (method: string, argument: unknown): Promise<unknown> => {
+    const answered = new Promise<Answer>((resolve) => child.once("message", resolve));
+    child.send({ method, argument } satisfies Call);
+    const answer = await Promise.race([answered, ended.then((error) => ({ error }))]);
+    if ("error" in answer) throw new Error(`${role}.${method}: ${answer.error}`);
+    return answer.value;
+  };
+  const release = async (): Promise<void> => {
+    if (child.connected) child.disconnect();
+    const timer = setTimeout(endWithUs, RELEASE_MAX_MS);
+    await ended;
+    clearTimeout(timer);
+  };
+  return new Proxy({} as Child<M>, {
+    get: (_target, method: string) => {
+      // Awaiting a child must not take it for a promise.
+      if (method === "then") return undefined;
+      return method === "release" ? release : (argument: unknown) => call(method, argument);
+    },
+  });
+}
+
+/** The child's side: answers calls until the parent lets go, then runs `onRelease` and exits. */
+export function serveParent(methods: Methods, onRelease: () => unknown): void {
+  const answer = (body: Answer): void => void process.send?.(body);
+  process.on("message", ({ method, argument }: Call) => {
+    void Promise.resolve()
+      .then(() => methods[method]!(argument as never))
+      .then(
+        (value) => answer({ value }),
+        (error: unknown) =>
+          answer({ error: error instanceof Error ? error.stack! : String(error) }),
+      );
+  });
+  process.once("disconnect", () => {
+    void Promise.resolve()
+      .then(onRelease)
+      .finally(() => process.exit());
+  });
+}

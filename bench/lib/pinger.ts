@@ -1,0 +1,46 @@
+// Pings a peer at a steady rate, whether or not the last one is back. Latency counts from when a
+// ping was due, so that a loop which could not even send it shows.
+
+import type { Network } from "../../src/network.js";
+
+export interface PingLatency {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Pings that were due and never answered. */
+  readonly lost: number;
+}
+
+const PERIOD_MS = 10;
+
+export class Pinger {
+  readonly #latenciesMs: number[] = [];
+  readonly #open = new Set<Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  #dueMs = performance.now() + PERIOD_MS;
+  #lost = 0;
+
+  constructor(network: Network, peerId: string) {
+    this.#timer = setInterval(() => {
+      for (; this.#dueMs <= performance.now(); this.#dueMs += PERIOD_MS) {
+        const sent = this.#ping(network, peerId, this.#dueMs);
+        this.#open.add(sent);
+        void sent.then(() => this.#open.delete(sent));
+      }
+    }, 1);
+  }
+
+  async #ping(network: Network, peerId: string, dueMs: number): Promise<void> {
+    const elapsedMs = await network.pingPeer(peerId).catch(() => undefined);
+    if (elapsedMs === undefined) this.#lost++;
+    else this.#latenciesMs.push(performance.now() - dueMs);
+  }
+
+  async stop(): Promise<PingLatency> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#open);
+    const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
+    const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] ?? NaN;
+    return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1), lost: this.#lost };
+  }
+}

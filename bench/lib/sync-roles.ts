@@ -1,0 +1,207 @@
+// The processes of the sync bench: the holder of the chain, the node that syncs it, and the limit,
+// which checks the same signatures and does nothing else.
+
+import { readFileSync } from "node:fs";
+import { Piscina } from "piscina";
+import { packBytes } from "../../src/bytes/packed.js";
+import { concatBytes } from "../../src/bytes/compare.js";
+import { readTransaction } from "../../src/chain/transaction.js";
+import { genesisOf, networkParams, startNode } from "../../src/compose.js";
+import { DEFAULTS } from "../../src/config.js";
+import { invariant } from "../../src/errors.js";
+import type { Network } from "../../src/network.js";
+import type { BlockStore, Packed } from "../../src/ports.js";
+import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
+import { threadPoolOptions } from "../../src/workers/pool.js";
+import { serveParent } from "./child.js";
+import { LoopMeter, type LoopDelay } from "./loop-meter.js";
+import { Pinger, type PingLatency } from "./pinger.js";
+import { chainDirectory, consensus, type ChainSize } from "./sync-chain.js";
+
+export interface SyncFigures {
+  readonly height: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly pings: PingLatency;
+  readonly loop: LoopDelay;
+  /** The most that was seen. */
+  readonly rssMiB: number;
+  readonly rssAnonMiB: number;
+}
+
+export type HolderMethods = {
+  /** Answers where it listens, and measures from now on. */
+  listen(size: ChainSize): Promise<{ address: string; height: number }>;
+  finish(): Promise<{ cpuSeconds: number; pings: PingLatency }>;
+};
+export type SyncerMethods = {
+  sync(task: { address: string; directory: string }): Promise<SyncFigures>;
+};
+export type LimitMethods = {
+  /** Answers verified signatures per second. */
+  verify(task: { size: ChainSize; secondsMin: number }): Promise<number>;
+};
+
+const MEMORY_INTERVAL_MS = 100;
+
+function holder(): void {
+  let network: Network | undefined;
+  let pinger: Pinger | undefined;
+  let before: NodeJS.CpuUsage;
+  const methods: HolderMethods = {
+    async listen(size) {
+      const dataDir = await chainDirectory(size);
+      const started = await startNode({ dataDir, bindAddr: "tcp://127.0.0.1:0" });
+      network = started;
+      started.subscribe(["PeerConnected"], ({ peerId }) => {
+        pinger = new Pinger(started, peerId);
+      });
+      before = process.cpuUsage();
+      return { address: started.listenAddress!, height: started.head().height };
+    },
+    async finish() {
+      invariant(pinger !== undefined, "a peer connected");
+      return { cpuSeconds: cpuSecondsSince(before), pings: await pinger.stop() };
+    },
+  };
+  serveParent(methods, () => network?.stop());
+}
+
+function syncer(): void {
+  let network: Network | undefined;
+  const methods: SyncerMethods = {
+    async sync({ address, directory }) {
+      const started = await startNode({ dataDir: directory });
+      network = started;
+      const finished = new Promise<number>((resolve, reject) => {
+        started.subscribe(["SyncFinished"], ({ height }) => resolve(height));
+        started.subscribe(["SyncFailed"], ({ reason }) => reject(new Error(reason)));
+      });
+      const connected = new Promise<string>((resolve) => {
+        started.subscribe(["PeerConnected"], ({ peerId }) => resolve(peerId));
+      });
+      started.connect(address);
+      // The first request for headers goes out in this turn.
+      const peerId = await connected;
+      const startMs = performance.now();
+      const before = process.cpuUsage();
+      const loop = new LoopMeter();
+      const memory = new MemoryMeter();
+      const pinger = new Pinger(started, peerId);
+      const height = await finished;
+      const seconds = (performance.now() - startMs) / 1_000;
+      const cpuSeconds = cpuSecondsSince(before);
+      const delay = loop.stop();
+      return {
+        height,
+        seconds,
+        cpuSeconds,
+        loop: delay,
+        ...memory.stop(),
+        pings: await pinger.stop(),
+      };
+    },
+  };
+  serveParent(methods, () => network?.stop());
+}
+
+class MemoryMeter {
+  #rssMiB = 0;
+  #rssAnonMiB = 0;
+  readonly #timer = setInterval(() => this.#sample(), MEMORY_INTERVAL_MS);
+
+  stop(): { rssMiB: number; rssAnonMiB: number } {
+    clearInterval(this.#timer);
+    this.#sample();
+    return { rssMiB: this.#rssMiB, rssAnonMiB: this.#rssAnonMiB };
+  }
+
+  #sample(): void {
+    this.#rssMiB = Math.max(this.#rssMiB, process.memoryUsage.rss() / 2 ** 20);
+    if (process.platform !== "linux") return;
+    // The mapped pages of LMDB are the kernel's to take back; anonymous ones are not.
+    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+    this.#rssAnonMiB = Math.max(this.#rssAnonMiB, Number(kib?.[1] ?? 0) / 1_024);
+  }
+}
+
+function cpuSecondsSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+const LIMIT_BATCH = 100;
+/** Enough that no thread waits for the loop. */
+const LIMIT_TASKS = 16;
+
+function limit(): void {
+  const methods: LimitMethods = {
+    async verify({ size, secondsMin }) {
+      const { nice, threads, queueMax, heapMiB } = DEFAULTS.pool;
+      const pool = new Piscina<Packed, number>(
+        threadPoolOptions({
+          moduleUrl: new URL("../tasks/verify-limit.js", import.meta.url),
+          exportName: "verifyBatch",
+          workerData: { nice },
+          threads,
+          queueMax,
+          heapMiB,
+        }),
+      );
+      const batches = await signatureBatches(size);
+      const verify = async (batch: Packed): Promise<void> => {
+        const task = { buffer: batch.buffer.slice(0), ends: batch.ends };
+        const valid = await pool.run(task, { transferList: [task.buffer] });
+        invariant(valid === batch.ends.length, "every signature of the chain is valid");
+      };
+      // Both threads have loaded and compiled their code.
+      await Promise.all(batches.slice(0, LIMIT_TASKS).map(verify));
+      let next = 0;
+      let verified = 0;
+      const startMs = performance.now();
+      const untilMs = startMs + secondsMin * 1_000;
+      const work = async (): Promise<void> => {
+        while (next < batches.length || performance.now() < untilMs) {
+          const batch = batches[next++ % batches.length]!;
+          await verify(batch);
+          verified += batch.ends.length;
+        }
+      };
+      await Promise.all(Array.from({ length: LIMIT_TASKS }, work));
+      const seconds = (performance.now() - startMs) / 1_000;
+      await pool.destroy();
+      return verified / seconds;
+    },
+  };
+  serveParent(methods, () => undefined);
+}
+
+async function signatureBatches(size: ChainSize): Promise<Packed[]> {
+  const directory = await chainDirectory(size);
+  const stores = await openLmdbStores({ directory, genesis: genesisOf(consensus) });
+  const items = [...signaturesOf(stores.blocks)];
+  await stores.close();
+  const batches: Packed[] = [];
+  for (let start = 0; start < items.length; start += LIMIT_BATCH) {
+    batches.push(packBytes(items.slice(start, start + LIMIT_BATCH)));
+  }
+  return batches;
+}
+
+/** Of every transaction what its check needs, in the form that the limit's task takes. */
+function* signaturesOf(store: BlockStore): Generator<Uint8Array> {
+  const params = networkParams(DEFAULTS.network);
+  for (let height = 1; height <= store.head().height; height++) {
+    const parts = consensus.rules.splitBlock(store.block(store.hashAt(height)!)!);
+    invariant(parts.ok, "a stored block splits");
+    for (const bytes of parts.value.transactions) {
+      const read = readTransaction(bytes, params);
+      invariant(read.ok, "a stored transaction can be read");
+      const { signature, sender, body } = read.value;
+      yield concatBytes([signature, sender, body]);
+    }
+  }
+}
+
+const roles: Readonly<Record<string, () => void>> = { holder, syncer, limit };
+roles[process.argv[2] ?? ""]?.();

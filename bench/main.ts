@@ -1,0 +1,98 @@
+// The bench runner: `npm run bench` lists the benches, `npm run bench -- NAME` runs one. The only
+// table of benches; each is loaded when it is run.
+
+import { execFileSync } from "node:child_process";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import type { BenchOptions } from "./lib/report.js";
+
+interface Bench {
+  readonly measures: string;
+  load(): Promise<{ run(options: BenchOptions): Promise<void> }>;
+}
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  actors: {
+    measures: "tells and asks per second, here and across threads, beside fastq and MessagePort",
+    load: () => import("./actors.js"),
+  },
+  codec: {
+    measures: "frames and bytes per second, encoded and decoded, beside bare cbor-x",
+    load: () => import("./codec.js"),
+  },
+  sync: {
+    measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
+    load: () => import("./sync.js"),
+  },
+};
+
+const USAGE = "usage: npm run bench -- NAME [--smoke | --full] [--json], or --list for the names";
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Answers the exit code: 2 for what cannot be asked for. */
+async function main(args: string[]): Promise<number> {
+  const asked = parse(args);
+  if (asked === undefined) return refuse(USAGE);
+  const { name, list, options } = asked;
+  if (list || name === undefined) {
+    for (const [known, { measures }] of Object.entries(BENCHES)) {
+      console.log(list ? known : `${known.padEnd(8)}${measures}`);
+    }
+    return 0;
+  }
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+  if (bench === undefined) {
+    return refuse(`${name} is no bench: there are ${Object.keys(BENCHES).join(", ")}`);
+  }
+  if (options.json) console.log(JSON.stringify({ bench: name, ...machine(options) }));
+  const loaded = await bench.load();
+  await loaded.run(options);
+  return 0;
+}
+
+function refuse(sentence: string): number {
+  console.error(sentence);
+  return 2;
+}
+
+function parse(args: string[]) {
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { smoke: flag, full: flag, json: flag, list: flag },
+    });
+    const { smoke, full, json, list } = values;
+    if (positionals.length > 1 || (smoke && full)) return undefined;
+    return { name: positionals[0], list, options: { smoke, json } };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a figure is worth nothing without. */
+function machine({ smoke }: BenchOptions) {
+  return {
+    size: smoke ? "smoke" : "full",
+    machine: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    load: loadavg()[0],
+    node: process.version,
+    commit: commit(),
+    date: new Date().toISOString(),
+  };
+}
+
+function commit(): string {
+  try {
+    const git = ["describe", "--always", "--dirty", "--abbrev=12"];
+    return execFileSync("git", git, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  } catch {
+    return "unknown";
+  }
+}

@@ -32,194 +32,198 @@ const HANDSHAKE: MessageOf<"Handshake"> = {
   quotas: [{ kind: 0x24, itemsPerSecond: 4_096, burstItems: 16_384 }],
 };
 
-export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<MessageOf<K>>[] } = {
-  Handshake: [
-    { name: "a usual node", message: HANDSHAKE },
-    {
-      name: "nothing to tell",
-      message: {
-        ...HANDSHAKE,
-        agent: "",
-        nodeId: "",
-        listenAddresses: [],
-        head: { height: 0n, hash: hash(0), totalDifficulty: 1n },
-        capabilities: [],
-        quotas: [],
+export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<MessageOf<K>>[] } =
+  {
+    Handshake: [
+      { name: "a usual node", message: HANDSHAKE },
+      {
+        name: "nothing to tell",
+        message: {
+          ...HANDSHAKE,
+          agent: "",
+          nodeId: "",
+          listenAddresses: [],
+          head: { height: 0n, hash: hash(0), totalDifficulty: 1n },
+          capabilities: [],
+          quotas: [],
+        },
       },
-    },
-    {
-      name: "the widest numbers and text beyond ASCII",
-      message: {
-        ...HANDSHAKE,
-        protocolVersion: 65_535,
-        nodeId: "Jürgen 北京 🛰",
-        head: { height: UINT64_MAX, hash: hash(0xe0), totalDifficulty: 2n ** 53n },
-        quotas: [{ kind: 255, itemsPerSecond: 2 ** 32 - 1, burstItems: 65_536 }],
+      {
+        name: "the widest numbers and text beyond ASCII",
+        message: {
+          ...HANDSHAKE,
+          protocolVersion: 65_535,
+          nodeId: "Jürgen 北京 🛰",
+          head: { height: UINT64_MAX, hash: hash(0xe0), totalDifficulty: 2n ** 53n },
+          quotas: [{ kind: 255, itemsPerSecond: 2 ** 32 - 1, burstItems: 65_536 }],
+        },
       },
-    },
-  ],
-  Disconnect: [
-    {
-      name: "a protocol violation",
-      message: { kind: "Disconnect", reason: "ProtocolViolation", detail: "unknown-kind" },
-    },
-    { name: "shutdown", message: { kind: "Disconnect", reason: "Shutdown", detail: "" } },
-    {
-      name: "the longest detail",
-      message: { kind: "Disconnect", reason: "InternalError", detail: "é".repeat(128) },
-    },
-  ],
-  Ping: [
-    { name: "a nonce above 2^53", message: { kind: "Ping", nonce: 0x0123456789abcdefn } },
-    { name: "zero", message: { kind: "Ping", nonce: 0n } },
-    { name: "the last in the first byte", message: { kind: "Ping", nonce: 23n } },
-    { name: "the first of one byte", message: { kind: "Ping", nonce: 24n } },
-    { name: "the first of two bytes", message: { kind: "Ping", nonce: 256n } },
-    { name: "the first of four bytes", message: { kind: "Ping", nonce: 65_536n } },
-    { name: "the last of four bytes", message: { kind: "Ping", nonce: 2n ** 32n - 1n } },
-    { name: "the first of eight bytes", message: { kind: "Ping", nonce: 2n ** 32n } },
-    { name: "the largest", message: { kind: "Ping", nonce: UINT64_MAX } },
-  ],
-  Pong: [
-    { name: "the same nonce", message: { kind: "Pong", nonce: 0x0123456789abcdefn } },
-    { name: "zero", message: { kind: "Pong", nonce: 0n } },
-  ],
-  WindowUpdate: [
-    { name: "half a window", message: { kind: "WindowUpdate", lane: "sync", bytes: 131_072 } },
-    { name: "the smallest", message: { kind: "WindowUpdate", lane: "block", bytes: 1 } },
-    {
-      name: "the largest",
-      message: { kind: "WindowUpdate", lane: "transaction", bytes: 4_194_304 },
-    },
-  ],
-  RequestRefused: [
-    { name: "rate", requestId: 7, message: { kind: "RequestRefused", reason: "RateLimited" } },
-    { name: "absent", requestId: 1, message: { kind: "RequestRefused", reason: "NotFound" } },
-  ],
-  NewBlock: [
-    { name: "24 bytes of block", message: { kind: "NewBlock", block: counting(24) } },
-    { name: "one byte", message: { kind: "NewBlock", block: counting(1) } },
-    { name: "a length of two bytes", message: { kind: "NewBlock", block: counting(256) } },
-  ],
-  AnnounceBlock: [
-    {
-      name: "a usual head",
-      message: {
-        kind: "AnnounceBlock",
-        height: 2_001n,
-        hash: hash(0x60),
-        totalDifficulty: 2n ** 40n,
+    ],
+    Disconnect: [
+      {
+        name: "a protocol violation",
+        message: { kind: "Disconnect", reason: "ProtocolViolation", detail: "unknown-kind" },
       },
-    },
-    {
-      name: "a height that no honest chain has",
-      message: {
-        kind: "AnnounceBlock",
-        height: UINT64_MAX,
-        hash: hash(0),
-        totalDifficulty: UINT64_MAX,
+      { name: "shutdown", message: { kind: "Disconnect", reason: "Shutdown", detail: "" } },
+      {
+        name: "the longest detail",
+        message: { kind: "Disconnect", reason: "InternalError", detail: "é".repeat(128) },
       },
-    },
-  ],
-  RequestBlock: [
-    { name: "by hash", requestId: 1, message: { kind: "RequestBlock", hash: hash(0x60) } },
-    {
-      name: "the largest request id",
-      requestId: 2 ** 32 - 1,
-      message: { kind: "RequestBlock", hash: hash(0xff) },
-    },
-  ],
-  ResponseBlock: [
-    {
-      name: "24 bytes of block",
-      requestId: 1,
-      message: { kind: "ResponseBlock", block: counting(24) },
-    },
-    { name: "one byte", requestId: 2, message: { kind: "ResponseBlock", block: counting(1) } },
-  ],
-  RequestHeaders: [
-    {
-      name: "two locator hashes",
-      requestId: 2,
-      message: { kind: "RequestHeaders", locator: [hash(0x40), hash(0)], countMax: 2_000 },
-    },
-    {
-      name: "one header after genesis",
-      requestId: 3,
-      message: { kind: "RequestHeaders", locator: [hash(0)], countMax: 1 },
-    },
-  ],
-  ResponseHeaders: [
-    {
-      name: "two headers",
-      requestId: 2,
-      message: { kind: "ResponseHeaders", headers: [counting(5), counting(6, 16)] },
-    },
-    { name: "none", requestId: 3, message: { kind: "ResponseHeaders", headers: [] } },
-  ],
-  RequestBlockRange: [
-    {
-      name: "128 blocks",
-      requestId: 4,
-      message: { kind: "RequestBlockRange", fromHeight: 1_001, count: 128, lastHash: hash(0x80) },
-    },
-    {
-      name: "the highest start",
-      requestId: 5,
-      message: {
-        kind: "RequestBlockRange",
-        fromHeight: 2 ** 53 - 1,
-        count: 1,
-        lastHash: hash(0x81),
+    ],
+    Ping: [
+      { name: "a nonce above 2^53", message: { kind: "Ping", nonce: 0x0123456789abcdefn } },
+      { name: "zero", message: { kind: "Ping", nonce: 0n } },
+      { name: "the last in the first byte", message: { kind: "Ping", nonce: 23n } },
+      { name: "the first of one byte", message: { kind: "Ping", nonce: 24n } },
+      { name: "the first of two bytes", message: { kind: "Ping", nonce: 256n } },
+      { name: "the first of four bytes", message: { kind: "Ping", nonce: 65_536n } },
+      { name: "the last of four bytes", message: { kind: "Ping", nonce: 2n ** 32n - 1n } },
+      { name: "the first of eight bytes", message: { kind: "Ping", nonce: 2n ** 32n } },
+      { name: "the largest", message: { kind: "Ping", nonce: UINT64_MAX } },
+    ],
+    Pong: [
+      { name: "the same nonce", message: { kind: "Pong", nonce: 0x0123456789abcdefn } },
+      { name: "zero", message: { kind: "Pong", nonce: 0n } },
+    ],
+    WindowUpdate: [
+      { name: "half a window", message: { kind: "WindowUpdate", lane: "sync", bytes: 131_072 } },
+      { name: "the smallest", message: { kind: "WindowUpdate", lane: "block", bytes: 1 } },
+      {
+        name: "the largest",
+        message: { kind: "WindowUpdate", lane: "transaction", bytes: 4_194_304 },
       },
-    },
-  ],
-  ResponseBlockRange: [
-    {
-      name: "two blocks",
-      requestId: 4,
-      message: { kind: "ResponseBlockRange", blocks: [counting(3), counting(24, 32)] },
-    },
-    {
-      name: "one block",
-      requestId: 5,
-      message: { kind: "ResponseBlockRange", blocks: [counting(300)] },
-    },
-  ],
-  NewTransaction: [
-    {
-      name: "32 bytes of transaction",
-      message: { kind: "NewTransaction", transaction: counting(32, 64) },
-    },
-    { name: "one byte", message: { kind: "NewTransaction", transaction: counting(1) } },
-  ],
-  AnnounceTransactions: [
-    { name: "two ids", message: { kind: "AnnounceTransactions", ids: [hash(1), hash(2)] } },
-    {
-      name: "24 ids",
-      message: { kind: "AnnounceTransactions", ids: Array.from({ length: 24 }, (_, i) => hash(i)) },
-    },
-  ],
-  RequestTransactions: [
-    {
-      name: "two ids",
-      requestId: 6,
-      message: { kind: "RequestTransactions", ids: [hash(1), hash(2)] },
-    },
-  ],
-  ResponseTransactions: [
-    {
-      name: "two transactions",
-      requestId: 6,
-      message: { kind: "ResponseTransactions", transactions: [counting(4), counting(30, 7)] },
-    },
-    {
-      name: "none of them",
-      requestId: 7,
-      message: { kind: "ResponseTransactions", transactions: [] },
-    },
-  ],
-};
+    ],
+    RequestRefused: [
+      { name: "rate", requestId: 7, message: { kind: "RequestRefused", reason: "RateLimited" } },
+      { name: "absent", requestId: 1, message: { kind: "RequestRefused", reason: "NotFound" } },
+    ],
+    NewBlock: [
+      { name: "24 bytes of block", message: { kind: "NewBlock", block: counting(24) } },
+      { name: "one byte", message: { kind: "NewBlock", block: counting(1) } },
+      { name: "a length of two bytes", message: { kind: "NewBlock", block: counting(256) } },
+    ],
+    AnnounceBlock: [
+      {
+        name: "a usual head",
+        message: {
+          kind: "AnnounceBlock",
+          height: 2_001n,
+          hash: hash(0x60),
+          totalDifficulty: 2n ** 40n,
+        },
+      },
+      {
+        name: "a height that no honest chain has",
+        message: {
+          kind: "AnnounceBlock",
+          height: UINT64_MAX,
+          hash: hash(0),
+          totalDifficulty: UINT64_MAX,
+        },
+      },
+    ],
+    RequestBlock: [
+      { name: "by hash", requestId: 1, message: { kind: "RequestBlock", hash: hash(0x60) } },
+      {
+        name: "the largest request id",
+        requestId: 2 ** 32 - 1,
+        message: { kind: "RequestBlock", hash: hash(0xff) },
+      },
+    ],
+    ResponseBlock: [
+      {
+        name: "24 bytes of block",
+        requestId: 1,
+        message: { kind: "ResponseBlock", block: counting(24) },
+      },
+      { name: "one byte", requestId: 2, message: { kind: "ResponseBlock", block: counting(1) } },
+    ],
+    RequestHeaders: [
+      {
+        name: "two locator hashes",
+        requestId: 2,
+        message: { kind: "RequestHeaders", locator: [hash(0x40), hash(0)], countMax: 2_000 },
+      },
+      {
+        name: "one header after genesis",
+        requestId: 3,
+        message: { kind: "RequestHeaders", locator: [hash(0)], countMax: 1 },
+      },
+    ],
+    ResponseHeaders: [
+      {
+        name: "two headers",
+        requestId: 2,
+        message: { kind: "ResponseHeaders", headers: [counting(5), counting(6, 16)] },
+      },
+      { name: "none", requestId: 3, message: { kind: "ResponseHeaders", headers: [] } },
+    ],
+    RequestBlockRange: [
+      {
+        name: "128 blocks",
+        requestId: 4,
+        message: { kind: "RequestBlockRange", fromHeight: 1_001, count: 128, lastHash: hash(0x80) },
+      },
+      {
+        name: "the highest start",
+        requestId: 5,
+        message: {
+          kind: "RequestBlockRange",
+          fromHeight: 2 ** 53 - 1,
+          count: 1,
+          lastHash: hash(0x81),
+        },
+      },
+    ],
+    ResponseBlockRange: [
+      {
+        name: "two blocks",
+        requestId: 4,
+        message: { kind: "ResponseBlockRange", blocks: [counting(3), counting(24, 32)] },
+      },
+      {
+        name: "one block",
+        requestId: 5,
+        message: { kind: "ResponseBlockRange", blocks: [counting(300)] },
+      },
+    ],
+    NewTransaction: [
+      {
+        name: "32 bytes of transaction",
+        message: { kind: "NewTransaction", transaction: counting(32, 64) },
+      },
+      { name: "one byte", message: { kind: "NewTransaction", transaction: counting(1) } },
+    ],
+    AnnounceTransactions: [
+      { name: "two ids", message: { kind: "AnnounceTransactions", ids: [hash(1), hash(2)] } },
+      {
+        name: "24 ids",
+        message: {
+          kind: "AnnounceTransactions",
+          ids: Array.from({ length: 24 }, (_, i) => hash(i)),
+        },
+      },
+    ],
+    RequestTransactions: [
+      {
+        name: "two ids",
+        requestId: 6,
+        message: { kind: "RequestTransactions", ids: [hash(1), hash(2)] },
+      },
+    ],
+    ResponseTransactions: [
+      {
+        name: "two transactions",
+        requestId: 6,
+        message: { kind: "ResponseTransactions", transactions: [counting(4), counting(30, 7)] },
+      },
+      {
+        name: "none of them",
+        requestId: 7,
+        message: { kind: "ResponseTransactions", transactions: [] },
+      },
+    ],
+  };
 
 export interface RefusedPayloadCase {
   readonly name: string;
@@ -227,7 +231,7 @@ export interface RefusedPayloadCase {
   readonly payload: string;
 }
 
-/** Broken in one way each; the generator adds truncation, trailing bytes and more for every kind. */
+/** Broken in one way each; the generator adds truncation, trailing bytes and more to each kind. */
 export const REFUSED_PAYLOADS: readonly RefusedPayloadCase[] = [
   { name: "a longer form than needed", kind: "Ping", payload: "811817" },
   { name: "eight bytes for a small number", kind: "Ping", payload: "811b0000000000000007" },
@@ -287,7 +291,7 @@ export const REFUSED_PAYLOADS: readonly RefusedPayloadCase[] = [
   { name: "a count that does not fit", kind: "AnnounceTransactions", payload: "819affffffff" },
 ];
 
-/** Frames that break a rule of the frame layer; every kind is allowed unless `allowed` says less. */
+/** Frames that break a rule of the frame layer; all kinds are allowed unless `allowed` is set. */
 export interface RefusedFrameCase {
   readonly name: string;
   readonly rule: string;
@@ -314,14 +318,26 @@ export const REFUSED_FRAMES: readonly RefusedFrameCase[] = [
   { name: "a ping on lane 1", rule: "wrong-lane", bytes: "00000002" + "03" + "01" + "00000000" },
   { name: "a block on lane 0", rule: "wrong-lane", bytes: "00000002" + "10" + "00" + "00000000" },
   { name: "a ping as a response", rule: "flags", bytes: "00000002" + "03" + "08" + "00000000" },
-  { name: "a response without the flag", rule: "flags", bytes: "00000002" + "21" + "01" + "00000001" },
+  {
+    name: "a response without the flag",
+    rule: "flags",
+    bytes: "00000002" + "21" + "01" + "00000001",
+  },
   { name: "a fragmented ping", rule: "flags", bytes: "00000002" + "03" + "04" + "00000000" },
   { name: "an empty frame", rule: "fragment-length", bytes: "00000000" + "10" + "01" + "00000000" },
   { name: "65,537 bytes", rule: "fragment-length", bytes: "00010001" + "10" + "01" + "00000000" },
-  { name: "17 bytes of ping", rule: "message-length", bytes: "00000011" + "03" + "00" + "00000000" },
+  {
+    name: "17 bytes of ping",
+    rule: "message-length",
+    bytes: "00000011" + "03" + "00" + "00000000",
+  },
   { name: "4 GiB", rule: "message-length", bytes: "ffffffff" + "10" + "01" + "00000000" },
   { name: "a ping with an id", rule: "request-id", bytes: "00000002" + "03" + "00" + "00000001" },
-  { name: "a request without one", rule: "request-id", bytes: "00000023" + "20" + "01" + "00000000" },
+  {
+    name: "a request without one",
+    rule: "request-id",
+    bytes: "00000023" + "20" + "01" + "00000000",
+  },
   {
     name: "a response within another",
     rule: "fragment-order",

@@ -44,7 +44,10 @@ export interface ChainVectors {
     readonly difficulty: string;
   }[];
   /** The child of genesis, sealed. */
-  readonly block: HeaderVector & { readonly transactions: readonly string[]; readonly block: string };
+  readonly block: HeaderVector & {
+    readonly transactions: readonly string[];
+    readonly block: string;
+  };
 }
 
 /** A network that nodes know by name. */

@@ -63,16 +63,7 @@ const HEADER: Label = {
 };
 const BODY: Label = {
   name: "body",
-  members: [
-    "sender",
-    "recipient",
-    "value",
-    "gasPrice",
-    "gasLimit",
-    "nonce",
-    "timestampMs",
-    "data",
-  ],
+  members: ["sender", "recipient", "value", "gasPrice", "gasLimit", "nonce", "timestampMs", "data"],
 };
 
 /** Byte strings longer than this are shown by their ends. */

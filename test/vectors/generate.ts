@@ -1,4 +1,4 @@
-// Makes the golden vectors of the wire (messages.json) and of the chain (chain.json), and the worked
+// Makes the golden vectors of the wire (messages.json) and the chain (chain.json), and the worked
 // examples of docs/protocol.md from them. Deterministic. Tests compare what it makes with what is
 // committed; `node dist/test/vectors/generate.js --write` is the only way to replace it.
 
@@ -13,7 +13,12 @@ import type { Message, MessageKind } from "../../src/protocol/index.js";
 import { MESSAGE_CASES, REFUSED_FRAMES, REFUSED_PAYLOADS } from "./cases.js";
 import type { MessageCase, RefusedFrameCase, RefusedPayloadCase } from "./cases.js";
 import { chainVectors } from "./chain.js";
-import { renderChainExamples, renderKinds, renderMessageExamples, renderNetworks } from "./examples.js";
+import {
+  renderChainExamples,
+  renderKinds,
+  renderMessageExamples,
+  renderNetworks,
+} from "./examples.js";
 
 export interface MessageVector {
   readonly name: string;
@@ -50,8 +55,14 @@ export function wireVectors(): WireVectors {
   return {
     messages,
     fragmented: [
-      fragmentVector(first.find(({ kind }) => kind === "ResponseBlockRange")!, [1, 10]),
-      fragmentVector(first.find(({ kind }) => kind === "NewBlock")!, [13]),
+      fragmentVector(
+        first.find(({ kind }) => kind === "ResponseBlockRange")!,
+        [1, 10],
+      ),
+      fragmentVector(
+        first.find(({ kind }) => kind === "NewBlock")!,
+        [13],
+      ),
     ],
     refusedPayloads: [
       ...first.flatMap(({ kind, payload }) => [

@@ -1,4 +1,4 @@
-// Messages made of numbers, hashes and texts: small and rare, so cbor-x reads and writes them, after
+// Messages made of numbers, hashes and texts: small and rare, so cbor-x reads and writes them after
 // the structural scan and before an exact check of every member. The check runs on what is sent,
 // too: a message that this node could not read never leaves it.
 

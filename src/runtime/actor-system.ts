@@ -93,6 +93,8 @@ export class System implements Kernel, Parent, Asker {
   private readonly graft: Grafting | undefined;
   private uid = 0;
   private escalated = false;
+  /** Stopped, and the last actor is gone. */
+  private over = false;
   private stopped: Promise<void> | undefined;
   private lastGone: (() => void) | undefined;
 
@@ -122,6 +124,7 @@ export class System implements Kernel, Parent, Asker {
     question: (replyTo: ActorRef<unknown>) => unknown,
     timeoutMs: number,
   ): Promise<unknown> {
+    if (this.over) return Promise.reject(askError("stopped", to.path, timeoutMs));
     return new Promise((resolve, reject) => {
       const settle = (outcome: AskOutcome<unknown>): void => {
         if (outcome.ok) resolve(outcome.value);
@@ -239,6 +242,7 @@ export class System implements Kernel, Parent, Asker {
 
   private endIfEmpty(): void {
     if (this.lastGone === undefined || this.children.size > 0) return;
+    this.over = true;
     this.deadlines.close();
     this.lastGone();
   }

@@ -192,15 +192,21 @@ test("timers are keyed: the latest wins, cancelling works even after firing", (t
     ["x", 20],
     ["z", 40],
   ]);
-  // Both have fired before the first is delivered, which cancels the second.
+  // All have fired before the first is delivered, which cancels one and replaces the other.
   ref.tell((context) => {
-    context.startTimer("first", 5, () => context.cancelTimer("second"));
+    context.startTimer("first", 5, () => {
+      context.cancelTimer("second");
+      context.startTimer("third", 5, say("replacement"));
+    });
     context.startTimer("second", 5, say("second"));
+    context.startTimer("third", 5, say("third"));
   });
   settle();
   clock.advanceBy(5);
   settle();
   t.is(log.length, 2);
+  advance(5);
+  t.deepEqual(log[2], ["replacement", 110]);
   t.is(clock.pendingTimers, 0);
 });
 

@@ -144,7 +144,7 @@ test("an asker that stopped is not told", (t) => {
 });
 
 test("a system asks from outside and gets the reply, or a coded error", async (t) => {
-  const { system, callee, settle, advance, replies } = createPair(1);
+  const { system, callee, settle, advance, replies, clock } = createPair(1);
   const ask = (): Promise<number> =>
     system.ask<Script, number>(callee, (replyTo) => () => void replies.push(replyTo), 100);
   const answered = ask();
@@ -163,6 +163,8 @@ test("a system asks from outside and gets the reply, or a coded error", async (t
   settle();
   await stopped;
   await t.throwsAsync(open, { code: "STOPPED" });
+  await t.throwsAsync(ask(), { code: "STOPPED" });
+  t.is(clock.pendingTimers, 0, "no timer keeps the process alive");
 });
 
 test("a piped promise comes back as a message, either way, but not to a later incarnation", async (t) => {

@@ -78,9 +78,7 @@ function createThreadSystem(t: ExecutionContext, options: Partial<WorkerThreadsO
       { name: "parent" },
     );
     const child = new Promise<ActorRef<WorkerMessage>>((resolve) => {
-      parent.tell((context) =>
-        resolve(context.spawn(type, null, { name: "child", at: "thread" })),
-      );
+      parent.tell((context) => resolve(context.spawn(type, null, { name: "child", at: "thread" })));
     });
     const signalled = async (type: Signal["type"]): Promise<Signal> => {
       for (;;) {
@@ -302,6 +300,23 @@ test("an actor in a thread watches one on this side, and is told at once if it i
   t.deepEqual(await received(1), ["gone /app/target"]);
   ref.tell({ type: "watch", target, tell });
   t.deepEqual(await received(2), ["gone /app/target", "gone /app/target"]);
+});
+
+test("a reference that went through a thread does not reach the namesake of its actor", async (t) => {
+  const { system, where } = createThreadSystem(t);
+  const worker = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  const log: unknown[] = [];
+  const old = system.spawn(scripted(), { log }, { name: "target" });
+  old.tell((context) => context.stop());
+  await t.throwsAsync(
+    system.ask(old, () => () => {}, timeoutMs),
+    { code: "STOPPED" },
+  );
+  system.spawn(scripted(), { log }, { name: "target" });
+  worker.tell({ type: "relay", to: { deep: [old as unknown as ActorRef<string>] } });
+  const before = system.deadLetters;
+  await where(worker);
+  t.is(system.deadLetters, before + 1);
 });
 
 test("an actor in a thread places a child in another, and both end together", async (t) => {

@@ -9,18 +9,19 @@ import type { ChainParams } from "./chain/params.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, invariant } from "./errors.js";
 import { silentLog } from "./log.js";
-import { gaveUp, networkHandle, type Network } from "./network.js";
+import { gaveUp, networkHandle, type Network, type NetworkParts } from "./network.js";
 import type {
   BlockStore,
   Consensus,
   Log,
   Mempool,
   PeerStore,
+  StoredBlock,
   TxStore,
   WorkerPool,
 } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
-import { networkService, type NetworkMessage } from "./actors/service/network-service.js";
+import { networkService } from "./actors/service/network-service.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { addressInvalid, parseAddress } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
@@ -79,38 +80,55 @@ export async function runNode(
   scheduler: Scheduler,
   close: () => Promise<void>,
 ): Promise<Network> {
-  const { clock, random, config, peerId, blocks } = env;
   const onFault = (report: FaultReport): void => reportFault(env.log, report);
-  const system = createActorSystem({ env, clock, random, scheduler, name: "node", onFault });
-  let service: ActorRef<NetworkMessage> | undefined;
-  let onServiceGone: () => void = () => undefined;
-  const serviceGone = new Promise<void>((resolve) => (onServiceGone = resolve));
-  const outcome = await new Promise<ListenOutcome>((resolve) => {
-    const onGone = (): void => {
-      onServiceGone();
-      resolve({ type: "ListenFailed", error: gaveUp() });
-    };
-    const started = system.spawn(startTap, { onStarted: resolve, onGone }, { name: "start" });
-    service = system.spawn(networkService, { started }, { name: "network" });
-    started.tell({ type: "Watch", service });
+  let spawned: SpawnedNode | undefined;
+  const outcome = await new Promise<ListenOutcome>((onStarted) => {
+    spawned = spawnNode(env, { scheduler, onFault, onStarted });
   });
-  invariant(service !== undefined, "the service was spawned");
+  invariant(spawned !== undefined, "the service was spawned");
   if (outcome.type === "ListenFailed") {
-    await system.stop();
+    await spawned.system.stop();
     throw outcome.error;
   }
   const listenAddress = outcome.address === "" ? null : outcome.address;
-  const { drainMs } = config.shutdown;
-  return networkHandle({
-    system,
-    service,
-    serviceGone,
-    peerId,
-    listenAddress,
-    blocks,
-    drainMs,
-    close,
-  });
+  return handleOf(env, spawned, { listenAddress, close });
+}
+
+export interface SpawnOptions {
+  readonly scheduler: Scheduler;
+  /** The first segment of every actor's path; default "node". */
+  readonly name?: string;
+  readonly onFault: (report: FaultReport) => void;
+  /** Called when the node listens or cannot, and again after each restart of the service. */
+  readonly onStarted: (outcome: ListenOutcome) => void;
+}
+
+export type SpawnedNode = Pick<NetworkParts, "system" | "service" | "serviceGone">;
+
+/** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
+export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
+  const { clock, random } = env;
+  const { scheduler, name = "node", onFault, onStarted } = options;
+  const system = createActorSystem({ env, clock, random, scheduler, name, onFault });
+  let onServiceGone: () => void = () => undefined;
+  const serviceGone = new Promise<void>((resolve) => (onServiceGone = resolve));
+  const onGone = (): void => {
+    onServiceGone();
+    onStarted({ type: "ListenFailed", error: gaveUp() });
+  };
+  const started = system.spawn(startTap, { onStarted, onGone }, { name: "start" });
+  const service = system.spawn(networkService, { started }, { name: "network" });
+  started.tell({ type: "Watch", service });
+  return { system, service, serviceGone };
+}
+
+/** The handle of a spawned node. */
+export function handleOf(
+  { peerId, blocks, config }: NodeEnv,
+  spawned: SpawnedNode,
+  rest: Pick<NetworkParts, "listenAddress" | "close">,
+): Network {
+  return networkHandle({ ...spawned, peerId, blocks, drainMs: config.shutdown.drainMs, ...rest });
 }
 
 interface StartTapArgs {
@@ -156,9 +174,8 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
 
   const stores = await openStores(config, own, consensus, closers);
   // The adapters below take long to load: each is imported only where it is used.
-  const { createIdentity, generateSeed, loadOrCreateIdentity } = await import(
-    "./transport/tls-identity.js"
-  );
+  const { createIdentity, generateSeed, loadOrCreateIdentity } =
+    await import("./transport/tls-identity.js");
   const identity =
     config.dataDir === null
       ? createIdentity(generateSeed(random))
@@ -211,12 +228,12 @@ async function openStores(
 }
 
 /** The genesis block as stores are opened with it. */
-export function genesisOf({ rules, genesis }: Consensus) {
+export function genesisOf({ rules, genesis }: Consensus): StoredBlock {
   const parts = rules.splitBlock(genesis);
   invariant(parts.ok, "genesis splits");
   const header = rules.readHeader(parts.value.header);
   invariant(header.ok, "the header of genesis can be read");
-  return { header: header.value, bytes: genesis };
+  return { header: header.value, headerBytes: parts.value.header, bytes: genesis };
 }
 
 /** The pool for these rules, or the inline executor where the configuration says so. */
@@ -226,9 +243,8 @@ export async function openWorkers(
   log: Log,
 ): Promise<WorkerPool> {
   const { pool } = config;
-  const { allocateSignatureCache, openSignatureCache, SIGNATURE_CACHE_SALT_BYTES } = await import(
-    "./workers/signature-cache.js"
-  );
+  const { allocateSignatureCache, openSignatureCache, SIGNATURE_CACHE_SALT_BYTES } =
+    await import("./workers/signature-cache.js");
   const salt = createSystemRandom().bytes(SIGNATURE_CACHE_SALT_BYTES);
   const cache =
     pool.signatureCacheEntries === 0

@@ -83,7 +83,12 @@ function checkBlock(
   for (let i = 0; i < transactions.length; i++) {
     if (!signed(parts, transactions[i]!)) return { ok: false, fault: placed(UNSIGNED, i) };
   }
-  const value = { header: header.value, bytes, ...ownSummary(transactions, effects.value) };
+  const value = {
+    header: header.value,
+    headerBytes: split.value.header,
+    bytes,
+    ...ownSummary(transactions, effects.value),
+  };
   return { ok: true, value };
 }
 

@@ -81,5 +81,5 @@ function movedBlocks(verdict: BlocksVerdict, job: ValidateBlocksJob): unknown {
 }
 
 function moved(value: object, buffers: readonly ArrayBufferLike[]): unknown {
-  return move({ [transferableSymbol]: buffers, [valueSymbol]: value } as never);
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: value });
 }

@@ -78,16 +78,18 @@ export function createTrapRules(options: TrapOptions): ChainRules {
 /** Rules that only the main thread can load. */
 export function createMainOnlyRules(params: ChainParams): ChainRules {
   if (!isMainThread) throw new Error("not in a thread");
-  return createPowRules(params) as ChainRules;
+  return createPowRules(params);
 }
 
 function spring(mode: TrapMode | undefined): void {
   if (mode === "exit") process.exit(1);
   if (mode === "throw") throw new Error("the trap was sprung");
-  if (mode === "uncaught")
-    queueMicrotask(() => {
-      throw new Error("nobody catches this");
-    });
+  // After the task, when no one is there to catch it.
+  if (mode === "uncaught") setTimeout(fail);
   const hoard: unknown[] = [];
   while (mode === "heap") hoard.push(new Array(1_000).fill(hoard.length));
+}
+
+function fail(): never {
+  throw new Error("nobody catches this");
 }

@@ -2,6 +2,7 @@ import test from "ava";
 import { packBytes } from "../../src/bytes/packed.js";
 import { powRulesModule } from "../../src/chain/rules.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
+import type { VerifySignature } from "../../src/chain/types.js";
 import { isCoded } from "../../src/errors.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { systemClock } from "../../src/runtime/clock.js";
@@ -10,7 +11,15 @@ import {
   createScheduledExecutor,
 } from "../../src/workers/inline-executor.js";
 import { loadRules } from "../../src/workers/rules-loader.js";
-import { TEST_PARAMS, testTransaction } from "../support/pow-blocks.js";
+import { openSignatureCache } from "../../src/workers/signature-cache.js";
+import { testCache } from "./open-pool.js";
+import {
+  NOW_MS,
+  TEST_PARAMS,
+  buildChain,
+  packBlocks,
+  testTransaction,
+} from "../support/pow-blocks.js";
 import { workerPoolContract } from "./worker-pool-contract.js";
 
 const { verify } = await loadSignatures();
@@ -90,4 +99,19 @@ test("closing the scheduled executor ends its tasks and leaves no timer", async 
   void pool.close();
   t.is(clock.pendingTimers, 0);
   for (const task of tasks) t.true(isCoded(await t.throwsAsync(task), "STOPPED"));
+});
+
+test("a signature is verified once, however often its transaction is met", async (t) => {
+  const rules = await loadRules(powRulesModule(TEST_PARAMS));
+  const signatureCache = openSignatureCache(testCache());
+  let count = 0;
+  const counting: VerifySignature = (...parts) => verify(...parts) && ++count > 0;
+  const pool = createInlineExecutor({ rules, verify: counting, signatureCache });
+  const chain = buildChain(1, 5);
+  const transactions = chain.blocks[0]!.transactions;
+  await pool.validateTransactions(packBytes(transactions.slice(0, 3)));
+  t.is(count, 3);
+  const job = { blocks: packBlocks(chain.blocks), parentHeader: chain.genesisHeader };
+  t.is((await pool.validateBlocks({ ...job, nowMs: NOW_MS })).accepted.length, 1);
+  t.is(count, 5);
 });

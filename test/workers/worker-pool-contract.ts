@@ -168,7 +168,7 @@ export function workerPoolContract(test: TestFn | SerialFn, name: string, open: 
     t.true(pooled.byteLength < pooled.buffer.byteLength, "the Buffer is a view of node's pool");
     // Item 0 is whatever lies in node's pool before the transaction.
     const answered = await pool.validateTransactions({
-      buffer: pooled.buffer as ArrayBuffer,
+      buffer: pooled.buffer,
       ends: new Uint32Array([pooled.byteOffset, pooled.byteOffset + pooled.byteLength]),
     });
     t.deepEqual(

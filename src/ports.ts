@@ -200,9 +200,17 @@ export interface StateWrite {
   readonly value: Uint8Array | undefined;
 }
 
+export interface StoredBlock {
+  readonly header: HeaderSummary;
+  /** The encoded header, kept apart too: headers are served without reading their blocks. */
+  readonly headerBytes: Uint8Array;
+  /** The encoded block. */
+  readonly bytes: Uint8Array;
+}
+
 /** All of it happens or none: a change of the canonical chain, or a fork block set aside. */
 export interface ChainCommit {
-  readonly blocks: readonly { readonly header: HeaderSummary; readonly bytes: Uint8Array }[];
+  readonly blocks: readonly StoredBlock[];
   /** Undo data of the blocks that this commit connects, by block hash. */
   readonly undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[];
   /** Canonical hashes from `fromHeight` upward; what stood there and above is replaced. */
@@ -219,6 +227,8 @@ export interface BlockStore {
   head(): HeaderSummary;
   has(hash: HashHex): boolean;
   summary(hash: HashHex): HeaderSummary | undefined;
+  /** The encoded header; a copy that the caller owns. */
+  headerBytes(hash: HashHex): Uint8Array | undefined;
   /** A copy that the caller owns. */
   block(hash: HashHex): Uint8Array | undefined;
   hashAt(height: number): HashHex | undefined;
@@ -282,7 +292,10 @@ export interface MempoolTransaction {
 
 export type MempoolAnswer =
   | { readonly ok: true }
-  | { readonly ok: false; readonly reason: "known" | "full" | "underpriced" | "stale-nonce" | "conflict" | "invalid" };
+  | {
+      readonly ok: false;
+      readonly reason: "known" | "full" | "underpriced" | "stale-nonce" | "conflict" | "invalid";
+    };
 
 /** Transactions that passed stateless checks and wait for a block. Bounded by bytes and count. */
 export interface Mempool {
@@ -322,11 +335,7 @@ export interface Consensus {
   ): Checked<{ readonly writes: readonly StateWrite[]; readonly undo: Uint8Array }>;
   disconnect(undo: Uint8Array): readonly StateWrite[];
   /** An unsealed block on `parent` with these transactions. */
-  template(
-    parent: HeaderSummary,
-    transactions: readonly Uint8Array[],
-    nowMs: number,
-  ): BlockParts;
+  template(parent: HeaderSummary, transactions: readonly Uint8Array[], nowMs: number): BlockParts;
   /** Joins a sealed header and its transactions to an encoded block. */
   assemble(parts: BlockParts): Uint8Array;
 }

@@ -23,6 +23,7 @@ export interface GenerateOptions {
 
 export interface GeneratedBlock {
   readonly header: HeaderSummary;
+  readonly headerBytes: Uint8Array;
   readonly bytes: Uint8Array;
 }
 
@@ -50,7 +51,11 @@ export function* generateChain(
     const read = consensus.rules.readHeader(header);
     invariant(read.ok, "a sealed header reads back");
     parent = read.value;
-    yield { header: parent, bytes: consensus.assemble({ header, transactions }) };
+    yield {
+      header: parent,
+      headerBytes: header,
+      bytes: consensus.assemble({ header, transactions }),
+    };
   }
 }
 

@@ -97,6 +97,8 @@ export interface RulesModule {
 /** A block that passed every stateless check, with what the stateful half needs to connect it. */
 export interface CheckedBlock {
   readonly header: HeaderSummary;
+  /** The encoded header: a view into `bytes`. */
+  readonly headerBytes: Uint8Array;
   /** The encoded block, as it arrived. */
   readonly bytes: Uint8Array;
   readonly transactionCount: number;

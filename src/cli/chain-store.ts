@@ -11,11 +11,11 @@ const COMMIT_BLOCKS = 64;
 
 /** Connects blocks that follow the store's head; resolves when all of them are durable. */
 export async function storeChain(
-  blocks: Iterable<Pick<GeneratedBlock, "header" | "bytes">>,
+  blocks: Iterable<GeneratedBlock>,
   store: BlockStore,
   consensus: Consensus,
 ): Promise<void> {
-  let batch: Pick<GeneratedBlock, "header" | "bytes">[] = [];
+  let batch: GeneratedBlock[] = [];
   for (const block of blocks) {
     batch.push(block);
     if (batch.length < COMMIT_BLOCKS) continue;
@@ -26,7 +26,7 @@ export async function storeChain(
 }
 
 function commitOf(
-  batch: readonly Pick<GeneratedBlock, "header" | "bytes">[],
+  batch: readonly GeneratedBlock[],
   store: BlockStore,
   consensus: Consensus,
 ): ChainCommit {

@@ -6,9 +6,9 @@ import { toLatin1 } from "../bytes/compare.js";
 import { fromHex, toHex } from "../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../chain/types.js";
 import { CodedError, invariant } from "../errors.js";
-import type { BlockStore, ChainCommit } from "../ports.js";
+import type { BlockStore, ChainCommit, StoredBlock } from "../ports.js";
 import type { KeyValue, SharedKeyValue } from "./key-value.js";
-import { decodeSummary, encodeSummary } from "./summary-codec.js";
+import { decodeHeaderBytes, decodeSummary, encodeHeaderRecord } from "./summary-codec.js";
 import { hashOfKey, heightKey, heightOfKey, KEY_BYTES_MAX, Table } from "./tables.js";
 
 const HEAD_KEY = "head";
@@ -16,17 +16,11 @@ const NOTHING = new Uint8Array(0);
 /** Keys dropped in one turn by `prune`, about 5 ms of work. */
 const PRUNE_KEYS_MAX = 1_024;
 
-export interface GenesisBlock {
-  readonly header: HeaderSummary;
-  /** The encoded block. */
-  readonly bytes: Uint8Array;
-}
-
 /** Stages the genesis block in an empty engine. */
-export function putGenesis(engine: KeyValue, genesis: GenesisBlock): void {
-  const { header, bytes } = genesis;
+export function putGenesis(engine: KeyValue, genesis: StoredBlock): void {
+  const { header, headerBytes, bytes } = genesis;
   invariant(header.height === 0, "genesis has height 0");
-  engine.put(Table.headers, header.hash, encodeSummary(header));
+  engine.put(Table.headers, header.hash, encodeHeaderRecord(header, headerBytes));
   engine.put(Table.blocks, heightKey(0) + header.hash, bytes);
   engine.put(Table.canonical, heightKey(0), fromHex(header.hash));
   engine.put(Table.meta, HEAD_KEY, fromHex(header.hash));
@@ -61,6 +55,11 @@ export class KeyValueBlockStore implements BlockStore {
     return record && decodeSummary(hash, record);
   }
 
+  headerBytes(hash: HashHex): Uint8Array | undefined {
+    const record = this.engine.get(Table.headers, hash);
+    return record && decodeHeaderBytes(record);
+  }
+
   block(hash: HashHex): Uint8Array | undefined {
     const key = this.keyOf(hash);
     return key === undefined ? undefined : this.engine.get(Table.blocks, key);
@@ -86,8 +85,8 @@ export class KeyValueBlockStore implements BlockStore {
     if (refusal) return Promise.reject(refusal);
     const fresh = new Map(commit.blocks.map(({ header }) => [header.hash, header]));
     const branch = this.checkedBranch(commit, fresh);
-    for (const { header, bytes } of commit.blocks) {
-      this.engine.put(Table.headers, header.hash, encodeSummary(header));
+    for (const { header, headerBytes, bytes } of commit.blocks) {
+      this.engine.put(Table.headers, header.hash, encodeHeaderRecord(header, headerBytes));
       this.engine.put(Table.blocks, heightKey(header.height) + header.hash, bytes);
     }
     for (const { hash, bytes } of commit.undo) {

@@ -6,8 +6,8 @@ import { mkdir, realpath } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
 import { CodedError, isCoded } from "../errors.js";
-import type { Clock } from "../ports.js";
-import { putGenesis, type GenesisBlock } from "./block-store.js";
+import type { Clock, StoredBlock } from "../ports.js";
+import { putGenesis } from "./block-store.js";
 import { currentHolder, isAlive, type Holder } from "./directory-lock.js";
 import { checkFiles } from "./lmdb-files.js";
 import { LmdbKeyValue } from "./lmdb-key-value.js";
@@ -27,7 +27,7 @@ const openHere = new Set<string>();
 export interface LmdbStoresOptions {
   /** Created when it does not exist; may hold other files, but not another LMDB environment. */
   readonly directory: string;
-  readonly genesis: GenesisBlock;
+  readonly genesis: StoredBlock;
   /** Address space to reserve; beyond it the map grows in steps. Default 256 GiB; takes no memory. */
   readonly mapSizeBytes?: number;
   /** Lets commits of a busy time wait for each other, up to 50 ms, which saves CPU time. */
@@ -113,7 +113,7 @@ function nameOfTable(key: unknown): string {
 }
 
 /** True when the directory is new: nothing was ever committed to it. */
-function checkFormat(directory: string, meta: MetaTable, genesis: GenesisBlock): boolean {
+function checkFormat(directory: string, meta: MetaTable, genesis: StoredBlock): boolean {
   const bytes = meta.get(FORMAT_KEY);
   if (!bytes) return true;
   const format = JSON.parse(bytes.toString()) as Format;

@@ -1,13 +1,13 @@
 // The three stores in memory: for nodes without a data directory, tests and the simulator, which
 // gives them a clock and crashes them.
 
-import type { Random } from "../ports.js";
-import { putGenesis, type GenesisBlock } from "./block-store.js";
+import type { Random, StoredBlock } from "../ports.js";
+import { putGenesis } from "./block-store.js";
 import { emptyTables, MemoryKeyValue, type CommitDelay } from "./memory-key-value.js";
 import { storesOn, type Stores } from "./stores.js";
 
 export interface MemoryStoresOptions {
-  readonly genesis: GenesisBlock;
+  readonly genesis: StoredBlock;
   /** Absent: every commit is durable at once. */
   readonly delay?: CommitDelay;
 }

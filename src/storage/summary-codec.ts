@@ -1,5 +1,5 @@
-// The fixed binary record of a header summary, 108 bytes, big-endian: height (6), timestamp (6),
-// previous hash (32), difficulty (32), total difficulty (32). The hash is the record's key.
+// The binary record of a header, big-endian: height (6), timestamp (6), previous hash (32),
+// difficulty (32), total difficulty (32), then the encoded header. The hash is the record's key.
 
 import { toHex } from "../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../chain/types.js";
@@ -8,25 +8,26 @@ import { invariant } from "../errors.js";
 const PREVIOUS_AT = 12;
 const DIFFICULTY_AT = 44;
 const TOTAL_AT = 76;
-const RECORD_BYTES = 108;
+const ENCODED_AT = 108;
 const U48_MAX = 2 ** 48 - 1;
 const U256_MAX = 2n ** 256n - 1n;
 const U64_MASK = 2n ** 64n - 1n;
 
-export function encodeSummary(summary: HeaderSummary): Uint8Array {
+export function encodeHeaderRecord(summary: HeaderSummary, encoded: Uint8Array): Uint8Array {
   invariant(summary.height <= U48_MAX && summary.timestampMs <= U48_MAX, "summary fits 48 bits");
-  const record = Buffer.allocUnsafeSlow(RECORD_BYTES);
+  const record = Buffer.allocUnsafeSlow(ENCODED_AT + encoded.length);
   record.writeUIntBE(summary.height, 0, 6);
   record.writeUIntBE(summary.timestampMs, 6, 6);
   const written = record.write(summary.previousHash, PREVIOUS_AT, "hex");
   invariant(written === 32, "a previous hash has 32 bytes");
   writeUint256(record, DIFFICULTY_AT, summary.difficulty);
   writeUint256(record, TOTAL_AT, summary.totalDifficulty);
+  record.set(encoded, ENCODED_AT);
   return record;
 }
 
 export function decodeSummary(hash: HashHex, record: Uint8Array): HeaderSummary {
-  invariant(record.length === RECORD_BYTES, "a summary record has its length");
+  invariant(record.length > ENCODED_AT, "a header record has its length");
   const buffer = Buffer.from(record.buffer, record.byteOffset, record.length);
   return {
     hash,
@@ -36,6 +37,11 @@ export function decodeSummary(hash: HashHex, record: Uint8Array): HeaderSummary 
     difficulty: readUint256(buffer, DIFFICULTY_AT),
     totalDifficulty: readUint256(buffer, TOTAL_AT),
   };
+}
+
+/** A copy of the encoded header. */
+export function decodeHeaderBytes(record: Uint8Array): Uint8Array {
+  return record.slice(ENCODED_AT);
 }
 
 function writeUint256(target: Buffer, offset: number, value: bigint): void {

@@ -3,16 +3,10 @@
 import { createHash } from "node:crypto";
 import type { ExecutionContext } from "ava";
 import type { HeaderSummary } from "../../src/chain/types.js";
-import type { BlockStore, ChainCommit, StateWrite } from "../../src/ports.js";
-import type { GenesisBlock } from "../../src/storage/block-store.js";
-
-export interface ModelBlock {
-  readonly header: HeaderSummary;
-  readonly bytes: Uint8Array;
-}
+import type { BlockStore, ChainCommit, StateWrite, StoredBlock } from "../../src/ports.js";
 
 /** A block whose hash depends on its parent and on `salt`, so that siblings differ. */
-export function makeBlock(parent: HeaderSummary, salt: string, size = 300): ModelBlock {
+export function makeBlock(parent: HeaderSummary, salt: string, size = 300): StoredBlock {
   const hash = createHash("sha256").update(`${parent.hash} ${salt}`).digest("hex");
   const header = {
     hash,
@@ -22,10 +16,11 @@ export function makeBlock(parent: HeaderSummary, salt: string, size = 300): Mode
     difficulty: 1n << 70n,
     totalDifficulty: parent.totalDifficulty + (1n << 70n),
   };
-  return { header, bytes: bytesOf(`block ${hash} `.repeat(Math.ceil(size / 70))) };
+  const bytes = bytesOf(`block ${hash} `.repeat(Math.ceil(size / 70)));
+  return { header, headerBytes: bytesOf(`header ${hash}`), bytes };
 }
 
-export const GENESIS: GenesisBlock = {
+export const GENESIS: StoredBlock = {
   header: {
     hash: createHash("sha256").update("genesis").digest("hex"),
     height: 0,
@@ -34,6 +29,7 @@ export const GENESIS: GenesisBlock = {
     difficulty: 1n,
     totalDifficulty: 1n,
   },
+  headerBytes: bytesOf("genesis header"),
   bytes: bytesOf("genesis"),
 };
 
@@ -42,7 +38,7 @@ export function bytesOf(text: string): Uint8Array {
 }
 
 /** A commit that extends the canonical chain by these blocks. */
-export function extension(blocks: readonly ModelBlock[], state: readonly StateWrite[] = []) {
+export function extension(blocks: readonly StoredBlock[], state: readonly StateWrite[] = []) {
   const commit: ChainCommit = {
     blocks,
     undo: blocks.map(({ header }) => ({ hash: header.hash, bytes: bytesOf(`u${header.hash}`) })),
@@ -56,7 +52,7 @@ export function extension(blocks: readonly ModelBlock[], state: readonly StateWr
 }
 
 export class ChainModel {
-  readonly blocks = new Map<string, ModelBlock>();
+  readonly blocks = new Map<string, StoredBlock>();
   readonly undo = new Map<string, Uint8Array>();
   readonly state = new Map<string, Uint8Array>();
   canonical: string[] = [];
@@ -85,7 +81,7 @@ export class ChainModel {
     return this.blocks.get(this.canonical.at(-1)!)!.header;
   }
 
-  forks(): ModelBlock[] {
+  forks(): StoredBlock[] {
     return [...this.blocks.values()].filter(
       ({ header }) => this.canonical[header.height] !== header.hash,
     );
@@ -127,6 +123,7 @@ export class ChainModel {
       const block = this.blocks.get(hash);
       t.is(store.has(hash), block !== undefined);
       t.deepEqual(store.summary(hash), block?.header);
+      t.deepEqual(store.headerBytes(hash), block?.headerBytes);
       t.deepEqual(store.block(hash), block?.bytes);
       t.deepEqual(store.undo(hash), this.undo.get(hash));
     }

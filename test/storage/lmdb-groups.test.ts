@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
-import { extension, GENESIS, makeBlock, type ModelBlock } from "./chain-model.js";
+import type { StoredBlock } from "../../src/ports.js";
+import { extension, GENESIS, makeBlock } from "./chain-model.js";
 
 interface FakeTimer {
   readonly delayMs: number;
@@ -22,7 +23,7 @@ async function openPaused() {
   const directory = await mkdtemp(join(tmpdir(), "vibecoin-groups-"));
   const stores = await openLmdbStores({ directory, genesis: GENESIS, clock: { setTimer } });
   const settled: string[] = [];
-  const commit = async (name: string, block: ModelBlock) => {
+  const commit = async (name: string, block: StoredBlock) => {
     await stores.blocks.commit(extension([block]));
     settled.push(name);
   };
@@ -35,8 +36,8 @@ async function openPaused() {
 
 const turn = () => new Promise(setImmediate);
 
-function chain(sizes: readonly number[]): ModelBlock[] {
-  const blocks: ModelBlock[] = [];
+function chain(sizes: readonly number[]): StoredBlock[] {
+  const blocks: StoredBlock[] = [];
   for (const size of sizes) {
     blocks.push(makeBlock(blocks.at(-1)?.header ?? GENESIS.header, "b", size));
   }

@@ -3,6 +3,7 @@
 // Told by: anyone. Tells: subscribers.
 
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { ESCALATE } from "../policies.js";
 import { unreachable } from "../../errors.js";
 import type { NetworkEvent, NetworkEventType } from "./event-types.js";
 
@@ -41,7 +42,7 @@ export const eventBus = defineActor<EventBusArgs, EventBusMessage, State, unknow
     overflow: "dropOldest",
     isControl: (message) => message.type !== "Publish",
   }),
-  onFault: { kind: "escalate" },
+  onFault: ESCALATE,
 
   init: () => ({ subscriptions: new Map(), missed: 0 }),
 

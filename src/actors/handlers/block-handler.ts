@@ -6,12 +6,13 @@
 import { packBytes } from "../../bytes/packed.js";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
+import { firstTag } from "../tags.js";
 import type { CheckedBlock, Fault, HashHex } from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
-import { headerBytesOf } from "../integration/reorganisation.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
@@ -37,7 +38,7 @@ export interface BlockHandlerArgs {
 
 export type BlockHandlerEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "consensus" | "log" | "workers"
+  "blocks" | "clock" | "consensus" | "log" | "random" | "workers"
 >;
 
 /** A block between its arrival and its end. */
@@ -73,19 +74,13 @@ export const blockHandler = defineActor<
     overflow: "reject",
     isControl: ({ type }) => type !== "Incoming",
   },
-  onFault: {
-    kind: "restart",
-    restartsMax: 16,
-    withinMs: 60_000,
-    backoffMinMs: 10,
-    backoffMaxMs: 1_000,
-  },
+  onFault: RESTART,
 
   init(context, args) {
     const kinds = ["NewBlock", "AnnounceBlock", "RequestBlock"] as const;
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
-    return { ...args, jobs: new Map(), hashes: new Set(), nextTag: 1 };
+    return { ...args, jobs: new Map(), hashes: new Set(), nextTag: firstTag(context.env.random) };
   },
 
   receive(state, message, context) {
@@ -157,7 +152,13 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
   }
   const tag = begin(state, { hash: message.hash, peerId, message: undefined });
   const request = { kind: "RequestBlock", hash: message.hash } as const;
-  const asked = from.tell({ type: "Request", message: request, tag, items: 1, replyTo: context.self });
+  const asked = from.tell({
+    type: "Request",
+    message: request,
+    tag,
+    items: 1,
+    replyTo: context.self,
+  });
   if (!asked) end(state, tag);
 }
 
@@ -214,13 +215,13 @@ function check(
     drop();
     return;
   }
-  if (!blocks.has(previousHash)) {
+  const parentHeader = blocks.headerBytes(previousHash);
+  if (parentHeader === undefined) {
     if (peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId });
     drop();
     return;
   }
   const tag = begin(state, { hash, peerId, message });
-  const parentHeader = headerBytesOf(previousHash, context.env);
   const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
   context.pipe(workers.validateBlocks(job), (outcome) => ({
     type: "Checked",

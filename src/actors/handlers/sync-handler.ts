@@ -2,6 +2,7 @@
 // Told by: message router. Tells: system router, peer handlers.
 
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -16,13 +17,7 @@ type SyncRequest = Incoming<"RequestHeaders" | "RequestBlockRange">;
 export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandlerArgs, unknown>({
   name: "sync-handler",
   mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject" },
-  onFault: {
-    kind: "restart",
-    restartsMax: 16,
-    withinMs: 60_000,
-    backoffMinMs: 10,
-    backoffMaxMs: 1_000,
-  },
+  onFault: RESTART,
 
   init(context, args) {
     const kinds = ["RequestHeaders", "RequestBlockRange"] as const;

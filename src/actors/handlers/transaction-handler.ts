@@ -9,6 +9,8 @@ import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
+import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
 import type { MempoolTransaction, PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -50,7 +52,7 @@ export interface TransactionHandlerArgs {
   readonly events: ActorRef<EventBusMessage>;
 }
 
-export type TransactionHandlerEnv = Pick<NodeEnv, "config" | "log" | "workers">;
+export type TransactionHandlerEnv = Pick<NodeEnv, "config" | "log" | "random" | "workers">;
 
 /** One transaction on its way into the mempool. */
 interface Candidate {
@@ -94,13 +96,7 @@ export const transactionHandler = defineActor<
     overflow: "reject",
     isControl: ({ type }) => type !== "Incoming" && type !== "Submit",
   },
-  onFault: {
-    kind: "restart",
-    restartsMax: 16,
-    withinMs: 60_000,
-    backoffMinMs: 10,
-    backoffMaxMs: 1_000,
-  },
+  onFault: RESTART,
 
   init(context, args) {
     const kinds = ["NewTransaction", "AnnounceTransactions", "RequestTransactions"] as const;
@@ -111,7 +107,7 @@ export const transactionHandler = defineActor<
       queue: [],
       batches: new Map(),
       asked: new Map(),
-      nextTag: 1,
+      nextTag: firstTag(context.env.random),
       dropped: 0,
     };
   },
@@ -156,20 +152,11 @@ export const transactionHandler = defineActor<
   },
 });
 
-function receiveIncoming(
-  state: State,
-  incoming: Incoming<TransactionKind>,
-  context: Ctx,
-): void {
+function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, context: Ctx): void {
   const { message, from, peerId, requestId } = incoming;
   switch (message.kind) {
     case "NewTransaction":
-      take(
-        state,
-        message.transaction,
-        { peerId, message: incoming, replyTo: undefined },
-        context,
-      );
+      take(state, message.transaction, { peerId, message: incoming, replyTo: undefined }, context);
       return;
     case "AnnounceTransactions":
       announced(state, incoming as Incoming<"AnnounceTransactions">, context);

@@ -4,6 +4,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import type { BlockParts } from "../../chain/types.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -56,13 +57,7 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
     overflow: "dropOldest",
     isControl: ({ type }) => type === "Sealed" || type === "SealFailed" || type === "BeginDue",
   },
-  onFault: {
-    kind: "restart",
-    restartsMax: 8,
-    withinMs: 60_000,
-    backoffMinMs: 500,
-    backoffMaxMs: 10_000,
-  },
+  onFault: RESTART,
 
   init(context, args) {
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });

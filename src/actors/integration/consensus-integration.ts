@@ -6,6 +6,7 @@
 import { LRUCache } from "lru-cache";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { ESCALATE } from "../policies.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, ChainCommit } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -78,7 +79,7 @@ export const consensusIntegration = defineActor<
     overflow: "reject",
     isControl: ({ type }) => type !== "Connect",
   },
-  onFault: { kind: "escalate" },
+  onFault: ESCALATE,
 
   init: ({ env }, args) => ({
     ...args,
@@ -121,10 +122,7 @@ export const consensusIntegration = defineActor<
   },
 });
 
-function answer(
-  command: ConnectCommand,
-  outcome: OutcomeBody,
-): void {
+function answer(command: ConnectCommand, outcome: OutcomeBody): void {
   command.replyTo.tell({ type: "ConnectOutcome", tag: command.tag, ...outcome } as ConnectOutcome);
 }
 
@@ -167,7 +165,8 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
   const change = changeOf([], connected, head);
   if (fork.length > 0) {
     // What extended the head comes first, unanswered; the fork's own commit answers.
-    if (connected.length > 0) commitRun(state, { connected, undo, overlay, oldHead }, [], change, context);
+    if (connected.length > 0)
+      commitRun(state, { connected, undo, overlay, oldHead }, [], change, context);
     connectFork(state, { ...command, blocks: fork }, context);
     return;
   }
@@ -197,7 +196,7 @@ function commitRun(
   commit(
     state,
     {
-      blocks: run.connected.map(({ header, bytes }) => ({ header, bytes })),
+      blocks: run.connected,
       undo: run.undo,
       canonical: {
         fromHeight: run.oldHead.height + 1,
@@ -251,8 +250,7 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   const moves = tip !== undefined && consensus.prefers(tip, head);
   const answers = moves ? [] : [answerOf(command, { ok: true, head })];
   if (aside.length > 0) {
-    const blocks = aside.map(({ header, bytes }) => ({ header, bytes }));
-    commit(state, { blocks, undo: [], state: [] }, { answers, change: undefined }, context);
+    commit(state, { blocks: aside, undo: [], state: [] }, { answers, change: undefined }, context);
   } else if (!moves) {
     answer(command, { ok: true, head });
   }
@@ -267,7 +265,10 @@ function beginReorganisation(
 ): void {
   const branch = branchTo(tip, context.env);
   const { reorgDepthMax } = context.env.config.chain;
-  if (branch === undefined || context.env.blocks.head().height - branch.fork.height > reorgDepthMax) {
+  if (
+    branch === undefined ||
+    context.env.blocks.head().height - branch.fork.height > reorgDepthMax
+  ) {
     answer(command, { ok: false, reason: "too-deep" });
     return;
   }
@@ -360,7 +361,12 @@ function commit(state: State, commit: ChainCommit, pending: PendingCommit, conte
 }
 
 /** Durable, or lost: only now anything is acknowledged. */
-function committed(state: State, { answers, change }: PendingCommit, error: unknown, ctx: Ctx): void {
+function committed(
+  state: State,
+  { answers, change }: PendingCommit,
+  error: unknown,
+  ctx: Ctx,
+): void {
   if (error !== undefined) {
     ctx.env.log.write("error", "a commit failed", { error: String(error) });
     for (const { replyTo, outcome } of answers) {

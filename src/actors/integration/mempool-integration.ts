@@ -4,6 +4,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import { toHex } from "../../bytes/hex.js";
 import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
@@ -65,7 +66,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, Mempo
       overflow: "reject",
       isControl: ({ type }) => type === "ChainChanged",
     },
-    onFault: { kind: "escalate" },
+    onFault: RESTART,
 
     init(context, args) {
       args.consensus.tell({ type: "Subscribe", subscriber: context.self });

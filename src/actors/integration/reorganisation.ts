@@ -29,15 +29,6 @@ export function branchTo(tip: HeaderSummary, { blocks: store }: BranchEnv): Bran
   return header === undefined ? undefined : { fork: header, blocks: branch.reverse() };
 }
 
-/** The encoded header of a stored block. */
-export function headerBytesOf(hash: HashHex, { blocks, consensus }: BranchEnv): Uint8Array {
-  const bytes = blocks.block(hash);
-  invariant(bytes !== undefined, `block ${hash} is not stored`);
-  const parts = consensus.rules.splitBlock(bytes);
-  invariant(parts.ok, `stored block ${hash} does not split`);
-  return parts.value.header;
-}
-
 /** Blocks checked again in one pool job. */
 const JOB_BLOCKS = 8;
 
@@ -67,7 +58,8 @@ export class Reorganisation {
       invariant(block !== undefined, `fork block ${hash} is not stored`);
       return block;
     });
-    const parentHeader = headerBytesOf(parent.hash, this.#env);
+    const parentHeader = this.#env.blocks.headerBytes(parent.hash);
+    invariant(parentHeader !== undefined, `block ${parent.hash} is not stored`);
     return { blocks: packBytes(bytes), parentHeader, nowMs };
   }
 
@@ -85,7 +77,7 @@ export class Reorganisation {
     const { blocks: store, consensus } = this.#env;
     const overlay = new StateOverlay(store);
     const disconnected: HeaderSummary[] = [];
-    for (let header = store.head(); header.hash !== this.#branch.fork.hash; ) {
+    for (let header = store.head(); header.hash !== this.#branch.fork.hash;) {
       const undo = store.undo(header.hash);
       const parent = store.summary(header.previousHash);
       invariant(undo !== undefined && parent !== undefined, `block ${header.hash} has no undo`);

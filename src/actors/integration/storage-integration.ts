@@ -5,6 +5,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import { fromHex } from "../../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
@@ -13,11 +14,8 @@ import type { NodeEnv } from "../env.js";
 import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
-import { headerBytesOf } from "./reorganisation.js";
 
-export type StorageRequest = MessageOf<
-  "RequestBlock" | "RequestBlockRange" | "RequestHeaders"
->;
+export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
 
 export type StorageMessage =
   | {
@@ -43,10 +41,7 @@ export interface StorageArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
 }
 
-export type StorageEnv = Pick<
-  NodeEnv,
-  "blocks" | "transactions" | "consensus" | "config" | "log"
->;
+export type StorageEnv = Pick<NodeEnv, "blocks" | "transactions" | "consensus" | "config" | "log">;
 
 type Ctx = Context<StorageMessage, StorageEnv>;
 
@@ -66,7 +61,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     overflow: "reject",
     isControl: ({ type }) => type === "ChainChanged" || type === "Indexed",
   },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init(context, args) {
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
@@ -151,7 +146,10 @@ function serveHeaders(request: MessageOf<"RequestHeaders">, env: StorageEnv): Se
   const last = Math.min(store.head().height, known.height + request.countMax);
   const headers: Uint8Array[] = [];
   for (let height = known.height + 1; height <= last; height++) {
-    headers.push(headerBytesOf(store.hashAt(height)!, env));
+    const hash = store.hashAt(height);
+    const header = hash === undefined ? undefined : store.headerBytes(hash);
+    if (header === undefined) break;
+    headers.push(header);
   }
   return { kind: "ResponseHeaders", headers };
 }
@@ -184,7 +182,10 @@ function catchUp(state: State, context: Ctx): void {
     const transactionIds = idsOf(blockHash, context.env);
     jobs.push(store.connect({ blockHash, height, transactionIds }));
   }
-  context.pipe(Promise.all(jobs).then(() => undefined), indexed);
+  context.pipe(
+    Promise.all(jobs).then(() => undefined),
+    indexed,
+  );
 }
 
 function indexed(outcome: { ok: boolean; error?: unknown }): StorageMessage {

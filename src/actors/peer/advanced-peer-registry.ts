@@ -5,6 +5,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { ESCALATE } from "../policies.js";
 import type { Connection, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -59,7 +60,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     overflow: "reject",
     isControl: (message) => !DATA.has(message.type),
   },
-  onFault: { kind: "escalate" },
+  onFault: ESCALATE,
 
   init(context, args) {
     args.reputation.tell({ type: "Subscribe", subscriber: context.self });
@@ -92,6 +93,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         leave(state, entry, next, context);
         return;
       }
+      case "HandlerStopped":
+        stopped(state, message.path, message.error, context);
+        return;
       case "HandlerMeasured": {
         const entry = state.entries.get(message.connectionId);
         if (entry === undefined) return;
@@ -155,22 +159,10 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
 
   signal(state, signal, context) {
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
-    if (signal.type !== "childStopped") return;
-    const entry = state.byPath.get(signal.path);
-    if (entry === undefined) return;
-    // A handler that crashed never said that it was closing.
-    const next = beganClosing(entry.state, context.env.clock.monotonicMs());
-    if (next !== undefined) {
-      entry.gone = { reason: "Fault", byPeer: false, detail: String(signal.error) };
-      context.env.log.write("error", "a peer handler failed", {
-        peerId: entry.peerId,
-        error: signal.error instanceof Error ? signal.error.stack : String(signal.error),
-      });
-      leave(state, entry, next, context);
+    // A signal overtakes messages: what the handler told before it stopped comes first.
+    if (signal.type === "childStopped") {
+      context.self.tell({ type: "HandlerStopped", path: signal.path, error: signal.error });
     }
-    state.entries.delete(entry.id);
-    state.byPath.delete(signal.path);
-    answerDrained(state);
   },
 
   invariants(state) {
@@ -304,6 +296,22 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
     event: { type: "PeerDisconnected", peerId, reason: gone.reason },
   });
   countReady(state);
+}
+
+/** The end of an entry; a handler that crashed never said that it was closing. */
+function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
+  const entry = state.byPath.get(path);
+  if (entry === undefined) return;
+  const next = beganClosing(entry.state, ctx.env.clock.monotonicMs());
+  if (next !== undefined) {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    entry.gone = { reason: "Fault", byPeer: false, detail };
+    ctx.env.log.write("error", "a peer handler failed", { peerId: entry.peerId, error: detail });
+    leave(state, entry, next, ctx);
+  }
+  state.entries.delete(entry.id);
+  state.byPath.delete(path);
+  answerDrained(state);
 }
 
 function announceGone(state: State, entry: Entry, readyForMs: number): void {

@@ -5,6 +5,7 @@
 import { LRUCache } from "lru-cache";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
@@ -60,7 +61,7 @@ export const peerBroadcaster = defineActor<
     overflow: "dropOldest",
     isControl: ({ type }) => type !== "PeerKnows" && type !== "RelayTransactions",
   },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init(context, args) {
     args.registry.tell({ type: "Subscribe", subscriber: context.self });

@@ -3,12 +3,7 @@
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
-import type {
-  DisconnectReason,
-  Lane,
-  Message,
-  MessageKind,
-} from "../../protocol/types/message.js";
+import type { DisconnectReason, Lane, Message, MessageKind } from "../../protocol/types/message.js";
 import type { PingOutcome } from "./peer-table.js";
 
 export type PeerHandlerMessage =

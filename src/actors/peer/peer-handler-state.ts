@@ -142,7 +142,11 @@ export function close(
 }
 
 /** A breach of the protocol: blamed, said and closed. */
-export function violate(state: PeerHandlerState, context: PeerHandlerContext, detail: string): void {
+export function violate(
+  state: PeerHandlerState,
+  context: PeerHandlerContext,
+  detail: string,
+): void {
   if (state.phase === "closing") return;
   state.performance.violations++;
   blame(state, "ProtocolViolation", detail);

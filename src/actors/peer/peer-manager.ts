@@ -54,7 +54,12 @@ export function admit(candidate: Slot, view: AdmissionView, limits: AdmissionLim
     if (group !== undefined && groupOf(slot, limits) === group) sameGroup++;
   }
   if (existing !== undefined) {
-    const keep = keepConnection(view.self, candidate.peerId, existing.direction, candidate.direction);
+    const keep = keepConnection(
+      view.self,
+      candidate.peerId,
+      existing.direction,
+      candidate.direction,
+    );
     if (keep === "existing") return refuse("DuplicateConnection", "already connected");
     return { admit: true, replaces: existing };
   }

@@ -4,6 +4,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import {
@@ -64,14 +65,10 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     overflow: "dropOldest",
     isControl: (message) => message.type !== "Report",
   }),
-  onFault: { kind: "escalate" },
+  onFault: ESCALATE,
 
   init: ({ env }) => ({
-    ledger: new ReputationLedger(
-      env.config.reputation,
-      env.config.trustedPeers,
-      env.peers.bans(),
-    ),
+    ledger: new ReputationLedger(env.config.reputation, env.config.trustedPeers, env.peers.bans()),
     subscribers: new Map(),
     readyPeers: 0,
     excused: 0,

@@ -28,6 +28,8 @@ export type RegistryMessage =
       /** The other side ended it with this reason. */
       readonly byPeer: boolean;
     }
+  /** From the registry to itself: the handler of this path stopped, after all it had to say. */
+  | { readonly type: "HandlerStopped"; readonly path: string; readonly error?: unknown }
   | {
       readonly type: "HandlerMeasured";
       readonly connectionId: number;
@@ -78,7 +80,11 @@ export type PeerTableEvent =
       readonly reason: DisconnectReason | "Closed" | "Fault";
       readonly byPeer: boolean;
     }
-  | { readonly type: "PeerMeasured"; readonly peerId: PeerId; readonly performance: PerformanceSnapshot }
+  | {
+      readonly type: "PeerMeasured";
+      readonly peerId: PeerId;
+      readonly performance: PerformanceSnapshot;
+    }
   | { readonly type: "PeerClaimed"; readonly peerId: PeerId; readonly head: Claimed<ChainHead> };
 
 /** One ready peer, as reported to operators. Structured-cloneable. */

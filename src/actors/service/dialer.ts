@@ -5,6 +5,7 @@
 import fastq from "fastq";
 import { CodedError, isCoded, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import { formatAddress, parseAddress } from "../../protocol/address.js";
 import type { Connection, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -47,11 +48,12 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
     overflow: "reject",
     isControl: ({ type }) => type !== "AddAddresses" && type !== "PeerMeasured",
   },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init(context, args) {
     const { env, self } = context;
     args.registry.tell({ type: "Subscribe", subscriber: self });
+    self.tell({ type: "AddAddresses", addresses: env.config.seedPeers });
     return {
       ...args,
       book: new DialBook(env.config.dial, () => env.random.float()),

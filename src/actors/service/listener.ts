@@ -4,6 +4,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import { parseAddress } from "../../protocol/address.js";
 import type { Connection, ListenHandler, TransportListener } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -45,7 +46,7 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
     overflow: "reject",
     isControl: ({ type }) => type === "Bound" || type === "BindFailed" || type === "Stop",
   },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init(context, args) {
     const { self, env } = context;

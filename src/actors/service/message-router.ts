@@ -6,6 +6,7 @@
 
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { ESCALATE } from "../policies.js";
 import { LANES, type Lane, type MessageKind } from "../../protocol/types/message.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import { HoldingQueue } from "./holding-queue.js";
@@ -49,7 +50,7 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
     overflow: "reject",
     isControl: (message) => message.type === "Register",
   }),
-  onFault: { kind: "escalate" },
+  onFault: ESCALATE,
 
   init: () => ({
     routes: new Map(),

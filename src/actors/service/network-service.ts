@@ -19,10 +19,7 @@ import {
 import { blockProducer } from "../integration/block-producer.js";
 import { consensusIntegration } from "../integration/consensus-integration.js";
 import { mempoolIntegration } from "../integration/mempool-integration.js";
-import {
-  storageIntegration,
-  type TransactionLocated,
-} from "../integration/storage-integration.js";
+import { storageIntegration, type TransactionLocated } from "../integration/storage-integration.js";
 import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
 import { peerBroadcaster } from "../peer/peer-broadcaster.js";
 import { peerReputation, type ReputationMessage } from "../peer/peer-reputation.js";
@@ -133,8 +130,6 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
 
   init(context, args) {
     const children = spawnAll(context);
-    const { seedPeers } = context.env.config;
-    children.dialer.tell({ type: "AddAddresses", addresses: seedPeers });
     if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
     return { ...args, children, listenAddress: null, queries: new Map(), nextQuery: 1 };
   },

@@ -3,6 +3,7 @@
 // It keeps senders ignorant of where a subsystem lives, and holds what a busy one cannot take.
 
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
 import type { ConsensusMessage } from "../integration/consensus-integration.js";
 import type { MempoolMessage } from "../integration/mempool-integration.js";
 import type { StorageMessage } from "../integration/storage-integration.js";
@@ -27,7 +28,7 @@ interface State {
 export const systemRouter = defineActor<SystemRouterArgs, SystemRouterMessage, State, unknown>({
   name: "system-router",
   mailbox: { dataMax: 16_384, controlMax: 64, overflow: "reject" },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init: (_context, args) => ({ targets: args, held: new HoldingQueue() }),
 

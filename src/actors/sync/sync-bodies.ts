@@ -145,7 +145,10 @@ export function blocksChecked(
   }
   const { accepted, fault } = verdict;
   const server = task.range.peerId;
-  if (!session.matches(task, accepted) || (fault !== undefined && !isPromised(task, accepted.length, session, context))) {
+  if (
+    !session.matches(task, accepted) ||
+    (fault !== undefined && !isPromised(task, accepted.length, session, context))
+  ) {
     blame(state, server, "ProtocolViolation", "blocks other than the headers promise");
     session.taskLost(task);
     setBack(state, context);

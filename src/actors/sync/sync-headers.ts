@@ -5,7 +5,6 @@ import { packBytes } from "../../bytes/packed.js";
 import type { HeadersVerdict } from "../../ports.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import { headerBytesOf } from "../integration/reorganisation.js";
 import { locatorOf, SyncManager } from "./sync-manager.js";
 import {
   abort,
@@ -148,8 +147,7 @@ function check(
       refute(state, peerId);
       return;
     }
-    const bytes = headerBytesOf(previousHash, context.env);
-    const base = { summary: fork, bytes };
+    const base = { summary: fork, bytes: blocks.headerBytes(previousHash)! };
     state.session = new SyncManager(state.nextSession++, peerId, base, config.sync);
   } else if (previousHash !== state.session.tip.summary.hash) {
     abort(state, context, "the peer moved to another branch");

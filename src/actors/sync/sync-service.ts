@@ -5,6 +5,8 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor } from "../../runtime/actor.js";
+import { RESTART } from "../policies.js";
+import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
 import { blocksChecked, connectEnded, proceed, rangeAnswered } from "./sync-bodies.js";
 import { claimants, consider, headersAnswered, headersChecked } from "./sync-headers.js";
@@ -22,7 +24,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
     overflow: "reject",
     isControl: ({ type }) => type !== "BehindPeer" && type !== "GetSyncStatus",
   },
-  onFault: { kind: "escalate" },
+  onFault: RESTART,
 
   init(context, args) {
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
@@ -37,8 +39,8 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       connects: new Set(),
       watchingStall: false,
       setbacks: 0,
-      nextTag: 1,
-      nextSession: 1,
+      nextTag: firstTag(context.env.random),
+      nextSession: firstTag(context.env.random),
       transactionCount: 0,
     };
   },

@@ -17,6 +17,7 @@ const layers = {
   runtime: { imports: [], types: ["ports"] },
   chain: { imports: ["bytes"], types: ["ports"] },
   protocol: { imports: ["bytes", "chain"], types: [] },
+  log: { imports: [], types: ["ports"] },
   ports: { imports: [], types: ["chain", "protocol"] },
   config: { imports: [], types: ["chain", "ports", "protocol"] },
   storage: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
@@ -29,6 +30,7 @@ const layers = {
   compose: anything,
   index: anything,
   main: anything,
+  network: anything,
   sim: anything,
   thread: anything,
 };

@@ -46,6 +46,8 @@ export interface Network {
   /** Takes an encoded block as if it had been produced here: checked, connected, announced. */
   broadcastBlock(block: Uint8Array): void;
   head(): HeaderSummary;
+  /** By hash, on any stored fork, or by canonical height. */
+  header(at: HashHex | number): HeaderSummary | undefined;
   /** The encoded block, by hash or by canonical height. */
   block(at: HashHex | number): Uint8Array | undefined;
   /** Where a transaction was confirmed; undefined when it was not, or nothing is indexed. */
@@ -93,21 +95,10 @@ export function networkHandle(parts: NetworkParts): Network {
     service.tell(message);
   };
 
-  const stop = async (): Promise<void> => {
-    // A service that does not answer is stopped all the same: the asking is a courtesy to peers.
-    const patienceMs = parts.drainMs + 2_000;
-    await system
-      .ask<NetworkMessage, "Stopped">(
-        service,
-        (replyTo) => ({ type: "Stop", replyTo }),
-        patienceMs,
-      )
-      .catch(() => undefined);
-    await system.stop();
-    await parts.close();
-  };
+  const hashOf = (at: HashHex | number): HashHex | undefined =>
+    typeof at === "number" ? blocks.hashAt(at) : at;
 
-  const stopOnce = (): Promise<void> => (stopping ??= stop());
+  const stopOnce = (): Promise<void> => (stopping ??= stopAll(parts));
   const stopped = parts.serviceGone.then(async () => {
     if (stopping !== undefined) return stopping;
     await stopOnce();
@@ -141,8 +132,12 @@ export function networkHandle(parts: NetworkParts): Network {
       ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo })),
     broadcastBlock: (block) => tell({ type: "SubmitBlock", block }),
     head: () => blocks.head(),
+    header(at) {
+      const hash = hashOf(at);
+      return hash === undefined ? undefined : blocks.summary(hash);
+    },
     block(at) {
-      const hash = typeof at === "number" ? blocks.hashAt(at) : at;
+      const hash = hashOf(at);
       return hash === undefined ? undefined : blocks.block(hash);
     },
     async locateTransaction(id) {
@@ -160,12 +155,23 @@ export function networkHandle(parts: NetworkParts): Network {
         { name: `tap-${++taps}` },
       );
       tell({ type: "Subscribe", subscriber: tap, types });
-      return () => tell({ type: "Unsubscribe", subscriber: tap });
+      return () => void tap.tell({ type: "TapEnded" });
     },
     figures: () => system.figures(),
     stopped,
     stop: stopOnce,
   };
+}
+
+async function stopAll(parts: NetworkParts): Promise<void> {
+  // A service that does not answer is stopped all the same: the asking is a courtesy to peers.
+  const { system, service } = parts;
+  const patienceMs = parts.drainMs + 2_000;
+  await system
+    .ask<NetworkMessage, "Stopped">(service, (replyTo) => ({ type: "Stop", replyTo }), patienceMs)
+    .catch(() => undefined);
+  await system.stop();
+  await parts.close();
 }
 
 /** Why a network ended that nobody stopped; what led to it was logged fault by fault. */

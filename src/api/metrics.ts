@@ -1,0 +1,184 @@
+// Prometheus metrics: what happened is counted from events, what is so is read when it is asked.
+// Labels come from closed sets (kinds, rules, actor types): never a peer id, whose number a
+// stranger decides.
+
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { NetworkEvent } from "../actors/events/event-types.js";
+import type { Network } from "../network.js";
+import type { ActorFigures } from "../runtime/actor.js";
+import { Advances } from "./advances.js";
+
+export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
+export interface Metrics {
+  /** The exposition format; rejects when the network does not answer. */
+  text(): Promise<string>;
+  close(): void;
+}
+
+const EVENTS = [
+  "BlockConnected",
+  "BlockDisconnected",
+  "BlockRejected",
+  "ConnectionRefused",
+  "PeerBanned",
+  "PeerConnected",
+  "PeerDisconnected",
+  "SyncFailed",
+  "TransactionAccepted",
+  "TransactionRejected",
+] as const;
+
+export function createMetrics(network: Network): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const count = eventCounter(registry);
+  const unsubscribe = network.subscribe(EVENTS, count);
+  const setState = stateGauges(registry);
+  const addMessages = messageCounters(registry);
+  const addActors = actorCounters(registry);
+  return {
+    async text() {
+      const [status, kinds] = await Promise.all([network.status(), network.kindStatistics()]);
+      setState(status);
+      addMessages(kinds);
+      addActors(network.figures());
+      return registry.metrics();
+    },
+    close() {
+      unsubscribe();
+      registry.clear();
+    },
+  };
+}
+
+function counterOf(registers: Registry[], name: string, help: string, ...labelNames: string[]) {
+  return new Counter({ name: `vibecoin_${name}_total`, help, labelNames, registers });
+}
+
+function gaugeOf(registers: Registry[], name: string, help: string, ...labelNames: string[]) {
+  return new Gauge({ name: `vibecoin_${name}`, help, labelNames, registers });
+}
+
+type CountedEvent = Extract<NetworkEvent, { type: (typeof EVENTS)[number] }>;
+
+function eventCounter(registry: Registry): (event: CountedEvent) => void {
+  const to = [registry];
+  const connected = counterOf(to, "blocks_connected", "Blocks that joined the chain");
+  const confirmed = counterOf(to, "transactions_confirmed", "Transactions in those blocks");
+  const disconnected = counterOf(to, "blocks_disconnected", "Blocks that a reorg took back");
+  const badBlocks = counterOf(to, "blocks_rejected", "Blocks refused, by broken rule", "rule");
+  const accepted = counterOf(to, "transactions_accepted", "Transactions taken into the mempool");
+  const badTxs = counterOf(to, "transactions_rejected", "Transactions refused, by rule", "rule");
+  const refused = counterOf(to, "connections_refused", "Raw connections refused, by rule", "rule");
+  const arrived = counterOf(to, "peers_connected", "Peers that became ready", "direction");
+  const left = counterOf(to, "peers_disconnected", "Peers that went away, by reason", "reason");
+  const banned = counterOf(to, "peers_banned", "Bans spoken");
+  const failed = counterOf(to, "syncs_failed", "Sync sessions that were given up");
+  return (event) => {
+    switch (event.type) {
+      case "BlockConnected":
+        connected.inc();
+        confirmed.inc(event.transactionCount);
+        return;
+      case "BlockDisconnected":
+        return disconnected.inc();
+      case "BlockRejected":
+        return badBlocks.inc({ rule: event.rule });
+      case "TransactionAccepted":
+        return accepted.inc();
+      case "TransactionRejected":
+        // The rule, then a colon and what a stranger may have chosen.
+        return badTxs.inc({ rule: event.reason.split(":", 1)[0]! });
+      case "ConnectionRefused":
+        return refused.inc({ rule: event.rule });
+      case "PeerConnected":
+        return arrived.inc({ direction: event.direction });
+      case "PeerDisconnected":
+        return left.inc({ reason: event.reason });
+      case "PeerBanned":
+        return banned.inc();
+      case "SyncFailed":
+        return failed.inc();
+    }
+  };
+}
+
+type Status = Awaited<ReturnType<Network["status"]>>;
+
+function stateGauges(registry: Registry): (status: Status) => void {
+  const to = [registry];
+  const height = gaugeOf(to, "height", "The height of the head");
+  const target = gaugeOf(to, "sync_target_height", "The proven target; the height when synced");
+  const synced = gaugeOf(to, "synced", "1 when nobody proved or claims a better chain");
+  const peers = gaugeOf(to, "peers", "Ready peers", "direction");
+  const mempool = gaugeOf(to, "mempool_transactions", "Transactions that wait for a block");
+  const mempoolBytes = gaugeOf(to, "mempool_bytes", "Their bytes");
+  const queued = gaugeOf(to, "pool_tasks_queued", "Tasks that wait for a pool thread");
+  const running = gaugeOf(to, "pool_tasks_running", "Tasks in pool threads");
+  return (status) => {
+    height.set(status.height);
+    target.set(Math.max(status.height, status.sync.targetHeight ?? 0));
+    synced.set(status.sync.state === "synced" ? 1 : 0);
+    for (const direction of ["inbound", "outbound"] as const) {
+      const ready = status.peers.filter((peer) => peer.direction === direction);
+      peers.set({ direction }, ready.length);
+    }
+    mempool.set(status.mempool.count);
+    mempoolBytes.set(status.mempool.bytes);
+    queued.set(status.pool.queued);
+    running.set(status.pool.running);
+  };
+}
+
+type Kinds = Awaited<ReturnType<Network["kindStatistics"]>>;
+
+function messageCounters(registry: Registry): (kinds: Kinds) => void {
+  const to = [registry];
+  const messages = counterOf(to, "messages_received", "Messages handed to handlers", "kind");
+  const bytes = counterOf(to, "message_bytes_received", "Their bytes", "kind");
+  const advances = new Advances();
+  return (kinds) => {
+    for (const [kind, figures] of Object.entries(kinds)) {
+      messages.inc({ kind }, advances.of(`messages ${kind}`, figures.messages));
+      bytes.inc({ kind }, advances.of(`bytes ${kind}`, figures.bytes));
+    }
+  };
+}
+
+function actorCounters(registry: Registry): (figures: readonly ActorFigures[]) => void {
+  const to = [registry];
+  const actors = gaugeOf(to, "actors", "Living actors", "type");
+  const depth = gaugeOf(to, "actor_mailbox_messages", "Messages that wait", "type", "lane");
+  const sliceMax = gaugeOf(to, "actor_slice_max_seconds", "The longest drain slice", "type");
+  const handled = counterOf(to, "actor_messages_handled", "Messages handled", "type");
+  const refused = counterOf(to, "actor_messages_refused", "Refused tells", "type", "reason");
+  const restarts = counterOf(to, "actor_restarts", "Restarts after a fault", "type");
+  const busy = counterOf(to, "actor_busy_seconds", "Time in drain slices", "type");
+  const advances = new Advances();
+  return (figures) => {
+    for (const gauge of [actors, depth, sliceMax]) gauge.reset();
+    const longest = new Map<string, number>();
+    for (const one of figures) {
+      const type = actorType(one.path);
+      const by = (name: string, total: number): number => advances.of(`${one.path} ${name}`, total);
+      actors.inc({ type });
+      depth.inc({ type, lane: "data" }, one.dataDepth);
+      depth.inc({ type, lane: "control" }, one.controlDepth);
+      longest.set(type, Math.max(longest.get(type) ?? 0, one.sliceMaxMs / 1_000));
+      handled.inc({ type }, by("handled", one.handled));
+      for (const [reason, total] of Object.entries(one.refused)) {
+        refused.inc({ type, reason }, by(reason, total));
+      }
+      restarts.inc({ type }, by("restarts", one.restarts));
+      busy.inc({ type }, by("busy", one.busyMs) / 1_000);
+    }
+    for (const [type, seconds] of longest) sliceMax.set({ type }, seconds);
+    advances.forgetUnseen();
+  };
+}
+
+/** `/node/network/registry/peer-17` → `peer`: one series for all of a kind. */
+function actorType(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/-\d+$/, "");
+}

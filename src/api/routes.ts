@@ -1,0 +1,125 @@
+// The routes: each a question to the network and its answer in JSON. Hashes and ids are lower-case
+// hex, difficulties and claimed heights decimal strings.
+
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { z } from "zod";
+import { fromHex, isHex } from "../bytes/hex.js";
+import type { Network } from "../network.js";
+import { refuse } from "./errors.js";
+import { METRICS_CONTENT_TYPE, type Metrics } from "./metrics.js";
+
+/** An answer that takes longer than this is no sign of health. */
+const HEALTH_WAIT_MS = 3_000;
+const HASH_BYTES = 32;
+
+const PROMISE =
+  "Valid, in this node's mempool and announced to its peers; not yet in a block, and not durable.";
+
+const REASONS: Readonly<Record<string, string>> = {
+  busy: "The node has too many transactions in hand; send it again later.",
+  conflict: "The mempool holds another transaction with this sender and nonce, paying as much.",
+  full: "The mempool is full of transactions that pay more; send it again later.",
+  invalid: "The mempool cannot read this transaction.",
+  known: "This node has seen this transaction before.",
+  "stale-nonce": "The sender has already confirmed this nonce or a higher one.",
+  underpriced: "The gas price is below what this node takes.",
+};
+
+const txBody = z.strictObject({ tx: z.string() });
+
+export function addRoutes(server: FastifyInstance, network: Network, metrics: Metrics): void {
+  server.get("/status", () => network.status());
+  server.get("/health", (_request, reply) => health(network, reply));
+  server.get("/metrics", async (_request, reply) => {
+    reply.header("content-type", METRICS_CONTENT_TYPE);
+    return metrics.text();
+  });
+  server.post("/tx", (request, reply) => submit(network, request.body, reply));
+  server.get<{ Params: { id: string } }>("/peers/:id", ({ params }, reply) =>
+    explain(network, params.id, reply),
+  );
+  server.get<{ Params: { at: string } }>("/blocks/:at", ({ params }, reply) =>
+    block(network, params.at, reply),
+  );
+}
+
+async function health(network: Network, reply: FastifyReply): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    const error = new Error(`no answer within ${HEALTH_WAIT_MS} ms`);
+    timer = setTimeout(() => reject(error), HEALTH_WAIT_MS);
+  });
+  try {
+    const { height, peers, sync } = await Promise.race([network.status(), tooLate]);
+    return { healthy: true, height, peers: peers.length, sync: sync.state };
+  } catch (error) {
+    return reply.code(503).send({ healthy: false, reason: (error as Error).message });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function submit(network: Network, body: unknown, reply: FastifyReply): Promise<unknown> {
+  const hex = hexOf(body);
+  if (hex === undefined) {
+    const error = 'Send an encoded transaction as hex, plain or as JSON {"tx": hex}.';
+    return refuse(reply, 400, { error, rule: "encoding" });
+  }
+  const outcome = await network.broadcastTransaction(fromHex(hex));
+  const { id } = outcome;
+  if (outcome.ok) return { id, promise: PROMISE };
+  const rule = outcome.reason.split(":", 1)[0]!;
+  if (rule === "busy" || rule === "full") reply.header("retry-after", "1");
+  const error = REASONS[rule] ?? `The transaction breaks the rule ${outcome.reason}.`;
+  return refuse(reply, statusOf(rule), { error, rule, id });
+}
+
+function statusOf(rule: string): number {
+  if (rule === "busy" || rule === "full") return 503;
+  return rule === "size" ? 413 : 400;
+}
+
+function hexOf(body: unknown): string | undefined {
+  const json = txBody.safeParse(body);
+  const text = json.success ? json.data.tx : body;
+  if (typeof text !== "string") return undefined;
+  const hex = text.trim();
+  return hex !== "" && isHex(hex) ? hex : undefined;
+}
+
+/** The ledger behind a peer's reputation, and how it does now when it is connected. */
+async function explain(network: Network, id: string, reply: FastifyReply): Promise<unknown> {
+  if (!isHash(id)) return refuse(reply, 400, { error: "A peer id is 64 hex digits." });
+  const [explanation, { peers }] = await Promise.all([network.explainPeer(id), network.status()]);
+  const connected = peers.find((peer) => peer.id === id) ?? null;
+  if (connected === null && explanation.entries.length === 0 && explanation.ban === undefined) {
+    return refuse(reply, 404, { error: `Nothing is known of the peer ${id}.` });
+  }
+  return { ...explanation, connected };
+}
+
+async function block(network: Network, at: string, reply: FastifyReply): Promise<unknown> {
+  const place = isHash(at) ? at : /^\d{1,15}$/.test(at) ? Number(at) : undefined;
+  if (place === undefined) {
+    return refuse(reply, 400, { error: "Name a block by its height or by its hash." });
+  }
+  const header = network.header(place);
+  const bytes = header && network.block(header.hash);
+  if (header === undefined || bytes === undefined) {
+    return refuse(reply, 404, { error: `This node has no block ${at}.` });
+  }
+  return {
+    hash: header.hash,
+    height: header.height,
+    previousHash: header.previousHash,
+    timestampMs: header.timestampMs,
+    difficulty: header.difficulty.toString(),
+    totalDifficulty: header.totalDifficulty.toString(),
+    sizeBytes: bytes.length,
+    canonical: network.header(header.height)?.hash === header.hash,
+  };
+}
+
+function isHash(text: string): boolean {
+  return isHex(text, HASH_BYTES) && text === text.toLowerCase();
+}

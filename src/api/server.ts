@@ -1,0 +1,81 @@
+// The operator's HTTP interface: binds the address, sets the limits, mounts the routes. Loaded only
+// when it is asked for; no CORS, so that web pages of others cannot read it.
+
+import fastify, { type FastifyInstance } from "fastify";
+import { CodedError } from "../errors.js";
+import type { Network } from "../network.js";
+import type { Log } from "../ports.js";
+import { addressInvalid, parseAddress } from "../protocol/address.js";
+import { KINDS } from "../protocol/types/message.js";
+import { answerError, refuse } from "./errors.js";
+import { createMetrics } from "./metrics.js";
+import { addRoutes } from "./routes.js";
+
+export interface HttpServer {
+  /** `http://host:port`, with the real port. */
+  readonly address: string;
+  /** Stops accepting and closes what is open. */
+  close(): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  /** `host:port`; port 0 means any free one. */
+  readonly address: string;
+  readonly network: Network;
+  readonly log: Log;
+}
+
+/** Two hex digits a byte of the largest transaction that peers take, and JSON around it. */
+const BODY_BYTES_MAX = 2 * KINDS.NewTransaction.payloadBytesMax + 1_024;
+const CONNECTIONS_MAX = 256;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Rejects with ADDRESS_INVALID or ADDRESS_IN_USE. */
+export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { network, log } = options;
+  const { host, port } = parseAddress(options.address);
+  const server = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+  });
+  server.server.maxConnections = CONNECTIONS_MAX;
+  server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
+  server.setNotFoundHandler((request, reply) =>
+    refuse(reply, 404, { error: `There is no ${request.method} ${request.url}.` }),
+  );
+  const metrics = createMetrics(network);
+  addRoutes(server, network, metrics);
+  try {
+    const address = await listen(server, host, port, options.address);
+    return {
+      address,
+      async close() {
+        metrics.close();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    metrics.close();
+    throw error;
+  }
+}
+
+async function listen(
+  server: FastifyInstance,
+  host: string,
+  port: number,
+  text: string,
+): Promise<string> {
+  try {
+    return await server.listen({ host, port });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "EADDRINUSE") {
+      const sentence = `The HTTP address ${text} is in use by another process.`;
+      throw new CodedError("ADDRESS_IN_USE", sentence, { cause });
+    }
+    throw addressInvalid(text, `HTTP cannot be bound to it (${code ?? String(cause)})`);
+  }
+}

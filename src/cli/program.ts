@@ -1,0 +1,104 @@
+// The command line as commander sees it: commands, flags and their help. Each command's code is
+// loaded when it runs, so that `--version` and a mistyped flag answer at once.
+
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import type { RunFlags } from "./run-flags.js";
+
+const DEFAULT_NETWORK = "vibecoin-dev";
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+export function createProgram(): Command {
+  const program = new Command("vibecoin-node")
+    .description("A node of the VibeCoin network.")
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError("(--help shows what there is)");
+  addRun(program);
+  const chain = program.command("chain").description("Work on a data directory, offline.");
+  addGenerate(chain);
+  addVerify(chain);
+  addKeygen(program);
+  return program;
+}
+
+function version(): string {
+  const file = new URL(import.meta.resolve("vibecoin-network/package.json"));
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, "utf8"))).version;
+}
+
+function addRun(program: Command): void {
+  program
+    .command("run")
+    .description("Run a node until SIGINT, SIGTERM or SIGHUP. Flags win over the file.")
+    .option("--listen <host:port>", "accept peers here; default: accept none")
+    .option("--seed <host:port>", "dial this node, [peerId@]host:port; repeatable", collect)
+    .option("--data <dir>", "keys and chain; default: a new identity, all in memory")
+    .option("--http <host:port>", "serve status, health, metrics and transactions here")
+    .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
+    .option("--produce", "produce blocks")
+    .option("--no-produce", "do not, whatever the file says")
+    .option("--config <file>", "JSON: any part of the library's NetworkConfig")
+    .addOption(new Option("--log-level <level>", "least level").choices(LOG_LEVELS).default("info"))
+    .option("--node-id <label>", "your name for this node; not an identity")
+    .option("--trusted <peerId>", "keeps its slot, is never banned; repeatable", collect)
+    .option("--max-inbound <n>", "peers that may dial this node", wholeNumber(0))
+    .option("--max-outbound <n>", "peers that this node dials", wholeNumber(0))
+    .action(async (flags: RunFlags) => {
+      const { run } = await import("./run.js");
+      await run(flags);
+    });
+}
+
+function addGenerate(chain: Command): void {
+  chain
+    .command("generate")
+    .description("Fill a new data directory with a chain of signed transactions.")
+    .requiredOption("--blocks <n>", "blocks after genesis", wholeNumber(1))
+    .requiredOption("--txs <n>", "transactions in each block", wholeNumber(0))
+    .requiredOption("--data <dir>", "a directory without blocks beyond genesis")
+    .option("--seed <text>", "another text, another chain", "vibecoin")
+    .option("--accounts <n>", "keys that take turns as senders", wholeNumber(1), 64)
+    .option("--network <name>", "the chain it belongs to", DEFAULT_NETWORK)
+    .action(async (flags: import("./chain-generate.js").GenerateFlags) => {
+      const { generate } = await import("./chain-generate.js");
+      await generate(flags);
+    });
+}
+
+function addVerify(chain: Command): void {
+  chain
+    .command("verify")
+    .description("Check every block of a data directory from genesis; exit 1 at the first fault.")
+    .requiredOption("--data <dir>", "the data directory; no node may be running on it")
+    .option("--network <name>", "the chain it belongs to", DEFAULT_NETWORK)
+    .action(async (flags: import("./chain-verify.js").VerifyFlags) => {
+      const { verify } = await import("./chain-verify.js");
+      process.exitCode = await verify(flags);
+    });
+}
+
+function addKeygen(program: Command): void {
+  program
+    .command("keygen")
+    .description("Print the peer id of a data directory, whose key is made when there is none.")
+    .option("--data <dir>", "the data directory; default: print a new key, keep nothing")
+    .action(async (flags: { data?: string }) => {
+      const { keygen } = await import("./keygen.js");
+      await keygen(flags.data);
+    });
+}
+
+function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
+}
+
+function wholeNumber(min: number): (text: string) => number {
+  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min));
+  return (text) => {
+    const read = schema.safeParse(text);
+    if (!read.success) throw new InvalidArgumentError(`It must be a whole number from ${min} up.`);
+    return read.data;
+  };
+}

@@ -1,0 +1,91 @@
+// `run`: a node from its flags until a signal, or until it cannot go on. Owns the order in which
+// things start and end; whatever happens, the log is written out before the process ends.
+
+import { startNode } from "../compose.js";
+import type { Network } from "../network.js";
+import type { HttpServer } from "../api/server.js";
+import { describe, EXIT_FAULT, EXIT_OK, exitCodeOf } from "./exit.js";
+import { openOutput, type Output } from "./output.js";
+import { networkInput, type RunFlags } from "./run-flags.js";
+
+/** Ends the process; the promise never resolves. */
+export async function run(flags: RunFlags): Promise<void> {
+  const input = networkInput(flags);
+  const output = await openOutput(flags.logLevel);
+  const signal = endSignal(output);
+  catchFaults(output);
+  let network: Network | undefined;
+  let http: HttpServer | undefined;
+  let code = EXIT_OK;
+  try {
+    network = await startNode(input, { log: output.log });
+    output.watch(network);
+    if (flags.http !== undefined) http = await openHttp(flags.http, network, output);
+    announce(network, http, output);
+    const ended = await Promise.race([signal, network.stopped]);
+    if (ended !== undefined) output.log.write("info", "stopping", { signal: ended });
+  } catch (error) {
+    code = exitCodeOf(error);
+    if (code === EXIT_FAULT)
+      output.log.write("error", "the node failed", { error: describe(error) });
+  }
+  try {
+    await http?.close();
+    await network?.stop();
+    if (code === EXIT_OK) output.log.write("info", "stopped");
+  } catch (error) {
+    output.log.write("error", "stopping failed", { error: describe(error) });
+    code = EXIT_FAULT;
+  }
+  await output.end();
+  process.exit(code);
+}
+
+async function openHttp(address: string, network: Network, output: Output): Promise<HttpServer> {
+  const { openHttpServer } = await import("../api/server.js");
+  return openHttpServer({ address, network, log: output.log });
+}
+
+function announce(network: Network, http: HttpServer | undefined, { log }: Output): void {
+  const { height, hash } = network.head();
+  log.write("info", "node is ready", {
+    peerId: network.peerId,
+    listenAddress: network.listenAddress,
+    http: http?.address ?? null,
+    height,
+    headHash: hash,
+  });
+}
+
+/**
+ * Resolves with the first signal that asks this process to end: an operator's (SIGINT), a
+ * supervisor's (SIGTERM) or that of a terminal that went away (SIGHUP). The second one ends it.
+ */
+function endSignal(output: Output): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (asked) {
+        output.log.write("warn", "ended by a second signal", { signal });
+        void output.end().finally(() => process.exit(EXIT_FAULT));
+        return;
+      }
+      asked = true;
+      resolve(signal);
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  });
+}
+
+/** What nobody caught: said in the log, and the end. A node in an unknown state must not go on. */
+function catchFaults(output: Output): void {
+  let ending = false;
+  const onFault = (error: unknown): void => {
+    output.log.write("error", "unexpected fault", { error: describe(error) });
+    if (ending) return;
+    ending = true;
+    void output.end().finally(() => process.exit(EXIT_FAULT));
+  };
+  process.on("uncaughtException", onFault);
+  process.on("unhandledRejection", onFault);
+}

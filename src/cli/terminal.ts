@@ -1,0 +1,108 @@
+// A terminal as `run` uses it: log lines in human words above, one progress bar of the sync below.
+// The estimate rests on the proven target alone; what peers merely claim is not shown.
+
+import { MultiBar, type SingleBar } from "cli-progress";
+import { prettyFactory } from "pino-pretty";
+import type { NetworkEventOf } from "../actors/events/event-types.js";
+import type { Network } from "../network.js";
+
+export interface Terminal {
+  /** Takes one JSON line of the log. */
+  write(line: string): void;
+  watch(network: Pick<Network, "subscribe" | "head">): void;
+  end(): void;
+}
+
+type SyncEvent = NetworkEventOf<"SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed">;
+
+const SYNC_EVENTS = ["SyncStarted", "SyncProgressed", "SyncFinished", "SyncFailed"] as const;
+/** Fewer blocks than this are done before a bar could be read. */
+const BAR_BLOCKS_MIN = 32;
+const FORMAT = "syncing [{bar}] {value}/{total} blocks, {rate} tx/s, {left} left";
+
+export function openTerminal(
+  stream: NodeJS.WriteStream,
+  nowMs: () => number = () => performance.now(),
+): Terminal {
+  const pretty = prettyFactory({
+    colorize: stream.isTTY && stream.hasColors(),
+    translateTime: "SYS:HH:MM:ss.l",
+    singleLine: true,
+  });
+  const bars = new MultiBar({
+    format: FORMAT,
+    stream,
+    clearOnComplete: true,
+    gracefulExit: false,
+    hideCursor: false,
+    linewrap: true,
+    barsize: 24,
+  });
+  let sync: SyncBar | undefined;
+
+  const close = (): void => {
+    if (sync === undefined) return;
+    bars.remove(sync.bar);
+    bars.stop();
+    sync = undefined;
+  };
+  const onEvent = (event: SyncEvent): void => {
+    switch (event.type) {
+      case "SyncStarted":
+        return;
+      case "SyncProgressed":
+        if (sync === undefined && event.targetHeight - event.height < BAR_BLOCKS_MIN) return;
+        sync ??= new SyncBar(bars.create(event.targetHeight, event.height, START), event, nowMs());
+        sync.progressed(event, nowMs());
+        return;
+      default:
+        close();
+    }
+  };
+  return {
+    write(line) {
+      const text = pretty(line);
+      if (sync === undefined) stream.write(text);
+      else bars.log(text);
+    },
+    watch: (network) => void network.subscribe(SYNC_EVENTS, onEvent),
+    end: close,
+  };
+}
+
+type Progress = NetworkEventOf<"SyncProgressed">;
+
+const START = { rate: "-", left: "-" };
+
+class SyncBar {
+  readonly bar: SingleBar;
+  readonly #from: Progress;
+  readonly #startMs: number;
+
+  constructor(bar: SingleBar, from: Progress, startMs: number) {
+    this.bar = bar;
+    this.#from = from;
+    this.#startMs = startMs;
+  }
+
+  progressed({ height, targetHeight, transactionCount }: Progress, nowMs: number): void {
+    const seconds = (nowMs - this.#startMs) / 1_000;
+    const blocks = height - this.#from.height;
+    this.bar.setTotal(targetHeight);
+    if (blocks <= 0 || seconds <= 0) {
+      this.bar.update(height);
+      return;
+    }
+    const left = Math.ceil(((targetHeight - height) * seconds) / blocks);
+    const rate = Math.round((transactionCount - this.#from.transactionCount) / seconds);
+    this.bar.update(height, { rate, left: duration(left) });
+  }
+}
+
+/** `75` → `1m 15s`. */
+function duration(seconds: number): string {
+  const hours = Math.floor(seconds / 3_600);
+  const minutes = Math.floor((seconds % 3_600) / 60);
+  if (hours > 0) return `${hours}h ${minutes}m`;
+  return minutes > 0 ? `${minutes}m ${seconds % 60}s` : `${seconds}s`;
+}

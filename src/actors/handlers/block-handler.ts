@@ -50,9 +50,18 @@ interface Job {
   readonly message: Delivery | undefined;
 }
 
+interface Child {
+  readonly parent: HashHex;
+  readonly block: Uint8Array;
+  readonly peerId: PeerId | undefined;
+  readonly message: Delivery | undefined;
+}
+
 interface State extends BlockHandlerArgs {
   readonly jobs: Map<number, Job>;
   readonly hashes: Set<HashHex>;
+  /** Blocks whose parent is in a job: they are taken up when it ends. */
+  children: Child[];
   nextTag: number;
 }
 
@@ -80,7 +89,13 @@ export const blockHandler = defineActor<
     const kinds = ["NewBlock", "AnnounceBlock", "RequestBlock"] as const;
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
-    return { ...args, jobs: new Map(), hashes: new Set(), nextTag: firstTag(context.env.random) };
+    return {
+      ...args,
+      jobs: new Map(),
+      hashes: new Set(),
+      children: [],
+      nextTag: firstTag(context.env.random),
+    };
   },
 
   receive(state, message, context) {
@@ -107,6 +122,7 @@ export const blockHandler = defineActor<
 
   invariants(state) {
     if (state.jobs.size > JOBS_MAX) throw new Error("too many jobs");
+    if (state.children.length > JOBS_MAX) throw new Error("too many blocks wait for parents");
   },
 });
 
@@ -159,7 +175,7 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
     items: 1,
     replyTo: context.self,
   });
-  if (!asked) end(state, tag);
+  if (!asked) end(state, tag, context);
 }
 
 function begin(state: State, job: Job): number {
@@ -169,17 +185,21 @@ function begin(state: State, job: Job): number {
   return tag;
 }
 
-function end(state: State, tag: number): void {
+function end(state: State, tag: number, context: Ctx): void {
   const job = state.jobs.get(tag);
   if (job === undefined) return;
   state.jobs.delete(tag);
   state.hashes.delete(job.hash);
   if (job.message !== undefined) release(job.message);
+  const children = state.children.filter(({ parent }) => parent === job.hash);
+  if (children.length === 0) return;
+  state.children = state.children.filter(({ parent }) => parent !== job.hash);
+  for (const { block, peerId, message } of children) check(state, block, peerId, message, context);
 }
 
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
   const job = state.jobs.get(outcome.tag);
-  end(state, outcome.tag);
+  end(state, outcome.tag, context);
   if (job === undefined || !outcome.ok || outcome.message.kind !== "ResponseBlock") return;
   check(state, outcome.message.block, outcome.peerId, undefined, context, job.hash);
 }
@@ -216,6 +236,11 @@ function check(
     return;
   }
   const parentHeader = blocks.headerBytes(previousHash);
+  if (parentHeader === undefined && state.hashes.has(previousHash)) {
+    if (state.children.length >= JOBS_MAX) drop();
+    else state.children.push({ parent: previousHash, block, peerId, message });
+    return;
+  }
   if (parentHeader === undefined) {
     if (peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId });
     drop();
@@ -240,23 +265,23 @@ function checked(
   if (job === undefined) return;
   if (verdict === undefined) {
     // The pool is full or lost the bytes: the block comes again by announcement or by sync.
-    end(state, tag);
+    end(state, tag, context);
     if (job.peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId: job.peerId });
     return;
   }
   const block: CheckedBlock | undefined = verdict.accepted[0];
   if (verdict.fault !== undefined || block === undefined) {
     if (verdict.fault !== undefined) rejected(state, job, verdict.fault, context);
-    end(state, tag);
+    end(state, tag, context);
     return;
   }
   const connect = { type: "Connect", blocks: [block], tag, replyTo: context.self } as const;
-  if (!state.system.tell({ to: "consensus", message: connect })) end(state, tag);
+  if (!state.system.tell({ to: "consensus", message: connect })) end(state, tag, context);
 }
 
 function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void {
   const job = state.jobs.get(outcome.tag);
-  end(state, outcome.tag);
+  end(state, outcome.tag, context);
   if (job === undefined) return;
   const { peerId } = job;
   if (outcome.ok) {

@@ -1,0 +1,82 @@
+import test from "ava";
+import {
+  makeBlock,
+  makeChain,
+  makeKey,
+  makeTransaction,
+  type MadeBlock,
+} from "../support/chain.js";
+import { nextEvent, reaches, startTestNode } from "./nodes.js";
+
+const BIND = "tcp://127.0.0.1:0";
+
+/** Three blocks on genesis; `key` alone spends in them, so that two such chains differ. */
+function branch(key: number, blocks: number): MadeBlock[] {
+  const chain: MadeBlock[] = [];
+  for (let nonce = 1; nonce <= blocks; nonce++) {
+    const parent = chain.at(-1)?.header;
+    const transactions = [makeTransaction(makeKey(key), nonce)];
+    chain.push(makeBlock({ transactions, ...(parent === undefined ? {} : { parent }) }));
+  }
+  return chain;
+}
+
+test("two nodes that grew three blocks apart agree on the heavier branch", async (t) => {
+  const light = branch(1, 3);
+  const heavy = branch(2, 4);
+  const one = await startTestNode(t, { bindAddr: BIND });
+  const two = await startTestNode(t, { bindAddr: BIND });
+  for (const { bytes, header } of light) {
+    one.broadcastBlock(bytes);
+    await reaches(one, header.hash);
+  }
+  for (const { bytes, header } of heavy) {
+    two.broadcastBlock(bytes);
+    await reaches(two, header.hash);
+  }
+  const disconnected: number[] = [];
+  one.subscribe(["BlockDisconnected"], ({ height }) => disconnected.push(height));
+  const finished = nextEvent(one, "SyncFinished");
+  one.connect(two.listenAddress!);
+  await reaches(one, heavy.at(-1)!.header.hash);
+  await finished;
+  t.deepEqual(disconnected, [3, 2, 1]);
+  t.is(two.head().hash, heavy.at(-1)!.header.hash);
+
+  // State moved with the chain: on this branch key 1 never spent, so its nonce 1 is free again.
+  const next = makeBlock({
+    parent: heavy.at(-1)!.header,
+    transactions: [makeTransaction(makeKey(1), 1)],
+  });
+  one.broadcastBlock(next.bytes);
+  await reaches(one, next.header.hash);
+  await reaches(two, next.header.hash);
+  t.pass();
+});
+
+test("a branch of equal work does not replace the head", async (t) => {
+  const first = makeChain(2);
+  const second = branch(5, 2);
+  const node = await startTestNode(t);
+  for (const { bytes, header } of first) {
+    node.broadcastBlock(bytes);
+    await reaches(node, header.hash);
+  }
+  for (const { bytes } of second) node.broadcastBlock(bytes);
+  const winner = makeBlock({ parent: first.at(-1)!.header });
+  node.broadcastBlock(winner.bytes);
+  await reaches(node, winner.header.hash);
+  t.is(node.head().previousHash, first.at(-1)!.header.hash);
+});
+
+test("transactions of an abandoned block wait for the next one again", async (t) => {
+  const node = await startTestNode(t);
+  const lost = makeBlock({ transactions: [makeTransaction(makeKey(9), 1)] });
+  const heavy = branch(2, 2);
+  node.broadcastBlock(lost.bytes);
+  await reaches(node, lost.header.hash);
+  t.is((await node.status()).mempool.count, 0);
+  for (const { bytes } of heavy) node.broadcastBlock(bytes);
+  await reaches(node, heavy.at(-1)!.header.hash);
+  t.is((await node.status()).mempool.count, 1);
+});

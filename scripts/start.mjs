@@ -1,5 +1,9 @@
 // `npm start`: prepares the project, then becomes a node on the development network that produces
 // blocks. Arguments go to the node's `run` command, where a later option wins over an earlier one.
+// A second node, in a second terminal:
+//
+//   npm start -- --no-produce --data .vibecoin/second --seed 127.0.0.1:8765 \
+//     --listen 127.0.0.1:8767 --http 127.0.0.1:8768
 //
 // The node runs in this very process: there is no child that could outlive it, signals need no
 // forwarding, and the node's exit code is this command's. For the same reason package.json says
@@ -12,7 +16,10 @@ import { prepare, root } from "./prepare-project.mjs";
 
 const parentPollMs = 1_000;
 const data = path.join(root, ".vibecoin", "dev");
-const defaults = ["--network", "vibecoin-dev", "--data", data, "--produce"];
+const defaults = [
+  ...["--network", "vibecoin-dev", "--data", data, "--produce"],
+  ...["--listen", "127.0.0.1:8765", "--http", "127.0.0.1:8766"],
+];
 
 const parent = process.ppid;
 await prepare();

@@ -29,21 +29,9 @@ export function openTerminal(
     translateTime: "SYS:HH:MM:ss.l",
     singleLine: true,
   });
-  const bars = new MultiBar({
-    format: FORMAT,
-    stream,
-    clearOnComplete: true,
-    gracefulExit: false,
-    hideCursor: false,
-    linewrap: true,
-    barsize: 24,
-  });
   let sync: SyncBar | undefined;
-
   const close = (): void => {
-    if (sync === undefined) return;
-    bars.remove(sync.bar);
-    bars.stop();
+    sync?.close();
     sync = undefined;
   };
   const onEvent = (event: SyncEvent): void => {
@@ -52,7 +40,7 @@ export function openTerminal(
         return;
       case "SyncProgressed":
         if (sync === undefined && event.targetHeight - event.height < BAR_BLOCKS_MIN) return;
-        sync ??= new SyncBar(bars.create(event.targetHeight, event.height, START), event, nowMs());
+        sync ??= new SyncBar(stream, event, nowMs());
         sync.progressed(event, nowMs());
         return;
       default:
@@ -63,7 +51,7 @@ export function openTerminal(
     write(line) {
       const text = pretty(line);
       if (sync === undefined) stream.write(text);
-      else bars.log(text);
+      else sync.log(text);
     },
     watch: (network) => void network.subscribe(SYNC_EVENTS, onEvent),
     end: close,
@@ -75,27 +63,47 @@ type Progress = NetworkEventOf<"SyncProgressed">;
 const START = { rate: "-", left: "-" };
 
 class SyncBar {
-  readonly bar: SingleBar;
+  readonly #bars: MultiBar;
+  readonly #bar: SingleBar;
   readonly #from: Progress;
   readonly #startMs: number;
 
-  constructor(bar: SingleBar, from: Progress, startMs: number) {
-    this.bar = bar;
+  constructor(stream: NodeJS.WritableStream, from: Progress, startMs: number) {
+    // Of the kinds of bar this one can print lines above itself.
+    this.#bars = new MultiBar({
+      format: FORMAT,
+      stream,
+      clearOnComplete: true,
+      gracefulExit: false,
+      barsize: 24,
+    });
+    this.#bar = this.#bars.create(from.targetHeight, from.height, START);
     this.#from = from;
     this.#startMs = startMs;
+  }
+
+  /** Prints whole lines above the bar. */
+  log(text: string): void {
+    this.#bars.log(text);
+  }
+
+  close(): void {
+    // Lines that wait for the next drawing would be lost.
+    this.#bars.update();
+    this.#bars.stop();
   }
 
   progressed({ height, targetHeight, transactionCount }: Progress, nowMs: number): void {
     const seconds = (nowMs - this.#startMs) / 1_000;
     const blocks = height - this.#from.height;
-    this.bar.setTotal(targetHeight);
+    this.#bar.setTotal(targetHeight);
     if (blocks <= 0 || seconds <= 0) {
-      this.bar.update(height);
+      this.#bar.update(height);
       return;
     }
     const left = Math.ceil(((targetHeight - height) * seconds) / blocks);
     const rate = Math.round((transactionCount - this.#from.transactionCount) / seconds);
-    this.bar.update(height, { rate, left: duration(left) });
+    this.#bar.update(height, { rate, left: duration(left) });
   }
 }
 

@@ -8,13 +8,14 @@ import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
-import type { CheckedBlock, Fault, HashHex } from "../../chain/types.js";
+import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { RegistryMessage } from "../peer/peer-table.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -29,6 +30,7 @@ export type BlockHandlerMessage =
 
 export interface BlockHandlerArgs {
   readonly router: ActorRef<MessageRouterMessage>;
+  readonly registry: ActorRef<RegistryMessage>;
   readonly system: ActorRef<SystemRouterMessage>;
   readonly broadcaster: ActorRef<BroadcasterMessage>;
   readonly sync: ActorRef<SyncMessage>;
@@ -230,7 +232,7 @@ function check(
     state.reputation.tell({ type: "Report", peerId, event: "ProtocolViolation", detail });
     return;
   }
-  if (peerId !== undefined) state.broadcaster.tell({ type: "PeerKnows", peerId, hash });
+  if (peerId !== undefined) claimed(state, peerId, header.value);
   if (blocks.has(hash) || state.hashes.has(hash) || state.jobs.size >= JOBS_MAX) {
     drop();
     return;
@@ -253,6 +255,14 @@ function check(
     tag,
     verdict: outcome.ok ? outcome.value : undefined,
   }));
+}
+
+/** Whoever sends a block claims it as its head. */
+function claimed(state: State, peerId: PeerId, header: HeaderSummary): void {
+  const { hash, height, totalDifficulty } = header;
+  state.broadcaster.tell({ type: "PeerKnows", peerId, hash });
+  const head = { height: BigInt(height), hash, totalDifficulty };
+  state.registry.tell({ type: "HeadClaimed", peerId, head });
 }
 
 function checked(

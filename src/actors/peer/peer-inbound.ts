@@ -22,7 +22,7 @@ import {
   type PeerHandlerContext,
   type PeerHandlerState,
 } from "./peer-handler-state.js";
-import { sendWaiting } from "./peer-outbound.js";
+import { ping, sendWaiting } from "./peer-outbound.js";
 import { RateLimit } from "./rate-limit.js";
 
 /** Bytes taken from the inbox in one turn; then other actors have theirs. */
@@ -156,6 +156,8 @@ function shake(
   for (const { kind, itemsPerSecond, burstItems } of remote.quotas) {
     state.askLimits.set(kind, new RateLimit({ itemsPerSecond, burstItems }));
   }
+  // The windows are tuned by the round trip, so it is measured at once.
+  ping(state, undefined, context);
   const { connectionId } = state;
   const capabilities = [...agreed.capabilities];
   state.registry.tell({ type: "HandlerReady", connectionId, info: remote, capabilities });

@@ -254,7 +254,7 @@ function spawnAll(context: Ctx): Children {
   );
   const blocks = context.spawn(
     blockHandler,
-    { router, system, broadcaster, sync, reputation, events },
+    { router, registry, system, broadcaster, sync, reputation, events },
     { name: "block-handler" },
   );
   context.spawn(syncHandler, { router, system }, { name: "sync-handler" });

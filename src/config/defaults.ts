@@ -1,0 +1,182 @@
+// The default of every setting. Apart from config.ts, which checks what overrides them, so that an
+// actor that is embedded alone can have its defaults without loading a schema. Tuned numbers cite
+// their reason.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Every value of the configuration. Sizes are bytes, times milliseconds, unless named otherwise. */
+export const DEFAULTS = deepFreeze({
+  /** A name of src/chain/networks.ts. */
+  network: "vibecoin-dev",
+  /** The operator's label; not an identity. */
+  nodeId: "",
+  /** Where to accept peers, `tcp://host:port` or `host:port`; null: accept none. */
+  bindAddr: null as string | null,
+  seedPeers: [] as readonly string[],
+  /** Peer ids that keep their slot and are never banned. */
+  trustedPeers: [] as readonly string[],
+  maxOutbound: 8,
+  maxInbound: 32,
+  /** The directory of keys and stores; null: a new identity and memory stores. */
+  dataDir: null as string | null,
+  /** Produce blocks on this node. */
+  produce: false,
+  /** Keep an index from transaction id to block: costs about 4% of a sync. */
+  txIndex: false,
+  /** All that the limits below may hold at once; start is refused when they can exceed it. */
+  memoryBudgetBytes: 512 * MIB,
+  handshake: {
+    /** From accept or dial to ready, never extended by bytes (go-ethereum uses 5 s too). */
+    timeoutMs: 5_000,
+  },
+  liveness: {
+    pingIntervalMs: 15_000,
+    /** Without any byte for this long the peer is gone. */
+    deadAfterMs: 20_000,
+    /** A peer that pings more often than this breaks the protocol. */
+    pingsPerSecondMax: 500,
+  },
+  inbound: {
+    /** Raw connections that are not yet ready. */
+    pendingMax: 64,
+    perAddressPerSecond: 5,
+    /** Ready connections from one /24 (IPv4) or /48 (IPv6). */
+    perGroupMax: 4,
+    /** Loopback and private addresses are exempt from the per-address limits. */
+    exemptLocal: true,
+  },
+  dial: {
+    timeoutMs: 5_000,
+    concurrentMax: 8,
+    backoffMinMs: 1_000,
+    backoffMaxMs: 600_000,
+    candidatesMax: 1_024,
+  },
+  lanes: {
+    windowInitialBytes: 256 * KIB,
+    windowMaxBytes: 4 * MIB,
+    /** Encoded messages waiting for one peer; over it the peer is too slow and is dropped. */
+    sendQueueBytesMax: 8 * MIB,
+    /** The socket's own buffer: a `write` beyond it waits for drain. */
+    socketBufferBytes: 256 * KIB,
+  },
+  requests: {
+    inFlightMax: 64,
+    /** Timeout = rttFactor x smoothed response time, within these bounds (reth's rule). */
+    timeoutMinMs: 2_000,
+    timeoutMaxMs: 20_000,
+    rttFactor: 3,
+  },
+  serve: {
+    itemsMax: 1_024,
+    bytesSoftMax: 2 * MIB,
+    /** With so many replies unsent, no more requests of that peer are read. */
+    repliesQueuedMax: 4,
+    /** GCRA per peer and request kind: items a second, after a burst. */
+    blocksPerSecond: 4_096,
+    blocksBurst: 16_384,
+    headersPerSecond: 20_000,
+    headersBurst: 200_000,
+    transactionsPerSecond: 4_096,
+    transactionsBurst: 16_384,
+  },
+  gossip: {
+    knownPerPeerMax: 5_000,
+    requestedMax: 100,
+    announceIntervalMs: 100,
+    /** Blocks are pushed whole to about the square root of the peers, at least to so many. */
+    blockPushMin: 2,
+    transactionBatchMax: 64,
+    transactionQueueMax: 4_096,
+  },
+  reputation: {
+    halfLifeMs: 600_000,
+    scoreMax: 1_000,
+    gainPerMinuteMax: 100,
+    banScore: -100,
+    probationScore: -50,
+    preferredScore: 50,
+    banMs: 3_600_000,
+    banMaxMs: 86_400_000,
+    bansKeptMax: 4_096,
+    bansPerWindowMax: 16,
+    bansWindowMs: 60_000,
+    /** With fewer ready peers than this nobody is banned for slowness. */
+    peersFloor: 2,
+    /** Over this loop delay a timeout is our own fault. */
+    selfBlameLoopDelayMs: 250,
+    ledgerEntriesMax: 32,
+    peersTrackedMax: 4_096,
+  },
+  sync: {
+    /** Their verdict is cloned to the event loop: 512 summaries cost about 1 ms of it. */
+    headersPerRequest: 512,
+    /** Proven headers held ahead of the bodies. */
+    headersAheadMax: 16_384,
+    /** A range asks for about this many bytes, by the mean block size seen so far. */
+    rangeBytesTarget: 512 * KIB,
+    rangeBlocksMax: 128,
+    rangesPerPeerMax: 2,
+    /** Bodies requested, received, being checked or committed. */
+    bytesInFlightMax: 32 * MIB,
+    /** Tasks given to the pool at once: enough to keep its threads busy, few enough to cancel. */
+    tasksInPoolMax: 12,
+    /** Blocks given to the pool in one task, together at most this large. */
+    taskBytesTarget: 16 * KIB,
+    /** Bitcoin Core's stall rule: double at each stall, x0.85 at each range that arrives. */
+    stallMinMs: 2_000,
+    stallMaxMs: 64_000,
+    /** A gap of up to this many blocks is the tip: one peer, no session. */
+    incrementalBlocksMax: 16,
+    invalidHashesMax: 1_024,
+    retryMs: 1_000,
+  },
+  chain: {
+    /** Forks deeper than this are not followed; undo data below is pruned. */
+    reorgDepthMax: 1_024,
+    pruneEveryBlocks: 1_024,
+  },
+  mempool: {
+    countMax: 50_000,
+    bytesMax: 64 * MIB,
+    perSenderMax: 256,
+    minGasPrice: 0,
+    replaceBumpPercent: 10,
+  },
+  pool: {
+    /** Pool threads; 0: one a core. Negative is refused; `inline` runs tasks on the loop. */
+    threads: 0,
+    inline: false,
+    /** Added to the threads' niceness on Linux, so that the event loop comes first. */
+    nice: 10,
+    queueMax: 256,
+    heapMiB: 256,
+    /** 4-way, 32 bytes each; 0 turns the cache off. */
+    signatureCacheEntries: 131_072,
+  },
+  producer: {
+    /** The least time between a block and its parent. */
+    intervalMs: 2_000,
+    /** Nonces tried in one pool task: about 5 ms. */
+    attemptsPerTask: 4_096,
+    /** Empty blocks are produced too. */
+    emptyBlocks: true,
+  },
+  mailbox: {
+    dataMax: 16_384,
+    controlMax: 16_384,
+  },
+  shutdown: {
+    /** Given to peers to take the last frames. */
+    drainMs: 2_000,
+  },
+});
+
+export function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === "object" && !Object.isFrozen(value)) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

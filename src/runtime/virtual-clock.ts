@@ -1,5 +1,6 @@
 // Time as a simulation wants it: it stands still until somebody advances it. Each simulated node
-// looks at the same clock through a view with its own wall time and drift.
+// looks at the same clock through a view with its own wall time and drift. Time moves on a grid of
+// 1/1024 ms: sums and differences of times are exact, and no delay is too small to move it.
 
 import type { Clock, Timer } from "../ports.js";
 import { invariant } from "../errors.js";
@@ -10,6 +11,8 @@ export interface ClockView {
   /** How fast this view runs: 1e-4 gains 0.1 ms a second. */
   readonly drift?: number;
 }
+
+const TICKS_PER_MS = 1_024;
 
 interface Entry {
   readonly atMs: number;
@@ -85,7 +88,8 @@ export class VirtualClock implements Clock {
   private schedule(delayMs: number, callback: () => void): Timer {
     invariant(Number.isFinite(delayMs), "a timer has a finite delay");
     const index = this.heap.length;
-    const entry = { atMs: this.nowMs + delayMs, sequence: this.sequence++, callback, index };
+    const atMs = Math.ceil((this.nowMs + delayMs) * TICKS_PER_MS) / TICKS_PER_MS;
+    const entry = { atMs, sequence: this.sequence++, callback, index };
     this.heap.push(entry);
     this.siftUp(entry);
     return { cancel: () => this.remove(entry) };

@@ -43,6 +43,20 @@ test("advanceBy fires what is due, also what is set meanwhile, and lands on the 
   t.is(clock.nextAtMs, 60);
 });
 
+test("any delay above zero moves time, however late it is", (t) => {
+  const clock = new VirtualClock();
+  clock.advanceBy(2 ** 40 + 0.3);
+  const beforeMs = clock.monotonicMs();
+  clock.setTimer(1e-9, () => {});
+  clock.advanceToNext();
+  t.true(clock.monotonicMs() > beforeMs);
+  clock.setTimer(0.1, () => {});
+  const startMs = clock.monotonicMs();
+  clock.advanceToNext();
+  t.true(clock.monotonicMs() - startMs >= 0.1);
+  t.is((clock.monotonicMs() * 1_024) % 1, 0);
+});
+
 test("a view has its own wall time and drifts", (t) => {
   const clock = new VirtualClock();
   const fast = clock.view({ startWallMs: 5_000, drift: 0.25 });

@@ -162,7 +162,7 @@ export function encodeTransaction(
 export function signTransaction(
   fields: TransactionFields,
   secretKey: Uint8Array,
-  scheme: SignatureScheme,
+  scheme: Pick<SignatureScheme, "sign">,
 ): Uint8Array<ArrayBuffer> {
   const body = encodeTransactionBody(fields);
   return encodeTransaction(body, scheme.sign(body, secretKey));

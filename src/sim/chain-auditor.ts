@@ -1,0 +1,162 @@
+// The chain auditor stands between every simulated node and its block store. It checks each commit
+// against its own record of all blocks of the run: no invalid block is stored, the head moves only
+// to what the consensus prefers, and the state is that of the chain. The world owns one.
+
+import { equalBytes, toLatin1 } from "../bytes/compare.js";
+import { packBytes } from "../bytes/packed.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../chain/types.js";
+import { genesisOf } from "../compose.js";
+import type { BlockStore, ChainCommit, Clock, Consensus, StateView } from "../ports.js";
+import { createExecutor, type Executor, type ExecutorParts } from "../workers/executor.js";
+
+/** A valid block of the run. */
+interface AuditedBlock {
+  readonly header: HeaderSummary;
+  readonly headerBytes: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly parent: AuditedBlock | undefined;
+  readonly effects: CheckedBlock["effects"];
+  /** What it writes on the state of its parent; absent until a node connects it. */
+  writes: ReadonlyMap<string, Uint8Array | undefined> | undefined;
+}
+
+export interface AuditedNode {
+  readonly name: string;
+  readonly clock: Pick<Clock, "wallMs">;
+}
+
+export class ChainAuditor {
+  readonly #consensus: Consensus;
+  readonly #executor: Executor;
+  readonly #report: (sentence: string) => void;
+  readonly #blocks = new Map<HashHex, AuditedBlock>();
+
+  /** `report` is told of every violation, in one sentence. */
+  constructor(
+    consensus: Consensus,
+    verify: ExecutorParts["verify"],
+    report: (sentence: string) => void,
+  ) {
+    this.#consensus = consensus;
+    this.#executor = createExecutor({ rules: consensus.rules, verify });
+    this.#report = report;
+    const { header, bytes } = genesisOf(consensus);
+    const none = { parent: undefined, effects: new Uint8Array(), writes: new Map() };
+    this.#blocks.set(header.hash, { header, bytes, headerBytes: this.#headerOf(bytes), ...none });
+  }
+
+  /** Different blocks that any node stored, genesis included. */
+  get blockCount(): number {
+    return this.#blocks.size;
+  }
+
+  /** The store as its node sees it, every commit audited. */
+  watch(store: BlockStore, node: AuditedNode): BlockStore {
+    return {
+      head: () => store.head(),
+      has: (hash) => store.has(hash),
+      summary: (hash) => store.summary(hash),
+      block: (hash) => store.block(hash),
+      headerBytes: (hash) => store.headerBytes(hash),
+      hashAt: (height) => store.hashAt(height),
+      undo: (hash) => store.undo(hash),
+      state: (key) => store.state(key),
+      prune: (height) => store.prune(height),
+      close: () => store.close(),
+      commit: (commit) => {
+        for (const { header, bytes } of commit.blocks) this.#audit(header, bytes, node);
+        const before = store.head();
+        const durable = store.commit(commit);
+        if (commit.canonical !== undefined) this.#auditHead(before, commit, store, node);
+        return durable;
+      },
+    };
+  }
+
+  #headerOf(bytes: Uint8Array): Uint8Array {
+    const parts = this.#consensus.rules.splitBlock(bytes);
+    return parts.ok ? parts.value.header : new Uint8Array();
+  }
+
+  /** Validates a block when the first node of the run stores it. */
+  #audit(header: HeaderSummary, bytes: Uint8Array, { name, clock }: AuditedNode): void {
+    const wrong = (what: string): void =>
+      this.#report(`${name} stored block ${header.hash} at ${header.height}: ${what}`);
+    const known = this.#blocks.get(header.hash);
+    if (known !== undefined) {
+      if (!equalBytes(known.bytes, bytes)) wrong("its bytes are not those of this hash");
+      return;
+    }
+    const parent = this.#blocks.get(header.previousHash);
+    if (parent === undefined) return wrong("its parent is not known");
+    const verdict = this.#executor.validateBlocks({
+      blocks: packBytes([bytes]),
+      parentHeader: parent.headerBytes,
+      nowMs: clock.wallMs(),
+    });
+    const block = verdict.accepted[0];
+    if (block === undefined) return wrong(`${verdict.fault?.rule}: ${verdict.fault?.detail}`);
+    if (block.header.hash !== header.hash) return wrong(`its hash is ${block.header.hash}`);
+    const { effects } = block;
+    const headerBytes = this.#headerOf(bytes);
+    const audited = { header: block.header, headerBytes, bytes, parent, effects };
+    this.#blocks.set(header.hash, { ...audited, writes: undefined });
+  }
+
+  #auditHead(
+    before: HeaderSummary,
+    commit: ChainCommit,
+    store: BlockStore,
+    node: AuditedNode,
+  ): void {
+    const wrong = (what: string): void => this.#report(`${node.name} moved its head: ${what}`);
+    const after = store.head();
+    if (after.hash !== before.hash && !this.#consensus.prefers(after, before)) {
+      wrong(`from ${before.hash} to ${after.hash}, which the consensus does not prefer`);
+    }
+    const touched = new Map<string, Uint8Array | undefined>();
+    for (const hash of commit.canonical?.hashes ?? []) {
+      const block = this.#blocks.get(hash);
+      if (block === undefined) return wrong(`to block ${hash}, which was never stored`);
+      const writes = this.#writesOf(block, wrong);
+      if (writes === undefined) return;
+      for (const [key, value] of writes) touched.set(key, value);
+    }
+    const head = this.#blocks.get(after.hash);
+    let left = this.#blocks.get(before.hash);
+    while (left !== undefined && store.hashAt(left.header.height) !== left.header.hash) {
+      for (const key of left.writes?.keys() ?? []) {
+        if (!touched.has(key)) touched.set(key, stateAt(head, key));
+      }
+      left = left.parent;
+    }
+    for (const [key, value] of touched) {
+      const stored = store.state(Buffer.from(key, "latin1"));
+      const same =
+        stored === undefined || value === undefined ? stored === value : equalBytes(stored, value);
+      if (!same) return wrong(`to ${after.hash}, but its state is not that of this chain`);
+    }
+  }
+
+  #writesOf(block: AuditedBlock, wrong: (what: string) => void): AuditedBlock["writes"] {
+    if (block.writes !== undefined) return block.writes;
+    const view: StateView = { state: (key) => stateAt(block.parent, toLatin1(key)) };
+    const connected = this.#consensus.connect(block, view);
+    if (!connected.ok) {
+      const { rule, detail } = connected.fault;
+      wrong(`over block ${block.header.hash}: ${rule}: ${detail}`);
+      return undefined;
+    }
+    const { writes } = connected.value;
+    block.writes = new Map(writes.map(({ key, value }) => [toLatin1(key), value]));
+    return block.writes;
+  }
+}
+
+/** The newest write of a key at or below a block. */
+function stateAt(block: AuditedBlock | undefined, key: string): Uint8Array | undefined {
+  for (let at = block; at !== undefined; at = at.parent) {
+    if (at.writes?.has(key) === true) return at.writes.get(key);
+  }
+  return undefined;
+}

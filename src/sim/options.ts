@@ -1,0 +1,108 @@
+// What a world is made of: its options, their defaults and the ranges that chance draws from.
+
+import { createPowConsensus } from "../chain/consensus.js";
+import { createMempool } from "../chain/mempool.js";
+import { NETWORKS } from "../chain/networks.js";
+import type { ChainParams } from "../chain/params.js";
+import { readTransaction } from "../chain/transaction.js";
+import type { NetworkConfig, NetworkConfigInput } from "../config.js";
+import { invariant } from "../errors.js";
+import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
+import type { Task } from "../workers/jobs.js";
+import type { SimSignatures } from "./signatures.js";
+import type { Delivery } from "./trace.js";
+
+/** Lower and upper end, uniformly drawn from. */
+export type Range = readonly [number, number];
+
+export interface LinkOptions {
+  /** One way; up to `jitterMs` more. */
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+  /** Of each direction of each link; absent: unlimited. */
+  readonly bytesPerSecond?: number;
+  /** A longer chunk arrives in pieces of random length up to this; absent: whole. */
+  readonly pieceBytesMax?: number;
+}
+
+export interface PoolOptions {
+  /** Virtual threads of each node. */
+  readonly threads: number;
+  /** How long a task keeps one busy. */
+  taskMs(task: Task, random: Random): number;
+}
+
+/** A chain developer's own rules and mempool. */
+export interface SimChain {
+  readonly consensus: Consensus;
+  mempool(config: NetworkConfig): Mempool;
+}
+
+export interface WorldOptions {
+  /** One seed and one version of the code are one run. */
+  readonly seed: number | string;
+  /** How many; they are named n0, n1, … */
+  readonly nodes: number;
+  /** The first so many produce blocks. Default 1. */
+  readonly producers?: number;
+  /** Addresses that each node is given at its start: the next node's, others at random. */
+  readonly knownPeers?: number;
+  /** For every node, over the defaults of simulations. */
+  readonly config?: NetworkConfigInput;
+  readonly links?: Partial<LinkOptions>;
+  readonly pool?: Partial<PoolOptions>;
+  /** From a commit to its durability. */
+  readonly commitMs?: Range;
+  /** Nodes' wall clocks differ from the true time by up to this much either way. */
+  readonly wallOffsetMaxMs?: number;
+  /** Default: proof of work, so easy that a search costs 64 hashes. */
+  readonly chain?: SimChain;
+  /** Default: `fastSignatures`. */
+  readonly signatures?: SimSignatures;
+  /** Virtual time between two checks of all invariants of all nodes. */
+  readonly checkEveryMs?: number;
+  /** Called before each delivery. */
+  readonly onDelivery?: (delivery: Delivery) => void;
+  readonly onLog?: (node: string, level: LogLevel, event: string, fields: object) => void;
+  /** The command that runs this seed again, printed when a check fails. */
+  readonly replay?: string;
+}
+
+/** The development network, at a difficulty that costs next to nothing. */
+export const SIM_PARAMS: ChainParams = Object.freeze({
+  ...devParams(),
+  name: "vibecoin-sim",
+  minDifficulty: 64n,
+});
+
+export const SIM_CHAIN: SimChain = {
+  consensus: createPowConsensus(SIM_PARAMS),
+  mempool: (config) => createMempool(config.mempool, (bytes) => readTransaction(bytes, SIM_PARAMS)),
+};
+
+/** Where simulated nodes differ from real ones. */
+export const SIM_CONFIG = {
+  // A run of minutes shall see many dials after a partition.
+  dial: { backoffMaxMs: 10_000 },
+  // With a seal task of a quarter second and 64 hashes a block, a search takes about a second.
+  producer: { attemptsPerTask: 16 },
+  pool: { signatureCacheEntries: 0 },
+} as const satisfies NetworkConfigInput;
+
+export const SIM_LINKS: LinkOptions = { latencyMs: 40, jitterMs: 40 };
+
+export const SIM_POOL: PoolOptions = {
+  threads: 2,
+  taskMs: ({ kind }, random) =>
+    kind === "seal" ? 50 + 400 * random.float() : 0.5 + 4.5 * random.float(),
+};
+
+export function drawFrom([low, high]: Range, random: Random): number {
+  return low + (high - low) * random.float();
+}
+
+function devParams(): ChainParams {
+  const params = NETWORKS.get("vibecoin-dev");
+  invariant(params !== undefined, "the development network has a name");
+  return params;
+}

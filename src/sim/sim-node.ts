@@ -1,0 +1,216 @@
+// One node of a world: real actors on simulated adapters. It starts, crashes and starts again on
+// what its stores kept. The world owns it; scripts use its `network` like any embedder.
+
+import type { HashHex, HeaderSummary } from "../chain/types.js";
+import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
+import type { NetworkConfig } from "../config.js";
+import { invariant } from "../errors.js";
+import type { NodeEnv } from "../actors/env.js";
+import type { Network } from "../network.js";
+import type { BlockStore, Clock, PeerId, Transport, WorkerPool } from "../ports.js";
+import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
+import type { SeededRandom } from "../runtime/random.js";
+import type { Scheduler } from "../runtime/scheduler.js";
+import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
+import type { MemoryNetwork } from "../transport/memory.js";
+import { createScheduledExecutor } from "../workers/inline-executor.js";
+import type { ChainAuditor } from "./chain-auditor.js";
+import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
+import type { SimSignatures } from "./signatures.js";
+
+/** What the nodes of a world share. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly links: MemoryNetwork;
+  readonly chain: SimChain;
+  readonly signatures: SimSignatures;
+  readonly auditor: ChainAuditor;
+  readonly pool: PoolOptions;
+  readonly commitMs: Range;
+  /** A check failed: in one sentence. */
+  readonly violated: (sentence: string) => void;
+  readonly log: (node: string, ...line: Parameters<NodeEnv["log"]["write"]>) => void;
+}
+
+export interface SimNodeOptions {
+  readonly name: string;
+  readonly peerId: PeerId;
+  readonly config: NetworkConfig;
+  /** The node's own view of time. */
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+}
+
+/** A node between its start and its crash. */
+interface Life {
+  readonly network: Network;
+  readonly system: ActorSystem<NodeEnv>;
+  readonly blocks: BlockStore;
+  readonly transport: Transport;
+  readonly workers: WorkerPool;
+}
+
+export class SimNode {
+  readonly name: string;
+  readonly peerId: PeerId;
+  readonly config: NetworkConfig;
+  readonly #options: SimNodeOptions;
+  readonly #around: Surroundings;
+  #stores: MemoryStores;
+  #life: Life | undefined;
+  #starts = 0;
+  /** Heights of the blocks that a BlockConnected event said are durable, by hash. */
+  readonly #acknowledged = new Map<HashHex, number>();
+
+  constructor(options: SimNodeOptions, around: Surroundings) {
+    this.name = options.name;
+    this.peerId = options.peerId;
+    this.config = options.config;
+    this.#options = options;
+    this.#around = around;
+    const random = options.random.fork("disk");
+    this.#stores = openMemoryStores({
+      genesis: genesisOf(around.chain.consensus),
+      delay: { clock: around.clock, commitDelayMs: () => drawFrom(around.commitMs, random) },
+    });
+  }
+
+  get up(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** The handle that an embedder has. Throws while the node is down. */
+  get network(): Network {
+    return this.#alive.network;
+  }
+
+  head(): HeaderSummary {
+    return this.#alive.blocks.head();
+  }
+
+  start(): void {
+    const { name } = this;
+    invariant(this.#life === undefined, `${name} is down when it starts`);
+    const around = this.#around;
+    const random = this.#options.random.fork(`life ${++this.#starts}`);
+    const env = this.#environment(random);
+    const spawned = spawnNode(env, {
+      scheduler: around.scheduler,
+      name,
+      onFault: ({ path, action, error }: FaultReport) =>
+        around.violated(`${path} failed (${action}): ${describeError(error)}`),
+      onStarted: (outcome) => {
+        if (outcome.type === "Listening") return;
+        around.violated(`${name} does not listen: ${describeError(outcome.error)}`);
+      },
+    });
+    const listenAddress = this.config.bindAddr;
+    const network = handleOf(env, spawned, { listenAddress, close: () => this.#close() });
+    const { blocks, workers } = env;
+    const transport = [...env.transports.values()][0]!;
+    this.#life = { network, system: spawned.system, blocks, transport, workers };
+    this.#observe(network);
+  }
+
+  /**
+   * The process ends between two messages: its connections are reset, and of what it wrote and was
+   * not durable yet the stores keep as much as chance says.
+   */
+  crash(): void {
+    const { system, transport, workers } = this.#alive;
+    system.kill();
+    this.#life = undefined;
+    this.#around.links.cut(this.name);
+    void transport.close();
+    void workers.close();
+    this.#stores = this.#stores.crash(this.#options.random.fork(`crash ${this.#starts}`));
+    const { blocks } = this.#stores;
+    const floor = blocks.head().height - this.config.chain.reorgDepthMax;
+    for (const [hash, height] of this.#acknowledged) {
+      if (height <= floor) this.#acknowledged.delete(hash);
+      else if (!blocks.has(hash)) {
+        this.#around.violated(`${this.name} lost block ${hash} at ${height}, which was durable`);
+      }
+    }
+    this.checkStores();
+  }
+
+  /** Throws nothing: what is wrong is reported. */
+  checkActors(): void {
+    if (this.#life === undefined) return;
+    const { system } = this.#life;
+    this.#check("a state is wrong", () => system.invariants());
+  }
+
+  /** Walks all stores: costs time in the length of the chain. */
+  checkStores(): void {
+    this.#check("the block store is wrong", () => this.#stores.blocks.invariants());
+  }
+
+  get #alive(): Life {
+    invariant(this.#life !== undefined, `${this.name} is up`);
+    return this.#life;
+  }
+
+  #environment(random: SeededRandom): NodeEnv {
+    const { clock, config } = this.#options;
+    const { auditor, chain, links, log, pool, signatures } = this.#around;
+    const { name, peerId } = this;
+    const { consensus } = chain;
+    const transport = links.transport(peerId, { host: name });
+    const poolRandom = random.fork("pool");
+    const workers = createScheduledExecutor({
+      rules: consensus.rules,
+      verify: signatures.verify,
+      clock,
+      threads: pool.threads,
+      queueMax: config.pool.queueMax,
+      delayMs: (task) => pool.taskMs(task, poolRandom),
+    });
+    const stores = this.#stores;
+    return {
+      config,
+      clock,
+      random: random.fork("actors"),
+      log: { write: (...line) => log(name, ...line) },
+      health: { loopDelayMs: () => 0 },
+      peerId,
+      agent: AGENT,
+      transports: new Map([[transport.scheme, transport]]),
+      workers,
+      blocks: auditor.watch(stores.blocks, { name, clock }),
+      ...(config.txIndex ? { transactions: stores.transactions } : {}),
+      peers: stores.peers,
+      mempool: chain.mempool(config),
+      consensus,
+    };
+  }
+
+  #observe(network: Network): void {
+    network.subscribe(["BlockConnected", "PeerBanned"], (event) => {
+      if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
+      else this.#around.violated(`${this.name} banned ${event.peerId}: ${event.reason}`);
+    });
+  }
+
+  /** After `network.stop()`: the node is down, its stores stay. */
+  async #close(): Promise<void> {
+    const { transport, workers } = this.#alive;
+    this.#life = undefined;
+    await transport.close();
+    await workers.close();
+  }
+
+  #check(what: string, check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.#around.violated(`${this.name}: ${what}: ${describeError(error)}`);
+    }
+  }
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,325 @@
+// A world: whole nodes in one process on a virtual clock, over simulated links and disks, all of it
+// drawn from one seed. It runs them, breaks them on request, and checks them at intervals and at
+// every commit. Nothing here waits for real time; promises settle between events.
+
+import { genesisOf } from "../compose.js";
+import { resolveConfig, type NetworkConfig } from "../config.js";
+import { invariant } from "../errors.js";
+import type { HeaderSummary } from "../chain/types.js";
+import type { PeerId } from "../ports.js";
+import { toHex } from "../bytes/hex.js";
+import { seededRandom, type SeededRandom } from "../runtime/random.js";
+import { macrotask } from "../runtime/scheduler.js";
+import { SeededScheduler } from "../runtime/seeded-scheduler.js";
+import { VirtualClock } from "../runtime/virtual-clock.js";
+import { createMemoryNetwork, type MemoryNetwork } from "../transport/memory.js";
+import { ChainAuditor } from "./chain-auditor.js";
+import {
+  SIM_CHAIN,
+  SIM_CONFIG,
+  SIM_LINKS,
+  SIM_POOL,
+  type SimChain,
+  type WorldOptions,
+} from "./options.js";
+import { fastSignatures, type SimSignatures } from "./signatures.js";
+import { SimNode, type Surroundings } from "./sim-node.js";
+import { Trace } from "./trace.js";
+
+export interface Violation {
+  /** Virtual time. */
+  readonly atMs: number;
+  /** One sentence, with the node's name. */
+  readonly what: string;
+}
+
+/** A check failed. The message holds seed, virtual time, what is wrong and how to see it again. */
+export class SimulationFailed extends Error {
+  readonly seed: number | string;
+  readonly violations: readonly Violation[];
+
+  constructor(seed: number | string, violations: readonly Violation[], replay?: string) {
+    const lines = violations.map(({ atMs, what }) => `at ${(atMs / 1_000).toFixed(3)} s: ${what}`);
+    const again = replay === undefined ? [] : [`replay: ${replay}`];
+    super([`seed ${seed} failed`, ...lines, ...again].join("\n"));
+    this.name = "SimulationFailed";
+    this.seed = seed;
+    this.violations = violations;
+  }
+}
+
+const PORT = 1;
+const KNOWN_PEERS = 4;
+const CHECK_EVERY_MS = 1_000;
+/** Stores are walked once in so many checks: that takes as long as the chain. */
+const STORE_CHECKS = 10;
+const SETTLE_MS = 60_000;
+
+export function createWorld(options: WorldOptions): World {
+  return new World(options);
+}
+
+export class World {
+  readonly seed: number | string;
+  readonly nodes: readonly SimNode[];
+  readonly chain: SimChain;
+  readonly signatures: SimSignatures;
+  /** For scripts: drawing from it changes nothing else. */
+  readonly random: SeededRandom;
+  readonly violations: Violation[] = [];
+  readonly #options: WorldOptions;
+  readonly #clock = new VirtualClock();
+  readonly #scheduler: SeededScheduler;
+  readonly #trace = new Trace();
+  readonly #links: MemoryNetwork;
+  readonly #auditor: ChainAuditor;
+  #running = false;
+  #checks = 0;
+
+  constructor(options: WorldOptions) {
+    invariant(options.nodes >= 1, "a world has a node");
+    const random = seededRandom(options.seed);
+    const clock = this.#clock;
+    this.seed = options.seed;
+    this.#options = options;
+    this.chain = options.chain ?? SIM_CHAIN;
+    this.signatures = options.signatures ?? fastSignatures;
+    this.random = random.fork("script");
+    this.#scheduler = new SeededScheduler({
+      random: random.fork("scheduler"),
+      onDeliver: (path, message) =>
+        this.#trace.add(clock.monotonicMs(), path, message, options.onDelivery),
+    });
+    this.#links = createMemoryNetwork({
+      clock,
+      random: random.fork("links"),
+      ...SIM_LINKS,
+      ...options.links,
+    });
+    const violated = (what: string): void => this.#violated(what);
+    this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated);
+    this.nodes = this.#createNodes(random);
+    for (const node of this.nodes) node.start();
+    this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());
+  }
+
+  /** Virtual time since the world began. */
+  get nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  /** Of all deliveries so far: the same in every process for one seed. */
+  get traceHash(): string {
+    return this.#trace.hash;
+  }
+
+  /** Messages and signals delivered so far. */
+  get eventCount(): number {
+    return this.#trace.count;
+  }
+
+  /** Different valid blocks that any node stored, without genesis. */
+  get blockCount(): number {
+    return this.#auditor.blockCount - 1;
+  }
+
+  node(name: string): SimNode {
+    const found = this.nodes.find((node) => node.name === name);
+    invariant(found !== undefined, `there is a node ${name}`);
+    return found;
+  }
+
+  // ---- time -----------------------------------------------------------------------------------
+
+  /** Rejects with SimulationFailed as soon as a check fails; so do the other two. */
+  async runFor(durationMs: number): Promise<void> {
+    await this.#run(this.nowMs + durationMs, () => false);
+  }
+
+  /** Resolves to false when `withinMs` of virtual time were not enough. */
+  runUntil(reached: () => boolean, withinMs: number): Promise<boolean> {
+    return this.#run(this.nowMs + withinMs, reached);
+  }
+
+  /** Runs until a promise of a node's handle has settled. */
+  async settled<T>(promise: Promise<T>): Promise<T> {
+    let done = false;
+    const finish = (): void => void (done = true);
+    promise.then(finish, finish);
+    await this.runUntil(() => done, SETTLE_MS);
+    invariant(done, `a promise settles within ${SETTLE_MS} ms of virtual time`);
+    return promise;
+  }
+
+  /** Calls a script after `delayMs` of virtual time, between two events. */
+  after(delayMs: number, script: () => void): void {
+    this.#clock.setTimer(delayMs, script);
+  }
+
+  /** Calls a script again and again; answers the function that ends it. */
+  every(intervalMs: number, script: () => void): () => void {
+    let on = true;
+    const next = (): void => {
+      if (!on) return;
+      script();
+      this.after(intervalMs, next);
+    };
+    this.after(intervalMs, next);
+    return () => void (on = false);
+  }
+
+  // ---- faults ---------------------------------------------------------------------------------
+
+  /** Only nodes of one group reach each other; nodes in no group form one more. */
+  partition(groups: readonly (readonly string[])[]): void {
+    this.#links.partition(groups);
+  }
+
+  heal(): void {
+    this.#links.heal();
+  }
+
+  /** Resets the links between two nodes, or all links of one. */
+  cut(a: string, b?: string): void {
+    this.#links.cut(a, b);
+  }
+
+  crash(name: string): void {
+    this.node(name).crash();
+  }
+
+  restart(name: string): void {
+    this.node(name).start();
+  }
+
+  // ---- checks ---------------------------------------------------------------------------------
+
+  /** Checks every actor and every store now. Throws SimulationFailed. */
+  checkInvariants(): void {
+    for (const node of this.nodes) {
+      node.checkActors();
+      node.checkStores();
+    }
+    this.#throwViolations();
+  }
+
+  /**
+   * Liveness, once faults have stopped: within `withinMs` all nodes that are up have one head, and
+   * none had a better one. Resolves to it; rejects with SimulationFailed.
+   */
+  async converge(withinMs: number): Promise<HeaderSummary> {
+    const { consensus } = this.chain;
+    const up = this.nodes.filter((node) => node.up);
+    const heads = up.map((node) => node.head());
+    const [first] = heads;
+    invariant(first !== undefined, "a node is up");
+    const best = heads.reduce((a, b) => (consensus.prefers(b, a) ? b : a), first);
+    const agreed = (): boolean => {
+      const { hash, totalDifficulty } = up[0]!.head();
+      if (totalDifficulty < best.totalDifficulty) return false;
+      return up.every((node) => node.head().hash === hash);
+    };
+    if (!(await this.runUntil(agreed, withinMs))) {
+      const seen = up.map((node) => `${node.name} ${node.head().height} ${node.head().hash}`);
+      this.#violated(`no common head after ${withinMs} ms without faults: ${seen.join(", ")}`);
+    }
+    this.checkInvariants();
+    return up[0]!.head();
+  }
+
+  // ---- inside ---------------------------------------------------------------------------------
+
+  #createNodes(random: SeededRandom): SimNode[] {
+    const { nodes: count, commitMs = [1, 20], wallOffsetMaxMs = 500 } = this.#options;
+    const around: Surroundings = {
+      clock: this.#clock,
+      scheduler: this.#scheduler,
+      links: this.#links,
+      chain: this.chain,
+      signatures: this.signatures,
+      auditor: this.#auditor,
+      pool: { ...SIM_POOL, ...this.#options.pool },
+      commitMs,
+      violated: (what) => this.#violated(what),
+      log: (node, level, event, fields = {}) => this.#options.onLog?.(node, level, event, fields),
+    };
+    const genesis = genesisOf(this.chain.consensus).header;
+    const identities = random.fork("identities");
+    const peerIds: PeerId[] = [];
+    for (let index = 0; index < count; index++) peerIds.push(toHex(identities.bytes(32)));
+    return peerIds.map((peerId, index) => {
+      const name = `n${index}`;
+      const own = random.fork(name);
+      const offsetMs = Math.round((2 * own.float() - 1) * wallOffsetMaxMs);
+      const startWallMs = genesis.timestampMs + wallOffsetMaxMs + 1_000 + offsetMs;
+      const clock = this.#clock.view({ startWallMs });
+      const config = this.#configOf(index, own);
+      return new SimNode({ name, peerId, config, clock, random: own }, around);
+    });
+  }
+
+  #configOf(index: number, random: SeededRandom): NetworkConfig {
+    const { nodes: count, producers = 1, knownPeers = KNOWN_PEERS, config = {} } = this.#options;
+    const known = new Set<number>();
+    const wanted = Math.min(knownPeers, count - 1);
+    if (wanted > 0) known.add((index + 1) % count);
+    while (known.size < wanted) {
+      const other = random.uint32() % count;
+      if (other !== index) known.add(other);
+    }
+    return resolveConfig({
+      ...SIM_CONFIG,
+      ...config,
+      dial: { ...SIM_CONFIG.dial, ...config.dial },
+      pool: { ...SIM_CONFIG.pool, ...config.pool },
+      producer: { ...SIM_CONFIG.producer, ...config.producer },
+      nodeId: `n${index}`,
+      bindAddr: `memory://n${index}:${PORT}`,
+      seedPeers: [...known].map((other) => `memory://n${other}:${PORT}`),
+      produce: index < producers,
+    });
+  }
+
+  async #run(untilMs: number, reached: () => boolean): Promise<boolean> {
+    invariant(!this.#running, "one run of a world at a time");
+    this.#running = true;
+    try {
+      for (;;) {
+        await this.#settle();
+        this.#throwViolations();
+        if (reached()) return true;
+        if ((this.#clock.nextAtMs ?? Infinity) > untilMs) break;
+        this.#clock.advanceToNext();
+      }
+      if (this.nowMs < untilMs) this.#clock.advanceBy(untilMs - this.nowMs);
+      return false;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Delivers what is ready, and what the promises that it settled make ready. */
+  async #settle(): Promise<void> {
+    do {
+      this.#scheduler.runUntilIdle();
+      await macrotask();
+    } while (!this.#scheduler.idle);
+  }
+
+  #regularCheck(): void {
+    const walk = ++this.#checks % STORE_CHECKS === 0;
+    for (const node of this.nodes) {
+      node.checkActors();
+      if (walk) node.checkStores();
+    }
+  }
+
+  #violated(what: string): void {
+    this.violations.push({ atMs: this.nowMs, what });
+  }
+
+  #throwViolations(): void {
+    if (this.violations.length === 0) return;
+    throw new SimulationFailed(this.seed, this.violations, this.#options.replay);
+  }
+}

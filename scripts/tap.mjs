@@ -8,6 +8,12 @@ export class TapReader {
   #rest = "";
   #failing = false;
   #diagnostics = false;
+  #print;
+
+  /** `print` takes each line for people; the default is standard output. */
+  constructor({ print = (line) => console.log(line) } = {}) {
+    this.#print = print;
+  }
 
   /** Takes the next piece of the stream. */
   push(text) {
@@ -25,7 +31,7 @@ export class TapReader {
   #line(line) {
     if (this.#diagnostics) {
       if (line.trim() === "...") this.#diagnostics = false;
-      else if (this.#failing) console.log(`    ${line}`);
+      else if (this.#failing) this.#print(`    ${line}`);
       return;
     }
     if (line.trim() === "---") {
@@ -35,7 +41,7 @@ export class TapReader {
     const result = /^(not )?ok\b(?: \d+)?(?: - )?(.*)$/.exec(line);
     if (result) this.#result(result[1] === undefined, result[2]);
     else if (line.startsWith("Bail out!")) this.#result(false, line);
-    else if (this.#failing && !line.startsWith("#") && line.trim() !== "") console.log(line);
+    else if (this.#failing && !line.startsWith("#") && line.trim() !== "") this.#print(line);
   }
 
   #result(ok, title) {
@@ -44,6 +50,6 @@ export class TapReader {
     if (skipped) this.skipped += 1;
     else if (ok) this.passed += 1;
     else this.failed += 1;
-    console.log(`  ${skipped ? "-" : ok ? "✔" : "✘"} ${title}`);
+    this.#print(`  ${skipped ? "-" : ok ? "✔" : "✘"} ${title}`);
   }
 }

@@ -1,0 +1,71 @@
+// `npm run test:mutants`: breaks a copy of the built code in small ways, one at a time, and sees
+// that the tests named for each notice. `npm run test:mutants -- TEXT` runs those whose name has
+// TEXT. Ends with `N passed, N failed`: a mutation that no test noticed has failed.
+
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+import { mutations } from "./mutations.mjs";
+import { prepare, root, run, tool } from "./prepare-project.mjs";
+import { TapReader } from "./tap.mjs";
+
+const copy = path.join(root, ".build", "mutants");
+const counts = { passed: 0, failed: 0 };
+process.on("exit", (code) => {
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.failed > 0) process.exitCode = code || 1;
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+});
+
+await prepare();
+rmSync(copy, { recursive: true, force: true });
+cpSync(path.join(root, "dist"), path.join(copy, "dist"), { recursive: true });
+// Project data that tests read by a path relative to their own.
+for (const folder of ["test/vectors", "docs", "examples"]) {
+  cpSync(path.join(root, folder), path.join(copy, folder), { recursive: true });
+}
+cpSync(path.join(root, "package.json"), path.join(copy, "package.json"));
+
+const wanted = process.argv[2] ?? "";
+const chosen = mutations.filter(({ name }) => name.includes(wanted));
+const sound = await runTests([...new Set(chosen.flatMap(({ tests }) => tests))]);
+if (sound.failed > 0 || sound.passed === 0) {
+  console.error("The tests fail on the code as it is: nothing can be said of mutations.");
+  process.exit(1);
+}
+for (const mutation of chosen) await tryMutation(mutation);
+
+async function tryMutation({ name, in: module, find, with: replacement, tests }) {
+  const file = path.join(copy, "dist", "src", module);
+  const code = readFileSync(file, "utf8");
+  const places = code.split(find).length - 1;
+  if (places !== 1) {
+    report(false, name, `its text stands ${places} times in ${module}`);
+    return;
+  }
+  writeFileSync(
+    file,
+    code.replace(find, () => replacement),
+  );
+  const { failed } = await runTests(tests);
+  writeFileSync(file, code);
+  report(failed > 0, name, failed > 0 ? `${failed} tests failed` : "no test noticed");
+}
+
+function report(ok, name, detail) {
+  counts[ok ? "passed" : "failed"] += 1;
+  console.log(`${ok ? "ok  " : "FAIL"} ${name}: ${detail}`);
+}
+
+/** Runs the copy's test files under these paths; a test that hangs has failed. */
+async function runTests(tests) {
+  const tap = new TapReader({ print: () => undefined });
+  const files = tests.map((part) => `dist/test/${part}${part.endsWith("/") ? "**/*" : ""}.test.js`);
+  const args = [tool("ava"), "--tap", "--timeout=60s", ...files];
+  const code = await run(process.execPath, args, {
+    cwd: copy,
+    onOutput: (text) => tap.push(text),
+  });
+  tap.end();
+  return { passed: tap.passed, failed: Math.max(tap.failed, code === 0 ? 0 : 1) };
+}

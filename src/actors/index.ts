@@ -1,0 +1,62 @@
+// Single actors, for services that embed one or a few of them: what each is spawned as, with the
+// types of its arguments, messages and environment. Nothing here brings a socket, a store, a thread
+// or a native part: those come with the environment. Used by nobody inside the project.
+
+export { DEFAULTS } from "../config/defaults.js";
+export type { NetworkConfig } from "../config.js";
+export type * from "../ports.js";
+export type { NodeEnv } from "./env.js";
+
+export { eventBus } from "./events/event-bus.js";
+export type * from "./events/event-bus.js";
+export { eventTap } from "./events/event-tap.js";
+export type * from "./events/event-tap.js";
+export type * from "./events/event-types.js";
+
+export { blockHandler } from "./handlers/block-handler.js";
+export type * from "./handlers/block-handler.js";
+export { syncHandler } from "./handlers/sync-handler.js";
+export type * from "./handlers/sync-handler.js";
+export { transactionHandler } from "./handlers/transaction-handler.js";
+export type * from "./handlers/transaction-handler.js";
+
+export { blockProducer } from "./integration/block-producer.js";
+export type * from "./integration/block-producer.js";
+export type * from "./integration/chain-events.js";
+export { consensusIntegration } from "./integration/consensus-integration.js";
+export type * from "./integration/consensus-integration.js";
+export { mempoolIntegration } from "./integration/mempool-integration.js";
+export type * from "./integration/mempool-integration.js";
+export { storageIntegration } from "./integration/storage-integration.js";
+export type * from "./integration/storage-integration.js";
+
+export { advancedPeerRegistry } from "./peer/advanced-peer-registry.js";
+export type * from "./peer/advanced-peer-registry.js";
+export { peerBroadcaster } from "./peer/peer-broadcaster.js";
+export type * from "./peer/peer-broadcaster.js";
+export { peerHandler } from "./peer/peer-handler.js";
+export type * from "./peer/peer-handler-messages.js";
+export type { PeerHandlerArgs } from "./peer/peer-handler-state.js";
+export type { PerformanceSnapshot } from "./peer/peer-performance.js";
+export { peerReputation } from "./peer/peer-reputation.js";
+export type * from "./peer/peer-reputation.js";
+export type * from "./peer/peer-state.js";
+export type * from "./peer/peer-table.js";
+export { REPUTATION_DELTAS, ReputationLedger } from "./peer/reputation-ledger.js";
+export type * from "./peer/reputation-ledger.js";
+
+export { dialer } from "./service/dialer.js";
+export type * from "./service/dialer.js";
+export { listener } from "./service/listener.js";
+export type * from "./service/listener.js";
+export { messageRouter } from "./service/message-router.js";
+export type * from "./service/message-router.js";
+export { networkService } from "./service/network-service.js";
+export type * from "./service/network-service.js";
+export type * from "./service/node-status.js";
+export { systemRouter } from "./service/system-router.js";
+export type * from "./service/system-router.js";
+
+export type * from "./sync/sync-messages.js";
+export { syncService } from "./sync/sync-service.js";
+export type { SyncArgs, SyncEnv } from "./sync/sync-state.js";

@@ -14,7 +14,8 @@ export class RateLimit {
 
   constructor(rate: Rate) {
     this.#intervalMs = 1_000 / rate.itemsPerSecond;
-    this.#burstMs = rate.burstItems * this.#intervalMs;
+    // A rate of nothing has no burst either: it takes nothing.
+    this.#burstMs = rate.itemsPerSecond > 0 ? rate.burstItems * this.#intervalMs : 0;
   }
 
   /** Charges `items` and answers true, or charges nothing and answers false. */

@@ -95,6 +95,8 @@ export class ReputationLedger {
     if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
     const { banScore, peersFloor } = this.#settings;
     if (account.score > banScore || this.#trusted.has(peerId)) return undefined;
+    // A peer that was spared before is not banned for what it does well, nor for a failed dial.
+    if (REPUTATION_DELTAS[event] >= 0 || NEVER_BANS.has(event)) return undefined;
     if (EXCUSABLE.has(event) && (readyPeers <= peersFloor || !this.#mayBan(now.monotonicMs))) {
       return undefined;
     }

@@ -35,11 +35,12 @@ export class RequestTable {
   /** In order of sending. */
   readonly #pending = new Map<number, PendingRequest>();
   readonly #expired = new Set<number>();
-  #nextId = 1;
+  #nextId: number;
   #smoothedMs: number | undefined;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, firstId = 1) {
     this.#settings = settings;
+    this.#nextId = firstId;
   }
 
   get size(): number {

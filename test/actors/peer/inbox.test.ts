@@ -1,0 +1,58 @@
+import test from "ava";
+import { Inbox } from "../../../src/actors/peer/inbox.js";
+import { FakeConnection } from "../remote-peer.js";
+
+const MIB = 1024 * 1024;
+
+function open() {
+  const connection = new FakeConnection();
+  const wakes = { count: 0 };
+  const inbox = new Inbox(connection, () => wakes.count++);
+  return { connection, inbox, wakes };
+}
+
+test("chunks come out in the order they went in", (t) => {
+  const { inbox } = open();
+  t.true(inbox.empty);
+  inbox.push(Uint8Array.of(1));
+  inbox.push(Uint8Array.of(2));
+  t.false(inbox.empty);
+  t.deepEqual(
+    [inbox.shift(), inbox.shift(), inbox.shift()],
+    [Uint8Array.of(1), Uint8Array.of(2), undefined],
+  );
+  t.true(inbox.empty);
+});
+
+test("it asks for one turn however many chunks come, and again after that turn", (t) => {
+  const { inbox, wakes } = open();
+  for (let i = 0; i < 10; i++) inbox.push(new Uint8Array(1));
+  t.is(wakes.count, 1);
+  inbox.rest();
+  inbox.push(new Uint8Array(1));
+  t.is(wakes.count, 2);
+});
+
+test("above its bound the socket is paused, below half of it resumed", (t) => {
+  const { connection, inbox } = open();
+  const half = new Uint8Array(MIB / 2);
+  inbox.push(half);
+  inbox.push(half);
+  t.false(connection.paused);
+  inbox.push(new Uint8Array(1));
+  t.true(connection.paused);
+  t.true(inbox.paused);
+  inbox.shift();
+  t.true(connection.paused, "half and a byte are left");
+  inbox.shift();
+  t.false(connection.paused);
+  t.false(inbox.paused);
+});
+
+test("to clear forgets what waits", (t) => {
+  const { inbox } = open();
+  inbox.push(new Uint8Array(5));
+  inbox.clear();
+  t.true(inbox.empty);
+  t.is(inbox.shift(), undefined);
+});

@@ -1,0 +1,137 @@
+import test from "ava";
+import {
+  admit,
+  type Admission,
+  type AdmissionLimits,
+  type AdmissionView,
+  type Slot,
+} from "../../../src/actors/peer/peer-manager.js";
+import type { Direction } from "../../../src/ports.js";
+import { peerIdOf, SELF } from "../support.js";
+
+const limits: AdmissionLimits = {
+  maxInbound: 3,
+  maxOutbound: 2,
+  perGroupMax: 2,
+  exemptLocal: false,
+};
+/** Ids on either side of our own. */
+const LOWER = peerIdOf(1);
+const HIGHER = peerIdOf(0xffff);
+
+let hosts = 0;
+function slot(direction: Direction, peerId: string, host?: string): Slot {
+  hosts++;
+  return { peerId, direction, remoteAddress: `tcp://${host ?? `8.0.${hosts % 256}.1`}:1` };
+}
+
+function slots(count: number, direction: Direction, from = 100): Slot[] {
+  return Array.from({ length: count }, (_, i) => slot(direction, peerIdOf(from + i)));
+}
+
+function view(open: readonly Slot[], more: Partial<AdmissionView> = {}): AdmissionView {
+  return { self: SELF, trusted: new Set(), isBanned: () => false, slots: open, ...more };
+}
+
+function reasonOf(admission: Admission): string {
+  return admission.admit ? "admitted" : admission.reason;
+}
+
+test("a peer is admitted until the slots of its direction are taken", (t) => {
+  for (const [direction, max] of [
+    ["inbound", 3],
+    ["outbound", 2],
+  ] as const) {
+    const newcomer = slot(direction, LOWER);
+    t.is(reasonOf(admit(newcomer, view(slots(max - 1, direction)), limits)), "admitted");
+    t.is(reasonOf(admit(newcomer, view(slots(max, direction)), limits)), "TooManyConnections");
+    const other = direction === "inbound" ? "outbound" : "inbound";
+    t.is(reasonOf(admit(newcomer, view(slots(9, other)), limits)), "admitted");
+  }
+});
+
+test("a trusted peer needs no slot and takes none", (t) => {
+  const trusted = new Set([LOWER]);
+  const full = slots(3, "inbound");
+  t.true(admit(slot("inbound", LOWER), view(full, { trusted }), limits).admit);
+  const open = [...slots(2, "inbound"), slot("inbound", LOWER)];
+  t.true(admit(slot("inbound", HIGHER), view(open, { trusted }), limits).admit);
+  t.false(admit(slot("inbound", HIGHER), view(open), limits).admit);
+});
+
+test("a banned peer is refused, unless it is trusted", (t) => {
+  const isBanned = (peerId: string): boolean => peerId === LOWER;
+  t.is(reasonOf(admit(slot("inbound", LOWER), view([], { isBanned }), limits)), "Banned");
+  t.true(admit(slot("inbound", HIGHER), view([], { isBanned }), limits).admit);
+  const trusted = new Set([LOWER]);
+  t.true(admit(slot("inbound", LOWER), view([], { isBanned, trusted }), limits).admit);
+});
+
+test("our own node is refused, even if it is trusted", (t) => {
+  const trusted = new Set([SELF]);
+  t.is(reasonOf(admit(slot("outbound", SELF), view([], { trusted }), limits)), "SelfConnection");
+});
+
+test("of two connections in the same direction the newer stays, in place of the older", (t) => {
+  for (const direction of ["inbound", "outbound"] as const) {
+    const existing = slot(direction, LOWER);
+    const admission = admit(slot(direction, LOWER), view([existing]), limits);
+    t.true(admission.admit && "replaces" in admission && admission.replaces === existing);
+  }
+});
+
+test("of two in opposite directions the one that the smaller id dialed stays", (t) => {
+  const decide = (peerId: string, existing: Direction, newer: Direction): string => {
+    const admission = admit(slot(newer, peerId), view([slot(existing, peerId)]), limits);
+    return reasonOf(admission);
+  };
+  // The lower id dialed what is inbound to us.
+  t.is(decide(LOWER, "outbound", "inbound"), "admitted");
+  t.is(decide(LOWER, "inbound", "outbound"), "DuplicateConnection");
+  t.is(decide(HIGHER, "inbound", "outbound"), "admitted");
+  t.is(decide(HIGHER, "outbound", "inbound"), "DuplicateConnection");
+});
+
+test("a replacement needs no free slot", (t) => {
+  const existing = slot("inbound", LOWER);
+  const open = [existing, ...slots(2, "inbound")];
+  t.true(admit(slot("inbound", LOWER), view(open), limits).admit);
+});
+
+test("one address group takes no more than its share of the inbound slots", (t) => {
+  const open = [slot("inbound", peerIdOf(2), "9.9.9.1"), slot("inbound", peerIdOf(3), "9.9.9.2")];
+  const admission = admit(slot("inbound", LOWER, "9.9.9.3"), view(open), limits);
+  t.is(reasonOf(admission), "TooManyConnections");
+  t.regex(admission.admit ? "" : admission.detail, /group/);
+  t.true(admit(slot("inbound", LOWER, "9.9.8.3"), view(open), limits).admit);
+});
+
+test("a group is a /48 of IPv6, and an IPv4 address in IPv6 clothes is IPv4", (t) => {
+  const open = [
+    slot("inbound", peerIdOf(2), "[2600:1:2:3::1]"),
+    slot("inbound", peerIdOf(3), "[2600:1:2:4::1]"),
+  ];
+  t.false(admit(slot("inbound", LOWER, "[2600:1:2:5::1]"), view(open), limits).admit);
+  t.true(admit(slot("inbound", LOWER, "[2600:1:3:5::1]"), view(open), limits).admit);
+  const mapped = [
+    slot("inbound", peerIdOf(2), "9.9.9.1"),
+    slot("inbound", peerIdOf(3), "[::ffff:9.9.9.2]"),
+  ];
+  t.false(admit(slot("inbound", LOWER, "9.9.9.3"), view(mapped), limits).admit);
+});
+
+test("outbound connections are not counted by group: this node chose them", (t) => {
+  const open = [slot("outbound", peerIdOf(2), "9.9.9.1")];
+  const tight = { ...limits, perGroupMax: 1 };
+  t.true(admit(slot("outbound", LOWER, "9.9.9.3"), view(open), tight).admit);
+});
+
+test("local addresses are exempt from the group limit when the configuration says so", (t) => {
+  for (const host of ["127.0.0.1", "10.1.2.3", "192.168.0.9", "[::1]", "localhost"]) {
+    const open = [1, 2, 3].map((number) => slot("inbound", peerIdOf(number + 1), host));
+    const roomy = { ...limits, maxInbound: 10 };
+    t.false(admit(slot("inbound", LOWER, host), view(open), roomy).admit, host);
+    const exempt = { ...roomy, exemptLocal: true };
+    t.true(admit(slot("inbound", LOWER, host), view(open), exempt).admit, host);
+  }
+});

@@ -1,0 +1,95 @@
+import test from "ava";
+import fc from "fast-check";
+import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
+
+const delayMs = fc.double({ min: 0, max: 1e6, noNaN: true });
+const count = fc.nat({ max: 10_000 });
+const figures = fc.record({
+  successes: count,
+  failures: count,
+  timeouts: count,
+  invalid: count,
+  violations: fc.nat({ max: 10 }),
+  pingMs: fc.option(delayMs, { nil: undefined }),
+  responseMs: fc.option(delayMs, { nil: undefined }),
+});
+
+function performanceOf(values: Partial<PeerPerformance>): PeerPerformance {
+  return Object.assign(new PeerPerformance(), values);
+}
+
+test("an unmeasured peer stands in the middle of what delays can give", (t) => {
+  // Half of requests, ping and answers, and nothing invalid yet.
+  t.is(new PeerPerformance().score(), 0.4 * 0.5 + 0.3 * 0.5 + 0.2 * 0.5 + 0.1);
+});
+
+test("the score stays between 0 and 1 and nears both ends", (t) => {
+  fc.assert(
+    fc.property(figures, (values) => {
+      const score = performanceOf(values).score();
+      return score > 0 && score < 1;
+    }),
+  );
+  t.true(performanceOf({ successes: 1e6, pingMs: 0.1, responseMs: 0.1 }).score() > 0.99);
+  t.true(
+    performanceOf({ timeouts: 1e6, pingMs: 1e6, responseMs: 1e6, invalid: 99 }).score() < 0.01,
+  );
+});
+
+test("the score falls with each failure and rises with each success", (t) => {
+  const isBetter = (better: Partial<PeerPerformance>, worse: Partial<PeerPerformance>): boolean =>
+    performanceOf(better).score() > performanceOf(worse).score();
+  fc.assert(
+    fc.property(figures, (values) => {
+      const { successes, failures, timeouts, invalid, violations } = values;
+      t.true(isBetter(values, { ...values, failures: failures + 1 }));
+      t.true(isBetter(values, { ...values, timeouts: timeouts + 1 }));
+      t.true(isBetter(values, { ...values, invalid: invalid + 1 }));
+      t.true(isBetter(values, { ...values, violations: violations + 1 }));
+      const asked = failures + timeouts;
+      if (asked > 0) t.true(isBetter({ ...values, successes: successes + 1 }, values));
+    }),
+  );
+});
+
+test("the score never rises with a delay", (t) => {
+  fc.assert(
+    fc.property(figures, delayMs, delayMs, (values, one, other) => {
+      const [shorter, longer] = [Math.min(one, other), Math.max(one, other)];
+      for (const key of ["pingMs", "responseMs"] as const) {
+        const quick = performanceOf({ ...values, [key]: shorter }).score();
+        t.true(quick >= performanceOf({ ...values, [key]: longer }).score());
+      }
+    }),
+  );
+});
+
+test("half of the ping's share is lost at 200 ms, of the answers' at a second", (t) => {
+  const base = { successes: 0, responseMs: 1_000, pingMs: 200 };
+  t.is(performanceOf(base).score(), new PeerPerformance().score());
+});
+
+test("averages start with the first sample and then move by an eighth", (t) => {
+  const performance = new PeerPerformance();
+  performance.pong(80);
+  t.is(performance.pingMs, 80);
+  performance.pong(160);
+  t.is(performance.pingMs, 90);
+  performance.response(8);
+  performance.response(16);
+  t.is(performance.responseMs, 9);
+  t.is(performance.successes, 2);
+  performance.propagated(8);
+  performance.propagated(0);
+  t.is(performance.propagationMs, 7);
+});
+
+test("a snapshot is a copy with the score", (t) => {
+  const performance = new PeerPerformance();
+  performance.bytesIn = 7;
+  const snapshot = performance.snapshot();
+  performance.bytesIn = 8;
+  t.is(snapshot.bytesIn, 7);
+  t.is(snapshot.score, performance.score());
+  t.deepEqual(structuredClone(snapshot), snapshot);
+});

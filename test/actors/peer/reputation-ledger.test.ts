@@ -1,0 +1,345 @@
+import test from "ava";
+import fc from "fast-check";
+import { DEFAULTS, type NetworkConfig } from "../../../src/config.js";
+import type { BanRecord } from "../../../src/ports.js";
+import {
+  REPUTATION_DELTAS,
+  ReputationLedger,
+  type ReputationEvent,
+} from "../../../src/actors/peer/reputation-ledger.js";
+import { peerIdOf } from "../support.js";
+
+type Settings = NetworkConfig["reputation"];
+
+const settings: Settings = DEFAULTS.reputation;
+const peer = peerIdOf(1);
+const MANY = 10;
+const HOUR_MS = 3_600_000;
+
+/** A ledger and a hand on its time; wall time runs beside monotonic time, a day ahead. */
+class Bench {
+  readonly ledger: ReputationLedger;
+  nowMs = 0;
+
+  constructor(
+    changes: Partial<Settings> = {},
+    trusted: readonly string[] = [],
+    bans: readonly BanRecord[] = [],
+  ) {
+    this.ledger = new ReputationLedger({ ...settings, ...changes }, trusted, bans);
+  }
+
+  get wallMs(): number {
+    return this.nowMs + 24 * HOUR_MS;
+  }
+
+  record(event: ReputationEvent, times = 1, peerId = peer, readyPeers = MANY) {
+    let ban: BanRecord | undefined;
+    for (let i = 0; i < times; i++) {
+      const now = { monotonicMs: this.nowMs, wallMs: this.wallMs };
+      const brought = this.ledger.record(peerId, event, `${event} ${i}`, now, readyPeers);
+      ban ??= brought;
+    }
+    this.ledger.invariants();
+    return ban;
+  }
+
+  score(peerId = peer): number {
+    return this.ledger.score(peerId, this.nowMs);
+  }
+
+  explain(peerId = peer) {
+    return this.ledger.explain(peerId, { monotonicMs: this.nowMs, wallMs: this.wallMs });
+  }
+}
+
+test("each event moves the score of a new peer by its delta", (t) => {
+  for (const [event, delta] of Object.entries(REPUTATION_DELTAS)) {
+    const bench = new Bench();
+    bench.record(event as ReputationEvent);
+    t.is(bench.score(), delta, event);
+  }
+});
+
+test("an unknown peer stands at zero, which is good", (t) => {
+  const { score, class: named, entries, ban } = new Bench().explain();
+  t.is(score, 0);
+  t.is(named, "good");
+  t.deepEqual(entries, []);
+  t.is(ban, undefined);
+});
+
+test("a score halves in a half-life, whether it is good or bad", (t) => {
+  for (const event of ["GoodBlock", "ProtocolViolation"] as const) {
+    const bench = new Bench();
+    bench.record(event);
+    bench.nowMs += settings.halfLifeMs;
+    t.is(bench.score(), REPUTATION_DELTAS[event] / 2);
+    bench.nowMs += settings.halfLifeMs;
+    t.is(bench.score(), REPUTATION_DELTAS[event] / 4);
+  }
+});
+
+test("decay is the same whether or not something was booked in between", (t) => {
+  const often = new Bench({ gainPerMinuteMax: 0 });
+  const once = new Bench({ gainPerMinuteMax: 0 });
+  for (const bench of [often, once]) bench.record("ProtocolViolation");
+  for (let i = 0; i < 10; i++) {
+    often.nowMs += settings.halfLifeMs / 10;
+    // Its gain is capped at nothing: only time works.
+    often.record("GoodBlock");
+  }
+  once.nowMs += settings.halfLifeMs;
+  t.true(Math.abs(often.score() - once.score()) < 1e-9);
+});
+
+test("gains are capped per minute and start anew in the next one", (t) => {
+  const bench = new Bench({ halfLifeMs: 1e15 });
+  bench.record("GoodBlock", 50);
+  t.is(Math.round(bench.score()), settings.gainPerMinuteMax);
+  bench.nowMs += 59_999;
+  bench.record("GoodBlock");
+  t.is(Math.round(bench.score()), settings.gainPerMinuteMax);
+  bench.nowMs += 1;
+  bench.record("GoodBlock");
+  t.is(Math.round(bench.score()), settings.gainPerMinuteMax + 10);
+});
+
+test("losses are never capped", (t) => {
+  const bench = new Bench({}, [], []);
+  bench.record("DuplicateData", 49);
+  t.is(bench.score(), -98);
+});
+
+test("scores are clamped at both ends", (t) => {
+  const bench = new Bench({ gainPerMinuteMax: 1e9, halfLifeMs: 1e15 });
+  bench.record("GoodBlock", 200);
+  t.is(bench.score(), settings.scoreMax);
+  const bad = new Bench({ halfLifeMs: 1e15 }, []);
+  bad.record("InvalidBlock", 50);
+  t.is(bad.score(), -settings.scoreMax);
+});
+
+test("classes follow the score at their bounds", (t) => {
+  const classAt = (event: ReputationEvent, times: number): string => {
+    const bench = new Bench({ gainPerMinuteMax: 1_000 });
+    // At the floor slowness bans nobody, so a score can be looked at below the bound.
+    bench.record(event, times, peer, 0);
+    return bench.explain().class;
+  };
+  t.is(classAt("SlowResponse", 1), "neutral");
+  t.is(classAt("SlowResponse", 49), "neutral");
+  t.is(classAt("SlowResponse", 50), "probation");
+  t.is(classAt("SlowResponse", 99), "probation");
+  t.is(classAt("SlowResponse", 100), "banned");
+  t.is(classAt("GoodTransaction", 49), "good");
+  t.is(classAt("GoodTransaction", 50), "preferred");
+});
+
+test("gains buy no licence: a proven offence is counted from zero", (t) => {
+  for (const event of ["InvalidTransaction", "ProtocolViolation", "InvalidBlock"] as const) {
+    const bench = new Bench({ gainPerMinuteMax: 1_000 });
+    bench.record("GoodBlock", 50);
+    t.is(bench.score(), 500);
+    bench.record(event);
+    t.is(bench.score(), REPUTATION_DELTAS[event], event);
+  }
+  const bench = new Bench({ gainPerMinuteMax: 1_000 });
+  bench.record("GoodBlock", 50);
+  t.truthy(bench.record("InvalidBlock"));
+});
+
+test("slowness is counted from where the peer stands", (t) => {
+  const bench = new Bench();
+  bench.record("GoodBlock");
+  bench.record("Timeout");
+  t.is(bench.score(), 8);
+});
+
+test("the hundredth point lost brings a ban that names its last reason", (t) => {
+  const bench = new Bench();
+  t.is(bench.record("ProtocolViolation"), undefined);
+  const ban = bench.record("ProtocolViolation");
+  t.deepEqual(ban, {
+    peerId: peer,
+    untilWallMs: bench.wallMs + settings.banMs,
+    reason: "ProtocolViolation: ProtocolViolation 0",
+    count: 1,
+  });
+  t.is(bench.explain().class, "banned");
+  t.deepEqual(bench.ledger.bans(), [ban!]);
+});
+
+test("a ban in force is not renewed", (t) => {
+  const bench = new Bench();
+  t.truthy(bench.record("InvalidBlock"));
+  t.is(bench.record("InvalidBlock", 3), undefined);
+});
+
+test("a ban ends by the wall clock, and the next one is twice as long, up to the limit", (t) => {
+  const bench = new Bench();
+  const lengths: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const ban = bench.record("InvalidBlock");
+    lengths.push((ban!.untilWallMs - bench.wallMs) / HOUR_MS);
+    bench.nowMs += ban!.untilWallMs - bench.wallMs - 1;
+    t.truthy(bench.ledger.banOf(peer, bench.wallMs));
+    bench.nowMs += 1;
+    t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+  }
+  t.deepEqual(lengths, [1, 2, 4, 8, 16, 24, 24, 24]);
+});
+
+test("bans of an earlier run count on", (t) => {
+  const past = { peerId: peer, untilWallMs: 5, reason: "old", count: 3 };
+  const bench = new Bench({}, [], [past]);
+  t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+  t.is(bench.record("InvalidBlock")?.count, 4);
+});
+
+test("the list of bans is bounded: the one that ends soonest is forgotten", (t) => {
+  const bench = new Bench({ bansKeptMax: 3 });
+  for (const number of [1, 2, 3, 4]) {
+    bench.record("InvalidBlock", 1, peerIdOf(number));
+    bench.nowMs += 1_000;
+  }
+  t.deepEqual(
+    bench.ledger.bans().map(({ peerId }) => peerId),
+    [2, 3, 4].map(peerIdOf),
+  );
+});
+
+test("to unban lifts the ban, forgets its count and resets the score", (t) => {
+  const bench = new Bench();
+  bench.record("InvalidBlock");
+  t.true(bench.ledger.unban(peer));
+  t.is(bench.score(), 0);
+  t.is(bench.explain().ban, undefined);
+  t.false(bench.ledger.unban(peer));
+  t.is(bench.record("InvalidBlock")?.count, 1);
+});
+
+test("slowness bans nobody when few peers are ready", (t) => {
+  const bench = new Bench();
+  t.is(bench.record("Timeout", 100, peer, settings.peersFloor), undefined);
+  t.truthy(bench.record("Timeout", 1, peer, settings.peersFloor + 1));
+});
+
+test("a peer that was spared is not banned for what it does well", (t) => {
+  for (const event of ["GoodBlock", "UsefulData", "QuickResponse", "GoodTransaction"] as const) {
+    const bench = new Bench();
+    bench.record("Timeout", 100, peer, settings.peersFloor);
+    t.true(bench.score() < settings.banScore);
+    t.is(bench.record(event), undefined, event);
+  }
+});
+
+test("a proven offence bans at the floor too", (t) => {
+  t.truthy(new Bench().record("InvalidBlock", 1, peer, 0));
+});
+
+test("slowness bans no more peers within the window than its limit", (t) => {
+  const bench = new Bench({ bansPerWindowMax: 3 });
+  const banned: number[] = [];
+  for (let number = 1; number <= 6; number++) {
+    if (bench.record("Timeout", 60, peerIdOf(number)) !== undefined) banned.push(number);
+  }
+  t.deepEqual(banned, [1, 2, 3]);
+  t.truthy(bench.record("InvalidBlock", 1, peerIdOf(7)));
+  bench.nowMs += settings.bansWindowMs;
+  t.truthy(bench.record("Timeout", 60, peerIdOf(8)));
+});
+
+test("failed dials never bring a peer to probation, however many", (t) => {
+  const bench = new Bench();
+  t.is(bench.record("ConnectionFailure", 1_000), undefined);
+  t.is(bench.score(), settings.probationScore + 1);
+  t.is(bench.explain().class, "neutral");
+});
+
+test("a failed dial neither harms nor bans a peer that stands lower already", (t) => {
+  const bench = new Bench();
+  bench.record("DuplicateData", 40);
+  bench.record("ConnectionFailure");
+  t.is(bench.score(), -80);
+  const spared = new Bench();
+  spared.record("Timeout", 100, peer, 0);
+  t.is(spared.record("ConnectionFailure"), undefined);
+});
+
+test("trusted peers are never banned and pay a tenth", (t) => {
+  const bench = new Bench({}, [peer]);
+  t.is(bench.record("ProtocolViolation"), undefined);
+  t.is(bench.score(), -5);
+  t.is(bench.record("InvalidBlock", 100), undefined);
+  t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+  const other = new Bench({}, [peer]);
+  other.record("GoodBlock");
+  t.is(other.score(), 10);
+});
+
+test("the ledger of a peer keeps its newest entries, with what was really added", (t) => {
+  const bench = new Bench({ ledgerEntriesMax: 3, gainPerMinuteMax: 15 });
+  for (const event of ["Timeout", "GoodBlock", "GoodBlock", "SlowResponse"] as const) {
+    bench.record(event);
+    bench.nowMs += 1;
+  }
+  t.deepEqual(
+    bench.explain().entries.map(({ event, delta, detail }) => [event, Math.round(delta), detail]),
+    [
+      ["GoodBlock", 10, "GoodBlock 0"],
+      ["GoodBlock", 5, "GoodBlock 0"],
+      ["SlowResponse", -1, "SlowResponse 0"],
+    ],
+  );
+  t.is(bench.explain().entries[0]?.wallMs, 24 * HOUR_MS + 1);
+});
+
+test("what explain answers does not change with the ledger", (t) => {
+  const bench = new Bench();
+  bench.record("GoodBlock");
+  const { entries } = bench.explain();
+  bench.record("GoodBlock");
+  t.is(entries.length, 1);
+});
+
+test("of too many peers the one that was not heard of for longest is forgotten", (t) => {
+  const bench = new Bench({ peersTrackedMax: 2 });
+  bench.record("GoodBlock", 1, peerIdOf(1));
+  bench.record("GoodBlock", 1, peerIdOf(2));
+  bench.record("GoodBlock", 1, peerIdOf(1));
+  bench.record("GoodBlock", 1, peerIdOf(3));
+  t.deepEqual(
+    [1, 2, 3].map((number) => bench.score(peerIdOf(number))),
+    [20, 0, 10],
+  );
+});
+
+test("whatever is booked, scores and lists stay within their bounds", (t) => {
+  const events = Object.keys(REPUTATION_DELTAS) as ReputationEvent[];
+  const step = fc.record({
+    event: fc.constantFrom(...events),
+    number: fc.integer({ min: 1, max: 6 }),
+    pauseMs: fc.integer({ min: 0, max: HOUR_MS }),
+    ready: fc.integer({ min: 0, max: 5 }),
+    unban: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const bench = new Bench({ peersTrackedMax: 4, bansKeptMax: 2 }, [peerIdOf(6)]);
+      for (const { event, number, pauseMs, ready, unban } of steps) {
+        bench.nowMs += pauseMs;
+        const id = peerIdOf(number);
+        const ban = bench.record(event, 1, id, ready);
+        if (ban !== undefined) {
+          t.true(REPUTATION_DELTAS[event] < 0);
+          t.not(number, 6);
+          t.true(bench.explain(id).score <= settings.banScore);
+        }
+        if (unban) bench.ledger.unban(id);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  t.pass();
+});

@@ -1,0 +1,118 @@
+import test from "ava";
+import { DEFAULTS } from "../../../src/config.js";
+import { RequestTable } from "../../../src/actors/peer/request-table.js";
+import type { RequestOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { Message } from "../../../src/protocol/types/message.js";
+import { refusing } from "../support.js";
+
+const settings = DEFAULTS.requests;
+const message: Message = { kind: "RequestBlock", hash: "00".repeat(32) };
+const replyTo = refusing<RequestOutcome>();
+
+function add(table: RequestTable, nowMs: number, tag = 1): number {
+  return table.add(message, tag, replyTo, nowMs);
+}
+
+test("requests are numbered from 1 and answered by their number", (t) => {
+  const table = new RequestTable(settings);
+  t.deepEqual([add(table, 0, 71), add(table, 0, 72)], [1, 2]);
+  const settled = table.settle(2, "ResponseBlock", 5);
+  t.is(settled.type, "answered");
+  t.is(settled.type === "answered" ? settled.request.tag : 0, 72);
+  t.is(table.size, 1);
+  t.is(table.settle(2, "ResponseBlock", 6).type, "unsolicited");
+});
+
+test("a refusal answers any request", (t) => {
+  const table = new RequestTable(settings);
+  t.is(table.settle(add(table, 0), "RequestRefused", 1).type, "answered");
+});
+
+test("an answer of another kind is told apart and settles the request", (t) => {
+  const table = new RequestTable(settings);
+  const id = add(table, 0, 9);
+  const settled = table.settle(id, "ResponseHeaders", 1);
+  t.is(settled.type, "wrongKind");
+  t.is(settled.type === "wrongKind" ? settled.request.tag : 0, 9);
+  t.is(table.size, 0);
+});
+
+test("it is full at its limit", (t) => {
+  const table = new RequestTable({ ...settings, inFlightMax: 2 });
+  add(table, 0);
+  t.false(table.full);
+  const second = add(table, 0);
+  t.true(table.full);
+  table.settle(second, "ResponseBlock", 1);
+  t.false(table.full);
+});
+
+test("the first requests wait for the longest timeout", (t) => {
+  const table = new RequestTable(settings);
+  t.is(table.timeoutMs, settings.timeoutMaxMs);
+  add(table, 100);
+  t.deepEqual(table.expire(100 + settings.timeoutMaxMs - 1), []);
+  t.is(table.expire(100 + settings.timeoutMaxMs).length, 1);
+  t.is(table.size, 0);
+});
+
+test("the timeout is three smoothed answer times, within its bounds", (t) => {
+  const table = new RequestTable(settings);
+  const answerAfter = (elapsedMs: number): void =>
+    void table.settle(add(table, 0), "ResponseBlock", elapsedMs);
+  answerAfter(2_000);
+  t.is(table.timeoutMs, 6_000);
+  answerAfter(2_800);
+  t.is(table.timeoutMs, 3 * 2_100);
+  for (let i = 0; i < 100; i++) answerAfter(1);
+  t.is(table.timeoutMs, settings.timeoutMinMs);
+  for (let i = 0; i < 100; i++) answerAfter(50_000);
+  t.is(table.timeoutMs, settings.timeoutMaxMs);
+});
+
+test("a changed timeout leaves the deadlines of earlier requests alone", (t) => {
+  const table = new RequestTable(settings);
+  const early = add(table, 0, 1);
+  table.settle(add(table, 0), "ResponseBlock", 10);
+  add(table, 0, 2);
+  t.deepEqual(
+    table.expire(settings.timeoutMinMs).map(({ tag }) => tag),
+    [2],
+  );
+  t.is(table.settle(early, "ResponseBlock", 1).type, "answered");
+});
+
+test("an answer that comes after its deadline is late, not unsolicited, once", (t) => {
+  const table = new RequestTable(settings);
+  const id = add(table, 0);
+  table.expire(settings.timeoutMaxMs);
+  t.is(table.settle(id, "ResponseBlock", 1e6).type, "late");
+  t.is(table.settle(id, "ResponseBlock", 1e6).type, "unsolicited");
+  t.is(table.settle(999, "ResponseBlock", 1e6).type, "unsolicited");
+});
+
+test("it remembers a bounded number of expired requests, the newest", (t) => {
+  const table = new RequestTable({ ...settings, inFlightMax: 10_000 });
+  const ids = Array.from({ length: 257 }, () => add(table, 0));
+  table.expire(settings.timeoutMaxMs);
+  t.is(table.settle(ids[0]!, "ResponseBlock", 1e6).type, "unsolicited");
+  t.is(table.settle(ids[1]!, "ResponseBlock", 1e6).type, "late");
+  t.is(table.settle(ids[256]!, "ResponseBlock", 1e6).type, "late");
+});
+
+test("ids wrap to 1 after the largest and never are 0", (t) => {
+  const table = new RequestTable(settings, 2 ** 32 - 2);
+  t.deepEqual([add(table, 0), add(table, 0), add(table, 0)], [2 ** 32 - 2, 2 ** 32 - 1, 1]);
+});
+
+test("to drain takes out all of them", (t) => {
+  const table = new RequestTable(settings);
+  add(table, 0, 1);
+  add(table, 0, 2);
+  t.deepEqual(
+    table.drain().map(({ tag }) => tag),
+    [1, 2],
+  );
+  t.is(table.size, 0);
+  t.deepEqual(table.drain(), []);
+});

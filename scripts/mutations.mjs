@@ -67,10 +67,10 @@ export const mutations = [
     tests: ["runtime/mailbox"],
   },
   {
-    name: "a reply to an earlier incarnation is taken",
+    name: "a cancelled timer fires all the same",
     in: "runtime/cell.js",
-    find: "if (note.incarnation !== this.incarnation || this.gone) {",
-    with: "if (this.gone) {",
+    find: 'note.kind === "timer" && !this.timers.take(note)',
+    with: "false",
     tests: ["runtime/"],
   },
   {

@@ -98,13 +98,17 @@ export function networkHandle(parts: NetworkParts): Network {
   const hashOf = (at: HashHex | number): HashHex | undefined =>
     typeof at === "number" ? blocks.hashAt(at) : at;
 
-  const stopOnce = (): Promise<void> => (stopping ??= stopAll(parts));
-  const stopped = parts.serviceGone.then(async () => {
-    if (stopping !== undefined) return stopping;
-    await stopOnce();
-    throw gaveUp();
+  let failed = false;
+  let settle = (): void => undefined;
+  const stopped = new Promise<void>((resolve, reject) => {
+    settle = () => (failed ? reject(gaveUp()) : resolve());
   });
   stopped.catch(() => undefined);
+  const stopOnce = (): Promise<void> => (stopping ??= stopAll(parts).finally(settle));
+  void parts.serviceGone.then(() => {
+    failed = stopping === undefined;
+    return stopOnce();
+  });
 
   return {
     peerId: parts.peerId,

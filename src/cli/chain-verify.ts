@@ -153,7 +153,13 @@ class TaskReader {
       this.fault = { height, what: `breaks the rule ${parts.fault.rule}: ${parts.fault.detail}` };
       return undefined;
     }
-    return { hash, bytes, header: parts.value.header };
+    const { header } = parts.value;
+    const kept = this.#store.headerBytes(hash);
+    if (kept === undefined || !equalBytes(kept, header)) {
+      this.fault = { height, what: "is stored beside another header" };
+      return undefined;
+    }
+    return { hash, bytes, header };
   }
 }
 

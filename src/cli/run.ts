@@ -4,6 +4,7 @@
 import { startNode } from "../compose.js";
 import type { Network } from "../network.js";
 import type { HttpServer } from "../api/server.js";
+import { parseAddress } from "../protocol/address.js";
 import { describe, EXIT_FAULT, EXIT_OK, exitCodeOf } from "./exit.js";
 import { openOutput, type Output } from "./output.js";
 import { networkInput, type RunFlags } from "./run-flags.js";
@@ -11,6 +12,7 @@ import { networkInput, type RunFlags } from "./run-flags.js";
 /** Ends the process; the promise never resolves. */
 export async function run(flags: RunFlags): Promise<void> {
   const input = networkInput(flags);
+  if (flags.http !== undefined) parseAddress(flags.http);
   const output = await openOutput(flags.logLevel);
   const signal = endSignal(output);
   catchFaults(output);

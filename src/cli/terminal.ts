@@ -9,7 +9,7 @@ import type { Network } from "../network.js";
 export interface Terminal {
   /** Takes one JSON line of the log. */
   write(line: string): void;
-  watch(network: Pick<Network, "subscribe" | "head">): void;
+  watch(network: Pick<Network, "subscribe">): void;
   end(): void;
 }
 

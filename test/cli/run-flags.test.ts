@@ -1,0 +1,47 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import test from "ava";
+import { networkInput } from "../../src/cli/run-flags.js";
+import { resolveConfig } from "../../src/config.js";
+import { temporaryDirectory } from "./child.js";
+
+const logLevel = "info";
+
+test("flags win over the file, and the file over the defaults", async (t) => {
+  const config = path.join(await temporaryDirectory(t), "node.json");
+  const said = { maxInbound: 3, maxOutbound: 4, produce: true, mempool: { countMax: 5 } };
+  await writeFile(config, JSON.stringify(said));
+  const input = networkInput({ config, maxOutbound: 6, produce: false, logLevel });
+  const resolved = resolveConfig(input);
+  t.is(resolved.maxInbound, 3);
+  t.is(resolved.maxOutbound, 6);
+  t.false(resolved.produce);
+  t.is(resolved.mempool.countMax, 5);
+  t.is(resolved.mempool.perSenderMax, resolveConfig().mempool.perSenderMax);
+});
+
+test("without flags nothing is said, so a node listens nowhere and keeps nothing", (t) => {
+  t.deepEqual(networkInput({ logLevel }), {});
+});
+
+test("every flag reaches its field, and the directory is made absolute", (t) => {
+  const input = networkInput({
+    listen: "127.0.0.1:1",
+    seed: ["127.0.0.1:2"],
+    data: "here",
+    network: "vibecoin-test",
+    nodeId: "me",
+    trusted: ["ab"],
+    maxInbound: 0,
+    logLevel,
+  });
+  t.deepEqual(input, {
+    bindAddr: "127.0.0.1:1",
+    seedPeers: ["127.0.0.1:2"],
+    dataDir: path.resolve("here"),
+    network: "vibecoin-test",
+    nodeId: "me",
+    trustedPeers: ["ab"],
+    maxInbound: 0,
+  });
+});

@@ -5,6 +5,7 @@ import { startNode } from "../compose.js";
 import type { Network } from "../network.js";
 import type { HttpServer } from "../api/server.js";
 import { parseAddress } from "../protocol/address.js";
+import { endSignal } from "./end-signal.js";
 import { describe, EXIT_FAULT, EXIT_OK, exitCodeOf } from "./exit.js";
 import { openOutput, type Output } from "./output.js";
 import { networkInput, type RunFlags } from "./run-flags.js";
@@ -14,7 +15,7 @@ export async function run(flags: RunFlags): Promise<void> {
   const input = networkInput(flags);
   if (flags.http !== undefined) parseAddress(flags.http);
   const output = await openOutput(flags.logLevel);
-  const signal = endSignal(output);
+  const signal = catchSignals(output);
   catchFaults(output);
   let network: Network | undefined;
   let http: HttpServer | undefined;
@@ -59,23 +60,15 @@ function announce(network: Network, http: HttpServer | undefined, { log }: Outpu
   });
 }
 
-/**
- * Resolves with the first signal that asks this process to end: an operator's (SIGINT), a
- * supervisor's (SIGTERM) or that of a terminal that went away (SIGHUP). The second one ends it.
- */
-function endSignal(output: Output): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (asked) {
-        output.log.write("warn", "ended by a second signal", { signal });
-        void output.end().finally(() => process.exit(EXIT_FAULT));
-        return;
-      }
-      asked = true;
-      resolve(signal);
-    };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+function catchSignals(output: Output): Promise<NodeJS.Signals> {
+  return endSignal({
+    source: process,
+    nowMs: () => performance.now(),
+    underNpm: process.env["npm_lifecycle_event"] !== undefined,
+    onSecond(signal) {
+      output.log.write("warn", "ended by a second signal", { signal });
+      void output.end().finally(() => process.exit(EXIT_FAULT));
+    },
   });
 }
 

@@ -35,7 +35,10 @@ interface Teardown {
 
 /** Starts it; the test's end kills it if it still runs. */
 export function startCli(t: Teardown, args: readonly string[], nodeArgs: string[] = []): Cli {
+  // As from a shell, even when npm runs the tests.
+  const { npm_lifecycle_event: _, ...env } = process.env;
   const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

@@ -16,18 +16,21 @@ const PERIOD_MS = 10;
 export class Pinger {
   readonly #latenciesMs: number[] = [];
   readonly #open = new Set<Promise<void>>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #dueMs = performance.now() + PERIOD_MS;
   #lost = 0;
 
   constructor(network: Network, peerId: string) {
-    this.#timer = setInterval(() => {
+    const pingDue = (): void => {
       for (; this.#dueMs <= performance.now(); this.#dueMs += PERIOD_MS) {
         const sent = this.#ping(network, peerId, this.#dueMs);
         this.#open.add(sent);
         void sent.then(() => this.#open.delete(sent));
       }
-    }, 1);
+      // An interval would drift away from when pings are due.
+      this.#timer = setTimeout(pingDue, Math.ceil(this.#dueMs - performance.now()));
+    };
+    this.#timer = setTimeout(pingDue, PERIOD_MS);
   }
 
   async #ping(network: Network, peerId: string, dueMs: number): Promise<void> {
@@ -37,7 +40,7 @@ export class Pinger {
   }
 
   async stop(): Promise<PingLatency> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     await Promise.all(this.#open);
     const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
     const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] ?? NaN;

@@ -9,6 +9,7 @@ import { loadSignatures } from "../../src/chain/signatures.js";
 import { storeChain } from "../../src/cli/chain-store.js";
 import { genesisOf, networkParams } from "../../src/compose.js";
 import { DEFAULTS } from "../../src/config.js";
+import { isCoded } from "../../src/errors.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 
 export interface ChainSize {
@@ -29,7 +30,8 @@ export async function chainDirectory(size: ChainSize): Promise<string> {
   const { hash } = genesisOf(consensus).header;
   const name = `chain-${hash.slice(0, 8)}-${blocks}x${transactionsPerBlock}`;
   const directory = join(BENCH_DIRECTORY, name);
-  if (existsSync(directory)) return directory;
+  if (await opens(directory)) return directory;
+  await removeDirectory(directory);
   const unfinished = await makeDirectory();
   const stores = await openLmdbStores({ directory: unfinished, genesis: genesisOf(consensus) });
   const scheme = await loadSignatures();
@@ -39,6 +41,19 @@ export async function chainDirectory(size: ChainSize): Promise<string> {
   // Whole or not there at all, also when two benches make it at once.
   await rename(unfinished, directory).catch(() => removeDirectory(unfinished));
   return directory;
+}
+
+/** False for none, and for one that an older version of the store wrote. */
+async function opens(directory: string): Promise<boolean> {
+  if (!existsSync(directory)) return false;
+  try {
+    const stores = await openLmdbStores({ directory, genesis: genesisOf(consensus) });
+    await stores.close();
+    return true;
+  } catch (error) {
+    if (isCoded(error) && error.code === "DATA_UNREADABLE") return false;
+    throw error;
+  }
 }
 
 /** On the same disk as the chain: a memory file system would make storing free. */

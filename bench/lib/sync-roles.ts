@@ -16,12 +16,13 @@ import { threadPoolOptions } from "../../src/workers/pool.js";
 import { serveParent } from "./child.js";
 import { LoopMeter, type LoopDelay } from "./loop-meter.js";
 import { Pinger, type PingLatency } from "./pinger.js";
-import { chainDirectory, consensus, type ChainSize } from "./sync-chain.js";
+import { consensus } from "./sync-chain.js";
 
 export interface SyncFigures {
-  readonly height: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** More than one when a request failed: the next session goes on where that one ended. */
+  readonly sessions: number;
   readonly pings: PingLatency;
   readonly loop: LoopDelay;
   /** The most that was seen. */
@@ -29,40 +30,37 @@ export interface SyncFigures {
   readonly rssAnonMiB: number;
 }
 
+export interface LimitFigures {
+  readonly verified: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
 export type HolderMethods = {
-  /** Answers where it listens, and measures from now on. */
-  listen(size: ChainSize): Promise<{ address: string; height: number }>;
-  finish(): Promise<{ cpuSeconds: number; pings: PingLatency }>;
+  /** Answers where it listens, and counts processor time from now on. */
+  listen(task: { chain: string }): Promise<{ address: string; height: number }>;
+  finish(): { cpuSeconds: number };
 };
 export type SyncerMethods = {
-  sync(task: { address: string; directory: string }): Promise<SyncFigures>;
+  sync(task: { address: string; height: number; data: string }): Promise<SyncFigures>;
 };
 export type LimitMethods = {
-  /** Answers verified signatures per second. */
-  verify(task: { size: ChainSize; secondsMin: number }): Promise<number>;
+  /** Verifies the whole chain at least once. */
+  verify(task: { chain: string; secondsMin: number }): Promise<LimitFigures>;
 };
 
 const MEMORY_INTERVAL_MS = 100;
 
 function holder(): void {
   let network: Network | undefined;
-  let pinger: Pinger | undefined;
   let before: NodeJS.CpuUsage;
   const methods: HolderMethods = {
-    async listen(size) {
-      const dataDir = await chainDirectory(size);
-      const started = await startNode({ dataDir, bindAddr: "tcp://127.0.0.1:0" });
-      network = started;
-      started.subscribe(["PeerConnected"], ({ peerId }) => {
-        pinger = new Pinger(started, peerId);
-      });
+    async listen({ chain }) {
+      network = await startNode({ dataDir: chain, bindAddr: "tcp://127.0.0.1:0" });
       before = process.cpuUsage();
-      return { address: started.listenAddress!, height: started.head().height };
+      return { address: network.listenAddress!, height: network.head().height };
     },
-    async finish() {
-      invariant(pinger !== undefined, "a peer connected");
-      return { cpuSeconds: cpuSecondsSince(before), pings: await pinger.stop() };
-    },
+    finish: () => ({ cpuSeconds: cpuSecondsSince(before) }),
   };
   serveParent(methods, () => network?.stop());
 }
@@ -70,12 +68,15 @@ function holder(): void {
 function syncer(): void {
   let network: Network | undefined;
   const methods: SyncerMethods = {
-    async sync({ address, directory }) {
-      const started = await startNode({ dataDir: directory });
+    async sync({ address, height, data }) {
+      const started = await startNode({ dataDir: data });
       network = started;
-      const finished = new Promise<number>((resolve, reject) => {
-        started.subscribe(["SyncFinished"], ({ height }) => resolve(height));
-        started.subscribe(["SyncFailed"], ({ reason }) => reject(new Error(reason)));
+      let sessions = 0;
+      const finished = new Promise<void>((resolve) => {
+        started.subscribe(["SyncFinished", "SyncFailed"], (event) => {
+          sessions++;
+          if (event.type === "SyncFinished" && event.height === height) resolve();
+        });
       });
       const connected = new Promise<string>((resolve) => {
         started.subscribe(["PeerConnected"], ({ peerId }) => resolve(peerId));
@@ -88,14 +89,14 @@ function syncer(): void {
       const loop = new LoopMeter();
       const memory = new MemoryMeter();
       const pinger = new Pinger(started, peerId);
-      const height = await finished;
+      await finished;
       const seconds = (performance.now() - startMs) / 1_000;
       const cpuSeconds = cpuSecondsSince(before);
       const delay = loop.stop();
       return {
-        height,
         seconds,
         cpuSeconds,
+        sessions,
         loop: delay,
         ...memory.stop(),
         pings: await pinger.stop(),
@@ -136,7 +137,7 @@ const LIMIT_TASKS = 16;
 
 function limit(): void {
   const methods: LimitMethods = {
-    async verify({ size, secondsMin }) {
+    async verify({ chain, secondsMin }) {
       const { nice, threads, queueMax, heapMiB } = DEFAULTS.pool;
       const pool = new Piscina<Packed, number>(
         threadPoolOptions({
@@ -148,7 +149,7 @@ function limit(): void {
           heapMiB,
         }),
       );
-      const batches = await signatureBatches(size);
+      const batches = await signatureBatches(chain);
       const verify = async (batch: Packed): Promise<void> => {
         const task = { buffer: batch.buffer.slice(0), ends: batch.ends };
         const valid = await pool.run(task, { transferList: [task.buffer] });
@@ -158,6 +159,7 @@ function limit(): void {
       await Promise.all(batches.slice(0, LIMIT_TASKS).map(verify));
       let next = 0;
       let verified = 0;
+      const before = process.cpuUsage();
       const startMs = performance.now();
       const untilMs = startMs + secondsMin * 1_000;
       const work = async (): Promise<void> => {
@@ -169,15 +171,15 @@ function limit(): void {
       };
       await Promise.all(Array.from({ length: LIMIT_TASKS }, work));
       const seconds = (performance.now() - startMs) / 1_000;
+      const cpuSeconds = cpuSecondsSince(before);
       await pool.destroy();
-      return verified / seconds;
+      return { verified, seconds, cpuSeconds };
     },
   };
   serveParent(methods, () => undefined);
 }
 
-async function signatureBatches(size: ChainSize): Promise<Packed[]> {
-  const directory = await chainDirectory(size);
+async function signatureBatches(directory: string): Promise<Packed[]> {
   const stores = await openLmdbStores({ directory, genesis: genesisOf(consensus) });
   const items = [...signaturesOf(stores.blocks)];
   await stores.close();

@@ -34,6 +34,11 @@ export function proceed(state: SyncState, context: SyncContext): void {
   }
   // Before their work is proven to exceed ours, headers buy no bodies.
   const proven = context.env.consensus.prefers(session.tip.summary, context.env.blocks.head());
+  if (!proven && session.exhausted && state.exchange === undefined) {
+    // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one.
+    finish(state, context);
+    return;
+  }
   if (proven || session.headersFull) askRanges(state, session, context);
   checkTasks(session, context);
   connectRanges(state, session, context);

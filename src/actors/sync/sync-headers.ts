@@ -65,7 +65,9 @@ export function askHeaders(state: SyncState, peer: SyncPeer, context: SyncContex
     items: countMax,
     replyTo: context.self,
   });
-  if (asked) state.exchange = { step: "asked", tag, peerId: peer.peerId };
+  if (!asked) return;
+  peer.askedDifficulty = peer.head.totalDifficulty;
+  state.exchange = { step: "asked", tag, peerId: peer.peerId };
 }
 
 export function headersAnswered(
@@ -112,7 +114,7 @@ function headersExhausted(state: SyncState, peerId: string, context: SyncContext
   // It claimed a heavier chain and has nothing beyond ours.
   const peer = state.peers.get(peerId);
   if (peer === undefined) return;
-  const stillBetter = peer.head.totalDifficulty > context.env.blocks.head().totalDifficulty;
+  const stillBetter = peer.askedDifficulty > context.env.blocks.head().totalDifficulty;
   refute(state, peerId);
   if (stillBetter) blame(state, peerId, "DuplicateData", "claimed a chain that it does not have");
 }

@@ -56,6 +56,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
           head: head.claimed,
           claimedMs: Number.NEGATIVE_INFINITY,
           score: 0.5,
+          askedDifficulty: 0n,
           refutedDifficulty: 0n,
           notBeforeMs: 0,
           failures: 0,

@@ -37,6 +37,8 @@ export interface SyncPeer {
   head: ChainHead;
   claimedMs: number;
   score: number;
+  /** What it claimed when it was last asked for headers: later claims are not on trial. */
+  askedDifficulty: bigint;
   /** Claims up to this were put to the proof and failed. */
   refutedDifficulty: bigint;
   /** Left alone until then. */
@@ -107,7 +109,7 @@ export function coolDown(state: SyncState, peerId: PeerId, context: SyncContext)
 
 export function refute(state: SyncState, peerId: PeerId): void {
   const peer = state.peers.get(peerId);
-  if (peer !== undefined) peer.refutedDifficulty = peer.head.totalDifficulty;
+  if (peer !== undefined) peer.refutedDifficulty = peer.askedDifficulty;
 }
 
 /** Session → idle: its chain is connected. */

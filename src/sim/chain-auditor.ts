@@ -6,7 +6,14 @@ import { equalBytes, toLatin1 } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
 import type { CheckedBlock, HashHex, HeaderSummary } from "../chain/types.js";
 import { genesisOf } from "../compose.js";
-import type { BlockStore, ChainCommit, Clock, Consensus, StateView } from "../ports.js";
+import type {
+  BlockStore,
+  ChainCommit,
+  Clock,
+  Consensus,
+  StateView,
+  StoredBlock,
+} from "../ports.js";
 import { createExecutor, type Executor, type ExecutorParts } from "../workers/executor.js";
 
 /** A valid block of the run. */
@@ -64,7 +71,7 @@ export class ChainAuditor {
       prune: (height) => store.prune(height),
       close: () => store.close(),
       commit: (commit) => {
-        for (const { header, bytes } of commit.blocks) this.#audit(header, bytes, node);
+        for (const block of commit.blocks) this.#audit(block, node);
         const before = store.head();
         const durable = store.commit(commit);
         if (commit.canonical !== undefined) this.#auditHead(before, commit, store, node);
@@ -79,12 +86,13 @@ export class ChainAuditor {
   }
 
   /** Validates a block when the first node of the run stores it. */
-  #audit(header: HeaderSummary, bytes: Uint8Array, { name, clock }: AuditedNode): void {
+  #audit({ header, headerBytes, bytes }: StoredBlock, { name, clock }: AuditedNode): void {
     const wrong = (what: string): void =>
       this.#report(`${name} stored block ${header.hash} at ${header.height}: ${what}`);
     const known = this.#blocks.get(header.hash);
     if (known !== undefined) {
-      if (!equalBytes(known.bytes, bytes)) wrong("its bytes are not those of this hash");
+      const same = equalBytes(known.bytes, bytes) && equalBytes(known.headerBytes, headerBytes);
+      if (!same) wrong("its bytes are not those of this hash");
       return;
     }
     const parent = this.#blocks.get(header.previousHash);
@@ -97,8 +105,8 @@ export class ChainAuditor {
     const block = verdict.accepted[0];
     if (block === undefined) return wrong(`${verdict.fault?.rule}: ${verdict.fault?.detail}`);
     if (block.header.hash !== header.hash) return wrong(`its hash is ${block.header.hash}`);
+    if (!equalBytes(headerBytes, this.#headerOf(bytes))) return wrong("under another's header");
     const { effects } = block;
-    const headerBytes = this.#headerOf(bytes);
     const audited = { header: block.header, headerBytes, bytes, parent, effects };
     this.#blocks.set(header.hash, { ...audited, writes: undefined });
   }

@@ -1,6 +1,7 @@
 // The simulator as a library: whole networks of real nodes in one process, on virtual time, from
 // one seed. For tests of this project and of chains that are built on it.
 
+export { startFaults, type FaultOptions, type Faults } from "./faults.js";
 export {
   SIM_CHAIN,
   SIM_CONFIG,

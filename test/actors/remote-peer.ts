@@ -42,6 +42,8 @@ export class FakeConnection implements Connection {
   destroyed = false;
   #handler: ConnectionHandler | undefined;
   #ended = false;
+  /** What came before anybody listened. */
+  readonly #early: Uint8Array[] = [];
   readonly #post: ((fn: () => void) => void) | undefined;
 
   constructor(options: FakeConnectionOptions = {}) {
@@ -55,6 +57,7 @@ export class FakeConnection implements Connection {
   open(handler: ConnectionHandler): void {
     if (this.#handler !== undefined) throw new Error("opened twice");
     this.#handler = handler;
+    for (const chunk of this.#early.splice(0)) handler.onData(chunk);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -84,7 +87,9 @@ export class FakeConnection implements Connection {
   // ---- what the network does to it
 
   receive(chunk: Uint8Array): void {
-    if (!this.#ended) this.#handler?.onData(chunk);
+    if (this.#ended) return;
+    if (this.#handler === undefined) this.#early.push(chunk);
+    else this.#handler.onData(chunk);
   }
 
   drain(): void {
@@ -126,6 +131,7 @@ export class RemotePeer {
   readonly #decoder = new FrameDecoder(MESSAGE_KINDS);
   readonly #incoming = new ReceiveLanes(WINDOW);
   readonly #outgoing = new SendLanes(WINDOW);
+  #heard: Heard[] = [];
 
   constructor(connection: FakeConnection) {
     this.connection = connection;
@@ -159,26 +165,38 @@ export class RemotePeer {
     this.send({ kind: "WindowUpdate", lane, bytes });
   }
 
-  /** Every message that was written since the last call, in order. */
+  /** Every message that it was sent and not looked at yet, in order. */
   heard(): Heard[] {
-    const heard: Heard[] = [];
+    this.#read();
+    return this.#heard.splice(0);
+  }
+
+  /** The messages of this kind alone; the others can be looked at later. */
+  heardOf<K extends MessageKind>(kind: K): Heard<K>[] {
+    this.#read();
+    const found = this.#heard.filter(({ message }) => message.kind === kind);
+    this.#heard = this.#heard.filter(({ message }) => message.kind !== kind);
+    return found as unknown as Heard<K>[];
+  }
+
+  /** Sends back what was pinged. */
+  pong(): void {
+    for (const { message } of this.heardOf("Ping"))
+      this.send({ kind: "Pong", nonce: message.nonce });
+  }
+
+  #read(): void {
     for (const chunk of this.connection.written.splice(0)) {
       const broken = this.#decoder.push(chunk, (frame) =>
         this.#incoming.accept(frame, ({ kind, payload, requestId, lane, creditBytes }) => {
           this.#incoming.consumed(lane, creditBytes, 0);
           const decoded = decodeMessage(kind, payload);
           if (!decoded.ok) return decoded.violation;
-          heard.push({ message: decoded.message, requestId });
+          this.#heard.push({ message: decoded.message, requestId });
           return undefined;
         }),
       );
       if (broken !== undefined) throw new Error(`${broken.rule}: ${broken.detail}`);
     }
-    return heard;
-  }
-
-  /** Of this kind, since the last call; the others are lost. */
-  heardOf<K extends MessageKind>(kind: K): Heard<K>[] {
-    return this.heard().filter(({ message }) => message.kind === kind) as unknown as Heard<K>[];
   }
 }

@@ -18,6 +18,7 @@ import { resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { genesisOf } from "../../src/compose.js";
 import type { BlockStore, LogLevel } from "../../src/ports.js";
 import type { NodeEnv } from "../../src/actors/env.js";
+import type { EventBusMessage } from "../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../src/actors/events/event-types.js";
 import { StateOverlay } from "../../src/actors/integration/state-overlay.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
@@ -239,12 +240,8 @@ export class Probe<M> {
 }
 
 /** The events that a probe in the place of the bus was told to publish. */
-export function published(bus: Probe<{ type: string }>): NetworkEvent[] {
-  const events: NetworkEvent[] = [];
-  for (const message of bus.received) {
-    if (message.type === "Publish") events.push((message as { event?: NetworkEvent }).event!);
-  }
-  return events;
+export function published(bus: Probe<EventBusMessage>): NetworkEvent[] {
+  return bus.of("Publish").map(({ event }) => event);
 }
 
 /** A target that is always full. */

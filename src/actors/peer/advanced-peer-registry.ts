@@ -47,6 +47,8 @@ interface State extends RegistryArgs {
   readonly trusted: ReadonlySet<PeerId>;
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
   nextId: number;
+  /** Nobody is let in any more. */
+  stopping: boolean;
   drained: ActorRef<"Drained"> | undefined;
 }
 
@@ -72,6 +74,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       trusted: new Set(context.env.config.trustedPeers),
       subscribers: new Map(),
       nextId: 1,
+      stopping: false,
       drained: undefined,
     };
   },
@@ -79,7 +82,8 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   receive(state, message, context) {
     switch (message.type) {
       case "Connected":
-        accept(state, message.connection, message.dialed, context);
+        if (state.stopping) message.connection.destroy();
+        else accept(state, message.connection, message.dialed, context);
         return;
       case "HandlerReady":
         ready(state, message, context);
@@ -146,6 +150,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         });
         return;
       case "Shutdown":
+        state.stopping = true;
         state.drained = message.replyTo;
         for (const entry of state.entries.values()) {
           entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
@@ -205,10 +210,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
       exemptLocal: env.config.inbound.exemptLocal,
     },
   );
-  if (admission.admit && "replaces" in admission) {
-    const detail = "a newer connection is kept";
-    close(state, connection.peerId, "DuplicateConnection", detail);
-  }
+  if (admission.admit && "replaces" in admission) replace(state, connection.peerId, ctx);
   const { peerId, direction, remoteAddress } = connection;
   const id = state.nextId++;
   const handler = ctx.spawn(
@@ -243,6 +245,18 @@ function accept(state: State, connection: Connection, dialed: string | undefined
   if (!admission.admit) {
     entry.gone = { reason: admission.reason, byPeer: false, detail: admission.detail };
     announceGone(state, entry, 0);
+  }
+}
+
+/** The older connection leaves at once: nobody hears of its end after the newer one is ready. */
+function replace(state: State, peerId: PeerId, ctx: Ctx): void {
+  const gone = { reason: "DuplicateConnection", detail: "a newer connection is kept" } as const;
+  for (const entry of openSlots(state)) {
+    if (entry.peerId !== peerId) continue;
+    entry.handler.tell({ type: "Close", ...gone });
+    entry.gone = { ...gone, byPeer: false };
+    const next = beganClosing(entry.state, ctx.env.clock.monotonicMs());
+    if (next !== undefined) leave(state, entry, next, ctx);
   }
 }
 

@@ -66,6 +66,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   /** Large messages on their way through the pool: next, and in the running job. */
   readonly decodeNext: ReceivedMessage[];
   decodeRunning: readonly ReceivedMessage[];
+  /** The pool could not take the last job: it is left alone until DecodeDue. */
+  decodeResting: boolean;
   readonly performance: PeerPerformance;
   measuredMs: number;
 }
@@ -126,8 +128,9 @@ export function close(
   if (state.phase === "closing") return;
   const { reason, detail, byPeer = false } = end;
   if (!byPeer && reason !== "Closed") {
-    // The detail travels too; it is ours, so it fits the limit of 256 bytes.
-    send(state, { kind: "Disconnect", reason, detail: detail.slice(0, 80) });
+    // The detail travels too: 80 characters fit its 256 bytes, and control characters may not.
+    const shown = detail.slice(0, 80).replace(/\p{Cc}/gu, " ");
+    send(state, { kind: "Disconnect", reason, detail: shown });
     state.blocked = false;
     flush(state);
   }

@@ -81,6 +81,7 @@ export const peerHandler = defineActor<
       held: [],
       decodeNext: [],
       decodeRunning: [],
+      decodeResting: false,
       performance: new PeerPerformance(),
       measuredMs: Number.NEGATIVE_INFINITY,
     };
@@ -152,6 +153,7 @@ export const peerHandler = defineActor<
         sweep(state, context);
         return;
       case "DecodeDue":
+        state.decodeResting = false;
         return;
       case "CloseDue":
         state.connection.destroy();
@@ -168,8 +170,9 @@ export const peerHandler = defineActor<
   afterBatch(state, context) {
     if (state.phase === "closing") return;
     decodeCollected(state, context);
-    serveWaiting(state, context);
     flush(state);
+    // After the flush: replies that left make room for the next requests.
+    serveWaiting(state, context);
     if (queuedBytes(state) > context.env.config.lanes.sendQueueBytesMax) {
       close(state, context, { reason: "Timeout", detail: "the peer does not read" });
     }

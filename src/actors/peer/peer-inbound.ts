@@ -295,12 +295,14 @@ export function routeHeld(state: PeerHandlerState): void {
   if (state.held.length > 0) return;
   // We did not read meanwhile, so silence was not the peer's.
   state.lastByteMs = state.nowMs;
-  if (!state.inbox.empty) state.inbox.wake();
+  // Reads on, and hands waiting requests on at the end of that turn.
+  state.inbox.wake();
 }
 
 /** Sends the collected large messages to the pool, as one job at a time. */
 export function decodeCollected(state: PeerHandlerState, context: PeerHandlerContext): void {
   if (state.decodeNext.length === 0 || state.decodeRunning.length > 0) return;
+  if (state.decodeResting) return;
   state.decodeRunning = state.decodeNext.splice(0);
   const kinds = Uint8Array.from(state.decodeRunning, ({ kind }) => KINDS[kind].code);
   const payloads = packBytes(state.decodeRunning.map(({ payload }) => payload));
@@ -322,6 +324,7 @@ export function decoded(
   if (verdict === undefined) {
     // The pool is full or lost the job: the credit stays out meanwhile, so the lane slows down.
     state.decodeNext.unshift(...running);
+    state.decodeResting = true;
     context.startTimer("decode", DECODE_RETRY_MS, { type: "DecodeDue" });
     return;
   }

@@ -1,0 +1,190 @@
+import test from "ava";
+import type { BanRecord, PeerStore } from "../../../src/ports.js";
+import {
+  peerReputation,
+  type ReputationMessage,
+  type ReputationVerdict,
+} from "../../../src/actors/peer/peer-reputation.js";
+import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import type { ReputationEvent } from "../../../src/actors/peer/reputation-ledger.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
+import { CodedError } from "../../../src/errors.js";
+import { createHarness, peerIdOf, START_WALL_MS, type HarnessOptions } from "../support.js";
+
+const peer = peerIdOf(1);
+const HOUR_MS = 3_600_000;
+
+function start(options: HarnessOptions = {}) {
+  const harness = createHarness(options);
+  const reputation = harness.spawn(peerReputation, { mailboxMax: 64 });
+  const subscriber = harness.probe<ReputationVerdict>();
+  reputation.tell({ type: "Subscribe", subscriber: subscriber.ref });
+  const report = (event: ReputationEvent, times = 1, peerId = peer): void => {
+    for (let i = 0; i < times; i++) {
+      reputation.tell({ type: "Report", peerId, event, detail: "why" });
+    }
+  };
+  return { ...harness, reputation, subscriber, report };
+}
+
+async function explain(harness: ReturnType<typeof start>, peerId = peer): Promise<PeerExplanation> {
+  // What was reported comes first: questions overtake reports.
+  await harness.settle();
+  const asker = harness.probe<PeerExplanation>();
+  harness.reputation.tell({ type: "Explain", peerId, replyTo: asker.ref });
+  await harness.settle();
+  return asker.last!;
+}
+
+async function bansOf(
+  harness: Pick<ReturnType<typeof start>, "probe" | "settle">,
+  reputation: ActorRef<ReputationMessage>,
+): Promise<readonly BanRecord[]> {
+  const asker = harness.probe<readonly BanRecord[]>();
+  reputation.tell({ type: "GetBans", replyTo: asker.ref });
+  await harness.settle();
+  return asker.last!;
+}
+
+test("a ban is told to subscribers, stored and logged", async (t) => {
+  const harness = start();
+  harness.report("InvalidBlock");
+  await harness.settle();
+  const ban = {
+    peerId: peer,
+    untilWallMs: START_WALL_MS + HOUR_MS,
+    reason: "InvalidBlock: why",
+    count: 1,
+  };
+  t.deepEqual(harness.subscriber.take(), [{ type: "PeerBanned", ban }]);
+  t.deepEqual(harness.stores.peers.bans(), [ban]);
+  t.deepEqual(await bansOf(harness, harness.reputation), [ban]);
+  t.true(harness.log.some(({ event }) => event === "peer banned"));
+});
+
+test("a new subscriber hears of the bans in force, not of past ones", async (t) => {
+  const harness = start();
+  harness.report("InvalidBlock");
+  await harness.advance(HOUR_MS);
+  harness.report("InvalidBlock", 1, peerIdOf(2));
+  await harness.settle();
+  const late = harness.probe<ReputationVerdict>();
+  harness.reputation.tell({ type: "Subscribe", subscriber: late.ref });
+  await harness.settle();
+  t.deepEqual(
+    late.of("PeerBanned").map(({ ban }) => ban.peerId),
+    [peerIdOf(2)],
+  );
+});
+
+test("a subscriber that stopped is told nothing more", async (t) => {
+  const harness = start();
+  harness.subscriber.stop();
+  await harness.settle();
+  const before = harness.system.deadLetters;
+  harness.report("InvalidBlock");
+  await harness.settle();
+  t.is(harness.system.deadLetters, before);
+});
+
+test("slowness costs nobody anything while this process is slow itself", async (t) => {
+  const harness = start();
+  harness.loop.delayMs = harness.config.reputation.selfBlameLoopDelayMs + 1;
+  harness.report("Timeout", 10);
+  harness.report("SlowResponse", 10);
+  t.is((await explain(harness)).score, 0);
+  t.true(harness.log.some(({ event }) => event === "a timeout is our own fault"));
+});
+
+test("what slowness cannot cause is charged all the same", async (t) => {
+  const harness = start();
+  harness.loop.delayMs = 60_000;
+  harness.report("ProtocolViolation");
+  t.is((await explain(harness)).score, -50);
+});
+
+test("at the bound of the loop's delay a timeout is still the peer's", async (t) => {
+  const harness = start();
+  harness.loop.delayMs = harness.config.reputation.selfBlameLoopDelayMs;
+  harness.report("Timeout");
+  t.is((await explain(harness)).score, -2);
+});
+
+test("slowness bans only while enough peers are ready", async (t) => {
+  const harness = start();
+  harness.report("Timeout", 60);
+  await harness.settle();
+  t.deepEqual(harness.subscriber.take(), []);
+  harness.reputation.tell({ type: "PeersCounted", ready: 9 });
+  await harness.settle();
+  harness.report("Timeout");
+  await harness.settle();
+  t.is(harness.subscriber.of("PeerBanned").length, 1);
+});
+
+test("to unban is told, stored, and resets the score", async (t) => {
+  const harness = start();
+  harness.report("InvalidBlock");
+  await harness.settle();
+  harness.subscriber.take();
+  harness.reputation.tell({ type: "Unban", peerId: peer });
+  await harness.settle();
+  t.deepEqual(harness.subscriber.take(), [{ type: "PeerUnbanned", peerId: peer }]);
+  t.deepEqual(harness.stores.peers.bans(), []);
+  t.is((await explain(harness)).score, 0);
+  harness.reputation.tell({ type: "Unban", peerId: peer });
+  await harness.settle();
+  t.deepEqual(harness.subscriber.take(), []);
+});
+
+test("to explain gives score, class, ban and reasons", async (t) => {
+  const harness = start();
+  harness.report("GoodBlock");
+  harness.report("InvalidBlock");
+  const explained = await explain(harness);
+  t.is(explained.class, "banned");
+  t.is(explained.ban?.peerId, peer);
+  t.deepEqual(
+    explained.entries.map(({ event, detail, wallMs }) => [event, detail, wallMs]),
+    [
+      ["GoodBlock", "why", START_WALL_MS],
+      ["InvalidBlock", "why", START_WALL_MS],
+    ],
+  );
+});
+
+test("bans survive a restart of the node", async (t) => {
+  const first = start();
+  first.report("InvalidBlock");
+  await first.settle();
+  const second = start({ env: { peers: first.stores.peers } });
+  await second.settle();
+  t.deepEqual(
+    second.subscriber.of("PeerBanned").map(({ ban }) => ban.peerId),
+    [peer],
+  );
+  t.is((await explain(second)).class, "banned");
+});
+
+test("a ban that cannot be stored holds in memory, and the failure is logged", async (t) => {
+  const failing: PeerStore = {
+    bans: () => [],
+    putBan: () => Promise.reject(new CodedError("STORE_FAILED", "The disk is full.")),
+    deleteBan: () => Promise.reject(new CodedError("STORE_FAILED", "The disk is full.")),
+    close: () => Promise.resolve(),
+  };
+  const harness = start({ env: { peers: failing } });
+  harness.report("InvalidBlock");
+  await harness.settle();
+  t.is(harness.subscriber.of("PeerBanned").length, 1);
+  const line = harness.log.find(({ event }) => event === "a ban was not stored");
+  t.regex(String(line?.fields.error), /The disk is full/);
+});
+
+test("under a flood of reports the oldest are dropped, and commands still come through", async (t) => {
+  const harness = start();
+  await harness.settle();
+  harness.report("SlowResponse", 1_000);
+  harness.reputation.tell({ type: "PeersCounted", ready: 0 });
+  t.is((await explain(harness)).score, -64);
+});

@@ -68,6 +68,7 @@ const VERDICTS: Readonly<Record<keyof typeof DAMAGES, RegExp>> = {
   garbage: /^Block 7 breaks the rule encoding: /,
   otherBlock: /^Block 7 breaks the rule link: /,
   otherHeader: /^Block 7 is stored beside another header\.$/m,
+  sibling: /^Block 20 is indexed as [0-9a-f]{64} but is [0-9a-f]{64}\.$/m,
   missing: /^Block 7 is not stored\.$/m,
   wrongSigner: /^Block 21 breaks the rule signature: /,
   otherState: /^Block 20 left another state than is stored\.$/m,

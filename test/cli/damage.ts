@@ -30,6 +30,13 @@ export const DAMAGES = {
     const block = store.block(store.hashAt(HEIGHT)!)!;
     await overwrite(store, block, store.headerBytes(store.hashAt(HEIGHT + 1)!));
   },
+  /** The head's place holds another valid block. */
+  async sibling(store: Blocks) {
+    const header = store.head();
+    const parent = store.summary(header.previousHash)!;
+    const { bytes, headerBytes } = makeBlock({ parent, params });
+    await store.commit({ blocks: [{ header, headerBytes, bytes }], undo: [], state: [] });
+  },
   async missing(store: Blocks) {
     const hash = store.hashAt(HEIGHT)!;
     store["engine"].delete(Table.blocks, store["keyOf"](hash)!);

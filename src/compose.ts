@@ -21,6 +21,7 @@ import type {
   WorkerPool,
 } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
+import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { addressInvalid, parseAddress } from "./protocol/address.js";
@@ -117,8 +118,11 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
     onStarted({ type: "ListenFailed", error: gaveUp() });
   };
   const started = system.spawn(startTap, { onStarted, onGone }, { name: "start" });
-  const service = system.spawn(networkService, { started }, { name: "network" });
-  started.tell({ type: "Watch", service });
+  // Beside the network, not below it: who subscribed stays subscribed when the network restarts.
+  const mailboxMax = env.config.mailbox.dataMax;
+  const events = system.spawn(eventBus, { mailboxMax }, { name: "events" });
+  const service = system.spawn(networkService, { started, events }, { name: "network" });
+  for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   return { system, service, serviceGone };
 }
 
@@ -134,12 +138,11 @@ export function handleOf(
 interface StartTapArgs {
   /** Called with every answer; what a restart says after the first one is not awaited. */
   readonly onStarted: (outcome: ListenOutcome) => void;
-  /** The service stopped for good. */
+  /** The service or the event bus stopped for good. */
   readonly onGone: () => void;
 }
 
-type StartTapMessage =
-  ListenOutcome | { readonly type: "Watch"; readonly service: ActorRef<never> };
+type StartTapMessage = ListenOutcome | { readonly type: "Watch"; readonly actor: ActorRef<never> };
 
 /** Turns the fate of the service into calls. */
 const startTap = defineActor<StartTapArgs, StartTapMessage, StartTapArgs, unknown>({
@@ -148,7 +151,7 @@ const startTap = defineActor<StartTapArgs, StartTapMessage, StartTapArgs, unknow
   onFault: { kind: "stop" },
   init: (_context, args) => args,
   receive(args, message, context) {
-    if (message.type === "Watch") context.watch(message.service);
+    if (message.type === "Watch") context.watch(message.actor);
     else args.onStarted(message);
   },
   signal(args, signal) {

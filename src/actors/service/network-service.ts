@@ -8,7 +8,7 @@ import { defineActor, type ActorRef, type AskOutcome, type Context } from "../..
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
-import { eventBus, type EventBusMessage } from "../events/event-bus.js";
+import type { EventBusMessage } from "../events/event-bus.js";
 import { blockHandler, type BlockHandlerMessage } from "../handlers/block-handler.js";
 import { syncHandler } from "../handlers/sync-handler.js";
 import {
@@ -74,10 +74,10 @@ type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus };
 export interface NetworkServiceArgs {
   /** Told once: the node listens (or does not want to), or why it cannot. */
   readonly started: ActorRef<ListenOutcome>;
+  readonly events: ActorRef<EventBusMessage>;
 }
 
 interface Children {
-  readonly events: ActorRef<EventBusMessage>;
   readonly reputation: ActorRef<ReputationMessage>;
   readonly router: ActorRef<MessageRouterMessage>;
   readonly registry: ActorRef<RegistryMessage>;
@@ -129,7 +129,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
   },
 
   init(context, args) {
-    const children = spawnAll(context);
+    const children = spawnAll(context, args.events);
     if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
     return { ...args, children, listenAddress: null, queries: new Map(), nextQuery: 1 };
   },
@@ -188,7 +188,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       }
       case "Subscribe":
       case "Unsubscribe":
-        children.events.tell(message);
+        state.events.tell(message);
         return;
       case "Listening":
         state.listenAddress = message.address;
@@ -218,10 +218,9 @@ const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
 ]);
 
 /** Each actor comes after those it tells; who only listens subscribes by itself. */
-function spawnAll(context: Ctx): Children {
+function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
   const { config } = context.env;
   const mailboxMax = config.mailbox.dataMax;
-  const events = context.spawn(eventBus, { mailboxMax }, { name: "events" });
   const reputation = context.spawn(peerReputation, { mailboxMax }, { name: "reputation" });
   const router = context.spawn(messageRouter, { mailboxMax }, { name: "router" });
   const registry = context.spawn(
@@ -263,7 +262,6 @@ function spawnAll(context: Ctx): Children {
     context.spawn(blockProducer, args, { name: "producer" });
   }
   return {
-    events,
     reputation,
     router,
     registry,

@@ -82,8 +82,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   receive(state, message, context) {
     switch (message.type) {
       case "Connected":
-        if (state.stopping) message.connection.destroy();
-        else accept(state, message.connection, message.dialed, context);
+        accept(state, message.connection, message.dialed, context);
         return;
       case "HandlerReady":
         ready(state, message, context);
@@ -195,6 +194,10 @@ function* openSlots(state: State): Iterable<Entry> {
 
 function accept(state: State, connection: Connection, dialed: string | undefined, ctx: Ctx): void {
   const { env } = ctx;
+  if (state.stopping) {
+    connection.destroy();
+    return;
+  }
   const admission = admit(
     connection,
     {

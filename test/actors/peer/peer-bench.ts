@@ -1,0 +1,73 @@
+// The bench of the peer handler: one connection, its neighbours and the peer at its other end.
+
+import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
+import type { Incoming, RequestOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { PeerHandlerArgs } from "../../../src/actors/peer/peer-handler-state.js";
+import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
+import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
+import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
+import type { Message } from "../../../src/protocol/types/message.js";
+import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
+import { createHarness, type HarnessOptions } from "../support.js";
+import { FakeConnection, RemotePeer, type FakeConnectionOptions } from "../remote-peer.js";
+
+export const HASH = "ab".repeat(32);
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+export interface StartOptions extends HarnessOptions {
+  readonly connection?: FakeConnectionOptions;
+  readonly refusal?: PeerHandlerArgs["refusal"];
+  readonly routerMax?: number;
+}
+
+export function start(options: StartOptions = {}) {
+  const harness = createHarness(options);
+  const registry = harness.probe<RegistryMessage>();
+  const router = harness.probe<MessageRouterMessage>(undefined, options.routerMax);
+  const reputation = harness.probe<ReputationMessage>();
+  const post = (fn: () => void): void => harness.scheduler.post(fn);
+  const connection = new FakeConnection({ post, ...options.connection });
+  const handler = harness.spawn(peerHandler, {
+    connection,
+    connectionId: 7,
+    registry: registry.ref,
+    router: router.ref,
+    reputation: reputation.ref,
+    ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
+  });
+  const remote = new RemotePeer(connection);
+  const outcomes = harness.probe<RequestOutcome>();
+
+  return {
+    ...harness,
+    registry,
+    router,
+    reputation,
+    connection,
+    handler,
+    remote,
+    outcomes,
+    /** Sends a request of ours. */
+    ask: (message: Message, tag: number, items = 1): boolean =>
+      handler.tell({ type: "Request", message, tag, items, replyTo: outcomes.ref }),
+    incoming: (): Incoming[] => router.of("Incoming"),
+    closing: () => registry.of("HandlerClosing")[0],
+    blames: () => reputation.of("Report").map(({ event, detail }) => `${event}: ${detail}`),
+    gone: (): boolean => !handler.tell({ type: "Drained" }),
+  };
+}
+
+/** Past the handshake and the first ping. */
+export async function ready(options: StartOptions & { info?: Partial<HandshakeInfo> } = {}) {
+  const harness = start(options);
+  harness.remote.handshake(options.info);
+  await harness.settle();
+  harness.remote.pong();
+  await harness.settle();
+  harness.remote.heard();
+  return harness;
+}
+
+export const requestBlock: Message = { kind: "RequestBlock", hash: HASH };
+export const responseBlock: Message = { kind: "ResponseBlock", block: new Uint8Array(100) };

@@ -1,0 +1,111 @@
+import test from "ava";
+import type { Message } from "../../../src/protocol/types/message.js";
+import { HASH, ready, requestBlock, responseBlock, start } from "./peer-bench.js";
+
+test("a request is answered by its number, and quickness is rewarded", async (t) => {
+  const harness = await ready();
+  harness.ask(requestBlock, 1);
+  harness.ask(requestBlock, 2);
+  await harness.advance(249);
+  const [first, second] = harness.remote.heardOf("RequestBlock");
+  harness.remote.send(responseBlock, second!.requestId);
+  await harness.settle();
+  t.like(harness.outcomes.take(), [{ tag: 2, ok: true, elapsedMs: 249 }]);
+  t.deepEqual(harness.blames(), ["QuickResponse: "]);
+  await harness.advance(1);
+  harness.remote.send(responseBlock, first!.requestId);
+  await harness.settle();
+  t.like(harness.outcomes.take(), [{ tag: 1, ok: true }]);
+  t.is(harness.blames().length, 1);
+});
+
+test("a refusal of the peer is handed on and counted", async (t) => {
+  const harness = await ready();
+  for (const reason of ["NotFound", "Busy", "RateLimited"] as const) {
+    harness.ask(requestBlock, 1);
+    await harness.advance(1_000);
+    const [asked] = harness.remote.heardOf("RequestBlock");
+    harness.remote.send({ kind: "RequestRefused", reason }, asked!.requestId);
+    await harness.settle();
+    t.like(harness.outcomes.take(), [{ ok: false, reason }]);
+  }
+  t.is(harness.registry.of("HandlerMeasured").at(-1)?.performance.failures, 3);
+});
+
+test("a request that is not answered in time is given up and blamed; a late answer is no offence", async (t) => {
+  const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000 } } });
+  harness.ask(requestBlock, 1);
+  await harness.advance(2_999);
+  t.deepEqual(harness.outcomes.take(), []);
+  await harness.advance(251);
+  t.like(harness.outcomes.take(), [{ tag: 1, ok: false, reason: "Timeout" }]);
+  t.deepEqual(harness.blames(), ["Timeout: RequestBlock was not answered"]);
+  harness.remote.send(responseBlock, harness.remote.heardOf("RequestBlock")[0]!.requestId);
+  await harness.settle();
+  t.deepEqual(harness.outcomes.take(), []);
+  t.is(harness.closing(), undefined);
+});
+
+test("what is under way or waits when the connection ends is answered", async (t) => {
+  const harness = await ready({ config: { requests: { inFlightMax: 1 } } });
+  harness.ask(requestBlock, 1);
+  harness.ask(requestBlock, 2);
+  await harness.settle();
+  harness.connection.end();
+  await harness.settle();
+  t.deepEqual(
+    harness.outcomes.take().map((outcome) => [outcome.tag, outcome.ok ? "" : outcome.reason]),
+    [
+      [1, "Closed"],
+      [2, "Closed"],
+    ],
+  );
+});
+
+test("no more requests are under way than the limit; the next goes when one is answered", async (t) => {
+  const harness = await ready({ config: { requests: { inFlightMax: 2 } } });
+  for (const tag of [1, 2, 3]) harness.ask(requestBlock, tag);
+  await harness.settle();
+  const asked = harness.remote.heardOf("RequestBlock");
+  t.is(asked.length, 2);
+  harness.remote.send(responseBlock, asked[0]!.requestId);
+  await harness.settle();
+  t.is(harness.remote.heardOf("RequestBlock").length, 1);
+});
+
+test("requests keep to the quota that the peer stated", async (t) => {
+  const quota = { kind: 0x20, itemsPerSecond: 10, burstItems: 2 };
+  const harness = await ready({ info: { quotas: [quota] } });
+  for (let tag = 1; tag <= 5; tag++) harness.ask(requestBlock, tag);
+  await harness.settle();
+  t.is(harness.remote.heardOf("RequestBlock").length, 2);
+  await harness.advance(1_000);
+  t.is(harness.remote.heardOf("RequestBlock").length, 3);
+});
+
+test("a request for more than the peer ever serves is refused here", async (t) => {
+  const quotas = [{ kind: 0x24, itemsPerSecond: 10, burstItems: 8 }];
+  const harness = await ready({ info: { quotas } });
+  const range: Message = { kind: "RequestBlockRange", fromHeight: 1, count: 9, lastHash: HASH };
+  harness.ask(range, 1, 9);
+  harness.ask(requestBlock, 2);
+  await harness.settle();
+  t.like(harness.outcomes.take(), [{ tag: 1, ok: false, reason: "RateLimited" }]);
+  t.deepEqual(
+    harness.remote.heard().map(({ message }) => message.kind),
+    ["RequestBlock"],
+  );
+});
+
+test("too many waiting requests are refused, and none before it is ready", async (t) => {
+  const early = start();
+  early.ask(requestBlock, 1);
+  await early.settle();
+  t.like(early.outcomes.take(), [{ tag: 1, ok: false, reason: "Closed" }]);
+  const harness = await ready({ config: { requests: { inFlightMax: 1 } } });
+  for (let tag = 0; tag < 260; tag++) harness.ask(requestBlock, tag);
+  await harness.settle();
+  const refused = harness.outcomes.take();
+  t.is(refused.length, 3);
+  t.like(refused[0], { ok: false, reason: "Busy" });
+});

@@ -80,6 +80,8 @@ function checkBlock(
   }
   const effects = rules.checkBody(split.value.header, transactions);
   if (!effects.ok) return effects;
+  // Found in the cache, but not noted there: what a block confirmed nobody checks again, and a sync
+  // would push the mempool's signatures out of it.
   for (let i = 0; i < transactions.length; i++) {
     if (!signed(parts, transactions[i]!)) return { ok: false, fault: placed(UNSIGNED, i) };
   }
@@ -129,9 +131,14 @@ function validateTransactions(parts: ExecutorParts, transactions: Packed): Trans
   const faults: { index: number; fault: Fault }[] = [];
   for (let index = 0; index < count; index++) {
     const read = parts.rules.readTransaction(packedItem(transactions, index));
-    if (!read.ok) faults.push({ index, fault: read.fault });
-    else if (!signed(parts, read.value)) faults.push({ index, fault: UNSIGNED });
-    else ids.set(read.value.id, index * ID_BYTES);
+    if (!read.ok) {
+      faults.push({ index, fault: read.fault });
+    } else if (!signed(parts, read.value)) {
+      faults.push({ index, fault: UNSIGNED });
+    } else {
+      ids.set(read.value.id, index * ID_BYTES);
+      parts.signatureCache?.add(read.value.id);
+    }
   }
   return { transactions, ids, faults };
 }
@@ -157,12 +164,8 @@ function readParent(rules: ChainRules, header: Uint8Array): HeaderSummary {
   return parent.value;
 }
 
-function signed(parts: ExecutorParts, transaction: TransactionSummary): boolean {
-  const { signatureCache } = parts;
-  if (signatureCache?.has(transaction.id) === true) return true;
-  if (!parts.rules.checkSignature(transaction, parts.verify)) return false;
-  signatureCache?.add(transaction.id);
-  return true;
+function signed({ rules, verify, signatureCache }: ExecutorParts, transaction: TransactionSummary) {
+  return signatureCache?.has(transaction.id) === true || rules.checkSignature(transaction, verify);
 }
 
 const UNSIGNED: Fault = { rule: "signature", detail: "the signature does not verify" };

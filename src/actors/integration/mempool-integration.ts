@@ -132,6 +132,8 @@ function serve(
 /** Confirmed transactions leave; those of abandoned blocks come back as far as they still fit. */
 function follow(change: ChainChanged, { env }: Ctx): void {
   const { mempool, blocks } = env;
+  // A sync connects hundreds of thousands of transactions past a mempool that holds none of them.
+  if (mempool.count === 0 && change.disconnected.length === 0) return;
   const confirmed = change.connected.flatMap(transactionIdsOf);
   for (const header of change.disconnected) readd(header, new Set(confirmed), env);
   mempool.confirmed(confirmed, blocks);

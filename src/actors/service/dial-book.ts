@@ -75,6 +75,15 @@ export class DialBook {
     return next;
   }
 
+  /** Any → Connected; an address that is not in the book is added. */
+  connected(address: string, peerId: PeerId): void {
+    this.add(address);
+    const target = this.#targets.get(address);
+    if (target === undefined) return;
+    target.state = "connected";
+    target.peerId = peerId;
+  }
+
   /** Dialing | Connected → Idle. `grows`: this failure lengthens the backoff. */
   failed(target: DialTarget, nowMs: number, grows: boolean): void {
     if (grows) target.failures++;

@@ -53,7 +53,9 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
   init(context, args) {
     const { env, self } = context;
     args.registry.tell({ type: "Subscribe", subscriber: self });
-    self.tell({ type: "AddAddresses", addresses: env.config.seedPeers });
+    // Not before the registry answered: after a restart seeds may be connected already.
+    const seeds = { type: "AddAddresses", addresses: env.config.seedPeers } as const;
+    context.startTimer("seeds", 0, seeds);
     return {
       ...args,
       book: new DialBook(env.config.dial, () => env.random.float()),
@@ -93,6 +95,8 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
         return;
       case "PeerReady":
         state.connected.add(message.peerId);
+        // After a restart it is the registry that knows what was dialed.
+        if (message.dialed !== undefined) state.book.connected(message.dialed, message.peerId);
         return;
       case "PeerGone":
         gone(state, message, context);
@@ -103,6 +107,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
       case "Stop":
         state.stopped = true;
         context.cancelTimer("dial");
+        context.cancelTimer("seeds");
         return;
       default:
         unreachable(message);

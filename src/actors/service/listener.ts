@@ -88,7 +88,9 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
         return;
       case "Accepted": {
         const { connection } = message;
-        if (!state.registry.tell({ type: "Connected", connection })) connection.destroy();
+        if (state.stopped || !state.registry.tell({ type: "Connected", connection })) {
+          connection.destroy();
+        }
         return;
       }
       case "Refused": {

@@ -65,7 +65,10 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
         return;
       case "Register":
         for (const kind of message.kinds) {
-          invariant(!state.routes.has(kind), `two handlers for ${kind}`);
+          const present = state.routes.get(kind)?.handler.path ?? message.handler.path;
+          // A handler that was restarted registers again.
+          invariant(present === message.handler.path, `two handlers for ${kind}`);
+          if (state.routes.has(kind)) continue;
           state.routes.set(kind, { handler: message.handler, messages: 0, bytes: 0 });
         }
         context.watch(message.handler);
@@ -104,8 +107,12 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
 function handOn(state: State, message: Incoming): void {
   const route = state.routes.get(message.message.kind);
   if (route === undefined) {
-    // Nobody handles this kind on this node: its bytes are free again.
-    message.from.tell({ type: "Consumed", lane: message.lane, bytes: message.bytes });
+    // Nobody handles this kind on this node: its bytes are free again, and a request is refused.
+    const { from, lane, bytes, requestId } = message;
+    from.tell({ type: "Consumed", lane, bytes });
+    if (requestId === 0) return;
+    const refused = { kind: "RequestRefused", reason: "NotFound" } as const;
+    from.tell({ type: "Reply", requestId, message: refused });
     return;
   }
   route.messages++;

@@ -82,6 +82,15 @@ test("a changed timeout leaves the deadlines of earlier requests alone", (t) => 
   t.is(table.settle(early, "ResponseBlock", 1).type, "answered");
 });
 
+test("while bytes arrive at a fair rate a request is not late, and it is once they stop", (t) => {
+  const table = new RequestTable(settings);
+  const dueMs = settings.timeoutMaxMs;
+  table.add(message, 1, replyTo, 0, 1_000_000);
+  t.is(table.expire(dueMs, 1_000_000 + 80_000).length, 0);
+  t.is(table.expire(dueMs + 9_999, 1_000_000 + 80_000).length, 0);
+  t.is(table.expire(dueMs + 10_000, 1_000_000 + 80_000).length, 1);
+});
+
 test("an answer that comes after its deadline is late, not unsolicited, once", (t) => {
   const table = new RequestTable(settings);
   const id = add(table, 0);

@@ -1,0 +1,260 @@
+import test from "ava";
+import { dialer, type DialerMessage } from "../../../src/actors/service/dialer.js";
+import type { PeerTableEvent, RegistryMessage } from "../../../src/actors/peer/peer-table.js";
+import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import { CodedError } from "../../../src/errors.js";
+import type { Connection, DialOptions, Transport } from "../../../src/ports.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
+import { createHarness, peerIdOf, refusing, SELF, type HarnessOptions } from "../support.js";
+import { FakeConnection, handshakeOf } from "../remote-peer.js";
+
+interface Dial {
+  readonly address: string;
+  readonly options: DialOptions;
+  resolve(connection: Connection): void;
+  reject(error: Error): void;
+}
+
+class FakeTransport implements Transport {
+  readonly scheme = "tcp";
+  /** Under way, the oldest first. */
+  readonly dials: Dial[] = [];
+
+  dial(address: string, options: DialOptions): Promise<Connection> {
+    return new Promise((resolve, reject) => this.dials.push({ address, options, resolve, reject }));
+  }
+
+  listen(): never {
+    throw new Error("not here");
+  }
+
+  async close(): Promise<void> {}
+}
+
+type Gone = Partial<Extract<PeerTableEvent, { type: "PeerGone" }>>;
+
+function start(config: HarnessOptions["config"] = {}, registryRef?: ActorRef<RegistryMessage>) {
+  const transport = new FakeTransport();
+  const transports = new Map<string, Transport>([["tcp", transport]]);
+  const harness = createHarness({ config, env: { transports } });
+  const registry = harness.probe<RegistryMessage>();
+  const ref: ActorRef<DialerMessage> = harness.spawn(dialer, {
+    registry: registryRef ?? registry.ref,
+  });
+  const dials = (): string[] => transport.dials.map(({ address }) => address);
+  return {
+    ...harness,
+    transport,
+    registry,
+    ref,
+    dials,
+    /** The oldest dial succeeds, and the peer at its end is ready. */
+    async succeed(peerId = peerIdOf(1)): Promise<FakeConnection> {
+      const dial = transport.dials.shift()!;
+      const connection = new FakeConnection({ peerId, direction: "outbound" });
+      dial.resolve(connection);
+      await harness.settle();
+      return connection;
+    },
+    async fail(): Promise<void> {
+      transport.dials.shift()!.reject(new CodedError("DIAL_FAILED", "refused"));
+      await harness.settle();
+    },
+    ready(peerId: string, dialed?: string): void {
+      const info = handshakeOf();
+      ref.tell({
+        type: "PeerReady",
+        peerId,
+        handler: refusing<PeerHandlerMessage>(),
+        direction: dialed === undefined ? "inbound" : "outbound",
+        address: "tcp://127.0.0.1:1",
+        ...(dialed === undefined ? {} : { dialed }),
+        info,
+        head: { claimed: info.head },
+        capabilities: new Set(),
+      });
+    },
+    gone(peerId: string, dialed: string | undefined, more: Gone = {}): void {
+      ref.tell({
+        type: "PeerGone",
+        peerId,
+        direction: "outbound",
+        ...(dialed === undefined ? {} : { dialed }),
+        wasReady: true,
+        readyForMs: 0,
+        reason: "Closed",
+        byPeer: false,
+        ...more,
+      });
+    },
+  };
+}
+
+const seeds = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `tcp://10.0.0.${i + 1}:8765`);
+
+test("it dials the seeds until the outbound slots are filled", async (t) => {
+  const harness = start({ seedPeers: seeds(5), maxOutbound: 3 });
+  await harness.advance(0);
+  t.deepEqual(harness.dials(), seeds(3));
+  t.like(harness.registry.received[0], { type: "Subscribe" });
+  t.is(harness.transport.dials[0]?.options.timeoutMs, harness.config.dial.timeoutMs);
+});
+
+test("addresses are known by their one form: a bare host and port means tcp", async (t) => {
+  const harness = start({ seedPeers: ["10.0.0.1:8765", "tcp://10.0.0.1:8765"] });
+  await harness.advance(0);
+  t.deepEqual(harness.dials(), ["tcp://10.0.0.1:8765"]);
+});
+
+test("an identity that the address pins is asked of the transport", async (t) => {
+  const harness = start({ seedPeers: [`tcp://${peerIdOf(9)}@10.0.0.1:8765`] });
+  await harness.advance(0);
+  t.is(harness.transport.dials[0]?.options.expectPeerId, peerIdOf(9));
+});
+
+test("no more dials run at once than the configuration allows", async (t) => {
+  const harness = start({ seedPeers: seeds(5), dial: { concurrentMax: 2 } });
+  await harness.advance(0);
+  t.is(harness.transport.dials.length, 2);
+  await harness.fail();
+  t.deepEqual(harness.dials(), [seeds(5)[1]!, seeds(5)[2]!]);
+});
+
+test("a connection goes to the registry with the address as it was dialed", async (t) => {
+  const harness = start({ seedPeers: seeds(1) });
+  await harness.advance(0);
+  const connection = await harness.succeed();
+  const [connected] = harness.registry.of("Connected");
+  t.is(connected?.connection, connection);
+  t.is(connected?.dialed, seeds(1)[0]);
+});
+
+test("a connection that the registry cannot take is closed and dialed again later", async (t) => {
+  const harness = start({ seedPeers: seeds(1) }, refusing<RegistryMessage>());
+  await harness.advance(0);
+  const connection = await harness.succeed();
+  t.true(connection.destroyed);
+  t.is(harness.transport.dials.length, 0);
+  await harness.advance(3_000);
+  t.is(harness.transport.dials.length, 1);
+});
+
+test("a failed dial is repeated after growing pauses, and another address takes its slot", async (t) => {
+  const harness = start({ seedPeers: seeds(2), maxOutbound: 1 });
+  await harness.advance(0);
+  await harness.fail();
+  t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+  await harness.fail();
+  t.deepEqual(harness.dials(), []);
+  const pauses: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const fromMs = harness.clock.monotonicMs();
+    while (harness.transport.dials.length === 0) await harness.advance(100);
+    pauses.push(harness.clock.monotonicMs() - fromMs);
+    await harness.fail();
+  }
+  t.true(pauses.every((pauseMs) => pauseMs <= harness.config.dial.backoffMaxMs + 1_100));
+  t.true(pauses.at(-1)! + pauses.at(-2)! > pauses[0]! + pauses[1]!);
+  t.true(harness.log.some(({ event }) => event === "dial failed"));
+});
+
+test("there is no transport for some addresses", async (t) => {
+  const harness = start({ seedPeers: ["memory://node:1"] });
+  await harness.advance(0);
+  t.regex(
+    String(harness.log.find(({ event }) => event === "dial failed")?.fields.reason),
+    /no transport/,
+  );
+});
+
+test("an address whose peer is connected already, from either side, is not dialed", async (t) => {
+  const harness = start({ seedPeers: seeds(1) });
+  await harness.advance(0);
+  await harness.succeed(peerIdOf(1));
+  harness.ready(peerIdOf(1));
+  harness.gone(peerIdOf(1), seeds(1)[0], { wasReady: false, reason: "DuplicateConnection" });
+  await harness.advance(600_000);
+  t.deepEqual(harness.dials(), []);
+  harness.gone(peerIdOf(1), undefined);
+  await harness.advance(3_000);
+  t.deepEqual(harness.dials(), seeds(1));
+});
+
+test("our own address is never dialed again", async (t) => {
+  const harness = start({ seedPeers: seeds(2) });
+  await harness.advance(0);
+  await harness.succeed(SELF);
+  await harness.succeed(peerIdOf(2));
+  harness.gone(SELF, seeds(2)[0], { wasReady: false, reason: "SelfConnection" });
+  harness.gone(peerIdOf(2), seeds(2)[1], { wasReady: false, reason: "SelfConnection" });
+  await harness.advance(3_600_000);
+  t.deepEqual(harness.dials(), []);
+});
+
+test("a peer that is full, or has us twice, does not make the pauses grow", async (t) => {
+  for (const reason of ["TooManyConnections", "DuplicateConnection"] as const) {
+    const harness = start({ seedPeers: seeds(1) });
+    await harness.advance(0);
+    for (let i = 0; i < 10; i++) {
+      await harness.succeed();
+      harness.gone(peerIdOf(1), seeds(1)[0], { wasReady: false, reason });
+      await harness.advance(2_100);
+      t.is(harness.transport.dials.length, 1, `${reason} ${i}`);
+    }
+  }
+});
+
+test("a connection that was stable starts the pauses anew, a short one does not", async (t) => {
+  const harness = start({ seedPeers: seeds(1) });
+  await harness.advance(0);
+  for (let i = 0; i < 12; i++) {
+    await harness.succeed();
+    harness.gone(peerIdOf(1), seeds(1)[0], { readyForMs: 59_999 });
+    while (harness.transport.dials.length === 0) await harness.advance(1_000);
+  }
+  await harness.succeed();
+  harness.gone(peerIdOf(1), seeds(1)[0], { readyForMs: 60_000 });
+  await harness.advance(3_100);
+  t.is(harness.transport.dials.length, 1);
+});
+
+test("addresses that come later are dialed too", async (t) => {
+  const harness = start();
+  await harness.advance(0);
+  harness.ref.tell({ type: "AddAddresses", addresses: seeds(1) });
+  await harness.settle();
+  t.deepEqual(harness.dials(), seeds(1));
+});
+
+test("after a stop nothing is dialed, and what still connects is closed", async (t) => {
+  const harness = start({ seedPeers: seeds(2), maxOutbound: 2 });
+  await harness.advance(0);
+  harness.ref.tell({ type: "Stop" });
+  await harness.settle();
+  const connection = await harness.succeed();
+  t.true(connection.destroyed);
+  await harness.fail();
+  harness.ref.tell({ type: "AddAddresses", addresses: seeds(9) });
+  await harness.advance(3_600_000);
+  t.deepEqual(harness.dials(), []);
+  t.is(harness.registry.of("Connected").length, 0);
+});
+
+test("after a restart it does not dial whom the registry says it is connected to", async (t) => {
+  const harness = start({ seedPeers: seeds(2) });
+  harness.expectFault(harness.ref);
+  await harness.advance(0);
+  await harness.succeed(peerIdOf(1));
+  await harness.fail();
+  // An address that cannot be parsed is its sender's mistake.
+  harness.ref.tell({ type: "AddAddresses", addresses: ["nonsense"] });
+  await harness.settle();
+  while (harness.registry.of("Subscribe").length < 2) {
+    harness.clock.advanceToNext();
+    await harness.settle();
+  }
+  harness.ready(peerIdOf(1), seeds(2)[0]);
+  await harness.advance(0);
+  t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+});

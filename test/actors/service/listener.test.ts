@@ -1,0 +1,154 @@
+import test from "ava";
+import {
+  listener,
+  type ListenerMessage,
+  type ListenOutcome,
+} from "../../../src/actors/service/listener.js";
+import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
+import { CodedError } from "../../../src/errors.js";
+import type { ListenHandler, Transport, TransportListener } from "../../../src/ports.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
+import { createHarness, published, refusing } from "../support.js";
+import { FakeConnection } from "../remote-peer.js";
+
+const ADDRESS = "tcp://127.0.0.1:8765";
+
+/** A transport whose bind the test settles by hand. */
+class FakeTransport implements Transport {
+  readonly scheme = "tcp";
+  handler: ListenHandler | undefined;
+  closed = 0;
+  settle:
+    { resolve: (listener: TransportListener) => void; reject: (error: Error) => void } | undefined;
+
+  listen(_address: string, handler: ListenHandler): Promise<TransportListener> {
+    this.handler = handler;
+    return new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+  }
+
+  bind(address = ADDRESS): void {
+    const close = async (): Promise<void> => void this.closed++;
+    this.settle?.resolve({ address, close });
+  }
+
+  dial(): never {
+    throw new Error("not here");
+  }
+
+  async close(): Promise<void> {}
+}
+
+function start(address = ADDRESS, registryRef?: ActorRef<RegistryMessage>) {
+  const transport = new FakeTransport();
+  const harness = createHarness({ env: { transports: new Map([["tcp", transport]]) } });
+  const registry = harness.probe<RegistryMessage>();
+  const events = harness.probe<EventBusMessage>();
+  const outcome = harness.probe<ListenOutcome>();
+  const ref: ActorRef<ListenerMessage> = harness.spawn(listener, {
+    address,
+    registry: registryRef ?? registry.ref,
+    events: events.ref,
+    outcome: outcome.ref,
+  });
+  return { ...harness, transport, registry, events, outcome, ref };
+}
+
+async function listening(registryRef?: ActorRef<RegistryMessage>) {
+  const harness = start(ADDRESS, registryRef);
+  await harness.settle();
+  harness.transport.bind("tcp://127.0.0.1:41000");
+  await harness.settle();
+  return harness;
+}
+
+test("it says where it listens, with the port that it got", async (t) => {
+  const harness = await listening();
+  t.deepEqual(harness.outcome.received, [{ type: "Listening", address: "tcp://127.0.0.1:41000" }]);
+  t.like(published(harness.events)[0], { type: "ListenerBound" });
+});
+
+test("an address that cannot be bound is reported, not retried", async (t) => {
+  const harness = start();
+  await harness.settle();
+  const error = new CodedError("ADDRESS_IN_USE", "The port is taken.");
+  harness.transport.settle?.reject(error);
+  await harness.advance(60_000);
+  t.deepEqual(harness.outcome.received, [{ type: "ListenFailed", error }]);
+});
+
+test("an address that no transport serves is reported", async (t) => {
+  const harness = start("carrier-pigeon://roof:1");
+  await harness.settle();
+  t.like(harness.outcome.received[0], { type: "ListenFailed" });
+});
+
+test("connections go to the registry", async (t) => {
+  const harness = await listening();
+  const connection = new FakeConnection();
+  harness.transport.handler?.onConnection(connection);
+  await harness.settle();
+  t.is(harness.registry.of("Connected")[0]?.connection, connection);
+});
+
+test("a connection that the registry cannot take is closed", async (t) => {
+  const harness = await listening(refusing<RegistryMessage>());
+  const connection = new FakeConnection();
+  harness.transport.handler?.onConnection(connection);
+  await harness.settle();
+  t.true(connection.destroyed);
+});
+
+test("more connections than it can take at once are closed", async (t) => {
+  const harness = await listening();
+  harness.scheduler.hold(harness.ref.path);
+  const connections = Array.from({ length: 1_100 }, () => new FakeConnection());
+  for (const connection of connections) harness.transport.handler?.onConnection(connection);
+  harness.scheduler.release(harness.ref.path);
+  await harness.settle();
+  t.is(harness.registry.of("Connected").length, 1_024);
+  t.is(connections.filter(({ destroyed }) => destroyed).length, 76);
+});
+
+test("refused connections are published with their rule", async (t) => {
+  const harness = await listening();
+  const refusal = { remoteAddress: "tcp://8.8.8.8:1", rule: "address-rate", detail: "" } as const;
+  harness.transport.handler?.onRefused(refusal);
+  await harness.settle();
+  t.deepEqual(published(harness.events).at(-1), {
+    type: "ConnectionRefused",
+    remoteAddress: "tcp://8.8.8.8:1",
+    rule: "address-rate",
+  });
+});
+
+test("to stop closes the listener once and lets nobody in any more", async (t) => {
+  const harness = await listening();
+  harness.ref.tell({ type: "Stop" });
+  await harness.settle();
+  t.is(harness.transport.closed, 1);
+  const late = new FakeConnection();
+  harness.transport.handler?.onConnection(late);
+  await harness.settle();
+  t.true(late.destroyed);
+  t.is(harness.registry.of("Connected").length, 0);
+  await Promise.all([harness.system.stop(), harness.settle()]);
+  t.is(harness.transport.closed, 1);
+});
+
+test("a bind that succeeds after the stop is closed again", async (t) => {
+  const harness = start();
+  await harness.settle();
+  harness.ref.tell({ type: "Stop" });
+  await harness.settle();
+  harness.transport.bind();
+  await harness.settle();
+  t.is(harness.transport.closed, 1);
+  t.deepEqual(harness.outcome.received, []);
+});
+
+test("the end of the actor closes the listener", async (t) => {
+  const harness = await listening();
+  await Promise.all([harness.system.stop(), harness.settle()]);
+  t.is(harness.transport.closed, 1);
+});

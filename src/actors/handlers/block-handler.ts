@@ -137,7 +137,10 @@ function receiveIncoming(
   switch (message.kind) {
     case "RequestBlock": {
       const serve = { type: "Serve", request: message, requestId, replyTo: from } as const;
-      state.system.tell({ to: "storage", message: serve });
+      if (!state.system.tell({ to: "storage", message: serve })) {
+        const busy = { kind: "RequestRefused", reason: "Busy" } as const;
+        from.tell({ type: "Reply", requestId, message: busy });
+      }
       release(incoming);
       return;
     }

@@ -165,7 +165,10 @@ function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, cont
     case "RequestTransactions": {
       const { ids } = message;
       const serve = { type: "ServeTransactions", ids, requestId, replyTo: from } as const;
-      state.system.tell({ to: "mempool", message: serve });
+      if (!state.system.tell({ to: "mempool", message: serve })) {
+        const busy = { kind: "RequestRefused", reason: "Busy" } as const;
+        from.tell({ type: "Reply", requestId, message: busy });
+      }
       release(incoming);
       return;
     }

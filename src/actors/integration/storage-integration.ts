@@ -6,7 +6,7 @@
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import { fromHex } from "../../bytes/hex.js";
+import { fromHex, isHex } from "../../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
 import type { TransactionLocation, TxStore } from "../../ports.js";
@@ -79,7 +79,9 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         return;
       }
       case "LocateTransaction": {
-        const location = env.transactions?.locate(fromHex(message.id));
+        // What is no id was never confirmed.
+        const known = isHex(message.id, 32) ? env.transactions : undefined;
+        const location = known?.locate(fromHex(message.id));
         message.replyTo.tell(location === undefined ? {} : { location });
         return;
       }
@@ -136,31 +138,39 @@ function serveRange(request: MessageOf<"RequestBlockRange">, env: StorageEnv): S
   return blocks.length === 0 ? refused("NotFound") : { kind: "ResponseBlockRange", blocks };
 }
 
-/** Canonical headers after the newest locator hash that is canonical here; genesis always is. */
+/**
+ * Canonical headers after the newest locator hash that is canonical here; genesis always is. At
+ * least one, if there are any, then until the soft limit is reached.
+ */
 function serveHeaders(request: MessageOf<"RequestHeaders">, env: StorageEnv): Served {
   const { blocks: store } = env;
+  const { bytesSoftMax } = env.config.serve;
   const known = request.locator
     .map((hash) => store.summary(hash))
     .find((header) => header !== undefined && store.hashAt(header.height) === header.hash);
   if (known === undefined) return refused("NotFound");
   const last = Math.min(store.head().height, known.height + request.countMax);
   const headers: Uint8Array[] = [];
+  let bytes = 0;
   for (let height = known.height + 1; height <= last; height++) {
     const hash = store.hashAt(height);
     const header = hash === undefined ? undefined : store.headerBytes(hash);
     if (header === undefined) break;
+    if (headers.length > 0 && bytes + header.length > bytesSoftMax) break;
     headers.push(header);
+    bytes += header.length;
   }
   return { kind: "ResponseHeaders", headers };
 }
 
 function index(store: TxStore, change: ChainChanged, state: State, context: Ctx): void {
-  if (state.behind) return;
   for (const { hash, height } of change.disconnected) {
     const ids = idsOf(hash, context.env);
     const block = { blockHash: hash, height, transactionIds: ids };
     context.pipe(store.disconnect(block), indexed);
   }
+  // What is connected is reached by catching up, from the height that is left.
+  if (state.behind) return;
   for (const { header, transactionIds } of change.connected) {
     const block = { blockHash: header.hash, height: header.height, transactionIds };
     context.pipe(store.connect(block), indexed);

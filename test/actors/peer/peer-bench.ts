@@ -1,5 +1,6 @@
 // The bench of the peer handler: one connection, its neighbours and the peer at its other end.
 
+import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
 import type { Incoming, RequestOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { PeerHandlerArgs } from "../../../src/actors/peer/peer-handler-state.js";
@@ -34,6 +35,7 @@ export function start(options: StartOptions = {}) {
     registry: registry.ref,
     router: router.ref,
     reputation: reputation.ref,
+    windowGrowth: new ByteBudget(1_048_576),
     ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
   });
   const remote = new RemotePeer(connection);

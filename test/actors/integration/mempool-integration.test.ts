@@ -1,0 +1,139 @@
+import test from "ava";
+import {
+  mempoolIntegration,
+  type AddOutcome,
+  type SelectedTransactions,
+} from "../../../src/actors/integration/mempool-integration.js";
+import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
+import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type { CheckedBlock } from "../../../src/chain/types.js";
+import { makeBlock, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
+import {
+  checkedBlocks,
+  connectAll,
+  createHarness,
+  published,
+  type HarnessOptions,
+} from "../support.js";
+
+const key = makeKey(1);
+const at = (nonce: number) => {
+  const bytes = makeTransaction(key, nonce);
+  return { id: transactionId(bytes), bytes };
+};
+
+async function start(options: HarnessOptions = {}) {
+  const harness = createHarness(options);
+  const consensus = harness.probe<ConsensusMessage>();
+  const events = harness.probe<EventBusMessage>();
+  const ref = harness.spawn(mempoolIntegration, { consensus: consensus.ref, events: events.ref });
+  const outcomes = harness.probe<AddOutcome>();
+  const peer = harness.probe<PeerHandlerMessage>();
+  await harness.settle();
+  return {
+    ...harness,
+    ref,
+    consensus,
+    events,
+    outcomes,
+    async add(...nonces: number[]): Promise<AddOutcome> {
+      const transactions = nonces.map(at);
+      ref.tell({ type: "AddTransactions", transactions, tag: 4, replyTo: outcomes.ref });
+      await harness.settle();
+      return outcomes.last!;
+    },
+    async serve(ids: readonly string[]): Promise<readonly Uint8Array[]> {
+      ref.tell({ type: "ServeTransactions", ids, requestId: 8, replyTo: peer.ref });
+      await harness.settle();
+      const reply = peer.last;
+      if (reply?.type !== "Reply" || reply.message.kind !== "ResponseTransactions") throw reply;
+      return reply.message.transactions;
+    },
+  };
+}
+
+test("it follows the chain", async (t) => {
+  const { consensus } = await start();
+  t.like(consensus.received, [{ type: "Subscribe" }]);
+});
+
+test("each transaction is answered in order, and only accepted ones are published", async (t) => {
+  const harness = await start();
+  const { tag, answers } = await harness.add(0, 0, 1);
+  t.is(tag, 4);
+  t.deepEqual(answers, [{ ok: true }, { ok: false, reason: "known" }, { ok: true }]);
+  t.deepEqual(published(harness.events), [
+    { type: "TransactionAccepted", id: at(0).id },
+    { type: "TransactionAccepted", id: at(1).id },
+  ]);
+});
+
+test("peers get those of the asked transactions that are here, in the order asked", async (t) => {
+  const harness = await start();
+  await harness.add(0, 1, 2);
+  const served = await harness.serve([at(2).id, at(9).id, at(0).id]);
+  t.deepEqual(served, [at(2).bytes, at(0).bytes]);
+  t.deepEqual(await harness.serve([at(9).id]), []);
+});
+
+test("what is served at once is bounded by items and bytes", async (t) => {
+  const few = await start({ config: { serve: { itemsMax: 128 }, sync: { rangeBlocksMax: 128 } } });
+  await few.add(0);
+  const ids = [...new Array<string>(128).fill("00".repeat(32)), at(0).id];
+  t.deepEqual(await few.serve(ids), []);
+  const small = await start({ config: { serve: { bytesSoftMax: at(0).bytes.length + 1 } } });
+  await small.add(0, 1, 2);
+  t.is((await small.serve([0, 1, 2].map((nonce) => at(nonce).id))).length, 2);
+});
+
+test("the producer gets the best transactions that fit", async (t) => {
+  const harness = await start();
+  await harness.add(0, 1);
+  const producer = harness.probe<SelectedTransactions>();
+  const replyTo = producer.ref;
+  harness.ref.tell({ type: "SelectTransactions", bytesMax: 1_000_000, replyTo });
+  harness.ref.tell({ type: "SelectTransactions", bytesMax: at(0).bytes.length + 50, replyTo });
+  await harness.settle();
+  t.deepEqual(
+    producer.received.map(({ transactions }) => transactions.map(({ id }) => id)),
+    [[at(0).id, at(1).id], [at(0).id]],
+  );
+});
+
+test("a connected block takes its transactions out, and those it made stale", async (t) => {
+  const harness = await start();
+  await harness.add(0, 1, 2);
+  const block = makeBlock({ transactions: [at(1).bytes] });
+  const connected = checkedBlocks([block]);
+  connectAll(harness.stores.blocks, connected);
+  harness.ref.tell({ type: "ChainChanged", disconnected: [], connected, head: block.header });
+  await harness.settle();
+  t.deepEqual(
+    [0, 1, 2].map((nonce) => harness.env.mempool.has(at(nonce).id)),
+    [false, false, true],
+  );
+});
+
+test("a reorganisation brings the abandoned transactions back, but for those confirmed again", async (t) => {
+  const old = makeBlock({ transactions: [at(0).bytes, at(1).bytes, at(2).bytes] });
+  const harness = await start();
+  const blocks = harness.stores.blocks;
+  // The old block is a fork by now; the new chain holds the first of its transactions.
+  const [abandoned] = checkedBlocks([old]) as [CheckedBlock];
+  await blocks.commit({ blocks: [abandoned], undo: [], state: [] });
+  const connected = checkedBlocks([makeBlock({ transactions: [at(0).bytes] })]);
+  connectAll(blocks, connected);
+  harness.ref.tell({
+    type: "ChainChanged",
+    disconnected: [old.header],
+    connected,
+    head: connected[0]!.header,
+  });
+  await harness.settle();
+  t.deepEqual(
+    [0, 1, 2].map((nonce) => harness.env.mempool.has(at(nonce).id)),
+    [false, true, true],
+  );
+  t.deepEqual(harness.env.mempool.get(at(1).id), at(1).bytes);
+});

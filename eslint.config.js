@@ -143,7 +143,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["src/api/**", "src/cli/**", "src/main.ts", "bench/**"],
+    files: ["src/api/**", "src/cli/**", "src/main.ts", "bench/**", "examples/**"],
     rules: { "no-console": "off" },
   },
   {

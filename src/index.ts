@@ -39,6 +39,20 @@ export function startEnhancedNetwork(
   return startNode(config, own);
 }
 
+export { startNetworkThread } from "./thread.js";
+export type {
+  NetworkThread,
+  NetworkThreadExit,
+  NetworkThreadOptions,
+  PortModule,
+  PortModules,
+} from "./thread.js";
+// What chain developers build their own parts from.
+export { createPowConsensus, type PowConsensusOptions } from "./chain/consensus.js";
+export { createMempool, type MempoolLimits } from "./chain/mempool.js";
+export type { ChainParams } from "./chain/params.js";
+export { loadSignatures, type KeyPair, type SignatureScheme } from "./chain/signatures.js";
+export { readTransaction, signTransaction, type TransactionFields } from "./chain/transaction.js";
 export { DEFAULTS, resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 export { CodedError, isCoded, type ErrorCode } from "./errors.js";
 export { createLog } from "./log.js";

@@ -1,0 +1,220 @@
+// startNetworkThread: a whole network in a worker thread of its own, for a service whose own loop
+// must stay free, or does not stay free. Calls cross by comlink, events and log lines by a batched
+// feed; sockets, stores and pool threads all live under the network's thread.
+
+import { MessageChannel, Worker, type ResourceLimits } from "node:worker_threads";
+import { transfer, wrap, type Remote } from "comlink";
+import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
+import type { NetworkConfigInput } from "./config.js";
+import { CodedError } from "./errors.js";
+import type { Network } from "./network.js";
+import type { Log, LogLevel } from "./ports.js";
+import { systemClock } from "./runtime/clock.js";
+import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
+import type { Outcome, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
+import { FeedReader, LOG_ID, type FeedItem } from "./thread/feed.js";
+
+export type { PortModule, PortModules } from "./thread/control.js";
+
+export interface NetworkThreadOptions {
+  /** Own stores, mempool and consensus, made in the thread. */
+  readonly ports?: PortModules;
+  /** Called in this thread. Default: silent. */
+  readonly log?: Log;
+  /** Called once, when a network that had started has ended for whatever reason. Must not throw. */
+  readonly onExit?: (exit: NetworkThreadExit) => void;
+  /** After this long a stop that is not over ends the thread by force. Default 15 s. */
+  readonly stopTimeoutMs?: number;
+  readonly resourceLimits?: ResourceLimits;
+}
+
+export interface NetworkThreadExit {
+  /** Absent when the network was told to stop, and did. */
+  readonly error?: Error;
+  readonly code: number;
+}
+
+/**
+ * A Network of which every method answers a promise. All reject with STOPPED once the thread has
+ * ended, also those that were pending; errors of the network keep their codes.
+ */
+export interface NetworkThread
+  extends RemoteCalls, Pick<Network, "peerId" | "listenAddress" | "subscribe" | "stopped"> {
+  /** Events and log lines that were dropped because this thread was too slow to take them. */
+  readonly missed: number;
+  /**
+   * Stops the network, then its thread. Resolves at once when the thread has ended before; rejects
+   * with TIMEOUT when it had to be ended by force, with STOPPED when it died while it stopped.
+   */
+  stop(): Promise<void>;
+}
+
+/** Like startNetwork, in a thread of its own. Rejects with the same errors. */
+export async function startNetworkThread(
+  config: NetworkConfigInput = {},
+  options: NetworkThreadOptions = {},
+): Promise<NetworkThread> {
+  const owner = new Owner(options);
+  try {
+    const log = options.log !== undefined;
+    const started = await owner.guard((control) =>
+      control.start({ config, ports: options.ports ?? {}, log }),
+    );
+    return owner.handle(started);
+  } catch (error) {
+    await owner.terminate();
+    throw error;
+  }
+}
+
+type Subscriber = (event: NetworkEvent) => void;
+
+/** This side of one network thread. */
+class Owner {
+  readonly #options: NetworkThreadOptions;
+  readonly #worker: Worker;
+  readonly #control: Remote<ThreadControl>;
+  readonly #feed: FeedReader;
+  readonly #subscribers = new Map<number, Subscriber>();
+  readonly #pending = new Set<(error: Error) => void>();
+  readonly #exited: Promise<NetworkThreadExit>;
+  #nextId = LOG_ID + 1;
+  #started = false;
+  #exit: NetworkThreadExit | undefined;
+  /** What ended the thread, where this side knows better than the exit code. */
+  #cause: Error | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: NetworkThreadOptions) {
+    this.#options = options;
+    const { port1, port2 } = new MessageChannel();
+    this.#worker = new Worker(new URL("./thread/host.js", import.meta.url), {
+      name: "vibecoin-network",
+      workerData: { port: port2 },
+      transferList: [port2],
+      ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
+    });
+    this.#control = wrap<ThreadControl>(nodeEndpoint(this.#worker));
+    this.#feed = new FeedReader(port1, (item) => this.#onItem(item));
+    this.#worker.once("error", (error) => (this.#cause ??= error));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once("exit", (code) => resolve(this.#ended(code)));
+    });
+  }
+
+  handle(own: Pick<NetworkThread, "peerId" | "listenAddress">): NetworkThread {
+    this.#started = true;
+    const feed = this.#feed;
+    const calls = REMOTE_METHODS.map((method) => [
+      method,
+      (...args: unknown[]) => {
+        const sent = args.map(ownBytes);
+        return this.guard((control) => control.call(method, transfer(sent, buffersOf(sent))));
+      },
+    ]);
+    const stopped = this.#exited.then(({ error }) => {
+      if (error !== undefined) throw error;
+    });
+    stopped.catch(() => undefined);
+    return {
+      ...own,
+      ...(Object.fromEntries(calls) as RemoteCalls),
+      subscribe: (types, onEvent) => this.#subscribe(types, onEvent as Subscriber),
+      stopped,
+      get missed() {
+        return feed.missed;
+      },
+      stop: () => (this.#stopping ??= this.#stop()),
+    };
+  }
+
+  /** The answer of the thread, or its end: comlink alone would wait for a dead thread for ever. */
+  async guard<T>(call: (control: Remote<ThreadControl>) => Promise<Outcome<T>>): Promise<T> {
+    let fail: (error: Error) => void = () => undefined;
+    const outcome = await new Promise<Outcome<T>>((resolve, reject) => {
+      if (this.#exit !== undefined) throw this.#over(this.#exit);
+      fail = reject;
+      this.#pending.add(fail);
+      call(this.#control).then(resolve, reject);
+    }).finally(() => this.#pending.delete(fail));
+    return valueOf(outcome);
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #subscribe(types: readonly NetworkEventType[], subscriber: Subscriber): () => void {
+    if (this.#exit !== undefined) throw this.#over(this.#exit);
+    if (this.#stopping !== undefined) throw this.#over();
+    const id = this.#nextId++;
+    this.#subscribers.set(id, subscriber);
+    // By the way of the calls, so that a call made later finds the subscription in place.
+    this.#send(this.#control.subscribe(id, types));
+    return () => this.#unsubscribe(id);
+  }
+
+  #unsubscribe(id: number): void {
+    if (this.#subscribers.delete(id)) this.#send(this.#control.unsubscribe(id));
+  }
+
+  /** For a command: it fails only in a network that is about to end, which is told otherwise. */
+  #send(command: Promise<void>): void {
+    command.catch(() => undefined);
+  }
+
+  #onItem([id, value]: FeedItem): void {
+    if (id === LOG_ID) {
+      this.#options.log?.write(...(value as [LogLevel, string, Readonly<Record<string, unknown>>]));
+      return;
+    }
+    try {
+      this.#subscribers.get(id)?.(value as NetworkEvent);
+    } catch (error) {
+      // As within a network: a function that throws ends its own subscription.
+      this.#unsubscribe(id);
+      process.emitWarning(`a subscriber of the network failed: ${String(error)}`, "ActorFault");
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#exit !== undefined) return;
+    const timeoutMs = this.#options.stopTimeoutMs ?? 15_000;
+    const timer = systemClock.setTimer(timeoutMs, () => {
+      const late = `the network's thread did not stop within ${timeoutMs} ms and was ended`;
+      this.#cause = new CodedError("TIMEOUT", late);
+      void this.#worker.terminate();
+    });
+    this.#send(this.#control.stop());
+    const { error } = await this.#exited;
+    timer.cancel();
+    if (error !== undefined) throw error;
+  }
+
+  #ended(code: number): NetworkThreadExit {
+    this.#feed.close();
+    const { end } = this.#feed;
+    const error = end === undefined ? this.#death(code) : end.error && revive(end.error);
+    this.#exit = error === undefined ? { code } : { code, error };
+    const over = this.#over(this.#exit);
+    for (const fail of this.#pending) fail(over);
+    this.#subscribers.clear();
+    if (this.#started) this.#options.onExit?.(this.#exit);
+    return this.#exit;
+  }
+
+  #death(code: number): Error {
+    const cause = this.#cause;
+    if (cause instanceof CodedError) return cause;
+    const why = cause === undefined ? `with code ${code}` : `by an error: ${String(cause)}`;
+    return new CodedError("STOPPED", `the network's thread ended ${why}`, { cause });
+  }
+
+  /** What a call is told that has nobody to answer it any more. */
+  #over({ error }: Partial<NetworkThreadExit> = {}): CodedError {
+    return error instanceof CodedError && error.code === "STOPPED"
+      ? error
+      : new CodedError("STOPPED", "the network has stopped", { cause: error });
+  }
+}

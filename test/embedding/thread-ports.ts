@@ -1,0 +1,75 @@
+// Ports that a network's thread makes by itself, and ways for it to come to grief.
+
+import { writeFile } from "node:fs/promises";
+import { createPowConsensus } from "../../src/chain/consensus.js";
+import { defaultMempool, genesisOf } from "../../src/compose.js";
+import { resolveConfig } from "../../src/config.js";
+import type { BlockStore, Consensus, Mempool, PeerStore } from "../../src/ports.js";
+import type { PortModule } from "../../src/thread.js";
+import { openMemoryStores } from "../../src/storage/memory-stores.js";
+import { testParams } from "../support/chain.js";
+
+/** How the owner names an export of this module. */
+export function portModule(exportName: string, options?: unknown): PortModule {
+  return { moduleUrl: import.meta.url, exportName, options };
+}
+
+export function createTestConsensus(): Consensus {
+  return createPowConsensus(testParams);
+}
+
+/** What `add` of the trap mempool does to its thread. */
+export type Trap = "exit" | "throw" | "hang";
+
+export interface TrapOptions {
+  readonly trap: Trap;
+  /** The BroadcastChannel on which it says so first. */
+  readonly channel: string;
+}
+
+export function createTrapMempool({ trap, channel }: TrapOptions): Mempool {
+  const mempool = defaultMempool(resolveConfig());
+  mempool.add = () => {
+    new BroadcastChannel(channel).postMessage(trap);
+    if (trap === "exit") process.exit(7);
+    if (trap === "hang") for (;;);
+    // Outside of the actor, whose fault it would be otherwise.
+    queueMicrotask(() => {
+      throw new Error("the mempool came to grief");
+    });
+    return { ok: true };
+  };
+  return mempool;
+}
+
+/** Banned in the trap peer store, and whoever lifts the ban runs into the trap. */
+export const TRAP_PEER = "ab".repeat(32);
+
+export function createTrapPeerStore(): PeerStore {
+  const ban = { peerId: TRAP_PEER, untilWallMs: Number.MAX_SAFE_INTEGER, reason: "", count: 1 };
+  return {
+    bans: () => [ban],
+    putBan: async () => undefined,
+    deleteBan() {
+      throw new Error("planned");
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Writes a file when it is closed. */
+export function createClosingPeerStore(file: string): PeerStore {
+  const { peers } = openMemoryStores({ genesis: genesisOf(createTestConsensus()) });
+  return {
+    bans: () => peers.bans(),
+    putBan: (ban) => peers.putBan(ban),
+    deleteBan: (peerId) => peers.deleteBan(peerId),
+    close: () => writeFile(file, "closed"),
+  };
+}
+
+export async function createNoStore(): Promise<BlockStore> {
+  throw new Error("there is no disk");
+}
+
+export const notAFunction = 1;

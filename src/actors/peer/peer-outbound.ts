@@ -42,8 +42,10 @@ export function sendWaiting(state: PeerHandlerState): void {
       // More than the peer ever serves at once.
       refuse(state, command, "RateLimited");
     } else {
-      const id = state.requests.add(command.message, command.tag, command.replyTo, state.nowMs);
-      send(state, command.message, id);
+      const { message, tag, replyTo } = command;
+      const { bytesIn } = state.performance;
+      const id = state.requests.add(message, tag, replyTo, state.nowMs, bytesIn);
+      send(state, message, id);
     }
     state.requestsWaiting.shift();
   }
@@ -58,7 +60,8 @@ function refuse(
 }
 
 export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
-  for (const { tag, replyTo, kind } of state.requests.expire(state.nowMs)) {
+  const { bytesIn } = state.performance;
+  for (const { tag, replyTo, kind } of state.requests.expire(state.nowMs, bytesIn)) {
     state.performance.timeouts++;
     blame(state, "Timeout", `${kind} was not answered`);
     const { peerId } = state;

@@ -13,6 +13,8 @@ export interface PendingRequest {
   readonly replyTo: ActorRef<RequestOutcome>;
   readonly sentMs: number;
   readonly dueMs: number;
+  /** Bytes that had come from the peer when this was sent. */
+  readonly bytesBefore: number;
 }
 
 export type Settlement =
@@ -25,6 +27,11 @@ export type Settlement =
 /** Ids of expired requests that are remembered, so that a late answer is told from a made-up one. */
 const EXPIRED_MAX = 256;
 const REQUEST_ID_MAX = 2 ** 32 - 1;
+/**
+ * What the peer sends meanwhile prolongs a deadline at this rate: an answer that arrives over a
+ * slow link is not late while it arrives, and a peer that drips gains nothing. 64 kbit/s.
+ */
+const ARRIVING_BYTES_PER_MS_MIN = 8;
 /** RFC 6298's gain. */
 const GAIN = 1 / 8;
 
@@ -58,7 +65,14 @@ export class RequestTable {
     return Math.max(timeoutMinMs, Math.min(timeoutMaxMs, rttFactor * this.#smoothedMs));
   }
 
-  add(message: Message, tag: number, replyTo: ActorRef<RequestOutcome>, nowMs: number): number {
+  /** `bytesIn`: all bytes that came from the peer so far. */
+  add(
+    message: Message,
+    tag: number,
+    replyTo: ActorRef<RequestOutcome>,
+    nowMs: number,
+    bytesIn = 0,
+  ): number {
     const requestId = this.#nextId;
     this.#nextId = requestId === REQUEST_ID_MAX ? 1 : requestId + 1;
     const dueMs = nowMs + this.timeoutMs;
@@ -69,6 +83,7 @@ export class RequestTable {
       replyTo,
       sentMs: nowMs,
       dueMs,
+      bytesBefore: bytesIn,
     });
     return requestId;
   }
@@ -91,9 +106,12 @@ export class RequestTable {
   }
 
   /** Takes out what is due. */
-  expire(nowMs: number): readonly PendingRequest[] {
+  expire(nowMs: number, bytesIn = 0): readonly PendingRequest[] {
     const due: PendingRequest[] = [];
-    for (const request of this.#pending.values()) if (request.dueMs <= nowMs) due.push(request);
+    for (const request of this.#pending.values()) {
+      const graceMs = (bytesIn - request.bytesBefore) / ARRIVING_BYTES_PER_MS_MIN;
+      if (request.dueMs + graceMs <= nowMs) due.push(request);
+    }
     for (const { requestId } of due) {
       this.#pending.delete(requestId);
       this.#expired.add(requestId);

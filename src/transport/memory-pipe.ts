@@ -36,6 +36,9 @@ type Item =
 
 /** Rounding may let a timer fire this much before its item is due. */
 const EARLY_MS = 1e-6;
+/** On a limited link bytes arrive bit by bit: in segments of 1/20 second, at least one of TCP's. */
+const SEGMENTS_PER_SECOND = 20;
+const SEGMENT_BYTES_MIN = 1_460;
 
 export class MemoryPipe {
   readonly #options: PipeOptions;
@@ -58,8 +61,11 @@ export class MemoryPipe {
   /** False: full, `onDrain` follows. */
   pushBytes(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length;
-    if (chunk.length > 0) {
-      this.#push({ type: "bytes", dueMs: this.#dueMs(chunk.length), rest: chunk });
+    const { bytesPerSecond } = this.#options;
+    const segmentBytes = Math.max(SEGMENT_BYTES_MIN, bytesPerSecond / SEGMENTS_PER_SECOND);
+    for (let rest = chunk; rest.length > 0; rest = rest.subarray(segmentBytes)) {
+      const segment = rest.subarray(0, segmentBytes);
+      this.#push({ type: "bytes", dueMs: this.#dueMs(segment.length), rest: segment });
     }
     this.#full ||= this.#bytes >= this.#options.capacityBytes;
     return !this.#full;

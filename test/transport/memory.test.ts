@@ -98,9 +98,19 @@ test("bandwidth spreads the bytes of a link over time", async (t) => {
   const [from, to] = await connected(world);
   for (let i = 0; i < 10; i++) from.connection.write(patterned(10_000));
   await world.advance(549);
-  t.is(to.bytes, 40_000);
+  t.is(to.bytes, 45_000);
   await world.advance(501);
   t.is(to.bytes, 100_000);
+});
+
+test("one large chunk arrives bit by bit on a limited link", async (t) => {
+  const world = bench({ bytesPerSecond: 100_000, bufferBytes: 1_000_000 });
+  const [from, to] = await connected(world);
+  from.connection.write(patterned(100_000));
+  await world.advance(550);
+  t.is(to.bytes, 50_000);
+  await world.advance(500);
+  t.deepEqual(Buffer.concat(to.chunks), Buffer.from(patterned(100_000)));
 });
 
 test("a partition stalls bytes and ends until it heals", async (t) => {

@@ -129,31 +129,28 @@ export class StructuralHash {
   }
 
   #object(value: object, depth: number): void {
-    if (value instanceof Uint8Array) this.bytes(value);
-    else if (ArrayBuffer.isView(value)) {
-      this.bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    } else if (value instanceof ArrayBuffer) this.bytes(new Uint8Array(value));
+    // The most frequent first: this is the hot path of a simulation.
+    if (isPlain(value)) this.#fields(value, depth);
+    else if (value instanceof Uint8Array) this.bytes(value);
+    else if (Array.isArray(value)) this.#items(ARRAY, value.length, value, depth);
     else if (isRef(value)) {
       this.word(REF);
       this.string(value.path);
-    } else if (Array.isArray(value)) {
-      this.word(ARRAY);
-      this.word(value.length);
-      if (depth < DEPTH_MAX) for (const item of value) this.value(item, depth + 1);
-    } else if (value instanceof Map) {
-      this.word(MAP);
-      this.word(value.size);
-      if (depth < DEPTH_MAX) for (const entry of value) this.value(entry, depth + 1);
-    } else if (value instanceof Set) {
-      this.word(SET);
-      this.word(value.size);
-      if (depth < DEPTH_MAX) for (const item of value) this.value(item, depth + 1);
-    } else if (isPlain(value)) {
-      this.#fields(value, depth);
+    } else if (value instanceof Map) this.#items(MAP, value.size, value, depth);
+    else if (value instanceof Set) this.#items(SET, value.size, value, depth);
+    else if (value instanceof ArrayBuffer) this.bytes(new Uint8Array(value));
+    else if (ArrayBuffer.isView(value)) {
+      this.bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
     } else {
       this.word(INSTANCE);
       this.string(nameOf(value));
     }
+  }
+
+  #items(tag: number, count: number, items: Iterable<unknown>, depth: number): void {
+    this.word(tag);
+    this.word(count);
+    if (depth < DEPTH_MAX) for (const item of items) this.value(item, depth + 1);
   }
 
   #fields(value: object, depth: number): void {
@@ -202,7 +199,7 @@ function brief(value: unknown, depth: number): string {
   if (typeof value === "string") {
     return value.length > TEXT_MAX ? `${value.slice(0, 12)}…` : value;
   }
-  if (typeof value === "number") return `${Math.round(value * 1_000) / 1_000}`;
+  if (typeof value === "number") return Number.isInteger(value) ? `${value}` : value.toFixed(3);
   if (typeof value === "function") return `${value.name || "function"}()`;
   if (typeof value !== "object" || value === null) return String(value);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `<${value.byteLength} B>`;

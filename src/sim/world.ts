@@ -52,7 +52,7 @@ const PORT = 1;
 const KNOWN_PEERS = 4;
 const CHECK_EVERY_MS = 1_000;
 /** Stores are walked once in so many checks: that takes as long as the chain. */
-const STORE_CHECKS = 10;
+const STORE_CHECKS = 60;
 const SETTLE_MS = 60_000;
 
 export function createWorld(options: WorldOptions): World {

@@ -81,15 +81,21 @@ export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
   return config;
 }
 
+/** The largest message of the protocol. */
+const MESSAGE_BYTES_MAX = 4 * MIB;
+
 /** The most memory that the limits of a configuration can hold, by what holds it. */
 export function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
   const peers = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
   const { lanes, sync, mempool, pool } = config;
   return {
-    // Three data lanes may each hold one window of unread bytes, at their initial size; growth
-    // beyond it is leased from the sync budget, since only a busy sync lane grows.
-    receiveWindows: peers * 3 * lanes.windowInitialBytes,
-    sendQueues: Math.min(peers, 8) * lanes.sendQueueBytesMax,
+    // Three data lanes, whose unfinished messages may have twice the room of what arrived, and one
+    // message a peer that is larger than its window.
+    receiveLanes: peers * (3 * 2 * lanes.windowInitialBytes + MESSAGE_BYTES_MAX),
+    windowGrowth: lanes.windowGrowthBytesMax,
+    inboxes: peers * MIB,
+    // Half of a queue is for replies, which are its own; what is broadcast all queues share.
+    sendQueues: (peers * lanes.sendQueueBytesMax) / 2 + lanes.sendQueueBytesMax,
     socketBuffers: peers * lanes.socketBufferBytes,
     pendingInbound: config.inbound.pendingMax * 64 * KIB,
     syncBodies: sync.bytesInFlightMax * 2,
@@ -139,6 +145,10 @@ function relations(config: NetworkConfig): [boolean, string][] {
     [
       sync.rangeBlocksMax >= 1 && sync.rangeBlocksMax <= serve.itemsMax,
       "sync.rangeBlocksMax must be between 1 and serve.itemsMax",
+    ],
+    [
+      serve.bytesSoftMax * serve.repliesQueuedMax * 2 <= lanes.sendQueueBytesMax,
+      "half of lanes.sendQueueBytesMax must hold serve.repliesQueuedMax replies of serve.bytesSoftMax",
     ],
     [config.pool.queueMax >= 4, "pool.queueMax must be at least 4"],
     [

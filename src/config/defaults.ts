@@ -25,7 +25,7 @@ export const DEFAULTS = deepFreeze({
   /** Keep an index from transaction id to block: costs about 4% of a sync. */
   txIndex: false,
   /** All that the limits below may hold at once; start is refused when they can exceed it. */
-  memoryBudgetBytes: 512 * MIB,
+  memoryBudgetBytes: 768 * MIB,
   handshake: {
     /** From accept or dial to ready, never extended by bytes (go-ethereum uses 5 s too). */
     timeoutMs: 5_000,
@@ -56,6 +56,8 @@ export const DEFAULTS = deepFreeze({
   lanes: {
     windowInitialBytes: 256 * KIB,
     windowMaxBytes: 4 * MIB,
+    /** What all windows together may grow by; past it they keep their size. */
+    windowGrowthBytesMax: 64 * MIB,
     /** Encoded messages waiting for one peer; over it the peer is too slow and is dropped. */
     sendQueueBytesMax: 8 * MIB,
     /** The socket's own buffer: a `write` beyond it waits for drain. */
@@ -70,7 +72,8 @@ export const DEFAULTS = deepFreeze({
   },
   serve: {
     itemsMax: 1_024,
-    bytesSoftMax: 2 * MIB,
+    /** Four replies of it fill half of a send queue. */
+    bytesSoftMax: 1 * MIB,
     /** With so many replies unsent, no more requests of that peer are read. */
     repliesQueuedMax: 4,
     /** GCRA per peer and request kind: items a second, after a burst. */

@@ -27,8 +27,6 @@ export const VIOLATION_RULES = [
   "payload",
   /** More pings or unanswered requests than a peer may send; judged by the peer handler. */
   "flood",
-  /** Pings or unanswered requests beyond any honest rate. */
-  "flood",
 ] as const;
 export type ViolationRule = (typeof VIOLATION_RULES)[number];
 

@@ -11,6 +11,7 @@ import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { ByteBudget } from "./byte-budget.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import { admit, type Slot } from "./peer-manager.js";
@@ -46,6 +47,8 @@ interface State extends RegistryArgs {
   readonly banned: Set<PeerId>;
   readonly trusted: ReadonlySet<PeerId>;
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
+  /** What the credit windows of all connections may grow by. */
+  readonly windowGrowth: ByteBudget;
   nextId: number;
   /** Nobody is let in any more. */
   stopping: boolean;
@@ -73,6 +76,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       banned: new Set(),
       trusted: new Set(context.env.config.trustedPeers),
       subscribers: new Map(),
+      windowGrowth: new ByteBudget(context.env.config.lanes.windowGrowthBytesMax),
       nextId: 1,
       stopping: false,
       drained: undefined,
@@ -192,6 +196,16 @@ function* openSlots(state: State): Iterable<Entry> {
   for (const entry of state.entries.values()) if (entry.state.phase !== "closing") yield entry;
 }
 
+/** Whoever is refused hears why, but those who will not hang up must not pile up. */
+function tooManyRefused(state: State, { direction }: Connection, refusedMax: number): boolean {
+  if (direction === "outbound") return false;
+  let closing = 0;
+  for (const entry of state.entries.values()) {
+    if (entry.state.phase === "closing" && !entry.state.wasReady) closing++;
+  }
+  return closing >= refusedMax;
+}
+
 function accept(state: State, connection: Connection, dialed: string | undefined, ctx: Ctx): void {
   const { env } = ctx;
   if (state.stopping) {
@@ -213,6 +227,10 @@ function accept(state: State, connection: Connection, dialed: string | undefined
       exemptLocal: env.config.inbound.exemptLocal,
     },
   );
+  if (!admission.admit && tooManyRefused(state, connection, env.config.inbound.pendingMax)) {
+    connection.destroy();
+    return;
+  }
   if (admission.admit && "replaces" in admission) replace(state, connection.peerId, ctx);
   const { peerId, direction, remoteAddress } = connection;
   const id = state.nextId++;
@@ -224,6 +242,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
       registry: ctx.self,
       router: state.router,
       reputation: state.reputation,
+      windowGrowth: state.windowGrowth,
       // A connection that is refused still hears why, so that an honest peer backs off rightly.
       ...(admission.admit ? {} : { refusal: admission }),
     },

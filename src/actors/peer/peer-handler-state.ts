@@ -6,6 +6,7 @@ import type { Connection, PeerId } from "../../ports.js";
 import type { FrameDecoder } from "../../protocol/codec/frame.js";
 import type { ReceivedMessage, ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import type { SendLanes } from "../../protocol/codec/send-lanes.js";
+import type { SharedBytes } from "../../protocol/codec/window-options.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import {
   LANES,
@@ -32,6 +33,8 @@ export interface PeerHandlerArgs {
   readonly registry: ActorRef<RegistryMessage>;
   readonly router: ActorRef<MessageRouterMessage>;
   readonly reputation: ActorRef<ReputationMessage>;
+  /** Shared by all connections. */
+  readonly windowGrowth: SharedBytes;
   /** Set: say why and close, without a handshake. */
   readonly refusal?: { readonly reason: DisconnectReason; readonly detail: string };
 }
@@ -47,8 +50,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly decoder: FrameDecoder;
   readonly receiveLanes: ReceiveLanes;
   readonly sendLanes: SendLanes;
-  /** The socket's buffer is full: nothing is written until it drains. */
-  blocked: boolean;
+  /** Set while the socket's buffer is full: nothing is written until it drains. */
+  blockedSinceMs: number | undefined;
   lastByteMs: number;
   readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
   readonly pingLimit: RateLimit;
@@ -76,6 +79,8 @@ export type PeerHandlerContext = Context<PeerHandlerMessage, NodeEnv>;
 
 /** Bytes given to the socket in one write. */
 const WRITE_BYTES = 128 * 1024;
+/** From the close of a connection that never was ready to its end. */
+const STRANGER_DRAIN_MS = 400;
 
 export function send(state: PeerHandlerState, message: Message, requestId = 0): void {
   sendEncoded(state, message.kind, encodeMessage(message), requestId);
@@ -100,11 +105,11 @@ export function queuedBytes(state: PeerHandlerState): number {
 
 /** Writes what credit and the socket allow. */
 export function flush(state: PeerHandlerState): void {
-  while (!state.blocked) {
+  while (state.blockedSinceMs === undefined) {
     const chunk = state.sendLanes.pull(WRITE_BYTES);
     if (chunk === undefined) return;
     state.performance.bytesOut += chunk.length;
-    state.blocked = !state.connection.write(chunk);
+    if (!state.connection.write(chunk)) state.blockedSinceMs = state.nowMs;
   }
 }
 
@@ -113,6 +118,7 @@ export function consume(state: PeerHandlerState, lane: Lane, bytes: number): voi
   if (bytes === 0 || state.phase === "closing") return;
   const update = state.receiveLanes.consumed(lane, bytes, state.nowMs);
   if (update !== undefined) send(state, update);
+  for (const due of state.receiveLanes.updates(state.nowMs)) send(state, due);
 }
 
 export function blame(state: PeerHandlerState, event: ReputationEvent, detail: string): void {
@@ -131,9 +137,12 @@ export function close(
     // The detail travels too: 80 characters fit its 256 bytes, and control characters may not.
     const shown = detail.slice(0, 80).replace(/\p{Cc}/gu, " ");
     send(state, { kind: "Disconnect", reason, detail: shown });
-    state.blocked = false;
+    state.blockedSinceMs = undefined;
     flush(state);
   }
+  const { drainMs } = context.env.config.shutdown;
+  // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
+  const waitMs = state.phase === "ready" ? drainMs : Math.min(drainMs, STRANGER_DRAIN_MS);
   state.phase = "closing";
   state.inbox.clear();
   const { connectionId } = state;
@@ -141,7 +150,7 @@ export function close(
   settleAll(state);
   state.connection.close();
   for (const key of ["handshake", "ping", "sweep", "decode"]) context.cancelTimer(key);
-  context.startTimer("close", context.env.config.shutdown.drainMs, { type: "CloseDue" });
+  context.startTimer("close", waitMs, { type: "CloseDue" });
 }
 
 /** A breach of the protocol: blamed, said and closed. */

@@ -60,9 +60,9 @@ export const peerHandler = defineActor<
       nowMs,
       inbox,
       decoder: new FrameDecoder(["Handshake", "Disconnect"]),
-      receiveLanes: new ReceiveLanes(window),
+      receiveLanes: new ReceiveLanes({ ...window, growth: args.windowGrowth }),
       sendLanes: new SendLanes(window),
-      blocked: false,
+      blockedSinceMs: undefined,
       lastByteMs: nowMs,
       pings: new Map(),
       pingLimit: new RateLimit({
@@ -139,7 +139,7 @@ export const peerHandler = defineActor<
         else state.performance.duplicates++;
         return;
       case "Drained":
-        state.blocked = false;
+        state.blockedSinceMs = undefined;
         return;
       case "ConnectionEnded":
         ended(state, message.error, context);
@@ -186,6 +186,7 @@ export const peerHandler = defineActor<
     }
     if (signal.type === "stopping") {
       settleAll(state);
+      state.receiveLanes.release();
       state.connection.destroy();
     }
   },

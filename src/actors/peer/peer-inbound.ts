@@ -68,6 +68,11 @@ function onFrame(
 ): Violation | undefined {
   // The rest of a chunk after a Disconnect or a failed handshake is not read.
   if (state.phase === "closing") return undefined;
+  const { kind, requestId } = frame;
+  if (KINDS[kind].role === "response") {
+    const objection = state.requests.objection(requestId, kind);
+    if (objection !== undefined) return violation("request-id", objection);
+  }
   return state.receiveLanes.accept(frame, (received) => onMessage(state, received, context));
 }
 
@@ -238,11 +243,13 @@ function serve(state: PeerHandlerState, request: Incoming): Violation | undefine
 
 /** Hands waiting requests on as far as the queue of replies allows. */
 export function serveWaiting(state: PeerHandlerState, context: PeerHandlerContext): void {
-  const { repliesQueuedMax, bytesSoftMax } = context.env.config.serve;
+  const { serve: limits, lanes } = context.env.config;
   while (
     state.servesWaiting.length > 0 &&
-    state.servesOpen < repliesQueuedMax &&
-    queuedBytes(state) < repliesQueuedMax * bytesSoftMax &&
+    state.servesOpen < limits.repliesQueuedMax &&
+    // Half of the send queue is for replies: a peer that only reads slowly is not dropped for them.
+    2 * (queuedBytes(state) + (state.servesOpen + 1) * limits.bytesSoftMax) <=
+      lanes.sendQueueBytesMax &&
     state.held.length === 0
   ) {
     const request = state.servesWaiting.shift();

@@ -98,6 +98,10 @@ export function keepAlive(state: PeerHandlerState, context: PeerHandlerContext):
     close(state, context, { reason: "Timeout", detail: "no byte for too long" });
     return;
   }
+  if (state.nowMs - (state.blockedSinceMs ?? state.nowMs) >= deadAfterMs) {
+    close(state, context, { reason: "Timeout", detail: "the peer does not read" });
+    return;
+  }
   if (silentMs >= pingIntervalMs / 2) ping(state, undefined, context);
   const nextMs = Math.min(pingIntervalMs, deadAfterMs - silentMs);
   context.startTimer("ping", nextMs, { type: "PingDue" });

@@ -88,6 +88,16 @@ export class RequestTable {
     return requestId;
   }
 
+  /** Why no answer of this kind may come: asked at each fragment, before it is kept. */
+  objection(requestId: number, kind: MessageKind): string | undefined {
+    const request = this.#pending.get(requestId);
+    if (request === undefined) {
+      return this.#expired.has(requestId) ? undefined : `an unsolicited ${kind}`;
+    }
+    if (kind === "RequestRefused" || KINDS[request.kind].answeredBy === kind) return undefined;
+    return `${request.kind} answered by ${kind}`;
+  }
+
   settle(requestId: number, kind: MessageKind, nowMs: number): Settlement {
     const request = this.#pending.get(requestId);
     if (request === undefined) {

@@ -8,7 +8,7 @@ import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 import { FRAME_HEADER_BYTES } from "./frame.js";
 import type { Frame } from "./frame.js";
-import type { WindowOptions } from "./window-options.js";
+import type { SharedBytes, WindowOptions } from "./window-options.js";
 
 export interface ReceivedMessage {
   readonly kind: MessageKind;
@@ -64,19 +64,26 @@ class ReceiveLane {
 }
 
 /**
- * A message in delivery counts against its lane's window until it is consumed, so a slow consumer
- * stops its lane; the unfinished message does not, or one larger than the window could never come.
- * Memory per lane is thus at most the window and twice the largest message.
+ * A message counts against its lane's window until it is consumed, so a slow consumer stops its
+ * lane. One larger than the window could never come, so one lane at a time may go beyond its own
+ * for a message. The room of an unfinished message doubles as it grows, so memory is at most twice
+ * all windows and one largest message.
  */
 export class ReceiveLanes {
   readonly #lanes: readonly ReceiveLane[];
+  readonly #windowBytesInitial: number;
   readonly #windowBytesMax: number;
+  readonly #growth: SharedBytes | undefined;
+  /** The lane that may go beyond its window: from half a window on until it is back within it. */
+  #large: ReceiveLane | undefined;
   #roundTripMs: number | undefined;
 
   constructor(options: WindowOptions) {
     invariant(options.windowBytesMax <= WINDOW_BYTES_MAX, "a window over the protocol's maximum");
     invariant(options.windowBytesInitial <= options.windowBytesMax, "a window over its maximum");
+    this.#windowBytesInitial = options.windowBytesInitial;
     this.#windowBytesMax = options.windowBytesMax;
+    this.#growth = options.growth;
     this.#lanes = LANES.map(() => new ReceiveLane(options.windowBytesInitial));
   }
 
@@ -106,6 +113,7 @@ export class ReceiveLanes {
     const creditBytes = whole ? frameBytes : state.openBytes;
     state.openBytes = 0;
     state.heldBytes += creditBytes;
+    this.#settle(state);
     return onMessage({
       kind,
       lane,
@@ -121,18 +129,20 @@ export class ReceiveLanes {
     const state = this.#lanes[laneIndex(lane)]!;
     state.heldBytes -= bytes;
     invariant(state.heldBytes >= 0, "more consumed than was received");
+    this.#settle(state);
     return this.#update(lane, state, nowMs);
   }
 
   /**
    * The updates that unfinished messages made due. To be asked for after each `push` to the frame
-   * decoder: a message larger than its window waits for them, also when memory is short.
+   * decoder and each `consumed`: a message larger than its window waits for them.
    */
   updates(nowMs: number): readonly MessageOf<"WindowUpdate">[] {
     const due: MessageOf<"WindowUpdate">[] = [];
     for (let index = 1; index < LANES.length; index++) {
       const state = this.#lanes[index]!;
       if (state.openBytes === 0) continue;
+      if (2 * state.openBytes >= state.windowBytes) this.#large ??= state;
       const update = this.#update(LANES[index]!, state, nowMs);
       if (update !== undefined) due.push(update);
     }
@@ -140,7 +150,8 @@ export class ReceiveLanes {
   }
 
   #update(lane: Lane, state: ReceiveLane, nowMs: number): MessageOf<"WindowUpdate"> | undefined {
-    const used = state.availableBytes + state.heldBytes;
+    const openBytes = state === this.#large ? 0 : state.openBytes;
+    const used = state.availableBytes + state.heldBytes + openBytes;
     if (2 * (state.windowBytes - used) < state.windowBytes) return undefined;
     this.#tune(state, state.windowBytes - used, nowMs);
     const bytes = state.windowBytes - used;
@@ -157,10 +168,25 @@ export class ReceiveLanes {
     if (state.epochBytes < state.windowBytes) return;
     const roundTripMs = this.#roundTripMs;
     if (roundTripMs !== undefined && nowMs - state.epochStartMs <= 2 * roundTripMs) {
-      state.windowBytes = Math.min(2 * state.windowBytes, this.#windowBytesMax);
+      const grown = Math.min(2 * state.windowBytes, this.#windowBytesMax);
+      if (this.#growth?.take(grown - state.windowBytes) ?? true) state.windowBytes = grown;
     }
     state.epochBytes = 0;
     state.epochStartMs = nowMs;
+  }
+
+  /** Lets another lane go beyond its window once this one is back within its own. */
+  #settle(state: ReceiveLane): void {
+    if (state !== this.#large || state.openBytes > 0) return;
+    if (state.heldBytes <= state.windowBytes) this.#large = undefined;
+  }
+
+  /** The connection ended: gives back what its windows grew by. */
+  release(): void {
+    for (const lane of this.#lanes) {
+      this.#growth?.give(lane.windowBytes - this.#windowBytesInitial);
+      lane.windowBytes = this.#windowBytesInitial;
+    }
   }
 
   /** The window of a data lane as tuned so far. */

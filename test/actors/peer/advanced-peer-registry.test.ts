@@ -359,3 +359,21 @@ test("many peers come and go in any order, and the table holds", async (t) => {
     t.deepEqual(reported.sort(), ready.sort());
   }
 });
+
+test("refused connections that will not hang up do not pile up", async (t) => {
+  const harness = start({ config: { maxInbound: 0, inbound: { pendingMax: 3 } } });
+  const remotes = Array.from({ length: 5 }, (_, i) => {
+    const remote = harness.connect({ peerId: peerIdOf(i + 1) });
+    remote.connection.close = () => undefined;
+    return remote;
+  });
+  await harness.settle();
+  const told = remotes.map(disconnectOf);
+  t.deepEqual(told, [...Array(3).fill("TooManyConnections"), undefined, undefined]);
+  t.deepEqual(
+    remotes.map(({ connection }) => connection.destroyed),
+    [false, false, false, true, true],
+  );
+  await harness.advance(500);
+  t.true(remotes.every(({ connection }) => connection.destroyed));
+});

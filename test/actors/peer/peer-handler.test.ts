@@ -9,6 +9,7 @@ import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
 import { createHarness, genesis, SELF } from "../support.js";
 import { FakeConnection, type FakeConnectionOptions } from "../remote-peer.js";
 import { HASH, ready, requestBlock, responseBlock, start } from "./peer-bench.js";
+import { fragmentBytes } from "../../support/raw-peer.js";
 
 // ---- handshake -------------------------------------------------------------------------------
 
@@ -317,4 +318,29 @@ test("pings by hand are bounded and answered each", async (t) => {
   harness.remote.pong();
   await harness.settle();
   t.deepEqual(asker.take(), new Array(1_023).fill({ elapsedMs: 0 }));
+});
+
+test("a stranger that stays silent after its goodbye is gone within half a second", async (t) => {
+  const harness = start({ refusal: { reason: "Banned", detail: "this peer is banned" } });
+  harness.connection.close = () => undefined;
+  await harness.advance(500);
+  t.true(harness.connection.destroyed);
+});
+
+test("a peer whose socket takes nothing for too long is dropped, whatever it sends", async (t) => {
+  const harness = await ready();
+  harness.connection.full = true;
+  for (let i = 0; i < 40 && harness.closing() === undefined; i++) {
+    harness.remote.send({ kind: "Ping", nonce: 1n });
+    await harness.advance(1_000);
+  }
+  t.like(harness.closing(), { reason: "Timeout", detail: "the peer does not read" });
+});
+
+test("the first fragment of an answer that nobody asked for is a violation", async (t) => {
+  const harness = await ready();
+  const bytes = fragmentBytes("ResponseBlock", new Uint8Array(10), { requestId: 5, more: true });
+  harness.connection.receive(bytes);
+  await harness.settle();
+  t.regex(harness.blames()[0]!, /request-id: an unsolicited ResponseBlock/);
 });

@@ -50,7 +50,8 @@ test("no more requests of a peer are handed on than replies may be open", async 
 
 test("replies that the peer does not take hold its next requests back", async (t) => {
   const serve = { repliesQueuedMax: 4, bytesSoftMax: 4 * KIB };
-  const harness = await ready({ config: { serve } });
+  const lanes = { sendQueueBytesMax: 32 * KIB };
+  const harness = await ready({ config: { serve, lanes } });
   harness.connection.full = true;
   harness.handler.tell({ type: "Send", message: { kind: "Ping", nonce: 1n } });
   await harness.settle();
@@ -175,7 +176,9 @@ test("a full socket is not written to until it drains", async (t) => {
 });
 
 test("a peer that does not read is dropped when too much waits for it", async (t) => {
-  const harness = await ready({ config: { lanes: { sendQueueBytesMax: 200 * KIB } } });
+  const harness = await ready({
+    config: { lanes: { sendQueueBytesMax: 200 * KIB }, serve: { bytesSoftMax: KIB } },
+  });
   harness.connection.full = true;
   harness.handler.tell({ type: "Send", message: { kind: "Ping", nonce: 1n } });
   const payload = encodeMessage({ kind: "NewBlock", block: new Uint8Array(100 * KIB) });

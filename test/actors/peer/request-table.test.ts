@@ -125,3 +125,14 @@ test("to drain takes out all of them", (t) => {
   t.is(table.size, 0);
   t.deepEqual(table.drain(), []);
 });
+
+test("an answer is objected to before it is whole when nobody waits for it, or not for its kind", (t) => {
+  const table = new RequestTable(settings);
+  const id = add(table, 0);
+  t.is(table.objection(id, "ResponseBlock"), undefined);
+  t.is(table.objection(id, "RequestRefused"), undefined);
+  t.is(table.objection(id, "ResponseHeaders"), "RequestBlock answered by ResponseHeaders");
+  t.is(table.objection(id + 1, "ResponseBlock"), "an unsolicited ResponseBlock");
+  table.expire(1e6);
+  t.is(table.objection(id, "ResponseBlock"), undefined, "it is late");
+});

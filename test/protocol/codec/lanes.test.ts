@@ -1,5 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
+import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
 import { FrameDecoder } from "../../../src/protocol/codec/frame.js";
 import type { Frame } from "../../../src/protocol/codec/frame.js";
 import { ReceiveLanes } from "../../../src/protocol/codec/receive-lanes.js";
@@ -53,6 +54,7 @@ class Link {
   consume(message: ReceivedMessage): void {
     const update = this.receive.consumed(message.lane, message.creditBytes, this.nowMs);
     if (update !== undefined) this.grant(update);
+    for (const due of this.receive.updates(this.nowMs)) this.grant(due);
   }
 
   grant({ lane, bytes }: { lane: Lane; bytes: number }): void {
@@ -306,4 +308,38 @@ test("memory of an unfinished message follows what arrived", (t) => {
     receive.accept({ ...frame, payload }, () => undefined);
     t.true(receive.heldBytes <= 2 * arrived);
   }
+});
+
+test("one lane at a time goes beyond its window for a large message; the next waits until it is dealt with", (t) => {
+  const link = new Link();
+  const large = new Uint8Array(1024 * KIB);
+  link.send.enqueue("NewBlock", 0, large);
+  link.send.enqueue("ResponseHeaders", 1, large);
+  while (link.step(64 * KIB)) {
+    t.true(link.receive.heldBytes <= large.length + 2 * 3 * WINDOW.windowBytesInitial + 64 * KIB);
+  }
+  t.is(link.delivered.length, 1);
+  link.consume(link.delivered[0]!);
+  while (link.step(64 * KIB));
+  t.is(link.delivered.length, 2);
+});
+
+test("windows grow only by what the connections' shared bytes allow, and give it back", (t) => {
+  const growth = new ByteBudget(192 * KIB);
+  const lanes = [new ReceiveLanes({ ...WINDOW, growth }), new ReceiveLanes({ ...WINDOW, growth })];
+  const payload = new Uint8Array(64 * KIB - 10);
+  const frame: Frame = { kind: "NewBlock", lane: "block", requestId: 0, more: false, payload };
+  const use = (receive: ReceiveLanes) => {
+    receive.setRoundTrip(100);
+    for (let i = 0; i < 20; i++) {
+      receive.accept(frame, () => undefined);
+      receive.consumed("block", 64 * KIB, i);
+    }
+    return receive.windowBytes("block");
+  };
+  t.is(use(lanes[0]!), 256 * KIB);
+  t.is(use(lanes[1]!), 64 * KIB);
+  lanes[0]!.release();
+  t.is(growth.takenBytes, 0);
+  t.is(use(lanes[1]!), 256 * KIB);
 });

@@ -1,6 +1,6 @@
 import test from "ava";
 import type { ExecutionContext } from "ava";
-import { MessageChannel } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
 import { carry } from "../../src/thread/control.js";
 import { FeedReader, FeedSender, type FeedItem } from "../../src/thread/feed.js";
 
@@ -21,7 +21,7 @@ function openFeed(t: ExecutionContext) {
     });
   const received = (count: number): Promise<void> =>
     new Promise((resolve) => waiting.push({ count, resolve }));
-  return { sender, items, read, received };
+  return { sender, items, read, received, port: port2 };
 }
 
 /** So that the sender flushes, as it does after each turn of a scheduler. */
@@ -41,6 +41,19 @@ test("items arrive in order, however many there are", async (t) => {
 });
 
 test("an owner that does not read is sent no more than its credit", async (t) => {
+  const { sender, port } = openFeed(t);
+  for (let turn = 0; turn < 3; turn++) {
+    for (let i = 0; i < CREDIT; i++) sender.push(1, i);
+    await turnEnds();
+  }
+  let sent = 0;
+  for (let batch = receiveMessageOnPort(port); batch; batch = receiveMessageOnPort(port)) {
+    sent += (batch.message as { items: readonly FeedItem[] }).items.length;
+  }
+  t.is(sent, CREDIT);
+});
+
+test("what waits is bounded: the oldest are dropped, counted", async (t) => {
   const { sender, items, read, received } = openFeed(t);
   for (let i = 0; i < CREDIT; i++) sender.push(1, i);
   await turnEnds();

@@ -80,7 +80,9 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
         if (!state.syncing) {
           const bytesMax = context.env.consensus.blockBytesMax;
           const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
-          if (!state.system.tell({ to: "mempool", message: request })) retry(context);
+          state.system.tell({ to: "mempool", message: request });
+          // Stands until the answer comes, which a restart of the mempool's actor would lose.
+          retry(context);
         }
         return;
       case "SelectedTransactions":

@@ -4,7 +4,7 @@
 // chain (mempool, broadcaster, storage, producer), event bus.
 
 import { LRUCache } from "lru-cache";
-import { unreachable } from "../../errors.js";
+import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
@@ -109,7 +109,7 @@ export const consensusIntegration = defineActor<
         return;
       case "Pruned":
         if (message.error !== undefined) {
-          context.env.log.write("error", "pruning failed", { error: String(message.error) });
+          context.env.log.write("error", "pruning failed", { error: errorText(message.error) });
         }
         return;
       default:
@@ -123,7 +123,7 @@ export const consensusIntegration = defineActor<
 });
 
 function answer(command: ConnectCommand, outcome: OutcomeBody): void {
-  command.replyTo.tell({ type: "ConnectOutcome", tag: command.tag, ...outcome } as ConnectOutcome);
+  command.replyTo.tell({ type: "ConnectOutcome", tag: command.tag, ...outcome });
 }
 
 type OutcomeBody = ConnectOutcome extends infer O
@@ -211,7 +211,7 @@ function commitRun(
 
 function answerOf(command: ConnectCommand, outcome: OutcomeBody): Answer {
   const { tag, replyTo } = command;
-  return { replyTo, outcome: { type: "ConnectOutcome", tag, ...outcome } as ConnectOutcome };
+  return { replyTo, outcome: { type: "ConnectOutcome", tag, ...outcome } };
 }
 
 /** Sets blocks of another branch aside and moves to it when it is the better one. */
@@ -219,23 +219,23 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   const { blocks: store, consensus, config } = context.env;
   const head = store.head();
   const aside: CheckedBlock[] = [];
-  const known = new Set<HashHex>();
+  const hashes = new Set<HashHex>();
   let tip: HeaderSummary | undefined;
   for (const block of command.blocks) {
     const { header } = block;
+    const known = state.invalid.get(header.hash) ?? state.invalid.get(header.previousHash);
+    if (known !== undefined) {
+      const { hash } = header;
+      state.invalid.set(hash, known);
+      answer(command, { ok: false, reason: "fault", hash, fault: known });
+      return;
+    }
     if (store.has(header.hash)) {
       // Stored before, but its branch did not win or its reorganisation was lost: it may win now.
       if (tip === undefined || consensus.prefers(header, tip)) tip = header;
       continue;
     }
-    const parentFault = state.invalid.get(header.previousHash) ?? state.invalid.get(header.hash);
-    if (parentFault !== undefined) {
-      state.invalid.set(header.hash, parentFault);
-      const { hash } = header;
-      answer(command, { ok: false, reason: "fault", hash, fault: parentFault });
-      return;
-    }
-    if (!store.has(header.previousHash) && !known.has(header.previousHash)) {
+    if (!store.has(header.previousHash) && !hashes.has(header.previousHash)) {
       answer(command, { ok: false, reason: "orphan", missing: header.previousHash });
       return;
     }
@@ -244,7 +244,7 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
       return;
     }
     aside.push(block);
-    known.add(header.hash);
+    hashes.add(header.hash);
     if (tip === undefined || consensus.prefers(header, tip)) tip = header;
   }
   const moves = tip !== undefined && consensus.prefers(tip, head);
@@ -368,7 +368,7 @@ function committed(
   ctx: Ctx,
 ): void {
   if (error !== undefined) {
-    ctx.env.log.write("error", "a commit failed", { error: String(error) });
+    ctx.env.log.write("error", "a commit failed", { error: errorText(error) });
     for (const { replyTo, outcome } of answers) {
       const { type, tag } = outcome;
       replyTo.tell({ type, tag, ok: false, reason: "store-failed" });

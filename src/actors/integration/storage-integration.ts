@@ -3,7 +3,7 @@
 // Told by: block and sync handlers (through the system router), consensus integration, the service.
 // Tells: peer handlers (replies), requesters.
 
-import { unreachable } from "../../errors.js";
+import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
@@ -90,7 +90,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         return;
       case "Indexed":
         if (message.error !== undefined) {
-          env.log.write("error", "indexing failed", { error: String(message.error) });
+          env.log.write("error", "indexing failed", { error: errorText(message.error) });
         } else if (state.behind) catchUp(state, context);
         return;
       default:

@@ -2,7 +2,7 @@
 // Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
 // Before a slow peer pays, it asks whether this process itself was slow.
 
-import { unreachable } from "../../errors.js";
+import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
@@ -121,7 +121,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "BanStored":
         // The ban holds in memory all the same; only a restart would forget it.
         if (message.error !== undefined) {
-          env.log.write("error", "a ban was not stored", { error: String(message.error) });
+          env.log.write("error", "a ban was not stored", { error: errorText(message.error) });
         }
         return;
       default:

@@ -47,7 +47,9 @@ async function start(options: HarnessOptions = {}) {
       ref.tell({ type: "ServeTransactions", ids, requestId: 8, replyTo: peer.ref });
       await harness.settle();
       const reply = peer.last;
-      if (reply?.type !== "Reply" || reply.message.kind !== "ResponseTransactions") throw reply;
+      if (reply?.type !== "Reply" || reply.message.kind !== "ResponseTransactions") {
+        throw new Error("no reply");
+      }
       return reply.message.transactions;
     },
   };

@@ -1,0 +1,327 @@
+import test from "ava";
+import {
+  transactionHandler,
+  type SubmitOutcome,
+} from "../../../src/actors/handlers/transaction-handler.js";
+import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
+import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";
+import type {
+  Incoming,
+  PeerHandlerMessage,
+} from "../../../src/actors/peer/peer-handler-messages.js";
+import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
+import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
+import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";
+import { CodedError } from "../../../src/errors.js";
+import type { MempoolAnswer, WorkerPool } from "../../../src/ports.js";
+import { makeKey, makeTransaction, transactionId } from "../../support/chain.js";
+import { createHarness, peerIdOf, published, refusing, type HarnessOptions } from "../support.js";
+
+const key = makeKey(1);
+const at = (nonce: number): Uint8Array => makeTransaction(key, nonce);
+const idAt = (nonce: number): string => transactionId(at(nonce));
+function forged(nonce: number): Uint8Array {
+  const bytes = at(nonce).slice();
+  bytes[bytes.length - 1]! ^= 1;
+  return bytes;
+}
+
+type Kind = "NewTransaction" | "AnnounceTransactions" | "RequestTransactions";
+interface StartOptions extends HarnessOptions {
+  readonly answer?: (id: string) => MempoolAnswer;
+  readonly mempoolFull?: boolean;
+}
+
+async function start(options: StartOptions = {}) {
+  const harness = createHarness(options);
+  const router = harness.probe<MessageRouterMessage>();
+  const broadcaster = harness.probe<BroadcasterMessage>();
+  const reputation = harness.probe<ReputationMessage>();
+  const events = harness.probe<EventBusMessage>();
+  const peer = harness.probe<PeerHandlerMessage>();
+  const submitter = harness.probe<SubmitOutcome>();
+  const batches: string[][] = [];
+  const answer = options.answer ?? ((): MempoolAnswer => ({ ok: true }));
+  const system = harness.probe<SystemRouterMessage>(({ message }) => {
+    if ((message as MempoolMessage).type !== "AddTransactions") return;
+    const add = message as Extract<MempoolMessage, { type: "AddTransactions" }>;
+    const ids = add.transactions.map(({ id }) => id);
+    batches.push(ids);
+    add.replyTo.tell({ type: "AddOutcome", tag: add.tag, answers: ids.map(answer) });
+  });
+  const ref = harness.spawn(transactionHandler, {
+    router: router.ref,
+    system: options.mempoolFull ? refusing<SystemRouterMessage>() : system.ref,
+    broadcaster: broadcaster.ref,
+    reputation: reputation.ref,
+    events: events.ref,
+  });
+  await harness.settle();
+  const incoming = (message: Incoming<Kind>["message"], requestId = 0): void => {
+    const from = peer.ref;
+    const delivery = {
+      peerId: peerIdOf(1),
+      from,
+      lane: "transaction",
+      bytes: 9,
+      requestId,
+    } as const;
+    ref.tell({ type: "Incoming", ...delivery, message });
+  };
+  return {
+    ...harness,
+    ref,
+    router,
+    system,
+    broadcaster,
+    reputation,
+    events,
+    peer,
+    submitter,
+    batches,
+    incoming,
+    push: (transaction: Uint8Array) => incoming({ kind: "NewTransaction", transaction }),
+    announce: (...ids: string[]) => incoming({ kind: "AnnounceTransactions", ids }),
+    submit: (transaction: Uint8Array) =>
+      ref.tell({ type: "Submit", transaction, replyTo: submitter.ref }),
+    relayed: () => broadcaster.of("RelayTransactions").flatMap(({ ids }) => [...ids]),
+    consumed: () => peer.of("Consumed").length,
+    requested: () => peer.of("Request"),
+  };
+}
+
+test("it registers for the kinds of transactions", async (t) => {
+  const { router } = await start();
+  const [register] = router.of("Register");
+  t.deepEqual([...register!.kinds].sort(), [
+    "AnnounceTransactions",
+    "NewTransaction",
+    "RequestTransactions",
+  ]);
+});
+
+test("a valid transaction of a peer is added, relayed, rewarded, and its credit given back", async (t) => {
+  const harness = await start();
+  harness.push(at(0));
+  await harness.settle();
+  t.deepEqual(harness.batches, [[idAt(0)]]);
+  t.deepEqual(harness.relayed(), [idAt(0)]);
+  t.deepEqual(
+    harness.reputation.of("Report").map(({ event }) => event),
+    ["GoodTransaction"],
+  );
+  t.is(harness.consumed(), 1);
+  t.deepEqual(harness.broadcaster.of("PeerKnows"), [
+    { type: "PeerKnows", peerId: peerIdOf(1), hash: idAt(0) },
+  ]);
+});
+
+test("a local submitter hears what became of its transaction", async (t) => {
+  const harness = await start({
+    answer: (id) => (id === idAt(1) ? { ok: false, reason: "underpriced" } : { ok: true }),
+  });
+  for (const transaction of [at(0), at(1), forged(2)]) {
+    harness.submit(transaction);
+    await harness.settle();
+  }
+  const [good, poor, bad] = harness.submitter.received;
+  t.deepEqual(good, { ok: true, id: idAt(0) });
+  t.deepEqual(poor, { ok: false, id: idAt(1), reason: "underpriced" });
+  t.like(bad, { ok: false, id: transactionId(forged(2)) });
+  t.regex(bad!.ok ? "" : bad!.reason, /^signature: /);
+  t.deepEqual(harness.reputation.received, []);
+  t.deepEqual(harness.relayed(), [idAt(0)]);
+});
+
+test("an invalid transaction is its sender's fault; a refused one is nobody's", async (t) => {
+  const harness = await start({ answer: () => ({ ok: false, reason: "stale-nonce" }) });
+  harness.push(forged(0));
+  harness.push(at(1));
+  await harness.settle();
+  t.deepEqual(
+    harness.reputation.of("Report").map(({ event, peerId }) => [event, peerId]),
+    [["InvalidTransaction", peerIdOf(1)]],
+  );
+  const rejected = published(harness.events).map((event) =>
+    event.type === "TransactionRejected" ? event.reason.split(":")[0] : event.type,
+  );
+  t.deepEqual(rejected.sort(), ["signature", "stale-nonce"]);
+  t.is(harness.consumed(), 2);
+});
+
+test("what was seen is not checked again: no blame, credit back, submitters told", async (t) => {
+  const harness = await start();
+  for (const transaction of [at(0), forged(1)]) {
+    for (let i = 0; i < 3; i++) harness.push(transaction);
+  }
+  await harness.settle();
+  t.is(harness.batches.flat().length, 1);
+  t.is(harness.consumed(), 6);
+  t.is(harness.reputation.of("Report").length, 2);
+  harness.submit(at(0));
+  await harness.settle();
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "known" });
+});
+
+test("what comes together is checked together, in batches of the limit", async (t) => {
+  const sizes: number[] = [];
+  const base = createHarness().env.workers;
+  const workers: WorkerPool = {
+    ...base,
+    validateTransactions: (packed) => {
+      sizes.push(packed.ends.length);
+      return base.validateTransactions(packed);
+    },
+  };
+  const config = { gossip: { transactionBatchMax: 4 } };
+  const harness = await start({ config, env: { workers } });
+  harness.scheduler.messagesPerTurn = 100;
+  for (let nonce = 0; nonce < 10; nonce++) harness.push(at(nonce));
+  await harness.settle();
+  t.deepEqual(sizes, [4, 4, 2]);
+  t.deepEqual(
+    harness.batches.flat(),
+    Array.from({ length: 10 }, (_, nonce) => idAt(nonce)),
+  );
+});
+
+test("no more than two batches are in the pool at once, and a full queue drops", async (t) => {
+  const base = createHarness().env.workers;
+  const answers: (() => void)[] = [];
+  const workers: WorkerPool = {
+    ...base,
+    validateTransactions: (packed) =>
+      new Promise((resolve) => answers.push(() => resolve(base.validateTransactions(packed)))),
+  };
+  const config = { gossip: { transactionBatchMax: 1, transactionQueueMax: 3 } };
+  const harness = await start({ config, env: { workers } });
+  for (let nonce = 0; nonce < 7; nonce++) {
+    harness.push(at(nonce));
+    await harness.settle();
+  }
+  t.is(answers.length, 2);
+  t.is(harness.consumed(), 2, "those that found the queue full");
+  harness.submit(at(9));
+  await harness.settle();
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(9), reason: "busy" });
+  while (answers.length > 0) {
+    answers.shift()!();
+    await harness.settle();
+  }
+  t.is(harness.batches.flat().length, 5);
+  // What was dropped may come again.
+  harness.push(at(6));
+  await harness.settle();
+  answers.shift()!();
+  await harness.settle();
+  t.is(harness.batches.flat().length, 6);
+});
+
+test("when the pool loses a batch its transactions may come again", async (t) => {
+  const base = createHarness().env.workers;
+  let lost = 1;
+  const workers: WorkerPool = {
+    ...base,
+    validateTransactions: (packed) =>
+      lost-- > 0
+        ? Promise.reject(new CodedError("WORKER_LOST", "A thread died."))
+        : base.validateTransactions(packed),
+  };
+  const harness = await start({ env: { workers } });
+  harness.submit(at(0));
+  await harness.settle();
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "busy" });
+  harness.submit(at(0));
+  await harness.settle();
+  t.deepEqual(harness.submitter.last, { ok: true, id: idAt(0) });
+});
+
+test("when the mempool cannot be told the submitter hears that the node is busy", async (t) => {
+  const harness = await start({ mempoolFull: true });
+  harness.submit(at(0));
+  await harness.settle();
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "busy" });
+});
+
+// ---- announcements ---------------------------------------------------------------------------
+
+test("announced ids that nobody sent yet are asked of the announcer, once", async (t) => {
+  const harness = await start();
+  harness.push(at(0));
+  await harness.settle();
+  harness.announce(idAt(0), idAt(1), idAt(2));
+  harness.announce(idAt(2), idAt(3));
+  await harness.settle();
+  t.deepEqual(
+    harness.requested().map(({ message, items }) => [message, items]),
+    [
+      [{ kind: "RequestTransactions", ids: [idAt(1), idAt(2)] }, 2],
+      [{ kind: "RequestTransactions", ids: [idAt(3)] }, 1],
+    ],
+  );
+  t.is(harness.consumed(), 3);
+  t.is(harness.broadcaster.of("PeerKnows").length, 6);
+});
+
+test("the answer is checked like any transaction, under its sender's name", async (t) => {
+  const harness = await start();
+  harness.announce(idAt(0), transactionId(forged(1)));
+  await harness.settle();
+  const { tag } = harness.requested()[0]!;
+  harness.ref.tell({
+    type: "RequestOutcome",
+    tag,
+    peerId: peerIdOf(1),
+    ok: true,
+    elapsedMs: 1,
+    message: { kind: "ResponseTransactions", transactions: [at(0), forged(1)] },
+  });
+  await harness.settle();
+  t.deepEqual(harness.batches, [[idAt(0)]]);
+  const events = harness.reputation.of("Report").map(({ event }) => event);
+  t.deepEqual(events.sort(), ["GoodTransaction", "InvalidTransaction"]);
+});
+
+test("what an announcer does not deliver is asked of the next one", async (t) => {
+  const harness = await start();
+  harness.announce(idAt(0));
+  await harness.settle();
+  const { tag } = harness.requested()[0]!;
+  const failed = { type: "RequestOutcome", tag, peerId: peerIdOf(1), ok: false } as const;
+  harness.ref.tell({ ...failed, reason: "Timeout" });
+  harness.announce(idAt(0));
+  await harness.settle();
+  t.is(harness.requested().length, 2);
+  // An answer that lacks it is no delivery either.
+  harness.ref.tell({
+    ...failed,
+    tag: harness.requested()[1]!.tag,
+    ok: true,
+    elapsedMs: 1,
+    message: { kind: "ResponseTransactions", transactions: [] },
+  });
+  harness.announce(idAt(0));
+  await harness.settle();
+  t.is(harness.requested().length, 3);
+});
+
+test("a peer's request goes to the mempool", async (t) => {
+  const harness = await start();
+  harness.incoming({ kind: "RequestTransactions", ids: [idAt(0)] }, 12);
+  await harness.settle();
+  t.like(harness.system.received[0], {
+    to: "mempool",
+    message: { type: "ServeTransactions", requestId: 12 },
+  });
+  t.is(harness.consumed(), 1);
+});
+
+test("a peer's request that the node cannot take is refused", async (t) => {
+  const harness = await start({ mempoolFull: true });
+  harness.incoming({ kind: "RequestTransactions", ids: [idAt(0)] }, 12);
+  await harness.settle();
+  t.deepEqual(harness.peer.of("Reply"), [
+    { type: "Reply", requestId: 12, message: { kind: "RequestRefused", reason: "Busy" } },
+  ]);
+});

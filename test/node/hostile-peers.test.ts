@@ -1,0 +1,404 @@
+// Peers that have a proper identity and no manners, against a whole node: each is closed for its
+// reason, its ledger says so where it broke a rule, and an honest peer notices nothing.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { genesisOf } from "../../src/compose.js";
+import type { NetworkConfigInput } from "../../src/config.js";
+import type { Network } from "../../src/network.js";
+import type { BlockStore, Log } from "../../src/ports.js";
+import { KINDS, WINDOW_BYTES_MAX, type HandshakeInfo } from "../../src/protocol/index.js";
+import { loadOrCreateIdentity, type Identity } from "../../src/transport/tls-identity.js";
+import { createSystemRandom } from "../../src/runtime/random.js";
+import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
+import {
+  fragmentBytes,
+  frameBytes,
+  handshakeInfo,
+  identityOf,
+  RawPeer,
+} from "../support/raw-peer.js";
+import { consensus, nextEvent, startTestNode, storeOf } from "./nodes.js";
+
+const NETWORK_ID = genesisOf(consensus).header.hash;
+const FRAGMENT = new Uint8Array(65_536);
+const HASH = "11".repeat(32);
+
+/** A listening node, an honest peer of it, and what its log says went wrong. */
+class Victim {
+  readonly node: Network;
+  readonly honest: Network;
+  readonly errors: readonly string[];
+
+  constructor(node: Network, honest: Network, errors: readonly string[]) {
+    this.node = node;
+    this.honest = honest;
+    this.errors = errors;
+  }
+
+  get address(): string {
+    return this.node.listenAddress!;
+  }
+
+  connect(t: ExecutionContext, identity: Identity, localAddress = "127.0.0.1"): Promise<RawPeer> {
+    const peer = RawPeer.connect({ address: this.address, identity, from: { localAddress } });
+    t.teardown(() => peer.then((connected) => connected.destroy()).catch(() => undefined));
+    return peer;
+  }
+
+  /** A peer past its handshake. */
+  async join(
+    t: ExecutionContext,
+    identity: Identity,
+    info: Partial<HandshakeInfo> = {},
+  ): Promise<RawPeer> {
+    const peer = await this.connect(t, identity);
+    const ready = nextEvent(this.node, "PeerConnected", ({ peerId }) => peerId === peer.peerId);
+    peer.send(handshakeInfo(NETWORK_ID, info));
+    await ready;
+    return peer;
+  }
+
+  async isUnharmed(t: ExecutionContext): Promise<void> {
+    const pingMs = await this.honest.pingPeer(this.node.peerId);
+    t.true(pingMs !== undefined, "the honest peer is answered");
+    t.deepEqual(this.errors, []);
+  }
+}
+
+async function victim(
+  t: ExecutionContext,
+  config: NetworkConfigInput = {},
+  blockStore?: BlockStore,
+): Promise<Victim> {
+  t.timeout(60_000);
+  const errors: string[] = [];
+  const log: Log = {
+    write(level, event, fields) {
+      if (level === "error") errors.push(`${event}: ${JSON.stringify(fields)}`);
+    },
+  };
+  const own = blockStore === undefined ? { log } : { log, blockStore };
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0", ...config }, own);
+  const joined = nextEvent(node, "PeerConnected");
+  const honest = await startTestNode(t, { seedPeers: [node.listenAddress!] });
+  await joined;
+  return new Victim(node, honest, errors);
+}
+
+// ---- violations ------------------------------------------------------------------------------
+
+/** What the peer does after its handshake (or instead of one), and the rule it breaks by it. */
+interface Offence {
+  readonly title: string;
+  readonly rule: RegExp;
+  readonly stranger?: true;
+  readonly info?: Partial<HandshakeInfo>;
+  readonly commit: (peer: RawPeer) => void;
+}
+
+const unfinishedBlock = fragmentBytes("NewBlock", FRAGMENT, { more: true });
+const announceBlock = {
+  kind: "AnnounceBlock",
+  height: 1n,
+  hash: HASH,
+  totalDifficulty: 1n,
+} as const;
+
+const OFFENCES: readonly Offence[] = [
+  {
+    title: "a message before the handshake",
+    rule: /^kind-not-allowed: Ping/,
+    stranger: true,
+    commit: (peer) => peer.send({ kind: "Ping", nonce: 1n }),
+  },
+  {
+    title: "a second handshake",
+    rule: /^kind-not-allowed: Handshake/,
+    commit: (peer) => peer.send(handshakeInfo(NETWORK_ID)),
+  },
+  {
+    title: "an unknown kind",
+    rule: /^unknown-kind: kind code 127/,
+    commit: (peer) => peer.sendBytes(frameBytes({ code: 0x7f, flags: 0, payload: FRAGMENT })),
+  },
+  {
+    title: "a kind on another lane than its own",
+    rule: /^wrong-lane: Ping on lane transaction/,
+    commit: (peer) => {
+      peer.sendBytes(frameBytes({ code: KINDS.Ping.code, flags: 3, payload: Uint8Array.of(0x80) }));
+    },
+  },
+  {
+    title: "reserved flags",
+    rule: /^flags: reserved bits/,
+    commit: (peer) => {
+      const payload = Uint8Array.of(0x80);
+      peer.sendBytes(frameBytes({ code: KINDS.Ping.code, flags: 0x40, payload }));
+    },
+  },
+  {
+    title: "a kind that was not negotiated",
+    rule: /^kind-not-allowed: AnnounceBlock/,
+    info: { capabilities: ["sync/1"] },
+    commit: (peer) => peer.send(announceBlock),
+  },
+  {
+    title: "another message within an unfinished one",
+    rule: /^fragment-order: AnnounceBlock within an unfinished NewBlock/,
+    commit: (peer) => {
+      peer.sendBytes(unfinishedBlock);
+      peer.send(announceBlock);
+    },
+  },
+  {
+    title: "an announced length over its kind's limit",
+    rule: /^message-length: Ping of more than 16 bytes/,
+    commit: (peer) => {
+      peer.sendBytes(frameBytes({ code: KINDS.Ping.code, flags: 0, length: 2 ** 32 - 1 }));
+    },
+  },
+  {
+    title: "a frame over 64 KiB",
+    rule: /^fragment-length: a frame of 65537 bytes/,
+    commit: (peer) => {
+      peer.sendBytes(frameBytes({ code: KINDS.NewBlock.code, flags: 1, length: 65_537 }));
+    },
+  },
+  {
+    title: "a message that grows over its kind's limit",
+    rule: /^message-length: NewBlock of more than 4194304 bytes/,
+    commit: (peer) => {
+      // Its credit is renewed as it arrives, so only the limit ends it.
+      for (let i = 0; i <= 64; i++) peer.sendBytes(unfinishedBlock);
+    },
+  },
+  {
+    title: "credit beyond the largest window",
+    rule: /^window-overflow/,
+    commit: (peer) => {
+      peer.send({ kind: "WindowUpdate", lane: "sync", bytes: WINDOW_BYTES_MAX });
+    },
+  },
+  {
+    title: "a payload of another shape",
+    rule: /^payload: AnnounceBlock/,
+    commit: (peer) => peer.sendPayload("AnnounceBlock", Uint8Array.of(0x83, 0x01, 0x02, 0x03)),
+  },
+  {
+    title: "a payload of tags",
+    rule: /^payload: AnnounceTransactions/,
+    commit: (peer) => {
+      peer.sendPayload("AnnounceTransactions", new Uint8Array(60_000).fill(0xc1));
+    },
+  },
+  {
+    title: "a flood of pings",
+    rule: /^flood: too many pings/,
+    commit: (peer) => {
+      for (let i = 0; i < 5_000; i++) peer.send({ kind: "Ping", nonce: 1n });
+    },
+  },
+  {
+    title: "a flood of requests",
+    rule: /^flood: more than 64 requests wait/,
+    commit: (peer) => {
+      const frame = Buffer.from(fragmentBytes("RequestBlock", requestPayload(), { requestId: 1 }));
+      peer.sendBytes(Buffer.concat(Array.from({ length: 500 }, () => frame)));
+    },
+  },
+  {
+    title: "an answer that nobody asked for, at its first fragment",
+    rule: /^request-id: an unsolicited ResponseBlock/,
+    commit: (peer) => {
+      peer.sendBytes(fragmentBytes("ResponseBlock", FRAGMENT, { requestId: 77, more: true }));
+    },
+  },
+  {
+    title: "a request without an id",
+    rule: /^request-id: RequestBlock with request id 0/,
+    commit: (peer) => peer.sendBytes(fragmentBytes("RequestBlock", requestPayload())),
+  },
+];
+
+function requestPayload(): Uint8Array {
+  return Buffer.concat([Buffer.of(0x81, 0x58, 32), Buffer.alloc(32, 0x11)]);
+}
+
+for (const { title, rule, stranger, info, commit } of OFFENCES) {
+  test(`${title}: the peer is told its violation, blamed and closed`, async (t) => {
+    const target = await victim(t);
+    const identity = identityOf(1);
+    const peer = await (stranger ? target.connect(t, identity) : target.join(t, identity, info));
+    commit(peer);
+    const farewell = await peer.farewell();
+    t.is(farewell?.reason, "ProtocolViolation");
+    t.regex(farewell?.detail ?? "", rule);
+    const { entries, score } = await target.node.explainPeer(peer.peerId);
+    t.is(entries.at(-1)?.event, "ProtocolViolation");
+    t.regex(entries.at(-1)?.detail ?? "", rule);
+    t.true(score < -40);
+    await target.isUnharmed(t);
+  });
+}
+
+// ---- peers that do not belong here: no offence -----------------------------------------------
+
+for (const [title, reason, info] of [
+  ["another network", "WrongNetwork", { networkId: "22".repeat(32) }],
+  ["another version", "IncompatibleVersion", { protocolVersion: 2 }],
+] as const) {
+  test(`a peer of ${title} is told so and not blamed`, async (t) => {
+    const target = await victim(t);
+    const peer = await target.connect(t, identityOf(1));
+    peer.send(handshakeInfo(NETWORK_ID, info));
+    t.is((await peer.farewell())?.reason, reason);
+    t.deepEqual((await target.node.explainPeer(peer.peerId)).entries, []);
+    await target.isUnharmed(t);
+  });
+}
+
+test("a handshake that is never finished ends at its deadline, even when the peer holds on", async (t) => {
+  const target = await victim(t, { handshake: { timeoutMs: 1_000 } });
+  const address = target.address;
+  const peer = new RawPeer({ address, identity: identityOf(1), allowHalfOpen: true });
+  t.teardown(() => peer.destroy());
+  await peer.secured;
+  const bytes = frameBytes({ code: KINDS.Handshake.code, flags: 0, length: 1_000 });
+  peer.sendBytes(bytes);
+  const trickle = setInterval(() => peer.sendBytes(Uint8Array.of(0)), 50);
+  t.teardown(() => clearInterval(trickle));
+  // The node does not wait for the other half of the connection to end.
+  t.is((await peer.farewell())?.reason, "Timeout");
+  await target.isUnharmed(t);
+});
+
+test("this node's own identity is refused as itself", async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), "vibecoin-self-"));
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }));
+  const identity = await loadOrCreateIdentity(dataDir, createSystemRandom());
+  const target = await victim(t, { dataDir });
+  const peer = await target.connect(t, identity);
+  t.is((await peer.farewell())?.reason, "SelfConnection");
+  await target.isUnharmed(t);
+});
+
+test("a node that is given its own address does not keep a connection to itself", async (t) => {
+  const target = await victim(t);
+  target.node.connect(target.address);
+  // The dialer forgets an address that led to itself: another one given later is dialed all the same.
+  const other = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const joined = nextEvent(target.node, "PeerConnected", ({ peerId }) => peerId === other.peerId);
+  target.node.connect(other.listenAddress!);
+  await joined;
+  const peers = await target.node.peers();
+  t.false(peers.some(({ peerId }) => peerId === target.node.peerId));
+  await target.isUnharmed(t);
+});
+
+// ---- duplicates and slots --------------------------------------------------------------------
+
+test("of two connections in the same direction the newest stays", async (t) => {
+  const target = await victim(t);
+  const first = await target.join(t, identityOf(1));
+  const second = await target.join(t, identityOf(1));
+  t.is((await first.farewell())?.reason, "DuplicateConnection");
+  second.send({ kind: "Ping", nonce: 5n });
+  t.like(await second.message("Pong"), { nonce: 5n });
+  t.is((await target.node.peers()).length, 2);
+  await target.isUnharmed(t);
+});
+
+test("of two connections in opposite directions both sides keep the same one", async (t) => {
+  const bindAddr = "tcp://127.0.0.1:0";
+  const nodes = [
+    await startTestNode(t, { bindAddr }),
+    await startTestNode(t, { bindAddr }),
+  ] as const;
+  const [left, right] = nodes;
+  const connected = Promise.all(nodes.map((node) => nextEvent(node, "PeerConnected")));
+  left.connect(right.listenAddress!);
+  right.connect(left.listenAddress!);
+  await connected;
+  for (;;) {
+    const [seenLeft, seenRight] = await Promise.all(nodes.map((node) => node.peers()));
+    const [atLeft] = seenLeft!;
+    const [atRight] = seenRight!;
+    if (atLeft === undefined || atRight === undefined) continue;
+    // They agree once each sees what the other sees, from its own side.
+    if (atLeft.direction !== atRight.direction) {
+      t.is(atLeft.direction, left.peerId < right.peerId ? "outbound" : "inbound");
+      break;
+    }
+  }
+  t.true((await left.pingPeer(right.peerId)) !== undefined);
+});
+
+test("a banned peer that comes back is refused as banned", async (t) => {
+  const target = await victim(t);
+  const identity = identityOf(1);
+  // Scores decay, so two offences of 50 stay just short of the 100 that ban.
+  for (let offence = 0; offence < 3; offence++) {
+    const peer = await target.join(t, identity);
+    peer.send(handshakeInfo(NETWORK_ID));
+    t.is((await peer.farewell())?.reason, "ProtocolViolation");
+  }
+  const back = await target.connect(t, identity);
+  t.is((await back.farewell())?.reason, "Banned");
+  t.is((await target.node.explainPeer(identity.peerId)).class, "banned");
+  await target.isUnharmed(t);
+});
+
+test("a peer over the inbound slots is refused, and admitted when one is free", async (t) => {
+  const target = await victim(t, { maxInbound: 2 });
+  const first = await target.join(t, identityOf(1));
+  const late = await target.connect(t, identityOf(2));
+  t.is((await late.farewell())?.reason, "TooManyConnections");
+  const gone = nextEvent(target.node, "PeerDisconnected");
+  first.destroy();
+  await gone;
+  await target.join(t, identityOf(2));
+  await target.isUnharmed(t);
+});
+
+test("too many peers of one address group are refused where local addresses are not exempt", async (t) => {
+  const inbound = { exemptLocal: false, perGroupMax: 2, perAddressPerSecond: 100 };
+  const target = await victim(t, { inbound });
+  const second = await target.connect(t, identityOf(1), "127.0.0.2");
+  t.is((await second.message("Handshake"))?.kind, "Handshake");
+  const third = await target.connect(t, identityOf(2), "127.0.0.3");
+  t.like(await third.farewell(), { reason: "TooManyConnections" });
+  const elsewhere = await target.connect(t, identityOf(3), "127.0.9.1");
+  t.is((await elsewhere.message("Handshake"))?.kind, "Handshake");
+  await target.isUnharmed(t);
+});
+
+// ---- slow readers ----------------------------------------------------------------------------
+
+test("a peer that asks for much, grants credit and never reads is dropped", async (t) => {
+  const key = makeKey(1);
+  const data = new Uint8Array(60_000);
+  const blocks = makeChain(1, {
+    transactions: Array.from({ length: 16 }, (_, nonce) => makeTransaction(key, nonce, { data })),
+  });
+  const liveness = { pingIntervalMs: 200, deadAfterMs: 1_000 };
+  const target = await victim(t, { liveness }, await storeOf(blocks));
+  const gone = nextEvent(target.node, "PeerDisconnected", ({ peerId }) => peerId === id);
+  const peer = await target.join(t, identityOf(1));
+  const id = peer.peerId;
+  peer.socket.pause();
+  const { hash } = blocks[0]!.header;
+  let requestId = 0;
+  const grant = (bytes: number): void => peer.send({ kind: "WindowUpdate", lane: "block", bytes });
+  grant(3_000_000);
+  // Blocks of 1 MB and credit for them, little by little: only its reading is missing in the end.
+  const asking = setInterval(() => {
+    if (requestId < 40) peer.send({ kind: "RequestBlock", hash }, ++requestId);
+    grant(200_000);
+  }, 200);
+  t.teardown(() => clearInterval(asking));
+  t.is((await gone).reason, "Timeout");
+  await target.isUnharmed(t);
+});

@@ -34,8 +34,9 @@ export function proceed(state: SyncState, context: SyncContext): void {
   }
   // Before their work is proven to exceed ours, headers buy no bodies.
   const proven = context.env.consensus.prefers(session.tip.summary, context.env.blocks.head());
-  if (!proven && session.exhausted && state.exchange === undefined) {
-    // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one.
+  if (!proven && session.exhausted && state.exchange === undefined && !session.busy) {
+    // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one. What was
+    // asked for is set aside first, for this branch may be the better one a block later.
     finish(state, context);
     return;
   }
@@ -47,7 +48,9 @@ export function proceed(state: SyncState, context: SyncContext): void {
 function askRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
   const serving: ServingPeer[] = [];
   for (const { peerId, head, score } of state.peers.values()) {
-    serving.push({ peerId, claimedHeight: head.height, score });
+    // Of the others we know no more than that they claim the height: they may be on our branch.
+    const known = peerId === session.headerPeer ? 1 : 0;
+    serving.push({ peerId, claimedHeight: head.height, score: score + known });
   }
   const nowMs = context.env.clock.monotonicMs();
   for (const { request, peerId, fromHeight, count, lastHash } of session.assign(serving, nowMs)) {

@@ -18,7 +18,7 @@ export interface ProvenHeader {
 export interface ServingPeer {
   readonly peerId: PeerId;
   readonly claimedHeight: bigint;
-  /** 0-1. */
+  /** 0-1 by its performance, and 1 more for the peer whose headers are at hand. */
   readonly score: number;
 }
 
@@ -110,6 +110,11 @@ export class SyncManager {
   /** Nothing was asked for or is under way: only headers so far. */
   get idle(): boolean {
     return this.#ranges.length === 0;
+  }
+
+  /** Bodies are under way, being checked or about to be connected. */
+  get busy(): boolean {
+    return this.#ranges.some(({ state }) => state !== "wanted");
   }
 
   get done(): boolean {

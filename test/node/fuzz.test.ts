@@ -11,7 +11,7 @@ import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain
 import { frameBytes, handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, nextEvent, startTestNode, storeOf } from "./nodes.js";
 
-const RUNS = 120;
+const RUNS = 200;
 const NETWORK_ID = genesisOf(consensus).header.hash;
 const chain = makeChain(8, { transactions: [] });
 const key = makeKey(1);

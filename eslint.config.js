@@ -38,7 +38,6 @@ const everyone = { imports: ["errors"], types: ["config"] };
 
 /** The layers that may import a package which brings threads, files, sockets or a native part. */
 const packages = {
-  "@peculiar/x509": ["transport"],
   "cli-progress": ["cli"],
   comlink: ["index", "runtime", "thread"],
   commander: ["cli", "main"],

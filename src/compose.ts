@@ -76,7 +76,7 @@ export async function startNode(
 }
 
 /** Starts the actors on an environment; `close` releases it after they stopped. */
-export async function runNode(
+async function runNode(
   env: NodeEnv,
   scheduler: Scheduler,
   close: () => Promise<void>,

@@ -85,7 +85,7 @@ export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
 const MESSAGE_BYTES_MAX = 4 * MIB;
 
 /** The most memory that the limits of a configuration can hold, by what holds it. */
-export function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
+function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
   const peers = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
   const { lanes, sync, mempool, pool } = config;
   return {

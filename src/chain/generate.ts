@@ -9,7 +9,7 @@ import { genesisHeader } from "./networks.js";
 import type { ChainParams } from "./params.js";
 import type { KeyPair, SignatureScheme } from "./signatures.js";
 import { signTransaction } from "./transaction.js";
-import type { HeaderSummary } from "./types.js";
+import type { ChainRules, HeaderSummary } from "./types.js";
 
 export interface GenerateOptions {
   readonly params: ChainParams;
@@ -47,7 +47,7 @@ export function* generateChain(
       makeTransaction(keys, block * transactionsPerBlock + i, timestampMs, scheme),
     );
     const parts = consensus.template(parent, transactions, timestampMs);
-    const header = seal(parts.header, consensus.rules.sealHeader);
+    const header = seal(parts.header, consensus.rules);
     const read = consensus.rules.readHeader(header);
     invariant(read.ok, "a sealed header reads back");
     parent = read.value;
@@ -83,12 +83,9 @@ function makeTransaction(
   );
 }
 
-function seal(
-  header: Uint8Array,
-  sealHeader: (header: Uint8Array, start: bigint, attempts: number) => Uint8Array | undefined,
-): Uint8Array {
+function seal(header: Uint8Array, rules: ChainRules): Uint8Array {
   for (let start = 0n; ; start += BigInt(SEAL_ATTEMPTS)) {
-    const sealed = sealHeader(header, start, SEAL_ATTEMPTS);
+    const sealed = rules.sealHeader(header, start, SEAL_ATTEMPTS);
     if (sealed !== undefined) return sealed;
   }
 }

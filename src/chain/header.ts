@@ -8,7 +8,7 @@ import { SHA256_BYTES, sha256Hex } from "../bytes/sha256.js";
 import { fault, valid } from "./faults.js";
 import type { Checked, HashHex, HeaderSummary } from "./types.js";
 
-export const HEADER_EXTRA_BYTES_MAX = 1024;
+const HEADER_EXTRA_BYTES_MAX = 1024;
 /** All fields at their widest, rounded up: nothing longer is worth reading. */
 export const HEADER_BYTES_MAX = HEADER_EXTRA_BYTES_MAX + 176;
 const HEADER_ITEMS = 9;

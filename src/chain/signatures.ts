@@ -4,7 +4,7 @@
 import type { VerifySignature } from "./types.js";
 
 export const PUBLIC_KEY_BYTES = 32;
-export const SECRET_KEY_BYTES = 64;
+const SECRET_KEY_BYTES = 64;
 export const SIGNATURE_BYTES = 64;
 export const SEED_BYTES = 32;
 

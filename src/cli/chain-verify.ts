@@ -74,7 +74,7 @@ interface Task {
 }
 
 /** The first fault in the order of height; undefined: all is well. */
-export async function verifyChain(
+async function verifyChain(
   store: BlockStore,
   consensus: Consensus,
   workers: WorkerPool,

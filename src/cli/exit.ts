@@ -6,7 +6,7 @@ import { isCoded, type ErrorCode } from "../errors.js";
 
 export const EXIT_OK = 0;
 export const EXIT_FAULT = 1;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 const MENDABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ADDRESS_IN_USE",

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { RunFlags } from "./run-flags.js";
 
 const DEFAULT_NETWORK = "vibecoin-dev";
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 export function createProgram(): Command {
   const program = new Command("vibecoin-node")

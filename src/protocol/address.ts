@@ -23,7 +23,7 @@ export type AddressReading =
   | { readonly ok: false; readonly detail: string };
 
 /** A scheme, a pinned id, the longest DNS name (253), a port and their separators fit. */
-export const ADDRESS_CHARS_MAX = 360;
+const ADDRESS_CHARS_MAX = 360;
 
 const SCHEME = /^([a-z][a-z0-9+.-]{0,15}):\/\//;
 const PEER_ID = /^[0-9a-f]{64}$/;

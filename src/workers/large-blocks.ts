@@ -6,7 +6,7 @@ import type { ChainRules } from "../chain/types.js";
 import type { BlocksVerdict, Packed, ValidateBlocksJob } from "../ports.js";
 
 /** Jobs with more transactions are split. */
-export const TRANSACTIONS_TOGETHER_MAX = 256;
+const TRANSACTIONS_TOGETHER_MAX = 256;
 /** A task of so many signatures takes about 5 ms (88 µs each). */
 const TRANSACTIONS_PER_TASK = 64;
 /** Below this, a job is not even split to count: so many transactions take at least 128 bytes. */

@@ -18,7 +18,8 @@ const digests = (overrides: Partial<GenerateOptions> = {}) =>
   [...generateChain({ ...options, ...overrides }, signatures)].map(({ bytes }) => sha256Hex(bytes));
 
 test("a generated chain passes every check, signatures and state too", (t) => {
-  const { rules, connect } = createPowConsensus(testParams);
+  const consensus = createPowConsensus(testParams);
+  const { rules } = consensus;
   const state = new Map<string, Uint8Array>();
   const view = { state: (key: Uint8Array) => state.get(toHex(key)) };
   let parent = genesisHeader(testParams);
@@ -38,7 +39,7 @@ test("a generated chain passes every check, signatures and state too", (t) => {
     t.is(transactions.length, 5);
     const effects = rules.checkBody(split.value.header, transactions);
     if (!effects.ok) return t.fail(effects.fault.detail);
-    const connected = connect({ header, effects: effects.value }, view);
+    const connected = consensus.connect({ header, effects: effects.value }, view);
     if (!connected.ok) return t.fail(connected.fault.detail);
     for (const { key, value } of connected.value.writes) state.set(toHex(key), value!);
     parent = header;

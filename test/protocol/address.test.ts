@@ -69,7 +69,7 @@ test("everything else is refused", (t) => {
 test("an error quotes hostile text on one line and cuts it", (t) => {
   const error = t.throws(() => parseAddress(`\n\u001b[31m${"x".repeat(5_000)}`));
   t.true((error?.message.length ?? 0) < 250);
-  t.false(/[\n\u001b]/.test(error?.message ?? ""));
+  for (const control of ["\n", "\u001b"]) t.false(error?.message.includes(control));
 });
 
 test("formatting and reading are inverse", (t) => {

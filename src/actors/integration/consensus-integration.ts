@@ -41,7 +41,8 @@ type ConnectCommand = Extract<ConsensusMessage, { type: "Connect" }>;
 type Answer = { replyTo: ActorRef<ConnectOutcome>; outcome: ConnectOutcome };
 
 export interface PendingCommit {
-  readonly answers: readonly Answer[];
+  /** What is answered when it is durable. */
+  readonly answers: Answer[];
   readonly change: ChainChanged | undefined;
 }
 
@@ -58,6 +59,8 @@ interface State extends ConsensusArgs {
   /** While set, Connects wait: the head is about to move to another branch. */
   reorganisation: { readonly plan: Reorganisation; readonly command: ConnectCommand } | undefined;
   readonly waiting: ConnectCommand[];
+  /** The newest commit that is not durable yet. */
+  lastCommit: PendingCommit | undefined;
   prunedHeight: number;
 }
 
@@ -87,6 +90,7 @@ export const consensusIntegration = defineActor<
     invalid: new LRUCache({ max: env.config.sync.invalidHashesMax }),
     reorganisation: undefined,
     waiting: [],
+    lastCommit: undefined,
     prunedHeight: 0,
   }),
 
@@ -95,13 +99,14 @@ export const consensusIntegration = defineActor<
       case "Connect":
         if (state.reorganisation === undefined) connect(state, message, context);
         else if (state.waiting.length < WAITING_MAX) state.waiting.push(message);
-        else answer(message, { ok: false, reason: "busy" });
+        else answer(state, message, { ok: false, reason: "busy" });
         return;
       case "Subscribe":
         state.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
         return;
       case "Committed":
+        if (state.lastCommit === message.commit) state.lastCommit = undefined;
         committed(state, message.commit, message.error, context);
         return;
       case "BranchChecked":
@@ -122,8 +127,11 @@ export const consensusIntegration = defineActor<
   },
 });
 
-function answer(command: ConnectCommand, outcome: OutcomeBody): void {
-  command.replyTo.tell({ type: "ConnectOutcome", tag: command.tag, ...outcome });
+/** Answers come in the order of the commands, so behind the commits that are under way. */
+function answer(state: State, command: ConnectCommand, outcome: OutcomeBody): void {
+  const ordered = answerOf(command, outcome);
+  if (state.lastCommit === undefined) ordered.replyTo.tell(ordered.outcome);
+  else state.lastCommit.answers.push(ordered);
 }
 
 type OutcomeBody = ConnectOutcome extends infer O
@@ -175,7 +183,7 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
   if (connected.length > 0) {
     commitRun(state, { connected, undo, overlay, oldHead }, answers, change, context);
   } else {
-    answer(command, outcome);
+    answer(state, command, outcome);
   }
 }
 
@@ -189,7 +197,7 @@ interface Run {
 function commitRun(
   state: State,
   run: Run,
-  answers: readonly Answer[],
+  answers: Answer[],
   change: ChainChanged | undefined,
   context: Ctx,
 ): void {
@@ -227,7 +235,7 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
     if (known !== undefined) {
       const { hash } = header;
       state.invalid.set(hash, known);
-      answer(command, { ok: false, reason: "fault", hash, fault: known });
+      answer(state, command, { ok: false, reason: "fault", hash, fault: known });
       return;
     }
     if (store.has(header.hash)) {
@@ -236,11 +244,11 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
       continue;
     }
     if (!store.has(header.previousHash) && !hashes.has(header.previousHash)) {
-      answer(command, { ok: false, reason: "orphan", missing: header.previousHash });
+      answer(state, command, { ok: false, reason: "orphan", missing: header.previousHash });
       return;
     }
     if (head.height - header.height >= config.chain.reorgDepthMax) {
-      answer(command, { ok: false, reason: "too-deep" });
+      answer(state, command, { ok: false, reason: "too-deep" });
       return;
     }
     aside.push(block);
@@ -252,7 +260,7 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   if (aside.length > 0) {
     commit(state, { blocks: aside, undo: [], state: [] }, { answers, change: undefined }, context);
   } else if (!moves) {
-    answer(command, { ok: true, head });
+    answer(state, command, { ok: true, head });
   }
   if (tip !== undefined && moves) beginReorganisation(state, command, tip, context);
 }
@@ -269,7 +277,7 @@ function beginReorganisation(
     branch === undefined ||
     context.env.blocks.head().height - branch.fork.height > reorgDepthMax
   ) {
-    answer(command, { ok: false, reason: "too-deep" });
+    answer(state, command, { ok: false, reason: "too-deep" });
     return;
   }
   state.reorganisation = { plan: new Reorganisation(branch, context.env), command };
@@ -292,7 +300,7 @@ function branchChecked(state: State, verdict: BlocksVerdict | undefined, context
   const { plan, command } = current;
   if (verdict === undefined) {
     // The pool lost the job; whoever offers the branch again starts anew.
-    endReorganisation(state, context, () => answer(command, { ok: false, reason: "busy" }));
+    endReorganisation(state, context, () => answer(state, command, { ok: false, reason: "busy" }));
     return;
   }
   const fault = plan.checked(verdict);
@@ -305,7 +313,7 @@ function branchChecked(state: State, verdict: BlocksVerdict | undefined, context
     state.invalid.set(result.hash, result.fault);
     const { hash, fault: broken } = result;
     endReorganisation(state, context, () =>
-      answer(command, { ok: false, reason: "fault", hash, fault: broken }),
+      answer(state, command, { ok: false, reason: "fault", hash, fault: broken }),
     );
     return;
   }
@@ -344,6 +352,7 @@ function changeOf(
 
 function commit(state: State, commit: ChainCommit, pending: PendingCommit, context: Ctx): void {
   const { blocks: store, config } = context.env;
+  state.lastCommit = pending;
   context.pipe(store.commit(commit), (outcome) =>
     outcome.ok
       ? { type: "Committed", commit: pending }

@@ -9,6 +9,7 @@ import type { CheckTask, ServingPeer, SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
+  drop,
   finish,
   publish,
   refute,
@@ -37,7 +38,7 @@ export function proceed(state: SyncState, context: SyncContext): void {
   if (!proven && session.exhausted && state.exchange === undefined && !session.busy) {
     // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one. What was
     // asked for is set aside first, for this branch may be the better one a block later.
-    finish(state, context);
+    drop(state, context);
     return;
   }
   if (proven || session.headersFull) askRanges(state, session, context);

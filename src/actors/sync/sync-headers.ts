@@ -10,7 +10,6 @@ import {
   abort,
   blame,
   coolDown,
-  finish,
   publish,
   refute,
   rejectBlock,
@@ -116,7 +115,9 @@ function headersExhausted(state: SyncState, peerId: string, context: SyncContext
   if (peer === undefined) return;
   const stillBetter = peer.askedDifficulty > context.env.blocks.head().totalDifficulty;
   refute(state, peerId);
-  if (stillBetter) blame(state, peerId, "DuplicateData", "claimed a chain that it does not have");
+  if (!stillBetter) return;
+  blame(state, peerId, "DuplicateData", "claimed a chain that it does not have");
+  coolDown(state, peerId, context);
 }
 
 function check(
@@ -195,12 +196,6 @@ export function headersChecked(
   );
   if (last) session.exhausted = true;
   if (fresh) announceStart(state, context);
-  const { blocks, consensus } = context.env;
-  if (session.exhausted && session.idle && !consensus.prefers(session.tip.summary, blocks.head())) {
-    // Proven, and no better than what we have.
-    refute(state, session.headerPeer);
-    finish(state, context);
-  }
 }
 
 function announceStart(state: SyncState, context: SyncContext): void {

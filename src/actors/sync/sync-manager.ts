@@ -117,6 +117,11 @@ export class SyncManager {
     return this.#ranges.some(({ state }) => state !== "wanted");
   }
 
+  /** Something is wanted and nobody was found to ask for any of it. */
+  get starved(): boolean {
+    return !this.idle && !this.busy;
+  }
+
   get done(): boolean {
     return this.exhausted && this.#headers.length === 0;
   }

@@ -11,7 +11,13 @@ import type { PeerId } from "../../ports.js";
 import { blocksChecked, connectEnded, proceed, rangeAnswered } from "./sync-bodies.js";
 import { claimants, consider, headersAnswered, headersChecked } from "./sync-headers.js";
 import type { SyncMessage, SyncStatus } from "./sync-messages.js";
-import type { SyncArgs, SyncContext, SyncEnv, SyncState } from "./sync-state.js";
+import {
+  abort,
+  type SyncArgs,
+  type SyncContext,
+  type SyncEnv,
+  type SyncState,
+} from "./sync-state.js";
 
 /** How often a running session looks for a peer that holds everybody up. */
 const STALL_INTERVAL_MS = 500;
@@ -86,6 +92,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
         return;
       }
       case "ConsiderDue":
+        if (isStarved(state)) abort(state, context, "nobody serves the rest of it");
         state.session?.forgive();
         consider(state, context);
         context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
@@ -130,6 +137,11 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
 
   invariants: (state) => state.session?.invariants(),
 });
+
+/** The one who offered the chain left, and nobody who stayed can serve what is missing. */
+function isStarved({ session, peers }: SyncState): boolean {
+  return session !== undefined && session.starved && !peers.has(session.headerPeer);
+}
 
 function peerGone(state: SyncState, peerId: PeerId): void {
   state.peers.delete(peerId);

@@ -114,12 +114,28 @@ export function refute(state: SyncState, peerId: PeerId): void {
 
 /** Session → idle: its chain is connected. */
 export function finish(state: SyncState, context: SyncContext): void {
-  const session = state.session;
-  if (session === undefined) return;
-  const head = context.env.blocks.head();
-  const peer = state.peers.get(session.headerPeer);
+  const peer = state.peers.get(state.session?.headerPeer ?? "");
   if (peer !== undefined) peer.failures = 0;
+  end(state, context);
+}
+
+/** Session → idle: what was proven does not beat what we have by now. */
+export function drop(state: SyncState, context: SyncContext): void {
+  const peer = state.peers.get(state.session?.headerPeer ?? "");
+  end(state, context);
+  if (peer === undefined) return;
+  if (peer.askedDifficulty <= context.env.blocks.head().totalDifficulty) return;
+  // Its claim did not hold. Asked again at once it would keep everybody else from being asked.
+  refute(state, peer.peerId);
+  coolDown(state, peer.peerId, context);
+}
+
+function end(state: SyncState, context: SyncContext): void {
+  const { strategy } = state;
   clear(state);
+  // Nothing was proven, so nobody heard of a start.
+  if (strategy === null) return;
+  const head = context.env.blocks.head();
   context.env.log.write("info", "sync finished", { height: head.height, head: head.hash });
   publish(state, { type: "SyncFinished", height: head.height, headHash: head.hash });
 }

@@ -116,6 +116,11 @@ export function rangeAnswered(
   const range = request === undefined ? undefined : session?.rangeOf(request);
   if (session === undefined || range === undefined) return;
   if (!outcome.ok || outcome.message.kind !== "ResponseBlockRange") {
+    if (!outcome.ok && outcome.reason === "NotFound" && outcome.peerId === session.headerPeer) {
+      // It no longer has what it offered, so others will hardly have it: its new chain is better.
+      abort(state, context, "the peer moved to another branch");
+      return;
+    }
     session.failed(range);
     setBack(state, context);
     return;

@@ -296,6 +296,26 @@ test("a header peer that moves to another branch ends the session, and its new o
   t.is(harness.head(), moved.at(-1)!.header.hash);
 });
 
+test("a header peer that no longer has what it offered ends the session at once", async (t) => {
+  const harness = start({ config });
+  const moved = [
+    ...chain.slice(0, 20),
+    ...makeChain(40, { parent: chain[19]!.header, fields: { extra: Uint8Array.of(1) } }),
+  ];
+  const peer = harness.join(1, chain);
+  peer.answer = (request, honest) => {
+    if (!isRange(request) || peer.chain === moved) return honest;
+    peer.chain = moved;
+    return "NotFound";
+  };
+  await harness.settle();
+  t.is(harness.types().filter((type) => type === "SyncFailed").length, 1);
+  const head = { claimed: claimOf(moved.at(-1)!.header) };
+  harness.sync.tell({ type: "PeerClaimed", peerId: peer.peerId, head });
+  await harness.advance(5 * RETRY_MS);
+  t.is(harness.head(), moved.at(-1)!.header.hash);
+});
+
 test("a heavier chain that forks too deep is refused, with a word in the log", async (t) => {
   const shallow = { ...config, chain: { reorgDepthMax: 5 } };
   const harness = start({ config: shallow, chain: other });

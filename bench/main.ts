@@ -20,6 +20,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "frames and bytes per second, encoded and decoded, beside bare cbor-x",
     load: () => import("./codec.js"),
   },
+  hostile: {
+    measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
+    load: () => import("./hostile.js"),
+  },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
     load: () => import("./sync.js"),

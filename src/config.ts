@@ -35,18 +35,39 @@ type PartialDeep<T> = T extends readonly unknown[] | string | number | boolean |
 export type NetworkConfigInput = PartialDeep<NetworkConfig>;
 
 const count = z.int().min(0);
+/** What the handshake tells in four bytes. */
+const rate = z
+  .int()
+  .min(1)
+  .max(2 ** 32 - 1);
 const peerId = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
+
+/** A text that the handshake carries: a longer one, or another one, could not be sent at all. */
+function told(bytesMax: number): z.ZodString {
+  return z
+    .string()
+    .refine(
+      (text) => Buffer.byteLength(text) <= bytesMax && !/\p{Cc}/u.test(text),
+      `must be at most ${bytesMax} bytes of UTF-8 without control characters`,
+    );
+}
 
 /** Fields whose shape says more than the type of their default. */
 const SPECIAL: Readonly<Record<string, z.ZodType>> = {
-  bindAddr: z.string().min(1).nullable(),
+  bindAddr: told(128).min(1).nullable(),
   dataDir: z.string().min(1).nullable(),
   seedPeers: z.array(z.string().min(1)).max(1_024),
   trustedPeers: z.array(peerId).max(256),
-  nodeId: z.string().max(64),
+  nodeId: told(64),
   "reputation.banScore": z.int().max(-1),
   "reputation.probationScore": z.int().max(-1),
   "requests.rttFactor": z.number().min(1),
+  "serve.blocksPerSecond": rate,
+  "serve.blocksBurst": rate,
+  "serve.headersPerSecond": rate,
+  "serve.headersBurst": rate,
+  "serve.transactionsPerSecond": rate,
+  "serve.transactionsBurst": rate,
 };
 
 function schemaOf(value: unknown, path: string): z.ZodType {

@@ -91,7 +91,7 @@ export function networkHandle(parts: NetworkParts): Network {
   const ask = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
     system.ask(service, question, ASK_TIMEOUT_MS);
   const tell = (message: NetworkMessage): void => {
-    if (stopping !== undefined) throw new CodedError("STOPPED", "the network has stopped");
+    if (stopping !== undefined) throw stoppedError();
     service.tell(message);
   };
 
@@ -153,6 +153,7 @@ export function networkHandle(parts: NetworkParts): Network {
       return location;
     },
     subscribe(types, onEvent) {
+      if (stopping !== undefined) throw stoppedError();
       const tap = system.spawn(
         eventTap,
         { onEvent: onEvent as (event: NetworkEvent) => void },
@@ -165,6 +166,10 @@ export function networkHandle(parts: NetworkParts): Network {
     stopped,
     stop: stopOnce,
   };
+}
+
+function stoppedError(): CodedError {
+  return new CodedError("STOPPED", "The network has stopped.");
 }
 
 async function stopAll(parts: NetworkParts): Promise<void> {

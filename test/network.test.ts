@@ -82,3 +82,69 @@ test("a subscription ends when it is told to, and its actor with it", async (t) 
   t.is(seen, 1);
   t.is(network.figures().filter(({ path }) => path.includes("/tap-")).length, 2);
 });
+
+test("after the stop every method says that the network has stopped", async (t) => {
+  const network = await startNetwork(inline);
+  await network.stop();
+  await network.stop();
+  const id = "ab".repeat(32);
+  const questions = [
+    network.status(),
+    network.peers(),
+    network.kindStatistics(),
+    network.bans(),
+    network.explainPeer(id),
+    network.pingPeer(id),
+    network.broadcastTransaction(new Uint8Array(1)),
+    network.locateTransaction(id),
+  ];
+  for (const question of questions) await t.throwsAsync(question, { code: "STOPPED" });
+  const commands = [
+    () => network.unbanPeer(id),
+    () => network.disconnectPeer(id),
+    () => network.connect("127.0.0.1:1"),
+    () => network.broadcastBlock(new Uint8Array(1)),
+    () => network.subscribe(["PeerConnected"], () => undefined),
+  ];
+  for (const command of commands) t.throws(command, { code: "STOPPED" });
+});
+
+test("two networks on loopback answer every question of their hosts", async (t) => {
+  const one = await startNetwork({ ...inline, bindAddr: "127.0.0.1:0", nodeId: "one" });
+  t.teardown(() => one.stop());
+  const two = await startNetwork({ ...inline, nodeId: "two" });
+  t.teardown(() => two.stop());
+  const met = new Promise<string>((resolve) =>
+    one.subscribe(["PeerConnected"], ({ nodeId }) => resolve(nodeId)),
+  );
+  two.connect(one.listenAddress!);
+  t.is(await met, "two");
+  const ready = new Promise((resolve) => two.subscribe(["PeerConnected"], resolve));
+  if ((await two.peers()).length === 0) await ready;
+
+  const [peer] = await two.peers();
+  t.like(peer, { peerId: one.peerId, nodeId: "one", direction: "outbound" });
+  t.true((await two.pingPeer(one.peerId))! >= 0);
+  t.is(await two.pingPeer("ab".repeat(32)), undefined);
+  const { peers } = await two.status();
+  t.like(peers[0], { id: one.peerId, nodeId: "one", claimedHeight: "0" });
+  t.is((await two.explainPeer(one.peerId)).class, "good");
+  t.deepEqual(await two.bans(), []);
+  t.like(await two.kindStatistics(), { NewBlock: { messages: 0, bytes: 0 } });
+
+  const outcome = await two.broadcastTransaction(new Uint8Array([1, 2, 3]));
+  t.like(outcome, { ok: false });
+  t.is(two.header(0)?.hash, two.head().hash);
+  t.is(two.header(1), undefined);
+  t.deepEqual(two.block(0), two.block(two.head().hash));
+  t.is(two.block("ab".repeat(32)), undefined);
+  t.is(await two.locateTransaction("ab".repeat(32)), undefined);
+  t.is(await two.locateTransaction("nonsense"), undefined);
+  t.true(two.figures().some(({ path }) => path === "/node/network/registry"));
+
+  const left = new Promise<string>((resolve) =>
+    one.subscribe(["PeerDisconnected"], ({ peerId }) => resolve(peerId)),
+  );
+  two.disconnectPeer(one.peerId);
+  t.is(await left, two.peerId);
+});

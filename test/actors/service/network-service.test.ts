@@ -1,0 +1,354 @@
+import test from "ava";
+import { eventBus } from "../../../src/actors/events/event-bus.js";
+import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
+import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler.js";
+import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
+import type { PeerReport, PingOutcome } from "../../../src/actors/peer/peer-table.js";
+import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import type { ListenOutcome } from "../../../src/actors/service/listener.js";
+import type { KindStatistics } from "../../../src/actors/service/message-router.js";
+import {
+  networkService,
+  type NetworkMessage,
+} from "../../../src/actors/service/network-service.js";
+import type { NodeStatus } from "../../../src/actors/service/node-status.js";
+import { CodedError } from "../../../src/errors.js";
+import type {
+  BanRecord,
+  Connection,
+  ListenHandler,
+  Transport,
+  TransportListener,
+  WorkerPool,
+} from "../../../src/ports.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
+import { makeChain, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
+import { createHarness, genesis, peerIdOf, SELF, type HarnessOptions } from "../support.js";
+import { FakeConnection, RemotePeer } from "../remote-peer.js";
+
+/** Listens when asked to; nobody can be dialed. */
+class FakeTransport implements Transport {
+  readonly scheme = "tcp";
+  handler: ListenHandler | undefined;
+  listening = false;
+
+  async listen(address: string, handler: ListenHandler): Promise<TransportListener> {
+    this.handler = handler;
+    this.listening = true;
+    const close = async (): Promise<void> => void (this.listening = false);
+    return { address: address.replace(":0", ":41000"), close };
+  }
+
+  dial(): Promise<Connection> {
+    return Promise.reject(new CodedError("DIAL_FAILED", "nobody is there"));
+  }
+
+  async close(): Promise<void> {}
+}
+
+const BIND = "tcp://127.0.0.1:0";
+const chain = makeChain(3);
+
+async function start(options: HarnessOptions = {}) {
+  const transport = new FakeTransport();
+  const harness = createHarness({
+    ...options,
+    env: { transports: new Map([["tcp", transport]]), ...options.env },
+  });
+  const started = harness.probe<ListenOutcome>();
+  const events = harness.spawn(eventBus, { mailboxMax: 1_000 });
+  const service = harness.spawn(networkService, { started: started.ref, events });
+  await harness.settle();
+  return {
+    ...harness,
+    transport,
+    started,
+    service,
+    async ask<R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R | undefined> {
+      const asker = harness.probe<R>();
+      service.tell(question(asker.ref));
+      await harness.settle();
+      return asker.last;
+    },
+    async join(number = 1): Promise<RemotePeer> {
+      const post = (fn: () => void): void => harness.scheduler.post(fn);
+      const connection = new FakeConnection({
+        peerId: peerIdOf(number),
+        openedAtMs: harness.clock.monotonicMs(),
+        post,
+      });
+      const remote = new RemotePeer(connection);
+      transport.handler?.onConnection(connection);
+      remote.handshake();
+      await harness.settle();
+      return remote;
+    },
+    paths: () => harness.system.figures().map(({ path }) => path.replace("/test/network", "")),
+    handled: (name: string) =>
+      harness.system.figures().find(({ path }) => path === `/test/network/${name}`)!,
+  };
+}
+
+test("it spawns every part of the network", async (t) => {
+  const { paths } = await start({ config: { produce: true, bindAddr: BIND } });
+  for (const name of [
+    "reputation",
+    "router",
+    "registry",
+    "consensus",
+    "mempool",
+    "storage",
+    "system-router",
+    "broadcaster",
+    "sync",
+    "transaction-handler",
+    "block-handler",
+    "sync-handler",
+    "producer",
+    "dialer",
+    "listener",
+  ]) {
+    t.true(paths().includes(`/${name}`), name);
+  }
+});
+
+test("without an address it does not listen, without the wish it does not produce", async (t) => {
+  const { started, paths } = await start();
+  t.deepEqual(started.received, [{ type: "Listening", address: "" }]);
+  t.false(paths().includes("/listener"));
+  t.false(paths().includes("/producer"));
+});
+
+test("where it listens, or why it cannot, is told", async (t) => {
+  const good = await start({ config: { bindAddr: BIND } });
+  t.deepEqual(good.started.received, [{ type: "Listening", address: "tcp://127.0.0.1:41000" }]);
+  const bad = await start({ config: { bindAddr: BIND }, env: { transports: new Map() } });
+  t.like(bad.started.received, [{ type: "ListenFailed" }]);
+});
+
+test("the status says who, where, how high and with whom", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND, nodeId: "me" }, chain });
+  const remote = await harness.join();
+  await harness.advance(25);
+  remote.pong();
+  await harness.settle();
+  const status = await harness.ask<NodeStatus>((replyTo) => ({ type: "GetStatus", replyTo }));
+  const { hash, height, totalDifficulty } = chain[2]!.header;
+  t.like(status, {
+    peerId: SELF,
+    nodeId: "me",
+    networkId: genesis.header.hash,
+    height,
+    headHash: hash,
+    totalDifficulty: totalDifficulty.toString(),
+    listenAddress: "tcp://127.0.0.1:41000",
+    sync: { state: "synced", strategy: null, targetHeight: null, waitingFor: null },
+    pool: { queued: 0, running: 0 },
+    mempool: { count: 0, bytes: 0 },
+  });
+  t.like(status?.peers[0], {
+    id: peerIdOf(1),
+    nodeId: "remote",
+    agent: "remote/1",
+    direction: "inbound",
+    claimedHeight: "0",
+    pingMs: 25,
+  });
+  t.deepEqual(structuredClone(status), status);
+});
+
+test("a part of the status that does not come in time is left out, and said so", async (t) => {
+  const harness = await start();
+  harness.scheduler.hold("/test/network/sync");
+  const asker = harness.probe<NodeStatus>();
+  harness.service.tell({ type: "GetStatus", replyTo: asker.ref });
+  await harness.advance(4_999);
+  t.is(asker.received.length, 0);
+  await harness.advance(1);
+  t.like(asker.last, {
+    sync: { state: "waiting", waitingFor: "an answer of the sync service" },
+    height: 0,
+  });
+});
+
+test("questions are handed to whom they are for", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  await harness.join();
+  const peerId = peerIdOf(1);
+  const peers = await harness.ask<readonly PeerReport[]>((replyTo) => ({
+    type: "GetPeers",
+    replyTo,
+  }));
+  t.is(peers?.length, 1);
+  const kinds = await harness.ask<KindStatistics>((replyTo) => ({
+    type: "GetKindStatistics",
+    replyTo,
+  }));
+  t.is(Object.keys(kinds!).length, 8);
+  const bans = await harness.ask<readonly BanRecord[]>((replyTo) => ({ type: "GetBans", replyTo }));
+  t.deepEqual(bans, []);
+  const explained = await harness.ask<PeerExplanation>((replyTo) => ({
+    type: "ExplainPeer",
+    peerId,
+    replyTo,
+  }));
+  t.is(explained?.peerId, peerId);
+  const pinged = await harness.ask<PingOutcome>((replyTo) => ({
+    type: "PingPeer",
+    peerId: peerIdOf(9),
+    replyTo,
+  }));
+  t.deepEqual(pinged, { elapsedMs: undefined });
+  const located = await harness.ask<TransactionLocated>((replyTo) => ({
+    type: "LocateTransaction",
+    id: "ab".repeat(32),
+    replyTo,
+  }));
+  t.deepEqual(located, {});
+});
+
+test("a peer that misbehaves is banned; the operator can let it in again", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  const remote = await harness.join();
+  for (let i = 0; i < 2; i++) {
+    const again = i === 0 ? remote : await harness.join();
+    again.connection.receive(new Uint8Array(32).fill(0xff));
+    await harness.settle();
+  }
+  const banned = await harness.join();
+  t.is(banned.heardOf("Disconnect")[0]?.message.reason, "Banned");
+  harness.service.tell({ type: "UnbanPeer", peerId: peerIdOf(1) });
+  await harness.settle();
+  const welcome = await harness.join();
+  t.is(welcome.heardOf("Handshake").length, 1);
+  harness.service.tell({ type: "DisconnectPeer", peerId: peerIdOf(1), reason: "Shutdown" });
+  await harness.settle();
+  t.is(welcome.heardOf("Disconnect")[0]?.message.reason, "Shutdown");
+});
+
+test("a submitted transaction is checked, kept and announced to the peers", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  const remote = await harness.join();
+  const transaction = makeTransaction(makeKey(1), 0);
+  const outcome = await harness.ask<SubmitOutcome>((replyTo) => ({
+    type: "SubmitTransaction",
+    transaction,
+    replyTo,
+  }));
+  t.deepEqual(outcome, { ok: true, id: transactionId(transaction) });
+  await harness.advance(harness.config.gossip.announceIntervalMs);
+  t.deepEqual(remote.heardOf("AnnounceTransactions")[0]?.message.ids, [transactionId(transaction)]);
+});
+
+test("a submitted block is connected and pushed to the peers", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  const remote = await harness.join();
+  const heard = harness.probe<NetworkEvent>();
+  const types = ["BlockConnected"] as const;
+  harness.service.tell({ type: "Subscribe", subscriber: heard.ref, types });
+  harness.service.tell({ type: "SubmitBlock", block: chain[0]!.bytes });
+  await harness.settle();
+  t.is(harness.stores.blocks.head().hash, chain[0]!.header.hash);
+  t.deepEqual(remote.heardOf("NewBlock")[0]?.message.block, chain[0]!.bytes);
+  t.like(heard.take(), [{ type: "BlockConnected", height: 1 }]);
+  harness.service.tell({ type: "Unsubscribe", subscriber: heard.ref });
+  harness.service.tell({ type: "SubmitBlock", block: chain[1]!.bytes });
+  await harness.settle();
+  t.is(heard.received.length, 0);
+});
+
+test("addresses to dial reach the dialer", async (t) => {
+  const harness = await start();
+  harness.service.tell({ type: "AddAddresses", addresses: ["10.0.0.1:1"] });
+  await harness.advance(0);
+  t.true(harness.log.some(({ event }) => event === "dial failed"));
+});
+
+test("to stop closes the doors, says goodbye, and answers when the last peer is gone", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  const remote = await harness.join();
+  t.true(harness.transport.listening);
+  const answer = await harness.ask<"Stopped">((replyTo) => ({ type: "Stop", replyTo }));
+  t.is(answer, "Stopped");
+  t.false(harness.transport.listening);
+  t.is(remote.heardOf("Disconnect")[0]?.message.reason, "Shutdown");
+  const late = await harness.join(2);
+  t.true(late.connection.destroyed);
+});
+
+test("peers that do not go do not keep it from stopping", async (t) => {
+  const harness = await start({ config: { bindAddr: BIND } });
+  await harness.join();
+  harness.scheduler.hold("/test/network/registry");
+  const asker = harness.probe<"Stopped">();
+  harness.service.tell({ type: "Stop", replyTo: asker.ref });
+  await harness.advance(harness.config.shutdown.drainMs + 1_000);
+  t.deepEqual(asker.received, ["Stopped"]);
+});
+
+test("a handler that crashes restarts alone, and the network goes on", async (t) => {
+  const { workers } = createHarness().env;
+  let crashes = 1;
+  const failing: WorkerPool = {
+    ...workers,
+    validateTransactions(packed) {
+      if (crashes-- > 0) throw new Error("planned");
+      return workers.validateTransactions(packed);
+    },
+  };
+  const harness = await start({ config: { bindAddr: BIND }, env: { workers: failing } });
+  harness.expectFault({ path: "/test/network/transaction-handler" });
+  const remote = await harness.join();
+  const submit = (nonce: number): Promise<SubmitOutcome | undefined> =>
+    harness.ask((replyTo) => ({
+      type: "SubmitTransaction",
+      transaction: makeTransaction(makeKey(1), nonce),
+      replyTo,
+    }));
+  t.is(await submit(0), undefined);
+  await harness.advance(1_000);
+  t.deepEqual(
+    harness.faults.map(({ path, action }) => [path, action]),
+    [["/test/network/transaction-handler", "restarting"]],
+  );
+  t.like(await submit(1), { ok: true });
+  remote.send({ kind: "NewTransaction", transaction: makeTransaction(makeKey(2), 0) });
+  await harness.settle();
+  t.is(harness.env.mempool.count, 2);
+  t.is(harness.started.received.length, 1);
+});
+
+test("a part that the others registered with takes the network through a restart", async (t) => {
+  let crashes = 1;
+  const { peers } = createHarness().stores;
+  const harness = await start({
+    config: { bindAddr: BIND },
+    env: {
+      peers: {
+        bans: () => [{ peerId: peerIdOf(7), untilWallMs: 1e15, reason: "test", count: 1 }],
+        putBan: (ban) => peers.putBan(ban),
+        deleteBan: (peerId) => {
+          if (crashes-- > 0) throw new Error("planned");
+          return peers.deleteBan(peerId);
+        },
+        close: () => peers.close(),
+      },
+    },
+  });
+  for (const path of ["/test/network/reputation", "/test/network"]) harness.expectFault({ path });
+  const remote = await harness.join();
+  const heard = harness.probe<NetworkEvent>();
+  const types = ["PeerConnected"] as const;
+  harness.service.tell({ type: "Subscribe", subscriber: heard.ref, types });
+  await harness.settle();
+  harness.service.tell({ type: "UnbanPeer", peerId: peerIdOf(7) });
+  await harness.advance(2_000);
+  t.deepEqual(
+    harness.faults.map(({ action }) => action),
+    ["escalated", "restarting"],
+  );
+  t.true(remote.connection.destroyed, "the new registry does not know it");
+  t.is(harness.started.received.length, 2);
+  await harness.join(2);
+  t.is(heard.of("PeerConnected").length, 1, "who subscribed stays subscribed");
+});

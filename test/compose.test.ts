@@ -1,0 +1,137 @@
+import test from "ava";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createPowConsensus } from "../src/chain/consensus.js";
+import {
+  AGENT,
+  defaultMempool,
+  genesisOf,
+  networkParams,
+  openWorkers,
+  startNode,
+} from "../src/compose.js";
+import { resolveConfig } from "../src/config.js";
+import { silentLog } from "../src/log.js";
+import { packBytes } from "../src/bytes/packed.js";
+import { openMemoryStores } from "../src/storage/memory-stores.js";
+import { makeKey, makeTransaction, testParams, transactionId } from "./support/chain.js";
+
+const inline = { pool: { inline: true } } as const;
+
+test("a network is known by its name, or refused with the names there are", (t) => {
+  t.is(networkParams("vibecoin-dev").name, "vibecoin-dev");
+  t.throws(() => networkParams("vibecoin-moon"), {
+    code: "CONFIG_INVALID",
+    message: /vibecoin-moon is unknown: this node knows .*vibecoin-dev/,
+  });
+});
+
+test("genesis is the block that stores are opened with, the same each time", (t) => {
+  const consensus = createPowConsensus(networkParams("vibecoin-dev"));
+  const genesis = genesisOf(consensus);
+  t.is(genesis.header.height, 0);
+  t.deepEqual(genesis.bytes, consensus.genesis);
+  t.deepEqual(genesisOf(createPowConsensus(networkParams("vibecoin-dev"))), genesis);
+  t.not(genesisOf(createPowConsensus(testParams)).header.hash, genesis.header.hash);
+});
+
+const wrong: { [name: string]: [Parameters<typeof startNode>[0], string] } = {
+  "an unknown network": [{ network: "moon" }, "CONFIG_INVALID"],
+  "an impossible configuration": [{ memoryBudgetBytes: 1 }, "CONFIG_INVALID"],
+  "a listen address that is none": [{ bindAddr: "nowhere" }, "ADDRESS_INVALID"],
+  "a listen address without a transport": [{ bindAddr: "udp://1.2.3.4:5" }, "ADDRESS_INVALID"],
+  "a seed that is no address": [{ seedPeers: ["1.2.3.4"] }, "ADDRESS_INVALID"],
+};
+for (const [name, [config, code]] of Object.entries(wrong)) {
+  test(`${name} is refused before anything starts`, async (t) => {
+    await t.throwsAsync(startNode({ ...inline, ...config }), { code });
+  });
+}
+
+test("a node on memory stores starts, says who it is, and stops", async (t) => {
+  const node = await startNode({ ...inline, nodeId: "unit" });
+  const status = await node.status();
+  t.like(status, { peerId: node.peerId, nodeId: "unit", height: 0, listenAddress: null });
+  t.is(status.networkId, node.head().hash);
+  t.is(node.listenAddress, null);
+  await node.stop();
+  t.deepEqual(node.figures(), []);
+});
+
+test("a busy port is refused with its name, and nothing is left open", async (t) => {
+  const first = await startNode({ ...inline, bindAddr: "127.0.0.1:0" });
+  t.teardown(() => first.stop());
+  const bindAddr = first.listenAddress!;
+  const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  const error = await t.throwsAsync(startNode({ ...inline, bindAddr, dataDir }), {
+    code: "ADDRESS_IN_USE",
+  });
+  t.true(error.message.includes(new URL(bindAddr).port));
+  // The directory was released: a node on another port can have it.
+  const second = await startNode({ ...inline, bindAddr: "127.0.0.1:0", dataDir });
+  await second.stop();
+});
+
+test("a data directory keeps the identity; in memory each start is somebody else", async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  const ids: string[] = [];
+  for (const where of [dataDir, dataDir, null, null]) {
+    const node = await startNode({ ...inline, dataDir: where });
+    ids.push(node.peerId);
+    await node.stop();
+  }
+  t.is(ids[0], ids[1]);
+  t.is(new Set(ids).size, 3);
+});
+
+test("a data directory that is a file is refused by its name", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "compose-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const dataDir = join(folder, "file");
+  writeFileSync(dataDir, "");
+  chmodSync(dataDir, 0o600);
+  const error = await t.throwsAsync(startNode({ ...inline, dataDir }));
+  t.true(error.message.includes(dataDir));
+});
+
+test("a caller's own ports take the place of the default ones, and are left open", async (t) => {
+  const consensus = createPowConsensus(testParams);
+  const stores = openMemoryStores({ genesis: genesisOf(consensus) });
+  const lines: string[] = [];
+  const node = await startNode(inline, {
+    consensus,
+    blockStore: stores.blocks,
+    txStore: stores.transactions,
+    peerStore: stores.peers,
+    mempool: defaultMempool(resolveConfig()),
+    log: { write: (_level, event) => void lines.push(event) },
+  });
+  t.is(node.head().hash, genesisOf(consensus).header.hash);
+  await node.stop();
+  t.is(stores.blocks.head().height, 0);
+  await t.notThrowsAsync(stores.blocks.prune(0));
+});
+
+test("the pool is threads, or in line where the configuration says so, with the same verdicts", async (t) => {
+  const consensus = createPowConsensus(testParams);
+  const transaction = makeTransaction(makeKey(1), 0);
+  for (const pool of [
+    { inline: true },
+    { inline: true, signatureCacheEntries: 0 },
+    { threads: 1 },
+  ]) {
+    const workers = await openWorkers(resolveConfig({ pool }), consensus, silentLog);
+    const { ids, faults } = await workers.validateTransactions(packBytes([transaction]));
+    t.deepEqual(faults, []);
+    t.is(Buffer.from(ids).toString("hex"), transactionId(transaction));
+    await workers.close();
+  }
+});
+
+test("the agent names the software and fits the handshake", (t) => {
+  t.regex(AGENT, /^vibecoin-network\/\d/);
+  t.true(Buffer.byteLength(AGENT) <= 64);
+});

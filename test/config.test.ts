@@ -1,0 +1,163 @@
+import test from "ava";
+import fc from "fast-check";
+import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../src/config.js";
+import { localInfo } from "../src/actors/peer/local-info.js";
+import { decodeMessage, encodeMessage } from "../src/protocol/codec/codec.js";
+import { KINDS, TEXT_LIMITS } from "../src/protocol/types/message.js";
+import { createHarness } from "./actors/support.js";
+
+const MIB = 1024 * 1024;
+
+function refusal(input: unknown): string {
+  try {
+    resolveConfig(input as NetworkConfigInput);
+    return "accepted";
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    return `${code}: ${message}`;
+  }
+}
+
+test("without anything said the defaults hold, and they hold together", (t) => {
+  t.deepEqual(resolveConfig(), DEFAULTS);
+  t.deepEqual(resolveConfig({}), DEFAULTS);
+});
+
+test("any part can be said, and the rest stays", (t) => {
+  const config = resolveConfig({ nodeId: "a", lanes: { socketBufferBytes: 65_536 } });
+  t.is(config.nodeId, "a");
+  t.is(config.lanes.socketBufferBytes, 65_536);
+  t.is(config.lanes.windowInitialBytes, DEFAULTS.lanes.windowInitialBytes);
+  t.is(config.maxInbound, DEFAULTS.maxInbound);
+});
+
+test("what is undefined is not said; lists replace lists", (t) => {
+  const seedPeers = ["tcp://10.0.0.1:1"];
+  t.deepEqual(resolveConfig({ maxInbound: undefined, seedPeers }), { ...DEFAULTS, seedPeers });
+});
+
+test("a configuration can be cloned to a thread and not be changed", (t) => {
+  const config = resolveConfig({ seedPeers: ["tcp://10.0.0.1:1"] });
+  t.deepEqual(structuredClone(config), config);
+  t.throws(() => ((config as { maxInbound: number }).maxInbound = 1));
+  t.throws(() => ((config.lanes as { windowMaxBytes: number }).windowMaxBytes = 1));
+  t.throws(() => (config.seedPeers as string[]).push("x"));
+});
+
+test("a wrong field is refused by its name", (t) => {
+  const cases: [unknown, RegExp][] = [
+    [{ maxInbound: -1 }, /maxInbound/],
+    [{ maxInbound: 1.5 }, /maxInbound/],
+    [{ maxInbound: "8" }, /maxInbound/],
+    [{ lanes: { windowMaxBytes: null } }, /lanes\.windowMaxBytes/],
+    [{ produce: "yes" }, /produce/],
+    [{ bindAddr: "" }, /bindAddr/],
+    [{ dataDir: "" }, /dataDir/],
+    [{ seedPeers: "10.0.0.1:1" }, /seedPeers/],
+    [{ seedPeers: [""] }, /seedPeers\.0/],
+    [{ trustedPeers: ["AB".repeat(32)] }, /trustedPeers\.0.*64 lower-case hex digits/],
+    [{ reputation: { banScore: 0 } }, /reputation\.banScore/],
+    [{ requests: { rttFactor: 0.5 } }, /requests\.rttFactor/],
+    [{ maxPeers: 8 }, /maxPeers/],
+    [{ lanes: { windows: 8 } }, /windows/],
+    [null, /invalid/],
+  ];
+  for (const [input, expected] of cases) {
+    const sentence = refusal(input);
+    t.regex(sentence, /^CONFIG_INVALID: /, JSON.stringify(input));
+    t.regex(sentence, expected);
+  }
+});
+
+test("each relation between limits is held, and the sentence names what to change", (t) => {
+  const cases: [NetworkConfigInput, RegExp][] = [
+    [{ memoryBudgetBytes: MIB }, /memoryBudgetBytes is 1048576, but .* can hold \d+ bytes/],
+    [{ maxInbound: 100_000 }, /memoryBudgetBytes/],
+    [{ lanes: { windowInitialBytes: 65_535 } }, /lanes\.windowInitialBytes/],
+    [{ lanes: { windowInitialBytes: 2 * MIB, windowMaxBytes: MIB } }, /lanes\.window/],
+    [{ lanes: { windowMaxBytes: 4 * MIB + 1 } }, /lanes\.windowMaxBytes/],
+    [{ requests: { timeoutMinMs: 2, timeoutMaxMs: 1 } }, /requests\.timeoutMinMs/],
+    [{ dial: { backoffMinMs: 2, backoffMaxMs: 1 } }, /dial\.backoffMinMs/],
+    [{ dial: { concurrentMax: 0 } }, /dial\.concurrentMax/],
+    [{ liveness: { pingIntervalMs: 0 } }, /liveness\.pingIntervalMs/],
+    [{ liveness: { pingIntervalMs: 20_000 } }, /liveness\.pingIntervalMs/],
+    [{ reputation: { banScore: -50 } }, /reputation\.banScore/],
+    [{ reputation: { preferredScore: 0 } }, /preferredScore/],
+    [
+      { sync: { bytesInFlightMax: 2 * DEFAULTS.sync.rangeBytesTarget - 1 } },
+      /sync\.bytesInFlightMax/,
+    ],
+    [{ sync: { headersPerRequest: 0 } }, /sync\.headersPerRequest/],
+    [{ sync: { rangeBlocksMax: 0 } }, /sync\.rangeBlocksMax/],
+    [{ sync: { rangeBlocksMax: 1_025 } }, /sync\.rangeBlocksMax/],
+    [{ serve: { bytesSoftMax: 4 * MIB } }, /serve\.bytesSoftMax/],
+    [{ pool: { queueMax: 3 } }, /pool\.queueMax/],
+    [{ mailbox: { dataMax: 63 } }, /mailboxes/],
+  ];
+  for (const [input, expected] of cases) {
+    const limited = "memoryBudgetBytes" in input || "maxInbound" in input;
+    const sentence = refusal(limited ? input : { memoryBudgetBytes: 2 ** 40, ...input });
+    t.regex(sentence, /^CONFIG_INVALID: /, JSON.stringify(input));
+    t.regex(sentence, expected);
+  }
+});
+
+// ---- what the handshake carries --------------------------------------------------------------
+
+/** The handshake that a node of this configuration opens with. */
+function handshakeOf(config: NetworkConfigInput) {
+  return { kind: "Handshake", ...localInfo(createHarness({ config }).env) } as const;
+}
+
+test("a label or an address that the handshake cannot carry is refused", (t) => {
+  const { nodeIdBytesMax, addressBytesMax } = TEXT_LIMITS;
+  t.is(refusal({ nodeId: "n".repeat(nodeIdBytesMax) }), "accepted");
+  t.regex(refusal({ nodeId: "n".repeat(nodeIdBytesMax + 1) }), /nodeId: must be at most 64 bytes/);
+  // 33 characters, 66 bytes.
+  t.regex(refusal({ nodeId: "é".repeat(33) }), /nodeId/);
+  for (const control of ["\n", "\u0000", "\u001b[31m", "\u009f"]) {
+    t.regex(refusal({ nodeId: `node${control}` }), /nodeId.*control characters/);
+  }
+  const host = (length: number): string => `${"a".repeat(length - 5)}:8765`;
+  t.is(refusal({ bindAddr: host(addressBytesMax) }), "accepted");
+  t.regex(refusal({ bindAddr: host(addressBytesMax + 1) }), /bindAddr: must be at most 128 bytes/);
+});
+
+test("serving rates fit their four bytes, and are not nothing", (t) => {
+  for (const kind of ["blocks", "headers", "transactions"]) {
+    for (const field of [`${kind}PerSecond`, `${kind}Burst`]) {
+      t.is(refusal({ serve: { [field]: 2 ** 32 - 1 } }), "accepted");
+      t.regex(refusal({ serve: { [field]: 2 ** 32 } }), new RegExp(`serve\\.${field}`));
+      t.regex(refusal({ serve: { [field]: 0 } }), new RegExp(`serve\\.${field}`));
+    }
+  }
+});
+
+test("the largest handshake of any configuration fits its message", (t) => {
+  const most = 2 ** 32 - 1;
+  const serve = {
+    blocksPerSecond: most,
+    blocksBurst: most,
+    headersPerSecond: most,
+    headersBurst: most,
+    transactionsPerSecond: most,
+    transactionsBurst: most,
+  };
+  const message = handshakeOf({ nodeId: "é".repeat(32), bindAddr: "a".repeat(128), serve });
+  const payload = encodeMessage(message);
+  t.true(payload.length <= KINDS.Handshake.payloadBytesMax / 2);
+  const decoded = decodeMessage("Handshake", payload);
+  t.deepEqual(decoded.ok && decoded.message, message);
+});
+
+test("whatever label is accepted arrives as it was sent", (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (nodeId) => {
+      if (refusal({ nodeId }) !== "accepted") return;
+      const message = handshakeOf({ nodeId });
+      const decoded = decodeMessage("Handshake", encodeMessage(message));
+      t.deepEqual(decoded.ok && decoded.message, message);
+    }),
+    { numRuns: 50 },
+  );
+});

@@ -2,6 +2,7 @@
 // which checks the same signatures and does nothing else.
 
 import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { Piscina } from "piscina";
 import { packBytes } from "../../src/bytes/packed.js";
 import { concatBytes } from "../../src/bytes/compare.js";
@@ -18,9 +19,15 @@ import { LoopMeter, type LoopDelay } from "./loop-meter.js";
 import { Pinger, type PingLatency } from "./pinger.js";
 import { consensus } from "./sync-chain.js";
 
-export interface SyncFigures {
+interface Spent {
   readonly seconds: number;
+  /** Processor time of this process. */
   readonly cpuSeconds: number;
+  /** Processor time of everybody. */
+  readonly machineSeconds: number;
+}
+
+export interface SyncFigures extends Spent {
   /** More than one when a request failed: the next session goes on where that one ended. */
   readonly sessions: number;
   readonly pings: PingLatency;
@@ -30,10 +37,8 @@ export interface SyncFigures {
   readonly rssAnonMiB: number;
 }
 
-export interface LimitFigures {
+export interface LimitFigures extends Spent {
   readonly verified: number;
-  readonly seconds: number;
-  readonly cpuSeconds: number;
 }
 
 export type HolderMethods = {
@@ -84,20 +89,14 @@ function syncer(): void {
       started.connect(address);
       // The first request for headers goes out in this turn.
       const peerId = await connected;
-      const startMs = performance.now();
-      const before = process.cpuUsage();
+      const spent = stopwatch();
       const loop = new LoopMeter();
       const memory = new MemoryMeter();
       const pinger = new Pinger(started, peerId);
       await finished;
-      const seconds = (performance.now() - startMs) / 1_000;
-      const cpuSeconds = cpuSecondsSince(before);
-      const delay = loop.stop();
+      const figures = { ...spent(), sessions, loop: loop.stop() };
       return {
-        seconds,
-        cpuSeconds,
-        sessions,
-        loop: delay,
+        ...figures,
         ...memory.stop(),
         pings: await pinger.stop(),
       };
@@ -124,6 +123,22 @@ class MemoryMeter {
     const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
     this.#rssAnonMiB = Math.max(this.#rssAnonMiB, Number(kib?.[1] ?? 0) / 1_024);
   }
+}
+
+function stopwatch(): () => Spent {
+  const startMs = performance.now();
+  const before = process.cpuUsage();
+  const machineBefore = machineSeconds();
+  return () => ({
+    seconds: (performance.now() - startMs) / 1_000,
+    cpuSeconds: cpuSecondsSince(before),
+    machineSeconds: machineSeconds() - machineBefore,
+  });
+}
+
+function machineSeconds(): number {
+  const busyMs = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq);
+  return busyMs.reduce((sum, ms) => sum + ms, 0) / 1_000;
 }
 
 function cpuSecondsSince(before: NodeJS.CpuUsage): number {
@@ -159,9 +174,8 @@ function limit(): void {
       await Promise.all(batches.slice(0, LIMIT_TASKS).map(verify));
       let next = 0;
       let verified = 0;
-      const before = process.cpuUsage();
-      const startMs = performance.now();
-      const untilMs = startMs + secondsMin * 1_000;
+      const spent = stopwatch();
+      const untilMs = performance.now() + secondsMin * 1_000;
       const work = async (): Promise<void> => {
         while (next < batches.length || performance.now() < untilMs) {
           const batch = batches[next++ % batches.length]!;
@@ -170,10 +184,9 @@ function limit(): void {
         }
       };
       await Promise.all(Array.from({ length: LIMIT_TASKS }, work));
-      const seconds = (performance.now() - startMs) / 1_000;
-      const cpuSeconds = cpuSecondsSince(before);
+      const figures = { verified, ...spent() };
       await pool.destroy();
-      return { verified, seconds, cpuSeconds };
+      return figures;
     },
   };
   serveParent(methods, () => undefined);

@@ -372,6 +372,9 @@ test("a fork deeper than the limit is not followed", async (t) => {
     reason: "too-deep",
   });
   t.is(harness.head(), chain[5]!.header.hash);
+  const [deep] = branch(1, chain[1]);
+  t.like(await harness.connected(checkedBranch([deep!])), { ok: false, reason: "too-deep" });
+  t.false(harness.stores.blocks.has(deep!.header.hash), "nor set aside");
   const within = branch(5, chain[2]);
   t.like(await harness.connected(checkedBranch(within)), { ok: true, head: within[4]!.header });
 });

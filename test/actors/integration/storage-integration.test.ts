@@ -216,6 +216,43 @@ test("the index follows the chain, forward and through a reorganisation", async 
   });
 });
 
+test("blocks that are connected while the index catches up are indexed in their turn", async (t) => {
+  let waiting: (() => void)[] = [];
+  const harness = createHarness({ chain: spent.slice(0, 10) });
+  const store = harness.stores.transactions;
+  const heights: number[] = [];
+  const slow: TxStore = {
+    locate: (id) => store.locate(id),
+    indexedHeight: () => store.indexedHeight(),
+    connect: async (block: CheckedTransactions) => {
+      heights.push(block.height);
+      await store.connect(block);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    disconnect: (block) => store.disconnect(block),
+    close: () => store.close(),
+  };
+  Object.assign(harness.env, { transactions: slow });
+  const consensus = harness.probe<ConsensusMessage>();
+  const ref = harness.spawn(storageIntegration, { consensus: consensus.ref });
+  await harness.settle();
+  const connected = checkedBlocks(spent.slice(0, 12)).slice(10);
+  connectAll(harness.stores.blocks, connected);
+  const { header: head } = connected[1]!;
+  ref.tell({ type: "ChainChanged", disconnected: [], connected, head });
+  await harness.settle();
+  while (waiting.length > 0) {
+    const due = waiting;
+    waiting = [];
+    for (const resolve of due) resolve();
+    await harness.settle();
+  }
+  t.deepEqual(
+    heights,
+    Array.from({ length: 13 }, (_, height) => height),
+  );
+});
+
 test("a reorganisation while the index catches up is not lost on it", async (t) => {
   let waiting: (() => void)[] = [];
   const harness = createHarness({ chain: spent.slice(0, 10) });

@@ -154,6 +154,22 @@ test("what is sent waits for the peer's credit", async (t) => {
   t.is(harness.remote.heardOf("NewBlock")[0]?.message.block.length, 100 * KIB);
 });
 
+test("a message larger than its window comes through: credit follows its fragments", async (t) => {
+  const harness = await ready({ config: { lanes: { windowInitialBytes: 128 * KIB } } });
+  const block = new Uint8Array(600 * KIB).fill(7);
+  let granted = 0;
+  for (const chunk of harness.remote.bytesOf({ kind: "NewBlock", block })) {
+    for (let at = 0; at < chunk.length; at += 32 * KIB) {
+      harness.connection.receive(chunk.slice(at, at + 32 * KIB));
+      await harness.settle();
+      for (const { message } of harness.remote.heardOf("WindowUpdate")) granted += message.bytes;
+    }
+  }
+  t.true(granted >= 600 * KIB - 128 * KIB);
+  t.is(harness.incoming().length, 1);
+  t.is(harness.closing(), undefined);
+});
+
 test("credit beyond the largest window is a violation", async (t) => {
   const harness = await ready();
   harness.remote.grant("block", 4 * MIB);

@@ -192,6 +192,15 @@ test("our own address is never dialed again", async (t) => {
   t.deepEqual(harness.dials(), []);
 });
 
+test("our own address gives its slot back", async (t) => {
+  const harness = start({ seedPeers: seeds(2), maxOutbound: 1 });
+  await harness.advance(0);
+  await harness.succeed(SELF);
+  harness.gone(SELF, seeds(2)[0], { wasReady: false, reason: "SelfConnection" });
+  await harness.settle();
+  t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+});
+
 test("a peer that is full, or has us twice, does not make the pauses grow", async (t) => {
   for (const reason of ["TooManyConnections", "DuplicateConnection"] as const) {
     const harness = start({ seedPeers: seeds(1) });

@@ -31,6 +31,7 @@ class FakeTransport implements Transport {
   readonly scheme = "tcp";
   handler: ListenHandler | undefined;
   listening = false;
+  dials = 0;
 
   async listen(address: string, handler: ListenHandler): Promise<TransportListener> {
     this.handler = handler;
@@ -40,6 +41,7 @@ class FakeTransport implements Transport {
   }
 
   dial(): Promise<Connection> {
+    this.dials++;
     return Promise.reject(new CodedError("DIAL_FAILED", "nobody is there"));
   }
 
@@ -265,7 +267,10 @@ test("addresses to dial reach the dialer", async (t) => {
 });
 
 test("to stop closes the doors, says goodbye, and answers when the last peer is gone", async (t) => {
-  const harness = await start({ config: { bindAddr: BIND } });
+  const harness = await start({ config: { bindAddr: BIND, seedPeers: ["10.0.0.1:1"] } });
+  await harness.advance(5_000);
+  const { dials } = harness.transport;
+  t.true(dials > 1);
   const remote = await harness.join();
   t.true(harness.transport.listening);
   const answer = await harness.ask<"Stopped">((replyTo) => ({ type: "Stop", replyTo }));
@@ -274,6 +279,8 @@ test("to stop closes the doors, says goodbye, and answers when the last peer is 
   t.is(remote.heardOf("Disconnect")[0]?.message.reason, "Shutdown");
   const late = await harness.join(2);
   t.true(late.connection.destroyed);
+  await harness.advance(60_000);
+  t.is(harness.transport.dials, dials);
 });
 
 test("peers that do not go do not keep it from stopping", async (t) => {

@@ -202,6 +202,13 @@ test("an answer to a request that was given up is stale", (t) => {
   t.is(manager.rangeOf(request), undefined);
 });
 
+test("a second answer to a request is stale", (t) => {
+  const manager = session(10);
+  const [{ request }] = manager.assign([peer(1)], 0) as [RangeRequest];
+  manager.received(manager.rangeOf(request)!, bodies(10));
+  t.is(manager.rangeOf(request), undefined);
+});
+
 // ---- bodies ----------------------------------------------------------------------------------
 
 test("a part of a range is taken, and the rest is asked for again", (t) => {

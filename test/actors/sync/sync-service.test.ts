@@ -281,18 +281,18 @@ test("a header peer that moves to another branch ends the session, and its new o
   const moved = [...branch.slice(0, 20), first, ...makeChain(60, { parent: first.header })];
   const peer = harness.join(1, chain);
   let asked = 0;
+  // It keeps the bodies of its old branch for those who are in the middle of it.
   peer.answer = (request, honest) => {
-    if (isHeaders(request) && ++asked === 3) {
-      peer.chain = moved;
-      return honestAnswer(moved, request.message);
-    }
-    return honest;
+    const fresh = honestAnswer(moved, request.message);
+    if (isHeaders(request)) return ++asked < 3 ? honest : fresh;
+    return honest === "NotFound" ? fresh : honest;
   };
   await harness.settle();
   const head = { claimed: claimOf(moved.at(-1)!.header) };
   harness.sync.tell({ type: "PeerClaimed", peerId: peer.peerId, head });
   await harness.advance(20 * RETRY_MS);
   t.true(harness.types().includes("SyncFailed"));
+  t.false(harness.blames().some((blame) => blame.startsWith("InvalidBlock")));
   t.is(harness.head(), moved.at(-1)!.header.hash);
 });
 
@@ -361,6 +361,29 @@ test("blocks other than the headers promise are their server's violation", async
   const blames = harness.blames();
   t.true(blames.includes("ProtocolViolation 2"));
   t.false(blames.includes("ProtocolViolation 1") || blames.includes("InvalidBlock 1"));
+});
+
+test("valid blocks of another branch in place of the promised ones are a violation too", async (t) => {
+  // The range is one task, so that nothing else in it gives them away.
+  const whole = { sync: { ...config.sync, taskBytesTarget: 1_000_000 } };
+  const harness = start({ config: whole });
+  const offering = harness.join(1, chain);
+  offering.answer = (request, honest) => (isRange(request) ? "Busy" : honest);
+  const evil = harness.join(2, chain);
+  evil.answer = (request, honest) => {
+    if (!isRange(request)) return honest;
+    const { fromHeight, count } = request.message as MessageOf<"RequestBlockRange">;
+    if (fromHeight !== 1) return honest;
+    delete offering.answer;
+    return {
+      kind: "ResponseBlockRange",
+      blocks: other.slice(0, count).map(({ bytes }) => bytes),
+    };
+  };
+  await harness.advance(10 * RETRY_MS);
+  t.is(harness.head(), tip.hash);
+  t.true(harness.blames().includes("ProtocolViolation 2"));
+  t.false(harness.stores.blocks.has(other[0]!.header.hash));
 });
 
 test("a body that its server spoiled is the server's fault alone", async (t) => {

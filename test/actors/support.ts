@@ -184,7 +184,6 @@ export function createHarness(options: HarnessOptions = {}) {
       const ref = system.spawn(probeActor, args, { name: `probe-${++probes}` });
       return new Probe<M>(ref, received);
     },
-    stop: (ref: ActorRef<never>) => (ref as ActorRef<unknown> & { stop(): void }).stop(),
   };
 }
 

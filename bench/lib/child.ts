@@ -2,6 +2,7 @@
 // when its parent lets go of it, or dies.
 
 import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 type Methods = Readonly<Record<string, (argument: never) => unknown>>;
@@ -18,11 +19,22 @@ export type Child<M extends Methods> = {
   readonly [K in keyof M]: (argument: Parameters<M[K]>[0]) => Promise<Awaited<ReturnType<M[K]>>>;
 } & { release(): Promise<void> };
 
+const MAIN = new URL("../../src/main.js", import.meta.url);
+
+/** The flags of the process that an operator runs, from its first line. */
+export const NODE_FLAGS: readonly string[] = readFileSync(MAIN, "utf8")
+  .split("\n", 1)[0]!
+  .split(" ")
+  .filter((word) => word.startsWith("--"));
+
 const RELEASE_MAX_MS = 10_000;
 
 /** Starts this module's process; the methods are called one at a time. */
 export async function startChild<M extends Methods>(module: URL, role: string): Promise<Child<M>> {
-  const child = fork(fileURLToPath(module), [role], { serialization: "advanced" });
+  const child = fork(fileURLToPath(module), [role], {
+    serialization: "advanced",
+    execArgv: [...NODE_FLAGS],
+  });
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
   const ended = new Promise<string>((resolve) => {

@@ -50,8 +50,8 @@ export type SyncerMethods = {
   sync(task: { address: string; height: number; data: string }): Promise<SyncFigures>;
 };
 export type LimitMethods = {
-  /** Verifies the whole chain at least once. */
-  verify(task: { chain: string; secondsMin: number }): Promise<LimitFigures>;
+  /** Verifies the chain's signatures, from the start again at its end, for so many seconds. */
+  verify(task: { chain: string; seconds: number }): Promise<LimitFigures>;
 };
 
 const MEMORY_INTERVAL_MS = 100;
@@ -152,7 +152,7 @@ const LIMIT_TASKS = 16;
 
 function limit(): void {
   const methods: LimitMethods = {
-    async verify({ chain, secondsMin }) {
+    async verify({ chain, seconds }) {
       const { nice, threads, queueMax, heapMiB } = DEFAULTS.pool;
       const pool = new Piscina<Packed, number>(
         threadPoolOptions({
@@ -175,9 +175,9 @@ function limit(): void {
       let next = 0;
       let verified = 0;
       const spent = stopwatch();
-      const untilMs = performance.now() + secondsMin * 1_000;
+      const untilMs = performance.now() + seconds * 1_000;
       const work = async (): Promise<void> => {
-        while (next < batches.length || performance.now() < untilMs) {
+        while (performance.now() < untilMs) {
           const batch = batches[next++ % batches.length]!;
           await verify(batch);
           verified += batch.ends.length;

@@ -90,7 +90,7 @@ export const mutations = [
   {
     name: "requests never time out",
     in: "actors/peer/request-table.js",
-    find: "request.dueMs <= nowMs",
+    find: "request.dueMs + graceMs <= nowMs",
     with: "false",
     tests: ["actors/peer/request-table"],
   },

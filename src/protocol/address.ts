@@ -81,7 +81,7 @@ const LOCAL_RANGES: ReadonlySet<string> = new Set([
 
 /** True for loopback, private and link-local IP addresses, and for the name `localhost`. */
 export function isLocalHost(host: string): boolean {
-  if (!ipaddr.isValid(host)) return host === "localhost";
+  if (!isIpAddress(host)) return host === "localhost";
   return LOCAL_RANGES.has(ipaddr.process(host).range());
 }
 
@@ -90,7 +90,7 @@ export function isLocalHost(host: string): boolean {
  * (IPv4) or /48 (IPv6), and a name as it is. An IPv4 address mapped into IPv6 is an IPv4 address.
  */
 export function hostGroup(host: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): string {
-  if (!ipaddr.isValid(host)) return host;
+  if (!isIpAddress(host)) return host;
   const ip = ipaddr.process(host);
   const kept = ip.kind() === "ipv6" ? bits.ipv6Bits : bits.ipv4Bits;
   const network = ip.toByteArray().map((byte, index) => {
@@ -98,6 +98,11 @@ export function hostGroup(host: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): 
     return byte & (0xff << (8 - keptHere));
   });
   return `${ipaddr.fromByteArray(network).toString()}/${kept}`;
+}
+
+/** The look comes first: ipaddr.js throws and catches several errors for a name. */
+function isIpAddress(host: string): boolean {
+  return /^[0-9.]+$|:/.test(host) && ipaddr.isValid(host);
 }
 
 function refuse(detail: string): AddressReading {

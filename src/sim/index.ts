@@ -14,6 +14,7 @@ export {
 } from "./options.js";
 export { fastSignatures, type SimSignatures } from "./signatures.js";
 export type { SimNode } from "./sim-node.js";
-export { formatDelivery, StructuralHash, type Delivery } from "./trace.js";
+export { StructuralHash } from "./structural-hash.js";
+export { formatDelivery, type Delivery } from "./trace.js";
 export { startTraffic, type Traffic, type TrafficOptions } from "./traffic.js";
 export { createWorld, SimulationFailed, type Violation, type World } from "./world.js";

@@ -1,10 +1,11 @@
-// Signatures that cost a hash, for simulations in which ed25519 would take most of the time. Whoever
-// knows a public key can sign for it: right for honest nodes and for adversaries that are scripts.
+// Signatures that cost a fast hash, for simulations in which ed25519 would take most of the time.
+// Whoever knows a public key can sign for it: right for honest nodes and for scripted adversaries.
 
 import { concatBytes, equalBytes } from "../bytes/compare.js";
 import { sha256 } from "../bytes/sha256.js";
 import { SEED_BYTES, SIGNATURE_BYTES, type SignatureScheme } from "../chain/signatures.js";
 import { invariant } from "../errors.js";
+import { StructuralHash } from "./structural-hash.js";
 
 /** What a world needs of a scheme; `await loadSignatures()` is one with real cryptography. */
 export type SimSignatures = Pick<SignatureScheme, "verify" | "sign" | "keyPairFromSeed">;
@@ -23,6 +24,10 @@ export const fastSignatures: SimSignatures = Object.freeze({
 });
 
 function digest(message: Uint8Array, publicKey: Uint8Array): Uint8Array {
-  const half = sha256(concatBytes([publicKey, message]));
-  return concatBytes([half, half]);
+  const hash = new StructuralHash();
+  hash.bytes(publicKey);
+  hash.bytes(message);
+  const signature = new Uint8Array(SIGNATURE_BYTES);
+  hash.write(signature);
+  return signature;
 }

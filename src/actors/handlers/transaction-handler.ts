@@ -3,12 +3,12 @@
 // Told by: message router, peer handlers (answers), the service (submissions). Tells: system
 // router, broadcaster, reputation, event bus, peer handlers, submitters.
 
-import { LRUCache } from "lru-cache";
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { createIdCache, type IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
@@ -66,7 +66,7 @@ interface Candidate {
 
 interface State extends TransactionHandlerArgs {
   /** Ids that were taken up lately, valid or not. */
-  readonly seen: LRUCache<HashHex, true>;
+  readonly seen: IdCache;
   readonly queue: Candidate[];
   readonly batches: Map<number, readonly Candidate[]>;
   /** Ids asked for, by the tag of the request. */
@@ -103,7 +103,7 @@ export const transactionHandler = defineActor<
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     return {
       ...args,
-      seen: new LRUCache({ max: SEEN_MAX }),
+      seen: createIdCache(SEEN_MAX),
       queue: [],
       batches: new Map(),
       asked: new Map(),

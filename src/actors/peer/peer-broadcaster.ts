@@ -2,9 +2,9 @@
 // about the square root of them, announces the rest by hash, and gathers announcements.
 // Told by: registry, handlers, consensus integration. Tells: peer handlers.
 
-import { LRUCache } from "lru-cache";
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { createIdCache, type IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
@@ -36,7 +36,7 @@ interface Peer {
   /** The heaviest head that it claimed: a heavier peer needs no news of ours. */
   claimedDifficulty: bigint;
   /** Blocks and transactions it has, as far as we saw. */
-  readonly known: LRUCache<HashHex, true>;
+  readonly known: IdCache;
   /** Ids that wait for the next announcement. */
   readonly pending: HashHex[];
 }
@@ -76,7 +76,7 @@ export const peerBroadcaster = defineActor<
           handler: message.handler,
           capabilities: message.capabilities,
           claimedDifficulty: message.head.claimed.totalDifficulty,
-          known: new LRUCache(knownOf(context.env.config.gossip.knownPerPeerMax)),
+          known: createIdCache(context.env.config.gossip.knownPerPeerMax),
           pending: [],
         });
         return;
@@ -174,9 +174,4 @@ function shuffle(list: unknown[], { env }: Ctx): void {
     const other = Math.floor(env.random.float() * (last + 1));
     [list[last], list[other]] = [list[other], list[last]];
   }
-}
-
-/** Bounded by size, not by `max`, for which lru-cache would allocate all slots of an idle peer. */
-function knownOf(entriesMax: number) {
-  return { maxSize: entriesMax, sizeCalculation: () => 1 };
 }

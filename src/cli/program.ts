@@ -20,6 +20,7 @@ export function createProgram(): Command {
   addGenerate(chain);
   addVerify(chain);
   addKeygen(program);
+  addSim(program);
   return program;
 }
 
@@ -90,6 +91,32 @@ function addKeygen(program: Command): void {
     });
 }
 
+function addSim(program: Command): void {
+  program
+    .command("sim")
+    .description("Simulate networks of whole nodes from a seed; exit 1 when a check fails.")
+    .option("--nodes <n>", "how many, named n0, n1, …", wholeNumber(1), 20)
+    .option("--producers <n>", "how many of them produce blocks", wholeNumber(1), 3)
+    .option("--minutes <n>", "virtual time under faults", positive, 2)
+    .option("--seed <text>", "one seed and one version are one run", "1")
+    .addOption(
+      new Option("--faults <preset>", "what happens to them")
+        .choices(["none", "mild", "wild"])
+        .default("mild"),
+    )
+    .option("--byzantine <percent>", "this part of the nodes follows hostile scripts", percent, 0)
+    .option("--traffic <n>", "transactions a second in all", wholeNumber(0), 4)
+    .option("--swarm", "draw all of the above from the seed")
+    .option("--runs <n>", "run the seeds SEED/0, SEED/1, …", wholeNumber(1), 1)
+    .option("--for <minutes>", "the same, for so long in real time", positive)
+    .option("--trace <about>", "print the timeline of a node (n3), a message (#hash), a hash or id")
+    .option("--json", "a line of JSON for each run")
+    .action(async (flags: import("./sim.js").SimFlags) => {
+      const { sim } = await import("./sim.js");
+      process.exitCode = await sim(flags);
+    });
+}
+
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
@@ -101,4 +128,21 @@ function wholeNumber(min: number): (text: string) => number {
     if (!read.success) throw new InvalidArgumentError(`It must be a whole number from ${min} up.`);
     return read.data;
   };
+}
+
+function positive(text: string): number {
+  const read = z.coerce.number().positive().safeParse(text);
+  if (!read.success) throw new InvalidArgumentError("It must be a number above 0.");
+  return read.data;
+}
+
+/** As a fraction. */
+function percent(text: string): number {
+  const read = z.coerce
+    .number()
+    .min(0)
+    .max(100)
+    .safeParse(text.replace(/%$/, "") || NaN);
+  if (!read.success) throw new InvalidArgumentError("It must be a percentage from 0% to 100%.");
+  return read.data / 100;
 }

@@ -37,16 +37,20 @@ export class ChainAuditor {
   readonly #executor: Executor;
   readonly #report: (sentence: string) => void;
   readonly #blocks = new Map<HashHex, AuditedBlock>();
+  /** Told of every block that a node stores. */
+  readonly #onStored: (hash: HashHex) => void;
 
   /** `report` is told of every violation, in one sentence. */
   constructor(
     consensus: Consensus,
     verify: ExecutorParts["verify"],
     report: (sentence: string) => void,
+    onStored: (hash: HashHex) => void = () => undefined,
   ) {
     this.#consensus = consensus;
     this.#executor = createExecutor({ rules: consensus.rules, verify });
     this.#report = report;
+    this.#onStored = onStored;
     const { header, bytes } = genesisOf(consensus);
     const none = { parent: undefined, effects: new Uint8Array(), writes: new Map() };
     this.#blocks.set(header.hash, { header, bytes, headerBytes: this.#headerOf(bytes), ...none });
@@ -71,7 +75,10 @@ export class ChainAuditor {
       prune: (height) => store.prune(height),
       close: () => store.close(),
       commit: (commit) => {
-        for (const block of commit.blocks) this.#audit(block, node);
+        for (const block of commit.blocks) {
+          this.#audit(block, node);
+          this.#onStored(block.header.hash);
+        }
         const before = store.head();
         const durable = store.commit(commit);
         if (commit.canonical !== undefined) this.#auditHead(before, commit, store, node);

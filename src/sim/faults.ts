@@ -79,3 +79,15 @@ export function startFaults(world: World, options: FaultOptions): Faults {
 function pick<T>(list: readonly T[], random: Random): T {
   return list[random.uint32() % list.length] as T;
 }
+
+export type FaultPreset = keyof typeof FAULT_PRESETS;
+
+/** What operators live with, and what they hope never to see. */
+export const FAULT_PRESETS = {
+  mild: { crashEveryMs: [20_000, 120_000], cutEveryMs: [5_000, 60_000] },
+  wild: {
+    crashEveryMs: [1_000, 20_000],
+    cutEveryMs: [500, 10_000],
+    partitionEveryMs: [2_000, 30_000],
+  },
+} as const satisfies Record<string, FaultOptions>;

@@ -32,6 +32,16 @@ export interface PoolOptions {
   taskMs(task: Task, random: Random): number;
 }
 
+/** What a node logged. */
+export interface LogLine {
+  /** Virtual time. */
+  readonly atMs: number;
+  readonly node: string;
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly fields: object;
+}
+
 /** A chain developer's own rules and mempool. */
 export interface SimChain {
   readonly consensus: Consensus;
@@ -63,7 +73,7 @@ export interface WorldOptions {
   readonly checkEveryMs?: number;
   /** Called before each delivery. */
   readonly onDelivery?: (delivery: Delivery) => void;
-  readonly onLog?: (node: string, level: LogLevel, event: string, fields: object) => void;
+  readonly onLog?: (line: LogLine) => void;
   /** The command that runs this seed again, printed when a check fails. */
   readonly replay?: string;
 }

@@ -76,6 +76,9 @@ export class SimNode {
     });
   }
 
+  /** Peers that it banned, over all its lives. */
+  bans = 0;
+
   get up(): boolean {
     return this.#life !== undefined;
   }

@@ -23,6 +23,7 @@ import {
   type WorldOptions,
 } from "./options.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
+import { Propagation, type PropagationTimes } from "./propagation.js";
 import { SimNode, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
 
@@ -73,6 +74,7 @@ export class World {
   readonly #trace = new Trace();
   readonly #links: MemoryNetwork;
   readonly #auditor: ChainAuditor;
+  readonly #propagation = new Propagation();
   #running = false;
   #checks = 0;
 
@@ -96,8 +98,13 @@ export class World {
       ...SIM_LINKS,
       ...options.links,
     });
-    const violated = (what: string): void => this.#violated(what);
-    this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated);
+    const violated = (what: string): void => this.report(what);
+    this.#auditor = new ChainAuditor(
+      this.chain.consensus,
+      this.signatures.verify,
+      violated,
+      (hash) => this.#propagation.stored(hash, this.nowMs),
+    );
     this.nodes = this.#createNodes(random);
     for (const node of this.nodes) node.start();
     this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());
@@ -121,6 +128,21 @@ export class World {
   /** Different valid blocks that any node stored, without genesis. */
   get blockCount(): number {
     return this.#auditor.blockCount - 1;
+  }
+
+  /** How fast blocks reached the nodes' stores. */
+  get propagation(): PropagationTimes {
+    return this.#propagation.times();
+  }
+
+  /** Bans so far. */
+  get bans(): number {
+    return this.nodes.reduce((sum, node) => sum + node.bans, 0);
+  }
+
+  /** Written to all links. */
+  get bytesSent(): number {
+    return this.#links.bytesWritten;
   }
 
   node(name: string): SimNode {
@@ -221,10 +243,15 @@ export class World {
     };
     if (!(await this.runUntil(agreed, withinMs))) {
       const seen = up.map((node) => `${node.name} ${node.head().height} ${node.head().hash}`);
-      this.#violated(`no common head after ${withinMs} ms without faults: ${seen.join(", ")}`);
+      this.report(`no common head after ${withinMs} ms without faults: ${seen.join(", ")}`);
     }
     this.checkInvariants();
     return up[0]!.head();
+  }
+
+  /** A check of a script failed: `what` is wrong, in one sentence. The run ends with it. */
+  report(what: string): void {
+    this.violations.push({ atMs: this.nowMs, what });
   }
 
   // ---- inside ---------------------------------------------------------------------------------
@@ -240,8 +267,9 @@ export class World {
       auditor: this.#auditor,
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
-      violated: (what) => this.#violated(what),
-      log: (node, level, event, fields = {}) => this.#options.onLog?.(node, level, event, fields),
+      violated: (what) => this.report(what),
+      log: (node, level, event, fields = {}) =>
+        this.#options.onLog?.({ atMs: this.nowMs, node, level, event, fields }),
     };
     const genesis = genesisOf(this.chain.consensus).header;
     const identities = random.fork("identities");
@@ -312,10 +340,6 @@ export class World {
       node.checkActors();
       if (walk) node.checkStores();
     }
-  }
-
-  #violated(what: string): void {
-    this.violations.push({ atMs: this.nowMs, what });
   }
 
   #throwViolations(): void {

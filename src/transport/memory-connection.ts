@@ -17,6 +17,7 @@ export interface MemoryConnectionArgs {
   readonly reachable: () => boolean;
   /** Called when the opening of the link reaches this side. */
   readonly onOpened: () => void;
+  readonly onWritten: (bytes: number) => void;
   readonly onClosed: () => void;
 }
 
@@ -68,7 +69,9 @@ export class MemoryConnection implements Connection {
   }
 
   write(chunk: Uint8Array): boolean {
-    return !this.#ended && this.#out.pushBytes(chunk);
+    if (this.#ended) return false;
+    this.#args.onWritten(chunk.length);
+    return this.#out.pushBytes(chunk);
   }
 
   pause(): void {

@@ -49,6 +49,8 @@ export interface MemoryNetwork {
   cut(a: string, b?: string): void;
   /** Links of which a side is still open. */
   readonly linkCount: number;
+  /** Written to all links so far. */
+  readonly bytesWritten: number;
 }
 
 const BUFFER_BYTES = 256 * 1024;
@@ -82,6 +84,7 @@ class Network implements MemoryNetwork {
   readonly #options: MemoryNetworkOptions;
   readonly #links = new Set<Link>();
   readonly #nextPorts = new Map<string, number>();
+  bytesWritten = 0;
   #groups: ReadonlyMap<string, number> | undefined;
   #latencyMs: number;
   #jitterMs: number;
@@ -146,6 +149,7 @@ class Network implements MemoryNetwork {
       clock: this.clock,
       closeTimeoutMs: this.#options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
       reachable: () => this.reachable(...hosts),
+      onWritten: (bytes: number) => void (this.bytesWritten += bytes),
       onClosed: () => {
         if (link.sides.every((side) => side.closed)) this.#links.delete(link);
       },

@@ -5,7 +5,7 @@ import test from "ava";
 import { formatDelivery } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED, splitAndCrash } from "./support.js";
 
-const seed = SEED_ASKED ?? "five nodes";
+const seed = SEED_ASKED ?? "split";
 const replay = replayOf("determinism", seed);
 
 test("five nodes agree after a split and a crash, and one seed is one run", async (t) => {

@@ -1,5 +1,5 @@
 // PeerBroadcaster: fan-out to the ready peers. Remembers what each peer knows, pushes new blocks to
-// about the square root of them, announces the rest by hash, and gathers announcements.
+// one of them, announces them to the rest by hash, and gathers announcements.
 // Told by: registry, handlers, consensus integration. Tells: peer handlers.
 
 import { unreachable } from "../../errors.js";
@@ -146,7 +146,7 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
   }
   if (receivers.length === 0) return;
   const block = connected.length === 1 ? connected[0]?.bytes : undefined;
-  const pushes = block === undefined ? 0 : pushCount(receivers.length, context);
+  const pushes = block === undefined ? 0 : context.env.config.gossip.blockPushes;
   shuffle(receivers, context);
   const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
   const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });
@@ -158,10 +158,6 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
       peer.handler.tell({ type: "Send", message: announcement });
     }
   }
-}
-
-function pushCount(receivers: number, { env }: Ctx): number {
-  return Math.max(env.config.gossip.blockPushMin, Math.ceil(Math.sqrt(receivers)));
 }
 
 function announcedHead({ height, hash, totalDifficulty }: HeaderSummary) {

@@ -78,16 +78,15 @@ test("it follows the peers and the chain", async (t) => {
   t.like(consensus.received, [{ type: "Subscribe" }]);
 });
 
-test("a new block is pushed to the square root of the peers and announced to the rest", async (t) => {
-  for (const [peers, pushes] of [
-    [1, 1],
-    [2, 2],
-    [4, 2],
-    [9, 3],
-    [10, 4],
-    [25, 5],
+test("a new block is pushed to as many peers as configured and announced to the rest", async (t) => {
+  for (const [peers, blockPushes, pushes] of [
+    [1, 1, 1],
+    [9, 1, 1],
+    [9, 4, 4],
+    [2, 4, 2],
+    [5, 0, 0],
   ] as const) {
-    const harness = await start();
+    const harness = await start({ config: { gossip: { blockPushes } } });
     const handlers = harness.joinAll(peers);
     harness.ref.tell(one);
     await harness.settle();
@@ -119,7 +118,7 @@ test("who gets the block whole is drawn anew each time", async (t) => {
 });
 
 test("a pushed block is the block, encoded once for all of them", async (t) => {
-  const harness = await start();
+  const harness = await start({ config: { gossip: { blockPushes: 2 } } });
   const handlers = harness.joinAll(2);
   harness.ref.tell(one);
   await harness.settle();

@@ -1,0 +1,119 @@
+// `simulate`: one whole run with a verdict. Safety first: checks run throughout, under faults. Then
+// liveness: the faults end, and the honest nodes must agree on one head. For chain developers, with
+// their own consensus and mempool, and for the `sim` command.
+
+import type { NetworkConfig } from "../config.js";
+import type { Consensus, Mempool } from "../ports.js";
+import { systemClock } from "../runtime/clock.js";
+import { FAULT_PRESETS, startFaults, type FaultOptions, type FaultPreset } from "./faults.js";
+import { SIM_CHAIN, type WorldOptions } from "./options.js";
+import type { PropagationTimes } from "./propagation.js";
+import { startTraffic, type TrafficOptions } from "./traffic.js";
+import { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
+
+/** A rule of the chain developer's own, that must hold at every moment it is looked at. */
+export interface WorldCheck {
+  readonly name: string;
+  /** Virtual time between two looks. Default 1,000. */
+  readonly everyMs?: number;
+  /** What is wrong, in one sentence; undefined: nothing. */
+  check(world: World): string | undefined;
+}
+
+export interface SimulateOptions extends Omit<WorldOptions, "chain"> {
+  /** Virtual time under faults. Default one minute. */
+  readonly durationMs?: number;
+  /** How long the nodes may take to agree once faults have ended. Default two minutes. */
+  readonly convergeMs?: number;
+  /** Default: proof of work, so easy that a search costs 64 hashes. */
+  readonly consensus?: Consensus;
+  readonly mempool?: (config: NetworkConfig) => Mempool;
+  /** Default: none. */
+  readonly faults?: FaultPreset | FaultOptions;
+  /** Transactions of the default chain, or a function that starts the traffic of another one. */
+  readonly traffic?: TrafficOptions | ((world: World) => void);
+  readonly checks?: readonly WorldCheck[];
+  /** Called with the world before it runs: scripts, subscriptions. */
+  readonly onWorld?: (world: World) => void;
+}
+
+/** What a run showed. All but `wallSeconds` is the same for one seed and one version of the code. */
+export interface Verdict {
+  readonly ok: boolean;
+  readonly seed: number | string;
+  /** Of every delivery, in order; 16 hex digits. */
+  readonly traceHash: string;
+  readonly nodes: number;
+  readonly virtualSeconds: number;
+  readonly wallSeconds: number;
+  /** Deliveries of a message or signal to an actor. */
+  readonly events: number;
+  /** Different valid blocks that any node stored. */
+  readonly blocks: number;
+  readonly propagation: PropagationTimes;
+  /** Written to links, by the mean node. */
+  readonly bytesPerNode: number;
+  /** Of byzantine nodes: a ban of an honest one is a violation. */
+  readonly bans: number;
+  readonly violations: readonly Violation[];
+}
+
+const DURATION_MS = 60_000;
+const CONVERGE_MS = 120_000;
+const CHECK_EVERY_MS = 1_000;
+
+/** Never rejects for what a check found: that is the verdict. */
+export async function simulate(options: SimulateOptions): Promise<Verdict> {
+  const { durationMs = DURATION_MS, convergeMs = CONVERGE_MS } = options;
+  const { consensus = SIM_CHAIN.consensus, mempool = SIM_CHAIN.mempool } = options;
+  const startMs = systemClock.monotonicMs();
+  const world = createWorld({ ...options, chain: { consensus, mempool } });
+  options.onWorld?.(world);
+  for (const check of options.checks ?? []) watch(world, check);
+  if (typeof options.traffic === "function") options.traffic(world);
+  const traffic =
+    typeof options.traffic === "object" ? startTraffic(world, options.traffic) : undefined;
+  try {
+    const faults = startFaults(world, faultsOf(options.faults));
+    await world.runFor(durationMs);
+    faults.stop();
+    await world.converge(convergeMs);
+    traffic?.stop();
+  } catch (error) {
+    if (!(error instanceof SimulationFailed)) throw error;
+  }
+  return verdictOf(world, (systemClock.monotonicMs() - startMs) / 1_000);
+}
+
+function watch(world: World, { name, everyMs = CHECK_EVERY_MS, check }: WorldCheck): void {
+  world.every(everyMs, () => {
+    const wrong = check(world);
+    if (wrong !== undefined) world.report(`${name}: ${wrong}`);
+  });
+}
+
+function faultsOf(faults: FaultPreset | FaultOptions | undefined): FaultOptions {
+  if (faults === undefined) return {};
+  return typeof faults === "string" ? FAULT_PRESETS[faults] : faults;
+}
+
+function verdictOf(world: World, wallSeconds: number): Verdict {
+  return {
+    ok: world.violations.length === 0,
+    seed: world.seed,
+    traceHash: world.traceHash,
+    nodes: world.nodes.length,
+    virtualSeconds: rounded(world.nowMs / 1_000),
+    wallSeconds: rounded(wallSeconds),
+    events: world.eventCount,
+    blocks: world.blockCount,
+    propagation: world.propagation,
+    bytesPerNode: Math.round(world.bytesSent / world.nodes.length),
+    bans: world.bans,
+    violations: world.violations,
+  };
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1_000) / 1_000;
+}

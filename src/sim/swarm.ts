@@ -1,0 +1,39 @@
+// Swarm runs: everything is drawn from the seed, the parameters too (swarm testing, Groce et al.,
+// ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
+
+import { seededRandom } from "../runtime/random.js";
+import type { FaultOptions } from "./faults.js";
+import type { SimulateOptions } from "./simulate.js";
+
+/** A short run of a few nodes: half a second to a few seconds of real time. */
+export function drawSwarm(seed: number | string): SimulateOptions {
+  const draw = seededRandom(`swarm ${seed}`);
+  const between = (low: number, high: number): number => low + (high - low) * draw.float();
+  const whole = (low: number, high: number): number => Math.floor(between(low, high + 1));
+  const maybe = <T extends object>(part: T): T | object => (draw.float() < 0.5 ? part : {});
+  const nodes = whole(2, 7);
+  const faults: FaultOptions = {
+    ...maybe({ crashEveryMs: [1_000, 20_000] as const }),
+    ...maybe({ cutEveryMs: [500, 10_000] as const }),
+    ...maybe({ partitionEveryMs: [2_000, 30_000] as const }),
+  };
+  return {
+    seed,
+    nodes,
+    producers: whole(1, Math.min(3, nodes)),
+    knownPeers: whole(1, 4),
+    links: {
+      latencyMs: between(0, 200),
+      jitterMs: between(0, 200),
+      ...maybe({ pieceBytesMax: whole(1, 2_000) }),
+      ...maybe({ bytesPerSecond: whole(20_000, 1_000_000) }),
+    },
+    commitMs: [0, between(0, 500)],
+    wallOffsetMaxMs: between(0, 2_000),
+    config: { txIndex: draw.float() < 0.5 },
+    traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
+    faults,
+    durationMs: 40_000,
+    convergeMs: 90_000,
+  };
+}

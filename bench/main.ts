@@ -24,6 +24,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
     load: () => import("./hostile.js"),
   },
+  scale: {
+    measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
+    load: () => import("./scale.js"),
+  },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
     load: () => import("./sync.js"),

@@ -30,10 +30,14 @@ export const NODE_FLAGS: readonly string[] = readFileSync(MAIN, "utf8")
 const RELEASE_MAX_MS = 10_000;
 
 /** Starts this module's process; the methods are called one at a time. */
-export async function startChild<M extends Methods>(module: URL, role: string): Promise<Child<M>> {
+export async function startChild<M extends Methods>(
+  module: URL,
+  role: string,
+  execArgv: readonly string[] = NODE_FLAGS,
+): Promise<Child<M>> {
   const child = fork(fileURLToPath(module), [role], {
     serialization: "advanced",
-    execArgv: [...NODE_FLAGS],
+    execArgv: [...execArgv],
   });
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);

@@ -61,6 +61,13 @@ export class ChainAuditor {
     return this.#blocks.size;
   }
 
+  /** Encoded, of all of them. */
+  get blockBytes(): number {
+    let bytes = 0;
+    for (const block of this.#blocks.values()) bytes += block.bytes.length;
+    return bytes;
+  }
+
   /** The store as its node sees it, every commit audited. */
   watch(store: BlockStore, node: AuditedNode): BlockStore {
     return {

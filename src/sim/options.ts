@@ -45,7 +45,7 @@ export interface LogLine {
 /** A chain developer's own rules and mempool. */
 export interface SimChain {
   readonly consensus: Consensus;
-  mempool(config: NetworkConfig): Mempool;
+  readonly mempool: (config: NetworkConfig) => Mempool;
 }
 
 export interface WorldOptions {

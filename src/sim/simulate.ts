@@ -17,7 +17,7 @@ export interface WorldCheck {
   /** Virtual time between two looks. Default 1,000. */
   readonly everyMs?: number;
   /** What is wrong, in one sentence; undefined: nothing. */
-  check(world: World): string | undefined;
+  readonly check: (world: World) => string | undefined;
 }
 
 export interface SimulateOptions extends Omit<WorldOptions, "chain"> {

@@ -74,7 +74,7 @@ export class World {
   readonly #trace = new Trace();
   readonly #links: MemoryNetwork;
   readonly #auditor: ChainAuditor;
-  readonly #propagation = new Propagation();
+  #propagation = new Propagation();
   #running = false;
   #checks = 0;
 
@@ -133,6 +133,21 @@ export class World {
   /** How fast blocks reached the nodes' stores. */
   get propagation(): PropagationTimes {
     return this.#propagation.times();
+  }
+
+  /** Measures the propagation of the blocks that come from now on. */
+  restartPropagation(): void {
+    this.#propagation = new Propagation();
+  }
+
+  /** Encoded, of all blocks that any node stored. */
+  get blockBytes(): number {
+    return this.#auditor.blockBytes;
+  }
+
+  /** Connections of all nodes: a link is one at either end. */
+  get connectionCount(): number {
+    return 2 * this.#links.linkCount;
   }
 
   /** Bans so far. */

@@ -1,0 +1,80 @@
+// The process of one size of the scale report: a world of so many nodes runs until so many blocks
+// stand, and tells what it cost. A process each, so that sizes do not share a heap.
+
+import { createWorld, fastSignatures, fillBlocks, SIM_CHAIN } from "../../src/sim/index.js";
+import type { PropagationTimes } from "../../src/sim/index.js";
+import { serveParent } from "./child.js";
+
+export interface ScaleSize {
+  readonly nodes: number;
+  readonly blocks: number;
+  readonly transactionsPerBlock: number;
+}
+
+export interface ScaleFigures {
+  readonly blocks: number;
+  readonly propagation: PropagationTimes;
+  /** Written by the mean node for each block, announcements and pings included. */
+  readonly bytesPerNodeAndBlock: number;
+  /** Encoded, of the mean block. */
+  readonly blockBytes: number;
+  /** Ready connections of the mean node, in both directions. */
+  readonly connections: number;
+  readonly events: number;
+  readonly virtualSeconds: number;
+  readonly wallSeconds: number;
+  readonly rssMaxMiB: number;
+  readonly traceHash: string;
+}
+
+export type ScaleMethods = {
+  measure(task: ScaleSize & { seed: string }): Promise<ScaleFigures>;
+};
+
+/** Slow enough that most blocks reach most nodes before the next one. */
+const INTERVAL_MS = 5_000;
+const PRODUCERS = 5;
+/** Dials, handshakes and the first gossip are over. */
+const SETTLE_MS = 20_000;
+const STEP_MS = 1_000;
+
+const methods: ScaleMethods = {
+  async measure({ nodes, blocks, transactionsPerBlock, seed }) {
+    const startMs = performance.now();
+    const mempool = fillBlocks(SIM_CHAIN, fastSignatures, transactionsPerBlock);
+    const world = createWorld({
+      seed,
+      nodes,
+      producers: Math.min(PRODUCERS, nodes),
+      knownPeers: Math.min(nodes - 1, 8),
+      chain: { consensus: SIM_CHAIN.consensus, mempool },
+      config: { producer: { intervalMs: INTERVAL_MS } },
+      // Invariants of every node once a minute: this run measures, others search.
+      checkEveryMs: 60_000,
+    });
+    let rssMaxMiB = 0;
+    const step = async (): Promise<void> => {
+      await world.runFor(STEP_MS);
+      rssMaxMiB = Math.max(rssMaxMiB, process.memoryUsage.rss() / 2 ** 20);
+    };
+    while (world.nowMs < SETTLE_MS) await step();
+    world.restartPropagation();
+    const before = { blocks: world.blockCount, bytes: world.bytesSent };
+    while (world.blockCount < blocks + before.blocks) await step();
+    const made = world.blockCount - before.blocks;
+    return {
+      blocks: made,
+      propagation: world.propagation,
+      bytesPerNodeAndBlock: (world.bytesSent - before.bytes) / nodes / made,
+      blockBytes: world.blockBytes / world.blockCount,
+      connections: world.connectionCount / nodes,
+      events: world.eventCount,
+      virtualSeconds: world.nowMs / 1_000,
+      wallSeconds: (performance.now() - startMs) / 1_000,
+      rssMaxMiB,
+      traceHash: world.traceHash,
+    };
+  },
+};
+
+serveParent(methods, () => undefined);

@@ -88,7 +88,10 @@ export class VirtualClock implements Clock {
   private schedule(delayMs: number, callback: () => void): Timer {
     invariant(Number.isFinite(delayMs), "a timer has a finite delay");
     const index = this.heap.length;
-    const atMs = Math.ceil((this.nowMs + delayMs) * TICKS_PER_MS) / TICKS_PER_MS;
+    // The delay alone is rounded first: added to a late time, a tiny one would vanish, and an actor
+    // on a drifting view that is woken a hair early would be woken at the same time for ever.
+    const delayTicks = Math.ceil(delayMs * TICKS_PER_MS);
+    const atMs = Math.ceil(this.nowMs * TICKS_PER_MS + delayTicks) / TICKS_PER_MS;
     const entry = { atMs, sequence: this.sequence++, callback, index };
     this.heap.push(entry);
     this.siftUp(entry);

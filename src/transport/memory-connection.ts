@@ -7,13 +7,14 @@ import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } f
 import type { ItemType, MemoryPipe, PipeEnds } from "./memory-pipe.js";
 
 export interface MemoryConnectionArgs {
+  /** Of this side's host. */
   readonly clock: Clock;
   readonly peerId: PeerId;
   readonly direction: Direction;
   readonly remoteAddress: string;
   readonly openedAtMs: number;
   readonly closeTimeoutMs: number;
-  /** False while the hosts of this link are partitioned. */
+  /** False while nothing reaches this side's host from the other's. */
   readonly reachable: () => boolean;
   /** Called when the opening of the link reaches this side. */
   readonly onOpened: () => void;
@@ -103,6 +104,32 @@ export class MemoryConnection implements Connection {
     this.#out.push("reset");
     this.#finish(error);
     this.#reportSoon();
+  }
+
+  /**
+   * This side's machine lost its power: nobody is told anything, here or there. A machine that has
+   * power again does not know this link and answers what reaches it with a reset.
+   */
+  vanish(): void {
+    if (this.#closed) return;
+    this.#out.loseUnsent();
+    this.#closed = true;
+    this.#ended = true;
+    this.#closing?.cancel();
+    const refuse = (): void => {
+      this.#inward?.clear();
+      this.#out.clear();
+      this.#out.push("reset");
+    };
+    this.#inward?.deliverTo({
+      passes: this.#args.reachable,
+      onOpened: refuse,
+      onChunk: refuse,
+      onEnd: refuse,
+      onReset: () => undefined,
+      onDrain: () => undefined,
+    });
+    this.#args.onClosed();
   }
 
   /** What the pipe towards this side calls. */

@@ -3,6 +3,7 @@
 // two processes. Used by memory.ts alone.
 
 import type { Clock, Timer } from "../ports.js";
+import type { Line } from "./memory-paths.js";
 
 /** What a pipe asks of its surroundings. Called from timers only. */
 export interface PipeEnds {
@@ -20,8 +21,8 @@ export interface PipeEnds {
 export interface PipeOptions {
   readonly clock: Clock;
   readonly delayMs: () => number;
-  /** Infinity: only latency delays. */
-  readonly bytesPerSecond: number;
+  /** What its bytes have to pass, each at its own rate; without any only latency delays. */
+  readonly lines: readonly Line[];
   readonly capacityBytes: number;
   /** How many bytes of `left` arrive in one piece; at least 1. */
   readonly pieceBytes: (left: number) => number;
@@ -30,9 +31,14 @@ export interface PipeOptions {
 
 export type ItemType = "opened" | "bytes" | "end" | "reset";
 
-type Item =
-  | { readonly type: Exclude<ItemType, "bytes">; readonly dueMs: number }
-  | { readonly type: "bytes"; readonly dueMs: number; rest: Uint8Array };
+interface Due {
+  /** When it has left its host, and when it arrives at the other. */
+  readonly sentMs: number;
+  readonly dueMs: number;
+}
+
+type Item = Due &
+  ({ readonly type: Exclude<ItemType, "bytes"> } | { readonly type: "bytes"; rest: Uint8Array });
 
 /** Rounding may let a timer fire this much before its item is due. */
 const EARLY_MS = 1e-6;
@@ -42,15 +48,19 @@ const SEGMENT_BYTES_MIN = 1_460;
 
 export class MemoryPipe {
   readonly #options: PipeOptions;
+  readonly #segmentBytes: number;
+  #ends: PipeEnds;
   #items: Item[] = [];
   #bytes = 0;
   #full = false;
   #lastDueMs = 0;
-  #sentMs = 0;
   #timer: Timer | undefined;
 
   constructor(options: PipeOptions) {
     this.#options = options;
+    this.#ends = options.ends;
+    const bytesPerSecond = Math.min(...options.lines.map((line) => line.bytesPerSecond));
+    this.#segmentBytes = Math.max(SEGMENT_BYTES_MIN, bytesPerSecond / SEGMENTS_PER_SECOND);
   }
 
   /** Written and not delivered yet. */
@@ -61,18 +71,17 @@ export class MemoryPipe {
   /** False: full, `onDrain` follows. */
   pushBytes(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length;
-    const { bytesPerSecond } = this.#options;
-    const segmentBytes = Math.max(SEGMENT_BYTES_MIN, bytesPerSecond / SEGMENTS_PER_SECOND);
+    const segmentBytes = this.#segmentBytes;
     for (let rest = chunk; rest.length > 0; rest = rest.subarray(segmentBytes)) {
       const segment = rest.subarray(0, segmentBytes);
-      this.#push({ type: "bytes", dueMs: this.#dueMs(segment.length), rest: segment });
+      this.#push({ type: "bytes", ...this.#due(segment.length), rest: segment });
     }
     this.#full ||= this.#bytes >= this.#options.capacityBytes;
     return !this.#full;
   }
 
   push(type: Exclude<ItemType, "bytes">): void {
-    this.#push({ type, dueMs: this.#dueMs(0) });
+    this.#push({ type, ...this.#due(0) });
   }
 
   /** Delivers again what waited for `passes`. */
@@ -88,12 +97,27 @@ export class MemoryPipe {
     this.#timer = undefined;
   }
 
-  #dueMs(bytes: number): number {
-    const { clock, delayMs, bytesPerSecond } = this.#options;
+  /** From now on others answer for the receiving side. */
+  deliverTo(ends: PipeEnds): void {
+    this.#ends = ends;
+  }
+
+  /** Forgets what had not left the sender's machine. */
+  loseUnsent(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    // Filtered into a new array: a delivery under way stops.
+    this.#items = this.#items.filter(({ sentMs }) => sentMs <= nowMs);
+    if (this.#items.length > 0) this.#arm(this.#items[0]!.dueMs - nowMs);
+  }
+
+  #due(bytes: number): Due {
+    const { clock, delayMs, lines } = this.#options;
     const nowMs = clock.monotonicMs();
-    this.#sentMs = Math.max(this.#sentMs, nowMs) + (bytes * 1000) / bytesPerSecond;
-    this.#lastDueMs = Math.max(this.#lastDueMs, this.#sentMs + delayMs());
-    return this.#lastDueMs;
+    let sentMs = nowMs;
+    // All are booked from now: bytes that wait for a slow line do not hold up a fast one's others.
+    for (const line of lines) sentMs = Math.max(sentMs, line.take(nowMs, bytes));
+    this.#lastDueMs = Math.max(this.#lastDueMs, sentMs + delayMs());
+    return { sentMs, dueMs: this.#lastDueMs };
   }
 
   #push(item: Item): void {
@@ -108,8 +132,8 @@ export class MemoryPipe {
 
   readonly #deliver = (): void => {
     this.#timer = undefined;
-    const { clock, ends } = this.#options;
-    const nowMs = clock.monotonicMs();
+    const ends = this.#ends;
+    const nowMs = this.#options.clock.monotonicMs();
     const items = this.#items;
     let done = 0;
     // The handlers may clear this pipe, which replaces the array.
@@ -132,7 +156,8 @@ export class MemoryPipe {
 
   /** True when all of the item was delivered. */
   #deliverOne(item: Item): boolean {
-    const { ends, pieceBytes } = this.#options;
+    const ends = this.#ends;
+    const { pieceBytes } = this.#options;
     switch (item.type) {
       case "opened":
         ends.onOpened();

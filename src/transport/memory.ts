@@ -1,6 +1,6 @@
 // Memory links: whole networks in one process for simulations and tests, over the injected clock
-// and random alone, so that one seed is one behaviour. Hosts are names; latency, jitter, bandwidth,
-// partitions and cuts are set from outside.
+// and random alone, so that one seed is one behaviour. Hosts are names; latency, bandwidth, what is
+// blocked, cuts and losses of power are set from outside.
 
 import { CodedError } from "../errors.js";
 import type {
@@ -9,22 +9,16 @@ import type {
   DialOptions,
   ListenHandler,
   PeerId,
-  Random,
   Transport,
   TransportListener,
 } from "../ports.js";
 import { addressInvalid, formatAddress, parseAddress } from "../protocol/address.js";
 import type { Address } from "../protocol/address.js";
 import { connectionReset, MemoryConnection } from "./memory-connection.js";
+import { lineOf, Paths, type Obstacle, type PathOptions } from "./memory-paths.js";
 import { MemoryPipe } from "./memory-pipe.js";
 
-export interface MemoryNetworkOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** One way. */
-  readonly latencyMs: number;
-  /** Up to this much more, uniformly; the order within a direction stays. 0 unless given. */
-  readonly jitterMs?: number;
+export interface MemoryNetworkOptions extends PathOptions {
   /** Of each direction of each link; unlimited unless given. */
   readonly bytesPerSecond?: number;
   /** Bytes under way in one direction before `write` answers false. */
@@ -35,18 +29,36 @@ export interface MemoryNetworkOptions {
   readonly closeTimeoutMs?: number;
 }
 
+/** Where a transport runs. */
+export interface HostOptions {
+  readonly host: string;
+  /** For the host's own timers, while bytes take the network's time; the network's unless given. */
+  readonly clock?: Clock;
+}
+
 export interface MemoryNetwork {
-  /** The transport of one host; addresses are `memory://host:port`. */
-  transport(peerId: PeerId, where: { readonly host: string }): Transport;
+  /** The transport of one host, which has power from now on; addresses are `memory://host:port`. */
+  transport(peerId: PeerId, where: HostOptions): Transport;
   /**
-   * Only hosts of one group reach each other; hosts in no group form one more. Bytes between
-   * groups wait, dials between them time out.
+   * Bytes from one host to another wait while any obstacle blocks them, and dials time out.
+   * Answers the function that takes it away.
+   */
+  obstruct(obstacle: Obstacle): () => void;
+  /**
+   * Only hosts of one group reach each other; hosts in no group form one more. Replaces the
+   * partition before.
    */
   partition(groups: readonly (readonly string[])[]): void;
+  /** Takes all obstacles away. */
   heal(): void;
   setLatency(latencyMs: number, jitterMs?: number): void;
   /** Breaks the links between two hosts, or all links of one: both sides see an error. */
   cut(a: string, b?: string): void;
+  /**
+   * A host goes silent: its links and what waits in its buffers are gone, and the other sides are
+   * told nothing until a new transport of this host answers them with a reset.
+   */
+  powerOff(host: string): void;
   /** Links of which a side is still open. */
   readonly linkCount: number;
   /** Written to all links so far. */
@@ -68,55 +80,67 @@ interface Link {
 
 interface Listening {
   readonly peerId: PeerId;
+  readonly clock: Clock;
   readonly accept: (connection: MemoryConnection) => void;
 }
 
 interface Caller {
   readonly peerId: PeerId;
   readonly host: string;
+  readonly clock: Clock;
   readonly dialedAtMs: number;
 }
 
 class Network implements MemoryNetwork {
   readonly clock: Clock;
+  readonly paths: Paths;
   /** By `host:port`. */
   readonly listeners = new Map<string, Listening>();
   readonly #options: MemoryNetworkOptions;
   readonly #links = new Set<Link>();
   readonly #nextPorts = new Map<string, number>();
   bytesWritten = 0;
-  #groups: ReadonlyMap<string, number> | undefined;
-  #latencyMs: number;
-  #jitterMs: number;
+  #liftPartition: () => void = () => undefined;
 
   constructor(options: MemoryNetworkOptions) {
     this.#options = options;
     this.clock = options.clock;
-    this.#latencyMs = options.latencyMs;
-    this.#jitterMs = options.jitterMs ?? 0;
+    this.paths = new Paths(options);
   }
 
   get linkCount(): number {
     return this.#links.size;
   }
 
-  transport(peerId: PeerId, where: { readonly host: string }): Transport {
-    return new MemoryTransport(this, peerId, where.host);
+  transport(peerId: PeerId, { host, clock = this.clock }: HostOptions): Transport {
+    this.paths.powerOn(host);
+    this.#wake((_from, to) => to === host);
+    return new MemoryTransport(this, { peerId, host, clock });
+  }
+
+  obstruct(obstacle: Obstacle): () => void {
+    // The same function may stand in the way twice.
+    const own: Obstacle = (from, to) => obstacle(from, to);
+    this.paths.add(own);
+    return () => {
+      if (this.paths.remove(own)) this.#wake(own);
+    };
   }
 
   partition(groups: readonly (readonly string[])[]): void {
-    this.#groups = new Map(groups.flatMap((hosts, group) => hosts.map((host) => [host, group])));
-    this.#wakeAll();
+    const lift = this.#liftPartition;
+    const groupOf = new Map(groups.flatMap((hosts, group) => hosts.map((host) => [host, group])));
+    this.#liftPartition = this.obstruct((from, to) => groupOf.get(from) !== groupOf.get(to));
+    lift();
   }
 
   heal(): void {
-    this.#groups = undefined;
-    this.#wakeAll();
+    this.paths.clear();
+    this.#wake(() => true);
   }
 
   setLatency(latencyMs: number, jitterMs = 0): void {
-    this.#latencyMs = latencyMs;
-    this.#jitterMs = jitterMs;
+    this.paths.setLatency(latencyMs, jitterMs);
   }
 
   cut(a: string, b?: string): void {
@@ -127,13 +151,11 @@ class Network implements MemoryNetwork {
     }
   }
 
-  delayMs(): number {
-    if (this.#jitterMs === 0) return this.#latencyMs;
-    return this.#latencyMs + this.#options.random.float() * this.#jitterMs;
-  }
-
-  reachable(a: string, b: string): boolean {
-    return this.#groups === undefined || this.#groups.get(a) === this.#groups.get(b);
+  powerOff(host: string): void {
+    this.paths.powerOff(host);
+    for (const { hosts, sides } of [...this.#links]) {
+      for (const index of [0, 1] as const) if (hosts[index] === host) sides[index].vanish();
+    }
   }
 
   freePort(host: string): number {
@@ -145,10 +167,9 @@ class Network implements MemoryNetwork {
   /** Links a caller to a listener and returns the caller's side. */
   connect(caller: Caller, to: Address, listening: Listening): MemoryConnection {
     const hosts = [caller.host, to.host] as const;
+    const { paths } = this;
     const common = {
-      clock: this.clock,
       closeTimeoutMs: this.#options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
-      reachable: () => this.reachable(...hosts),
       onWritten: (bytes: number) => void (this.bytesWritten += bytes),
       onClosed: () => {
         if (link.sides.every((side) => side.closed)) this.#links.delete(link);
@@ -157,6 +178,8 @@ class Network implements MemoryNetwork {
     const callerPort = this.freePort(caller.host);
     const dialed = new MemoryConnection({
       ...common,
+      clock: caller.clock,
+      reachable: () => paths.reachable(to.host, caller.host),
       peerId: listening.peerId,
       direction: "outbound",
       remoteAddress: formatAddress({ scheme: "memory", host: to.host, port: to.port }),
@@ -165,10 +188,12 @@ class Network implements MemoryNetwork {
     });
     const accepted: MemoryConnection = new MemoryConnection({
       ...common,
+      clock: listening.clock,
+      reachable: () => paths.reachable(caller.host, to.host),
       peerId: caller.peerId,
       direction: "inbound",
       remoteAddress: formatAddress({ scheme: "memory", host: caller.host, port: callerPort }),
-      openedAtMs: this.clock.monotonicMs(),
+      openedAtMs: listening.clock.monotonicMs(),
       onOpened: () => {
         if (this.listeners.get(`${to.host}:${to.port}`) !== listening) accepted.destroy();
         else listening.accept(accepted);
@@ -176,20 +201,26 @@ class Network implements MemoryNetwork {
     });
     const link: Link = { hosts, sides: [dialed, accepted] };
     this.#links.add(link);
-    const toAccepted = this.#pipe(dialed, accepted);
-    const toDialed = this.#pipe(accepted, dialed);
+    const toAccepted = this.#pipe(dialed, accepted, hosts);
+    const toDialed = this.#pipe(accepted, dialed, [to.host, caller.host]);
     dialed.attach({ inward: toDialed, outward: toAccepted });
     accepted.attach({ inward: toAccepted, outward: toDialed });
     toAccepted.push("opened");
     return dialed;
   }
 
-  #pipe(from: MemoryConnection, to: MemoryConnection): MemoryPipe {
+  #pipe(
+    from: MemoryConnection,
+    to: MemoryConnection,
+    hosts: readonly [string, string],
+  ): MemoryPipe {
     const { random, bytesPerSecond, bufferBytes, pieceBytesMax } = this.#options;
+    const own = lineOf(bytesPerSecond);
+    const shared = this.paths.linesBetween(...hosts);
     return new MemoryPipe({
       clock: this.clock,
-      delayMs: () => this.delayMs(),
-      bytesPerSecond: bytesPerSecond ?? Infinity,
+      delayMs: () => this.paths.delayMs(...hosts),
+      lines: own === undefined ? shared : [own, ...shared],
       capacityBytes: bufferBytes ?? BUFFER_BYTES,
       pieceBytes: (left) =>
         pieceBytesMax === undefined || left <= pieceBytesMax
@@ -199,8 +230,13 @@ class Network implements MemoryNetwork {
     });
   }
 
-  #wakeAll(): void {
-    for (const { sides } of this.#links) for (const side of sides) side.wake();
+  /** Lets what waited on these ways try again. */
+  #wake(waited: Obstacle): void {
+    for (const { hosts, sides } of this.#links) {
+      const [a, b] = hosts;
+      if (waited(b, a)) sides[0].wake();
+      if (waited(a, b)) sides[1].wake();
+    }
   }
 }
 
@@ -209,15 +245,17 @@ class MemoryTransport implements Transport {
   readonly #network: Network;
   readonly #peerId: PeerId;
   readonly #host: string;
+  readonly #clock: Clock;
   readonly #listeners = new Set<TransportListener>();
   readonly #dials = new Set<(error: Error) => void>();
   readonly #connections = new Set<MemoryConnection>();
   #closed = false;
 
-  constructor(network: Network, peerId: PeerId, host: string) {
+  constructor(network: Network, own: Pick<Caller, "peerId" | "host" | "clock">) {
     this.#network = network;
-    this.#peerId = peerId;
-    this.#host = host;
+    this.#peerId = own.peerId;
+    this.#host = own.host;
+    this.#clock = own.clock;
   }
 
   async listen(text: string, handler: ListenHandler): Promise<TransportListener> {
@@ -233,6 +271,7 @@ class MemoryTransport implements Transport {
     }
     const listening: Listening = {
       peerId: this.#peerId,
+      clock: this.#clock,
       accept: (connection) => {
         this.#keep(connection);
         handler.onConnection(connection);
@@ -273,9 +312,10 @@ class MemoryTransport implements Transport {
     reject: (error: Error) => void,
   ): void {
     const network = this.#network;
-    const { clock } = network;
+    const { paths } = network;
     const key = `${to.host}:${to.port}`;
-    const caller = { peerId: this.#peerId, host: this.#host, dialedAtMs: clock.monotonicMs() };
+    const [clock, host] = [this.#clock, this.#host];
+    const caller = { peerId: this.#peerId, host, clock, dialedAtMs: clock.monotonicMs() };
     const fail = (error: Error): void => {
       timer.cancel();
       step.cancel();
@@ -284,7 +324,7 @@ class MemoryTransport implements Transport {
     const refuse = (reason: string): void =>
       fail(new CodedError("DIAL_FAILED", `Cannot dial memory://${key}: ${reason}.`));
     const answered = (listening: Listening | undefined): void => {
-      if (!network.reachable(this.#host, to.host)) return;
+      if (!paths.reachable(to.host, host)) return;
       if (listening === undefined) return refuse("nobody listens there");
       const expected = options.expectPeerId ?? to.peerId ?? listening.peerId;
       if (listening.peerId !== expected) {
@@ -299,10 +339,11 @@ class MemoryTransport implements Transport {
     const timer = clock.setTimer(options.timeoutMs, () =>
       refuse(`handshake-timeout (not finished within ${options.timeoutMs} ms)`),
     );
-    let step = clock.setTimer(network.delayMs(), () => {
-      if (!network.reachable(this.#host, to.host)) return;
+    let step = network.clock.setTimer(paths.delayMs(host, to.host), () => {
+      if (!paths.reachable(host, to.host)) return;
       const listening = network.listeners.get(key);
-      step = clock.setTimer(network.delayMs(), () => answered(listening));
+      const backMs = paths.delayMs(to.host, host);
+      step = network.clock.setTimer(backMs, () => answered(listening));
     });
     this.#dials.add(fail);
   }

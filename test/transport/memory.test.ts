@@ -3,16 +3,19 @@
 import test from "ava";
 
 import { isCoded } from "../../src/errors.js";
-import type { Connection, Transport } from "../../src/ports.js";
 import { seededRandom } from "../../src/runtime/random.js";
-import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { createMemoryNetwork } from "../../src/transport/memory.js";
-import type { MemoryNetwork, MemoryNetworkOptions } from "../../src/transport/memory.js";
 import { transportContract } from "./contract.js";
-import { Inbox, patterned, Recorder, selfDrivenClock } from "./support.js";
-
-const A = "aa".repeat(32);
-const B = "bb".repeat(32);
+import {
+  Inbox,
+  memoryBench,
+  memoryPair,
+  patterned,
+  PEER_A,
+  PEER_B,
+  Recorder,
+  selfDrivenClock,
+} from "./support.js";
 
 transportContract("memory", () => {
   const network = createMemoryNetwork({
@@ -23,10 +26,10 @@ transportContract("memory", () => {
     pieceBytesMax: 5_000,
   });
   return {
-    server: network.transport(A, { host: "server" }),
-    client: network.transport(B, { host: "client" }),
-    serverId: A,
-    clientId: B,
+    server: network.transport(PEER_A, { host: "server" }),
+    client: network.transport(PEER_B, { host: "client" }),
+    serverId: PEER_A,
+    clientId: PEER_B,
     anyAddress: "memory://server:0",
     nobodyAddress: "memory://server:9",
     silentAddress: async () => {
@@ -37,45 +40,8 @@ transportContract("memory", () => {
   };
 });
 
-interface Bench {
-  readonly clock: VirtualClock;
-  readonly network: MemoryNetwork;
-  readonly a: Transport;
-  readonly b: Transport;
-  advance(ms: number): Promise<void>;
-}
-
-function bench(options: Partial<MemoryNetworkOptions> = {}): Bench {
-  const clock = new VirtualClock();
-  const random = seededRandom(1);
-  const network = createMemoryNetwork({ clock, random, latencyMs: 50, ...options });
-  return {
-    clock,
-    network,
-    a: network.transport(A, { host: "a" }),
-    b: network.transport(B, { host: "b" }),
-    async advance(ms) {
-      const untilMs = clock.monotonicMs() + ms;
-      for (;;) {
-        await new Promise((resolve) => setImmediate(resolve));
-        if ((clock.nextAtMs ?? Infinity) > untilMs) break;
-        clock.advanceToNext();
-      }
-      clock.advanceBy(untilMs - clock.monotonicMs());
-    },
-  };
-}
-
-async function connected(world: Bench): Promise<[Recorder, Recorder]> {
-  const inbox = new Inbox();
-  const { address } = await world.a.listen("memory://a:7", inbox);
-  const dialing = world.b.dial(address, { timeoutMs: 1_000 });
-  await world.advance(200);
-  return [new Recorder(await dialing), new Recorder(inbox.connections[0] as Connection)];
-}
-
 test("a dial takes one round trip and a byte one latency", async (t) => {
-  const world = bench();
+  const world = memoryBench();
   await world.a.listen("memory://a:7", new Inbox());
   let dialed = false;
   void world.b.dial("memory://a:7", { timeoutMs: 1_000 }).then(() => (dialed = true));
@@ -84,8 +50,8 @@ test("a dial takes one round trip and a byte one latency", async (t) => {
   await world.advance(1);
   t.true(dialed);
 
-  const other = bench();
-  const [from, to] = await connected(other);
+  const other = memoryBench();
+  const [from, to] = await memoryPair(other);
   from.connection.write(Buffer.from("x"));
   await other.advance(49);
   t.is(to.bytes, 0);
@@ -94,8 +60,8 @@ test("a dial takes one round trip and a byte one latency", async (t) => {
 });
 
 test("bandwidth spreads the bytes of a link over time", async (t) => {
-  const world = bench({ bytesPerSecond: 100_000, bufferBytes: 1_000_000 });
-  const [from, to] = await connected(world);
+  const world = memoryBench({ bytesPerSecond: 100_000, bufferBytes: 1_000_000 });
+  const [from, to] = await memoryPair(world);
   for (let i = 0; i < 10; i++) from.connection.write(patterned(10_000));
   await world.advance(549);
   t.is(to.bytes, 45_000);
@@ -104,8 +70,8 @@ test("bandwidth spreads the bytes of a link over time", async (t) => {
 });
 
 test("one large chunk arrives bit by bit on a limited link", async (t) => {
-  const world = bench({ bytesPerSecond: 100_000, bufferBytes: 1_000_000 });
-  const [from, to] = await connected(world);
+  const world = memoryBench({ bytesPerSecond: 100_000, bufferBytes: 1_000_000 });
+  const [from, to] = await memoryPair(world);
   from.connection.write(patterned(100_000));
   await world.advance(550);
   t.is(to.bytes, 50_000);
@@ -114,8 +80,8 @@ test("one large chunk arrives bit by bit on a limited link", async (t) => {
 });
 
 test("a partition stalls bytes and ends until it heals", async (t) => {
-  const world = bench();
-  const [from, to] = await connected(world);
+  const world = memoryBench();
+  const [from, to] = await memoryPair(world);
   world.network.partition([["a"]]);
   from.connection.write(Buffer.from("waits"));
   from.connection.destroy();
@@ -129,8 +95,8 @@ test("a partition stalls bytes and ends until it heals", async (t) => {
 });
 
 test("bytes written during a partition arrive in order when it heals", async (t) => {
-  const world = bench({ jitterMs: 40 });
-  const [from, to] = await connected(world);
+  const world = memoryBench({ jitterMs: 40 });
+  const [from, to] = await memoryPair(world);
   from.connection.write(Buffer.from("before "));
   world.network.partition([["a"], ["b"]]);
   from.connection.write(Buffer.from("during "));
@@ -143,7 +109,7 @@ test("bytes written during a partition arrive in order when it heals", async (t)
 });
 
 test("a dial into another partition fails by its timeout", async (t) => {
-  const world = bench();
+  const world = memoryBench();
   await world.a.listen("memory://a:7", new Inbox());
   world.network.partition([["a"], ["b"]]);
   const failed = t.throwsAsync(world.b.dial("memory://a:7", { timeoutMs: 700 }));
@@ -155,8 +121,8 @@ test("a dial into another partition fails by its timeout", async (t) => {
 });
 
 test("hosts that no group names reach each other", async (t) => {
-  const world = bench();
-  const [from, to] = await connected(world);
+  const world = memoryBench();
+  const [from, to] = await memoryPair(world);
   world.network.partition([["elsewhere"]]);
   from.connection.write(Buffer.from("x"));
   await world.advance(100);
@@ -164,8 +130,8 @@ test("hosts that no group names reach each other", async (t) => {
 });
 
 test("a cut ends both sides with an error, even a paused one", async (t) => {
-  const world = bench();
-  const [from, to] = await connected(world);
+  const world = memoryBench();
+  const [from, to] = await memoryPair(world);
   to.connection.pause();
   world.network.cut("a", "elsewhere");
   await world.advance(1);
@@ -182,8 +148,8 @@ test("a cut ends both sides with an error, even a paused one", async (t) => {
 });
 
 test("a new latency holds for what is sent from then on", async (t) => {
-  const world = bench();
-  const [from, to] = await connected(world);
+  const world = memoryBench();
+  const [from, to] = await memoryPair(world);
   world.network.setLatency(500);
   from.connection.write(Buffer.from("x"));
   await world.advance(499);
@@ -195,8 +161,8 @@ test("a new latency holds for what is sent from then on", async (t) => {
 test("one seed is one trace, another seed another", async (t) => {
   const trace = async (seed: number): Promise<string> => {
     const options = { random: seededRandom(seed), jitterMs: 30, pieceBytesMax: 700 };
-    const world = bench(options);
-    const [from, to] = await connected(world);
+    const world = memoryBench(options);
+    const [from, to] = await memoryPair(world);
     const seen: string[] = [];
     for (let i = 0; i < 20; i++) {
       from.connection.write(patterned(1_500));
@@ -212,7 +178,7 @@ test("one seed is one trace, another seed another", async (t) => {
 });
 
 test("a listener that closed while a dial was under way resets the connection", async (t) => {
-  const world = bench();
+  const world = memoryBench();
   const inbox = new Inbox();
   const listener = await world.a.listen("memory://a:7", inbox);
   const dialing = world.b.dial("memory://a:7", { timeoutMs: 1_000 });

@@ -2,6 +2,7 @@
 // clocks and identities for both transports.
 
 import { systemClock } from "../../src/runtime/clock.js";
+import { seededRandom } from "../../src/runtime/random.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import type {
   Clock,
@@ -9,7 +10,10 @@ import type {
   ConnectionHandler,
   ListenHandler,
   RefusalRule,
+  Transport,
 } from "../../src/ports.js";
+import { createMemoryNetwork } from "../../src/transport/memory.js";
+import type { MemoryNetwork, MemoryNetworkOptions } from "../../src/transport/memory.js";
 import type { TcpConfig } from "../../src/transport/tcp.js";
 import { createTcpTransport } from "../../src/transport/tcp.js";
 import type { TcpTransport } from "../../src/transport/tcp.js";
@@ -162,4 +166,46 @@ export function patterned(length: number): Uint8Array {
     bytes[i] = state >>> 24;
   }
   return bytes;
+}
+
+export const PEER_A = "aa".repeat(32);
+export const PEER_B = "bb".repeat(32);
+
+/** Two hosts, `a` and `b`, on a virtual clock. */
+export interface MemoryBench {
+  readonly clock: VirtualClock;
+  readonly network: MemoryNetwork;
+  readonly a: Transport;
+  readonly b: Transport;
+  advance(ms: number): Promise<void>;
+}
+
+export function memoryBench(options: Partial<MemoryNetworkOptions> = {}): MemoryBench {
+  const clock = new VirtualClock();
+  const random = seededRandom(1);
+  const network = createMemoryNetwork({ clock, random, latencyMs: 50, ...options });
+  return {
+    clock,
+    network,
+    a: network.transport(PEER_A, { host: "a" }),
+    b: network.transport(PEER_B, { host: "b" }),
+    async advance(ms) {
+      const untilMs = clock.monotonicMs() + ms;
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if ((clock.nextAtMs ?? Infinity) > untilMs) break;
+        clock.advanceToNext();
+      }
+      clock.advanceBy(untilMs - clock.monotonicMs());
+    },
+  };
+}
+
+/** What `b` dialed and what `a` accepted. */
+export async function memoryPair(world: MemoryBench, port = 7): Promise<[Recorder, Recorder]> {
+  const inbox = new Inbox();
+  const { address } = await world.a.listen(`memory://a:${port}`, inbox);
+  const dialing = world.b.dial(address, { timeoutMs: 1_000 });
+  await world.advance(400);
+  return [new Recorder(await dialing), new Recorder(inbox.connections[0] as Connection)];
 }

@@ -23,6 +23,7 @@ import type {
 import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
+import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { addressInvalid, parseAddress } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
@@ -111,11 +112,11 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const { clock, random } = env;
   const { scheduler, name = "node", onFault, onStarted } = options;
   const system = createActorSystem({ env, clock, random, scheduler, name, onFault });
-  let onServiceGone: () => void = () => undefined;
-  const serviceGone = new Promise<void>((resolve) => (onServiceGone = resolve));
-  const onGone = (): void => {
-    onServiceGone();
-    onStarted({ type: "ListenFailed", error: gaveUp() });
+  let onServiceGone: (reason: CodedError) => void = () => undefined;
+  const serviceGone = new Promise<CodedError>((resolve) => (onServiceGone = resolve));
+  const onGone = (reason: CodedError): void => {
+    onServiceGone(reason);
+    onStarted({ type: "ListenFailed", error: reason });
   };
   const started = system.spawn(startTap, { onStarted, onGone }, { name: "start" });
   // Beside the network, not below it: who subscribed stays subscribed when the network restarts.
@@ -139,23 +140,35 @@ interface StartTapArgs {
   /** Called with every answer; what a restart says after the first one is not awaited. */
   readonly onStarted: (outcome: ListenOutcome) => void;
   /** The service or the event bus stopped for good. */
-  readonly onGone: () => void;
+  readonly onGone: (reason: CodedError) => void;
 }
 
-type StartTapMessage = ListenOutcome | { readonly type: "Watch"; readonly actor: ActorRef<never> };
+type StartTapMessage =
+  | ListenOutcome
+  | StoreFailed
+  | { readonly type: "Watch"; readonly actor: ActorRef<never> }
+  | { readonly type: "Gone" };
 
 /** Turns the fate of the service into calls. */
-const startTap = defineActor<StartTapArgs, StartTapMessage, StartTapArgs, unknown>({
+const startTap = defineActor<
+  StartTapArgs,
+  StartTapMessage,
+  StartTapArgs & { failure?: CodedError },
+  unknown
+>({
   name: "start",
   mailbox: { dataMax: 64, controlMax: 64, overflow: "dropOldest" },
   onFault: { kind: "stop" },
-  init: (_context, args) => args,
-  receive(args, message, context) {
+  init: (_context, args) => ({ ...args }),
+  receive(state, message, context) {
     if (message.type === "Watch") context.watch(message.actor);
-    else args.onStarted(message);
+    else if (message.type === "StoreFailed") state.failure ??= message.error;
+    else if (message.type === "Gone") state.onGone(state.failure ?? gaveUp());
+    else state.onStarted(message);
   },
-  signal(args, signal) {
-    if (signal.type === "terminated") args.onGone();
+  signal(_state, signal, context) {
+    // Signals overtake messages, and the one that says why may still wait.
+    if (signal.type === "terminated") context.self.tell({ type: "Gone" });
   },
 });
 

@@ -60,8 +60,9 @@ export interface Network {
   /** Figures of every actor. */
   figures(): readonly ActorFigures[];
   /**
-   * Resolves when the network has stopped because `stop` was called; rejects with STOPPED, after
-   * everything was released, when its actors gave up after repeated faults. Safe to ignore.
+   * Resolves when the network has stopped because `stop` was called. Rejects, after everything was
+   * released, with STORE_FAILED when the block store could not commit, and with STOPPED when the
+   * actors gave up after repeated faults. Safe to ignore.
    */
   readonly stopped: Promise<void>;
   /** Says goodbye to the peers, makes everything durable and releases what it holds. */
@@ -71,8 +72,8 @@ export interface Network {
 export interface NetworkParts {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
-  /** Resolves when the service stopped for good, asked for or not. */
-  readonly serviceGone: Promise<void>;
+  /** Resolves when the service stopped for good, to why it did unless it was asked for. */
+  readonly serviceGone: Promise<CodedError>;
   readonly peerId: PeerId;
   readonly listenAddress: string | null;
   readonly blocks: BlockStore;
@@ -98,15 +99,15 @@ export function networkHandle(parts: NetworkParts): Network {
   const hashOf = (at: HashHex | number): HashHex | undefined =>
     typeof at === "number" ? blocks.hashAt(at) : at;
 
-  let failed = false;
+  let failure: CodedError | undefined;
   let settle = (): void => undefined;
   const stopped = new Promise<void>((resolve, reject) => {
-    settle = () => (failed ? reject(gaveUp()) : resolve());
+    settle = () => (failure === undefined ? resolve() : reject(failure));
   });
   stopped.catch(() => undefined);
   const stopOnce = (): Promise<void> => (stopping ??= stopAll(parts).finally(settle));
-  void parts.serviceGone.then(() => {
-    failed = stopping === undefined;
+  void parts.serviceGone.then((reason) => {
+    if (stopping === undefined) failure = reason;
     return stopOnce();
   });
 

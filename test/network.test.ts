@@ -41,6 +41,18 @@ test("a network whose root gives up tells its host and leaves nothing open", asy
   await t.notThrowsAsync(network.stop());
 });
 
+test("a network whose store fails ends at once, says why and leaves nothing open", async (t) => {
+  const stores = openMemoryStores({ genesis });
+  const input = { ...inline, produce: true, producer: { intervalMs: 1 } };
+  const network = await startNode(input, { blockStore: stores.blocks });
+  const announced = new Promise((resolve) => network.subscribe(["BlockConnected"], resolve));
+  await announced;
+  stores.fail();
+  await t.throwsAsync(network.stopped, { code: "STORE_FAILED", message: /told to fail/ });
+  t.is(network.figures().length, 0);
+  await t.throwsAsync(network.status(), { code: "STOPPED" });
+});
+
 test("a network whose actors cannot start is refused after some attempts", async (t) => {
   const { peers } = openMemoryStores({ genesis });
   let attempts = 0;

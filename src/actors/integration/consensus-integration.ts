@@ -1,10 +1,10 @@
 // Consensus integration: the one writer of the chain. Connects checked blocks in order, chooses
 // between forks, reorganises, and answers when a change is durable.
 // Told by: sync, block handler (through the system router). Tells: requesters, followers of the
-// chain (mempool, broadcaster, storage, producer), event bus.
+// chain (mempool, broadcaster, storage, producer), event bus, and the service when the store failed.
 
 import { LRUCache } from "lru-cache";
-import { errorText, unreachable } from "../../errors.js";
+import { CodedError, errorText, isCoded, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
@@ -46,8 +46,17 @@ export interface PendingCommit {
   readonly change: ChainChanged | undefined;
 }
 
+/** The store takes no more commits, and followers have heard of a chain that it does not hold. */
+export interface StoreFailed {
+  readonly type: "StoreFailed";
+  /** STORE_FAILED. */
+  readonly error: CodedError;
+}
+
 export interface ConsensusArgs {
   readonly events: ActorRef<EventBusMessage>;
+  /** Is to end the node: nothing that a restart of actors could mend. */
+  readonly onStoreFailed: ActorRef<StoreFailed>;
 }
 
 export type ConsensusEnv = BranchEnv & Pick<NodeEnv, "clock" | "workers" | "log" | "config">;
@@ -382,6 +391,7 @@ function committed(
       const { type, tag } = outcome;
       replyTo.tell({ type, tag, ok: false, reason: "store-failed" });
     }
+    state.onStoreFailed.tell({ type: "StoreFailed", error: storeFailed(error) });
     return;
   }
   for (const { replyTo, outcome } of answers) replyTo.tell(outcome);
@@ -395,4 +405,10 @@ function committed(
     const event = { type: "BlockConnected", hash, height, transactionCount } as const;
     state.events.tell({ type: "Publish", event });
   }
+}
+
+/** A caller's own store may reject with anything. */
+function storeFailed(error: unknown): CodedError {
+  if (isCoded(error, "STORE_FAILED")) return error;
+  return new CodedError("STORE_FAILED", `A commit failed: ${errorText(error)}`, { cause: error });
 }

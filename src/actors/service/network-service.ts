@@ -1,6 +1,7 @@
 // NetworkService: the root of the network's actors. Spawns them in the order of their needs, hands
 // outside questions to the right one, and stops them in order. A fault that reaches it restarts the
-// whole network, a few times; then it gives up and the process ends.
+// whole network, a few times; then it gives up and the process ends, as it does at once when the
+// store failed.
 // Told by: the composition root. Tells: every actor below it.
 
 import { unreachable } from "../../errors.js";
@@ -17,7 +18,7 @@ import {
   type TransactionHandlerMessage,
 } from "../handlers/transaction-handler.js";
 import { blockProducer } from "../integration/block-producer.js";
-import { consensusIntegration } from "../integration/consensus-integration.js";
+import { consensusIntegration, type StoreFailed } from "../integration/consensus-integration.js";
 import { mempoolIntegration } from "../integration/mempool-integration.js";
 import { storageIntegration, type TransactionLocated } from "../integration/storage-integration.js";
 import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
@@ -67,13 +68,14 @@ export type NetworkMessage =
   | { readonly type: "Stop"; readonly replyTo: ActorRef<"Stopped"> }
   | { readonly type: "StatusPart"; readonly query: number; readonly part: StatusPart }
   | { readonly type: "Drained"; readonly replyTo: ActorRef<"Stopped"> }
-  | ListenOutcome;
+  | ListenOutcome
+  | StoreFailed;
 
 type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus };
 
 export interface NetworkServiceArgs {
-  /** Told once: the node listens (or does not want to), or why it cannot. */
-  readonly started: ActorRef<ListenOutcome>;
+  /** Told at each start: the node listens (or does not want to), or why it cannot. */
+  readonly started: ActorRef<ListenOutcome | StoreFailed>;
   readonly events: ActorRef<EventBusMessage>;
 }
 
@@ -197,6 +199,11 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       case "ListenFailed":
         state.started.tell(message);
         return;
+      case "StoreFailed":
+        // No goodbye: until it ends, this node tells peers of blocks that it may not have.
+        state.started.tell(message);
+        context.stop();
+        return;
       case "Stop":
         stop(state, message.replyTo, context);
         return;
@@ -212,6 +219,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
 const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
   "Listening",
   "ListenFailed",
+  "StoreFailed",
   "Stop",
   "Drained",
   "StatusPart",
@@ -228,7 +236,11 @@ function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
     { router, reputation, events },
     { name: "registry" },
   );
-  const consensus = context.spawn(consensusIntegration, { events }, { name: "consensus" });
+  const consensus = context.spawn(
+    consensusIntegration,
+    { events, onStoreFailed: context.self },
+    { name: "consensus" },
+  );
   const mempool = context.spawn(mempoolIntegration, { consensus, events }, { name: "mempool" });
   const storage = context.spawn(storageIntegration, { consensus }, { name: "storage" });
   const system = context.spawn(

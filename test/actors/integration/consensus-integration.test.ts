@@ -2,6 +2,7 @@ import test from "ava";
 import {
   consensusIntegration,
   type ConnectOutcome,
+  type StoreFailed,
 } from "../../../src/actors/integration/consensus-integration.js";
 import type { ChainChanged } from "../../../src/actors/integration/chain-events.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
@@ -28,7 +29,9 @@ const key = makeKey(1);
 async function start(options: HarnessOptions = {}) {
   const harness = createHarness(options);
   const events = harness.probe<EventBusMessage>();
-  const ref = harness.spawn(consensusIntegration, { events: events.ref });
+  const service = harness.probe<StoreFailed>();
+  const args = { events: events.ref, onStoreFailed: service.ref };
+  const ref = harness.spawn(consensusIntegration, args);
   const follower = harness.probe<ChainChanged>();
   ref.tell({ type: "Subscribe", subscriber: follower.ref });
   const outcomes = harness.probe<ConnectOutcome>();
@@ -38,6 +41,7 @@ async function start(options: HarnessOptions = {}) {
     ...harness,
     ref,
     events,
+    service,
     follower,
     outcomes,
     connect: (checked: readonly CheckedBlock[], tag = 1) =>
@@ -184,6 +188,16 @@ test("a store that fails is told, and not as a success", async (t) => {
   t.like(await harness.connected(checked.slice(0, 1)), { ok: false, reason: "store-failed" });
   t.deepEqual(published(harness.events), []);
   t.true(harness.log.some(({ event }) => event === "a commit failed"));
+  t.like(harness.service.last, { type: "StoreFailed", error: { code: "STORE_FAILED" } });
+});
+
+test("a caller's store that fails in its own words is a store that failed", async (t) => {
+  const cause = new Error("no more tape");
+  const harness = await start();
+  harness.stores.blocks.commit = () => Promise.reject(cause);
+  await harness.connected(checked.slice(0, 1));
+  const error = harness.service.last?.error;
+  t.like(error, { code: "STORE_FAILED", message: "A commit failed: no more tape", cause });
 });
 
 test("old forks and undo data are pruned as the chain grows", async (t) => {

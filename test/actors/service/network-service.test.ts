@@ -2,6 +2,7 @@ import test from "ava";
 import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler.js";
+import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { PeerReport, PingOutcome } from "../../../src/actors/peer/peer-table.js";
 import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
@@ -57,7 +58,7 @@ async function start(options: HarnessOptions = {}) {
     ...options,
     env: { transports: new Map([["tcp", transport]]), ...options.env },
   });
-  const started = harness.probe<ListenOutcome>();
+  const started = harness.probe<ListenOutcome | StoreFailed>();
   const events = harness.spawn(eventBus, { mailboxMax: 1_000 });
   const service = harness.spawn(networkService, { started: started.ref, events });
   await harness.settle();

@@ -1,7 +1,10 @@
 // The bench of the sync service: it, the real consensus behind it, and peers that serve a chain or
 // something else in its place.
 
-import { consensusIntegration } from "../../../src/actors/integration/consensus-integration.js";
+import {
+  consensusIntegration,
+  type StoreFailed,
+} from "../../../src/actors/integration/consensus-integration.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type {
   PeerHandlerMessage,
@@ -43,7 +46,8 @@ export function start(options: HarnessOptions = {}) {
   const registry = harness.probe<RegistryMessage>();
   const reputation = harness.probe<ReputationMessage>();
   const events = harness.probe<EventBusMessage>();
-  const consensus = harness.spawn(consensusIntegration, { events: events.ref });
+  const args = { events: events.ref, onStoreFailed: harness.probe<StoreFailed>().ref };
+  const consensus = harness.spawn(consensusIntegration, args);
   const system = harness.probe<SystemRouterMessage>((sent) => {
     if (sent.to === "consensus") consensus.tell(sent.message);
   });

@@ -14,6 +14,7 @@ import type {
   StateView,
   StoredBlock,
 } from "../ports.js";
+import type { ChainReference } from "./options.js";
 import { createExecutor, type Executor, type ExecutorParts } from "../workers/executor.js";
 
 /** A valid block of the run. */
@@ -32,25 +33,31 @@ export interface AuditedNode {
   readonly clock: Pick<Clock, "wallMs">;
 }
 
+export interface AuditorOptions {
+  /** Told of every block that a node stores. */
+  readonly onStored?: (hash: HashHex) => void;
+  /** Held against the rules that the nodes run. */
+  readonly reference?: ChainReference | undefined;
+}
+
 export class ChainAuditor {
   readonly #consensus: Consensus;
   readonly #executor: Executor;
   readonly #report: (sentence: string) => void;
   readonly #blocks = new Map<HashHex, AuditedBlock>();
-  /** Told of every block that a node stores. */
-  readonly #onStored: (hash: HashHex) => void;
+  readonly #watching: AuditorOptions;
 
   /** `report` is told of every violation, in one sentence. */
   constructor(
     consensus: Consensus,
     verify: ExecutorParts["verify"],
     report: (sentence: string) => void,
-    onStored: (hash: HashHex) => void = () => undefined,
+    watching: AuditorOptions = {},
   ) {
     this.#consensus = consensus;
     this.#executor = createExecutor({ rules: consensus.rules, verify });
     this.#report = report;
-    this.#onStored = onStored;
+    this.#watching = watching;
     const { header, bytes } = genesisOf(consensus);
     const none = { parent: undefined, effects: new Uint8Array(), writes: new Map() };
     this.#blocks.set(header.hash, { header, bytes, headerBytes: this.#headerOf(bytes), ...none });
@@ -84,7 +91,7 @@ export class ChainAuditor {
       commit: (commit) => {
         for (const block of commit.blocks) {
           this.#audit(block, node);
-          this.#onStored(block.header.hash);
+          this.#watching.onStored?.(block.header.hash);
         }
         const before = store.head();
         const durable = store.commit(commit);
@@ -111,6 +118,8 @@ export class ChainAuditor {
     }
     const parent = this.#blocks.get(header.previousHash);
     if (parent === undefined) return wrong("its parent is not known");
+    const differs = this.#watching.reference?.audit(bytes, clock.wallMs());
+    if (differs !== undefined) return wrong(`against the reference, ${differs}`);
     const verdict = this.#executor.validateBlocks({
       blocks: packBytes([bytes]),
       parentHeader: parent.headerBytes,
@@ -133,7 +142,12 @@ export class ChainAuditor {
   ): void {
     const wrong = (what: string): void => this.#report(`${node.name} moved its head: ${what}`);
     const after = store.head();
-    if (after.hash !== before.hash && !this.#consensus.prefers(after, before)) {
+    const { reference } = this.#watching;
+    const moved = after.hash !== before.hash;
+    if (moved && reference?.mayReplace(before.hash, after.hash) === false) {
+      wrong(`from ${before.hash} to ${after.hash}, which has no more work`);
+    }
+    if (moved && !this.#consensus.prefers(after, before)) {
       wrong(`from ${before.hash} to ${after.hash}, which the consensus does not prefer`);
     }
     const touched = new Map<string, Uint8Array | undefined>();

@@ -6,9 +6,11 @@ import { NETWORKS } from "../chain/networks.js";
 import type { ChainParams } from "../chain/params.js";
 import { readTransaction } from "../chain/transaction.js";
 import type { NetworkConfig, NetworkConfigInput } from "../config.js";
+import type { HashHex, VerifySignature } from "../chain/types.js";
 import { invariant } from "../errors.js";
 import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
 import type { Task } from "../workers/jobs.js";
+import { PowReference } from "./pow-reference.js";
 import type { SimSignatures } from "./signatures.js";
 import type { Delivery } from "./trace.js";
 
@@ -42,8 +44,16 @@ export interface LogLine {
   readonly fields: object;
 }
 
+/** Says of stored blocks, in the order in which nodes first store them, what is wrong. */
+export interface ChainReference {
+  audit(block: Uint8Array, wallMs: number): string | undefined;
+  mayReplace(before: HashHex, after: HashHex): boolean;
+}
+
 /** A chain developer's own rules and mempool. */
 export interface SimChain {
+  /** A second implementation of the rules, which the auditor holds the nodes' against. */
+  readonly reference?: (verify: VerifySignature) => ChainReference;
   readonly consensus: Consensus;
   readonly mempool: (config: NetworkConfig) => Mempool;
 }
@@ -85,8 +95,11 @@ export const SIM_PARAMS: ChainParams = Object.freeze({
   minDifficulty: 64n,
 });
 
+const SIM_CONSENSUS = createPowConsensus(SIM_PARAMS);
+
 export const SIM_CHAIN: SimChain = {
-  consensus: createPowConsensus(SIM_PARAMS),
+  consensus: SIM_CONSENSUS,
+  reference: (verify) => new PowReference(SIM_PARAMS, verify, SIM_CONSENSUS.genesis),
   mempool: (config) => createMempool(config.mempool, (bytes) => readTransaction(bytes, SIM_PARAMS)),
 };
 

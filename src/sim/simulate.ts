@@ -65,9 +65,13 @@ const CHECK_EVERY_MS = 1_000;
 /** Never rejects for what a check found: that is the verdict. */
 export async function simulate(options: SimulateOptions): Promise<Verdict> {
   const { durationMs = DURATION_MS, convergeMs = CONVERGE_MS } = options;
-  const { consensus = SIM_CHAIN.consensus, mempool = SIM_CHAIN.mempool } = options;
+  const { mempool = SIM_CHAIN.mempool } = options;
   const startMs = systemClock.monotonicMs();
-  const world = createWorld({ ...options, chain: { consensus, mempool } });
+  const chain =
+    options.consensus === undefined
+      ? { ...SIM_CHAIN, mempool }
+      : { consensus: options.consensus, mempool };
+  const world = createWorld({ ...options, chain });
   options.onWorld?.(world);
   for (const check of options.checks ?? []) watch(world, check);
   if (typeof options.traffic === "function") options.traffic(world);

@@ -99,12 +99,10 @@ export class World {
       ...options.links,
     });
     const violated = (what: string): void => this.report(what);
-    this.#auditor = new ChainAuditor(
-      this.chain.consensus,
-      this.signatures.verify,
-      violated,
-      (hash) => this.#propagation.stored(hash, this.nowMs),
-    );
+    this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated, {
+      onStored: (hash) => this.#propagation.stored(hash, this.nowMs),
+      reference: this.chain.reference?.(this.signatures.verify),
+    });
     this.nodes = this.#createNodes(random);
     for (const node of this.nodes) node.start();
     this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());

@@ -190,7 +190,8 @@ function take(
   const id = toHex(sha256(bytes));
   const { peerId, message, replyTo } = origin;
   if (peerId !== undefined) state.broadcaster.tell({ type: "PeerKnows", peerId, hash: id });
-  const known = state.seen.has(id);
+  // Peers repeat each other; a user who submits again wants to know whether it is taken now.
+  const known = state.seen.has(id) && replyTo === undefined;
   if (known || state.queue.length >= context.env.config.gossip.transactionQueueMax) {
     if (!known) state.dropped++;
     if (message !== undefined) release(message);
@@ -277,7 +278,10 @@ function checked(
   const add = { type: "AddTransactions", transactions, tag, replyTo: context.self } as const;
   if (valid.length > 0 && state.system.tell({ to: "mempool", message: add })) return;
   state.batches.delete(tag);
-  for (const { id, replyTo } of valid) replyTo?.tell({ ok: false, id, reason: "busy" });
+  for (const { id, replyTo } of valid) {
+    state.seen.delete(id);
+    replyTo?.tell({ ok: false, id, reason: "busy" });
+  }
 }
 
 function reject(state: State, id: HashHex, reason: string, peerId: PeerId | undefined): void {

@@ -150,7 +150,7 @@ test("an invalid transaction is its sender's fault; a refused one is nobody's", 
   t.is(harness.consumed(), 2);
 });
 
-test("what was seen is not checked again: no blame, credit back, submitters told", async (t) => {
+test("what was seen is not checked again: no blame, credit back", async (t) => {
   const harness = await start();
   for (const transaction of [at(0), forged(1)]) {
     for (let i = 0; i < 3; i++) harness.push(transaction);
@@ -159,9 +159,25 @@ test("what was seen is not checked again: no blame, credit back, submitters told
   t.is(harness.batches.flat().length, 1);
   t.is(harness.consumed(), 6);
   t.is(harness.reputation.of("Report").length, 2);
-  harness.submit(at(0));
-  await harness.settle();
-  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "known" });
+});
+
+test("what is submitted again is answered as the mempool is by then", async (t) => {
+  const answers: MempoolAnswer[] = [
+    { ok: false, reason: "full" },
+    { ok: true },
+    { ok: false, reason: "known" },
+  ];
+  const harness = await start({ answer: () => answers.shift()! });
+  const id = idAt(0);
+  for (const outcome of [
+    { ok: false, id, reason: "full" },
+    { ok: true, id },
+    { ok: false, id, reason: "known" },
+  ]) {
+    harness.submit(at(0));
+    await harness.settle();
+    t.deepEqual(harness.submitter.last, outcome);
+  }
 });
 
 test("what comes together is checked together, in batches of the limit", async (t) => {

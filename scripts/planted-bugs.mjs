@@ -1,0 +1,96 @@
+// Mistakes that the simulator must find: the same form as mutations.mjs, where `tests` named unit
+// tests. Here each must be caught by a check of a swarm run, whatever the seed's luck, within 200
+// seeds. A bug whose text is gone fails the run, so that the list moves with the code.
+
+export const plantedBugs = [
+  {
+    name: "equal work replaces the head",
+    in: "chain/consensus.js",
+    find: "candidate.totalDifficulty > current.totalDifficulty",
+    with: "candidate.totalDifficulty >= current.totalDifficulty",
+  },
+  {
+    name: "a reorganisation forgets to undo the state",
+    in: "actors/integration/reorganisation.js",
+    find: "overlay.apply(consensus.disconnect(undo));",
+    with: "",
+  },
+  {
+    name: "the state of connected blocks is not stored",
+    in: "actors/integration/consensus-integration.js",
+    find: "state: run.overlay.writes(),",
+    with: "state: [],",
+  },
+  {
+    name: "a commit is acknowledged before it is durable",
+    in: "storage/block-store.js",
+    find: "return this.engine.durable();",
+    with: "return Promise.resolve();",
+  },
+  {
+    name: "a better branch is never taken",
+    in: "actors/integration/consensus-integration.js",
+    find: "const moves = tip !== undefined && consensus.prefers(tip, head);",
+    with: "const moves = false;",
+  },
+  {
+    name: "fork blocks are not set aside",
+    in: "actors/integration/consensus-integration.js",
+    find: "aside.push(block);",
+    with: "",
+  },
+  {
+    name: "requests never time out",
+    in: "actors/peer/request-table.js",
+    find: "request.dueMs + graceMs <= nowMs",
+    with: "false",
+  },
+  {
+    name: "a failed dial is never tried again",
+    in: "actors/service/dial-book.js",
+    find: 'target.state = "idle";',
+    with: "",
+  },
+  {
+    name: "an unanswered request counts as an offence",
+    in: "actors/peer/peer-outbound.js",
+    find: 'blame(state, "Timeout",',
+    with: 'blame(state, "InvalidBlock",',
+  },
+  {
+    name: "control messages that wait are overwritten",
+    in: "runtime/mailbox.js",
+    find: "this.control.push(message);",
+    with: "this.control.length > 0 ? this.droppedCount++ : this.control.push(message);",
+  },
+  {
+    name: "every open slot is counted twice",
+    in: "actors/service/dial-book.js",
+    find: "count++;",
+    with: "count += 2;",
+  },
+  {
+    name: "an odd leaf of the Merkle tree is paired with itself",
+    in: "chain/merkle.js",
+    find: "right === undefined ? left : nodeHash(left, right)",
+    with: "nodeHash(left, right ?? left)",
+  },
+  {
+    name: "the least step of the difficulty is none",
+    in: "chain/proof-of-work.js",
+    find: "parent.difficulty / STEP_DIVISOR || 1n",
+    with: "parent.difficulty / STEP_DIVISOR || 0n",
+  },
+  {
+    name: "new heads are not relayed",
+    in: "actors/peer/peer-broadcaster.js",
+    find: "if (receivers.length === 0)",
+    with: "if (receivers.length >= 0)",
+  },
+  {
+    name: "credit for blocks is kept",
+    in: "actors/handlers/block-handler.js",
+    find: 'from.tell({ type: "Consumed", lane, bytes });',
+    with: "",
+  },
+];

@@ -271,7 +271,10 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   } else if (!moves) {
     answer(state, command, { ok: true, head });
   }
-  if (tip !== undefined && moves) beginReorganisation(state, command, tip, context);
+  if (tip === undefined || !moves) return;
+  // A store that failed refuses at once: there is no branch to move to.
+  if (store.has(tip.hash)) beginReorganisation(state, command, tip, context);
+  else answer(state, command, { ok: false, reason: "store-failed" });
 }
 
 function beginReorganisation(
@@ -368,7 +371,8 @@ function commit(state: State, commit: ChainCommit, pending: PendingCommit, conte
       : { type: "Committed", commit: pending, error: outcome.error },
   );
   const { change } = pending;
-  if (change === undefined) return;
+  // Nobody hears of a head that the store refused.
+  if (change === undefined || store.head().hash !== change.head.hash) return;
   for (const subscriber of state.subscribers.values()) subscriber.tell(change);
   const floor = change.head.height - config.chain.reorgDepthMax;
   if (floor - state.prunedHeight < config.chain.pruneEveryBlocks) return;

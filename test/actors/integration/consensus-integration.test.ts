@@ -189,6 +189,16 @@ test("a store that fails is told, and not as a success", async (t) => {
   t.deepEqual(published(harness.events), []);
   t.true(harness.log.some(({ event }) => event === "a commit failed"));
   t.like(harness.service.last, { type: "StoreFailed", error: { code: "STORE_FAILED" } });
+  t.deepEqual(harness.follower.received, [], "a refused head is nobody's");
+});
+
+test("a better branch that the store refuses is told as that", async (t) => {
+  const harness = await start();
+  await harness.connected(checked.slice(0, 1));
+  harness.stores.fail();
+  const outcome = await harness.connected(checkedBranch(branch(3), []));
+  t.like(outcome, { ok: false, reason: "store-failed" });
+  t.is(harness.follower.received.length, 1);
 });
 
 test("a caller's store that fails in its own words is a store that failed", async (t) => {

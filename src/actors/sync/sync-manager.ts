@@ -114,7 +114,12 @@ export class SyncManager {
 
   /** Bodies are under way, being checked or about to be connected. */
   get busy(): boolean {
-    return this.#ranges.some(({ state }) => state !== "wanted");
+    const wanted = this.#ranges.findIndex(({ state }) => state === "wanted");
+    // Checked bodies behind a wanted range go nowhere by themselves.
+    return this.#ranges.some(
+      ({ state }, index) =>
+        state !== "wanted" && (state !== "checked" || wanted === -1 || index < wanted),
+    );
   }
 
   /** Something is wanted and nobody was found to ask for any of it. */

@@ -179,6 +179,19 @@ test("a peer that failed on a range is not asked for it again until it is forgiv
   t.is(manager.assign([peer(1)], 0)[0]?.peerId, peerIdOf(1));
 });
 
+test("checked bodies behind a range that nobody serves keep no session alive", (t) => {
+  const manager = session(30);
+  const [front, middle, ...rest] = manager.assign([peer(1), peer(2)], 0);
+  serve(manager, middle!);
+  for (const { request } of rest) manager.failed(manager.rangeOf(request)!);
+  t.true(manager.busy, "the front is under way");
+  manager.failed(manager.rangeOf(front!.request)!);
+  t.false(manager.busy);
+  t.true(manager.starved);
+  serve(manager, manager.assign([peer(3)], 0)[0]!);
+  t.true(manager.busy, "now the first two can be connected");
+});
+
 test("what was asked of a peer that left is asked of another", (t) => {
   const manager = session(20);
   manager.assign([peer(1)], 0);

@@ -34,6 +34,8 @@ export type ScaleMethods = {
 /** Slow enough that most blocks reach most nodes before the next one. */
 const INTERVAL_MS = 5_000;
 const PRODUCERS = 5;
+/** Of one search in four or so: producers on one head seldom finish together. */
+const SEAL_MS = 8_000;
 /** Dials, handshakes and the first gossip are over. */
 const SETTLE_MS = 20_000;
 const STEP_MS = 1_000;
@@ -49,6 +51,7 @@ const methods: ScaleMethods = {
       knownPeers: Math.min(nodes - 1, 8),
       chain: { consensus: SIM_CHAIN.consensus, mempool },
       config: { producer: { intervalMs: INTERVAL_MS } },
+      pool: { taskMs: ({ kind }, random) => (kind === "seal" ? SEAL_MS : 5) * random.float() },
       // Invariants of every node once a minute: this run measures, others search.
       checkEveryMs: 60_000,
     });

@@ -104,7 +104,6 @@ function addSim(program: Command): void {
         .choices(["none", "mild", "wild"])
         .default("mild"),
     )
-    .option("--byzantine <percent>", "this part of the nodes follows hostile scripts", percent, 0)
     .option("--traffic <n>", "transactions a second in all", wholeNumber(0), 4)
     .option("--swarm", "draw all of the above from the seed")
     .option("--runs <n>", "run the seeds SEED/0, SEED/1, …", wholeNumber(1), 1)
@@ -134,15 +133,4 @@ function positive(text: string): number {
   const read = z.coerce.number().positive().safeParse(text);
   if (!read.success) throw new InvalidArgumentError("It must be a number above 0.");
   return read.data;
-}
-
-/** As a fraction. */
-function percent(text: string): number {
-  const read = z.coerce
-    .number()
-    .min(0)
-    .max(100)
-    .safeParse(text.replace(/%$/, "") || NaN);
-  if (!read.success) throw new InvalidArgumentError("It must be a percentage from 0% to 100%.");
-  return read.data / 100;
 }

@@ -13,8 +13,6 @@ export interface SimFlags {
   readonly minutes: number;
   readonly seed: string;
   readonly faults: "none" | "mild" | "wild";
-  /** A fraction. */
-  readonly byzantine: number;
   readonly traffic: number;
   readonly swarm?: boolean;
   readonly runs: number;
@@ -61,10 +59,10 @@ function optionsOf(flags: SimFlags): SimulateOptions {
 }
 
 function replayOf(flags: SimFlags, seed: string): string {
-  const { nodes, producers, minutes, faults, byzantine, traffic } = flags;
+  const { nodes, producers, minutes, faults, traffic } = flags;
   if (flags.swarm === true) return `vibecoin-node sim --swarm --seed ${seed}`;
   const drawn = `--nodes ${nodes} --producers ${producers} --minutes ${minutes}`;
-  const rest = `--faults ${faults} --byzantine ${100 * byzantine}% --traffic ${traffic}`;
+  const rest = `--faults ${faults} --traffic ${traffic}`;
   return `vibecoin-node sim ${drawn} ${rest} --seed ${seed}`;
 }
 

@@ -1,0 +1,42 @@
+import test from "ava";
+import { startCli } from "./child.js";
+
+test("sim prints a verdict a run, the same for the same seed", async (t) => {
+  const args = ["sim", "--nodes", "3", "--minutes", "0.1", "--seed", "7", "--runs", "2", "--json"];
+  const ended = await Promise.all([startCli(t, args).ended, startCli(t, args).ended]);
+  const verdicts = ended.map(({ stdout }) =>
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>),
+  );
+  for (const { code, stderr } of ended) {
+    t.is(code, 0);
+    t.is(stderr, "");
+  }
+  t.deepEqual(
+    verdicts[0]!.map(({ ok, seed, nodes }) => ({ ok, seed, nodes })),
+    [
+      { ok: true, seed: "7/0", nodes: 3 },
+      { ok: true, seed: "7/1", nodes: 3 },
+    ],
+  );
+  t.deepEqual(
+    verdicts[0]!.map(({ traceHash }) => traceHash),
+    verdicts[1]!.map(({ traceHash }) => traceHash),
+  );
+});
+
+test("sim refuses what makes no sense with one sentence and exit code 2", async (t) => {
+  for (const args of [
+    ["--nodes", "0"],
+    ["--minutes", "soon"],
+    ["--faults", "some"],
+    ["--trace", "n1", "--runs", "2"],
+  ]) {
+    const { code, stdout, stderr } = await startCli(t, ["sim", ...args]).ended;
+    t.is(code, 2, args.join(" "));
+    t.is(stdout, "");
+    t.regex(stderr, /\S/);
+  }
+});

@@ -34,8 +34,8 @@ export type ScaleMethods = {
 /** Slow enough that most blocks reach most nodes before the next one. */
 const INTERVAL_MS = 5_000;
 const PRODUCERS = 5;
-/** Of one search in four or so: producers on one head seldom finish together. */
-const SEAL_MS = 8_000;
+/** Up to this for 16 nonces of some 64: producers on one head seldom finish together. */
+const SEAL_MS = 2_000;
 /** Dials, handshakes and the first gossip are over. */
 const SETTLE_MS = 20_000;
 const STEP_MS = 1_000;

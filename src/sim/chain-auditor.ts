@@ -95,7 +95,17 @@ export class ChainAuditor {
         }
         const before = store.head();
         const durable = store.commit(commit);
-        if (commit.canonical !== undefined) this.#auditHead(before, commit, store, node);
+        const tip = commit.canonical?.hashes.at(-1);
+        if (tip !== undefined && store.head().hash === tip) {
+          this.#auditHead(before, commit, store, node);
+        } else if (tip !== undefined) {
+          // A store that failed refuses; one that works has to take it.
+          const lost = `${node.name} did not move its head to ${tip}, which it said is durable`;
+          durable.then(
+            () => this.#report(lost),
+            () => undefined,
+          );
+        }
         return durable;
       },
     };

@@ -1,93 +1,102 @@
-// Random faults on a world: nodes crash and come back, links break, the network splits and heals.
-// Drawn from the world's seed; `stop` mends everything, and from then on the world must converge.
+// Random faults on a world, drawn from its seed: which kinds, how often, for how long. `stop` mends
+// everything, and from then on the world must converge.
 
-import type { Random } from "../ports.js";
+import { FAULT_KINDS, type FaultKind, type FaultName } from "./fault-kinds.js";
 import { drawFrom, type Range } from "./options.js";
-import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
 
-export interface FaultOptions {
-  /** Virtual time between two faults of a kind, drawn anew each time; absent: never. */
-  readonly crashEveryMs?: Range;
-  readonly cutEveryMs?: Range;
-  readonly partitionEveryMs?: Range;
-  /** How long a crashed node stays down. */
-  readonly downMs?: Range;
-  /** How long a partition lasts. */
-  readonly partitionMs?: Range;
+export interface FaultTimes {
+  /** Virtual time between two faults of this kind in the whole world, drawn anew each time. */
+  readonly everyMs: Range;
+  /** How long it lasts; default: the kind's own. */
+  readonly forMs?: Range;
 }
+
+/** A kind that is left out never happens. */
+export type FaultOptions = { readonly [Name in FaultName]?: FaultTimes };
 
 export interface Faults {
   /** Faults so far. */
   readonly count: number;
-  /** Ends the faults, heals the network and starts every node that is down. */
+  /** By kind. */
+  readonly counts: Readonly<Record<FaultName, number>>;
+  /** Ends the faults, mends what they broke, and starts every node that is down. */
   stop(): void;
-}
-
-const DOWN_MS: Range = [0, 20_000];
-const PARTITION_MS: Range = [1_000, 60_000];
-
-/** Begins at once. At most one partition at a time, and never are all nodes down. */
-export function startFaults(world: World, options: FaultOptions): Faults {
-  const random = world.random.fork("faults");
-  let count = 0;
-  let on = true;
-  const repeat = (everyMs: Range | undefined, fault: () => void): void => {
-    if (everyMs === undefined) return;
-    world.after(drawFrom(everyMs, random), () => {
-      if (!on) return;
-      count++;
-      fault();
-      repeat(everyMs, fault);
-    });
-  };
-  const restart = (node: SimNode): void => {
-    if (!node.up) node.start();
-  };
-  repeat(options.crashEveryMs, () => {
-    const up = world.nodes.filter((node) => node.up);
-    if (up.length < 2) return;
-    const node = pick(up, random);
-    node.crash();
-    world.after(drawFrom(options.downMs ?? DOWN_MS, random), () => restart(node));
-  });
-  repeat(options.cutEveryMs, () => {
-    const [a, b] = [pick(world.nodes, random), pick(world.nodes, random)];
-    if (a !== b) world.cut(a.name, b.name);
-  });
-  let partitions = 0;
-  repeat(options.partitionEveryMs, () => {
-    const partition = ++partitions;
-    const one = world.nodes.filter(() => random.float() < 0.5).map(({ name }) => name);
-    world.partition([one]);
-    world.after(drawFrom(options.partitionMs ?? PARTITION_MS, random), () => {
-      if (on && partition === partitions) world.heal();
-    });
-  });
-  return {
-    get count() {
-      return count;
-    },
-    stop() {
-      on = false;
-      world.heal();
-      for (const node of world.nodes) restart(node);
-    },
-  };
-}
-
-function pick<T>(list: readonly T[], random: Random): T {
-  return list[random.uint32() % list.length] as T;
 }
 
 export type FaultPreset = keyof typeof FAULT_PRESETS;
 
 /** What operators live with, and what they hope never to see. */
 export const FAULT_PRESETS = {
-  mild: { crashEveryMs: [20_000, 120_000], cutEveryMs: [5_000, 60_000] },
+  mild: {
+    crash: { everyMs: [30_000, 120_000] },
+    leave: { everyMs: [30_000, 120_000] },
+    join: { everyMs: [5_000, 30_000] },
+    cut: { everyMs: [5_000, 60_000] },
+    clogLink: { everyMs: [5_000, 60_000], forMs: [100, 5_000] },
+    slowDisk: { everyMs: [20_000, 120_000] },
+  },
   wild: {
-    crashEveryMs: [1_000, 20_000],
-    cutEveryMs: [500, 10_000],
-    partitionEveryMs: [2_000, 30_000],
+    crash: { everyMs: [1_000, 30_000] },
+    powerLoss: { everyMs: [1_000, 30_000] },
+    leave: { everyMs: [1_000, 30_000] },
+    join: { everyMs: [1_000, 10_000] },
+    cut: { everyMs: [500, 10_000] },
+    partition: { everyMs: [5_000, 60_000] },
+    oneWay: { everyMs: [5_000, 60_000] },
+    clogLink: { everyMs: [500, 10_000] },
+    clogNode: { everyMs: [2_000, 30_000] },
+    swizzle: { everyMs: [20_000, 120_000] },
+    slowDisk: { everyMs: [2_000, 30_000] },
+    failDisk: { everyMs: [5_000, 60_000] },
   },
 } as const satisfies Record<string, FaultOptions>;
+
+/** Begins at once. At least one node stays up. */
+export function startFaults(world: World, options: FaultOptions): Faults {
+  const names = Object.keys(FAULT_KINDS) as FaultName[];
+  const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<FaultName, number>;
+  const mends = new Set<() => void>();
+  let on = true;
+
+  const begin = (name: FaultName, { everyMs, forMs }: FaultTimes): void => {
+    const kind: FaultKind = FAULT_KINDS[name];
+    // Each kind has its own chance: one more or less changes no other.
+    const random = world.random.fork(`faults ${name}`);
+    const lasting = forMs ?? kind.forMs ?? [0, 0];
+    const strike = (): void => {
+      const lastsMs = drawFrom(lasting, random);
+      counts[name]++;
+      const mend = kind.act({ world, random, forMs: lastsMs, on: () => on });
+      if (mend === undefined) return;
+      mends.add(mend);
+      world.after(lastsMs, () => {
+        if (mends.delete(mend)) mend();
+      });
+    };
+    const wait = (): void =>
+      world.after(drawFrom(everyMs, random), () => {
+        if (!on) return;
+        strike();
+        wait();
+      });
+    wait();
+  };
+  for (const name of names) {
+    const times = options[name];
+    if (times !== undefined) begin(name, times);
+  }
+
+  return {
+    get count() {
+      return Object.values(counts).reduce((sum, count) => sum + count, 0);
+    },
+    counts,
+    stop() {
+      on = false;
+      for (const mend of mends) mend();
+      mends.clear();
+      for (const node of world.nodes) node.revive();
+    },
+  };
+}

@@ -7,7 +7,10 @@ export {
   type FaultOptions,
   type FaultPreset,
   type Faults,
+  type FaultTimes,
 } from "./faults.js";
+export type { FaultName } from "./fault-kinds.js";
+export { FIVE_REGIONS, type Regions } from "./places.js";
 export {
   SIM_CHAIN,
   SIM_CONFIG,
@@ -23,7 +26,7 @@ export type { PropagationTimes } from "./propagation.js";
 export { fillBlocks } from "./fill-blocks.js";
 export { fastSignatures, type SimSignatures } from "./signatures.js";
 export { simulate, type SimulateOptions, type Verdict, type WorldCheck } from "./simulate.js";
-export type { SimNode } from "./sim-node.js";
+export type { CrashOptions, SimNode } from "./sim-node.js";
 export { StructuralHash } from "./structural-hash.js";
 export { formatDelivery, type Delivery } from "./trace.js";
 export { drawSwarm } from "./swarm.js";

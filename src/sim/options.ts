@@ -10,6 +10,7 @@ import type { HashHex, VerifySignature } from "../chain/types.js";
 import { invariant } from "../errors.js";
 import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
 import type { Task } from "../workers/jobs.js";
+import type { Regions } from "./places.js";
 import { PowReference } from "./pow-reference.js";
 import type { SimSignatures } from "./signatures.js";
 import type { Delivery } from "./trace.js";
@@ -25,6 +26,13 @@ export interface LinkOptions {
   readonly bytesPerSecond?: number;
   /** A longer chunk arrives in pieces of random length up to this; absent: whole. */
   readonly pieceBytesMax?: number;
+  /** What the distance of two hosts' regions adds; absent: nothing. */
+  readonly regions?: Regions;
+  /** The region of a host by its name; undefined, or absent: drawn from the seed. */
+  readonly regionOf?: (host: string) => string | undefined;
+  /** Of each host's own line, which its links share; absent: unlimited. */
+  readonly upBytesPerSecond?: Range;
+  readonly downBytesPerSecond?: Range;
 }
 
 export interface PoolOptions {
@@ -65,6 +73,8 @@ export interface WorldOptions {
   readonly nodes: number;
   /** The first so many produce blocks. Default 1. */
   readonly producers?: number;
+  /** The last so many are down at the beginning, to join later. Default 0. */
+  readonly late?: number;
   /** Addresses that each node is given at its start: the next node's, others at random. */
   readonly knownPeers?: number;
   /** For every node, over the defaults of simulations. */
@@ -75,6 +85,11 @@ export interface WorldOptions {
   readonly commitMs?: Range;
   /** Nodes' wall clocks differ from the true time by up to this much either way. */
   readonly wallOffsetMaxMs?: number;
+  /**
+   * Nodes' clocks run faster or slower than the true time by up to so many millionths. Default 200,
+   * twice what a cheap crystal has.
+   */
+  readonly driftMaxPpm?: number;
   /** Default: proof of work, so easy that a search costs 64 hashes. */
   readonly chain?: SimChain;
   /** Default: `fastSignatures`. */

@@ -4,7 +4,7 @@
 import type { HashHex, HeaderSummary } from "../chain/types.js";
 import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
 import type { NetworkConfig } from "../config.js";
-import { invariant } from "../errors.js";
+import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
 import type { Network } from "../network.js";
 import type { BlockStore, Clock, PeerId, Transport, WorkerPool } from "../ports.js";
@@ -42,7 +42,12 @@ export interface SimNodeOptions {
   readonly random: SeededRandom;
 }
 
-/** A node between its start and its crash. */
+export interface CrashOptions {
+  /** The machine loses its power: peers see no reset, only silence, until it is back. */
+  readonly silent?: boolean;
+}
+
+/** A node between its start and its end. */
 interface Life {
   readonly network: Network;
   readonly system: ActorSystem<NodeEnv>;
@@ -55,11 +60,17 @@ export class SimNode {
   readonly name: string;
   readonly peerId: PeerId;
   readonly config: NetworkConfig;
+  /** The node's own view of time. */
+  readonly clock: Clock;
   readonly #options: SimNodeOptions;
   readonly #around: Surroundings;
   #stores: MemoryStores;
   #life: Life | undefined;
   #starts = 0;
+  #leaving = false;
+  #diskFailed = false;
+  /** Commits take this many times as long as they should. */
+  diskSlowdown = 1;
   /** Heights of the blocks that a BlockConnected event said are durable, by hash. */
   readonly #acknowledged = new Map<HashHex, number>();
 
@@ -67,20 +78,35 @@ export class SimNode {
     this.name = options.name;
     this.peerId = options.peerId;
     this.config = options.config;
+    this.clock = options.clock;
     this.#options = options;
     this.#around = around;
     const random = options.random.fork("disk");
     this.#stores = openMemoryStores({
       genesis: genesisOf(around.chain.consensus),
-      delay: { clock: around.clock, commitDelayMs: () => drawFrom(around.commitMs, random) },
+      delay: {
+        clock: around.clock,
+        commitDelayMs: () => this.diskSlowdown * drawFrom(around.commitMs, random),
+      },
     });
   }
 
   /** Peers that it banned, over all its lives. */
   bans = 0;
 
+  /** False also while it stops in order. */
   get up(): boolean {
-    return this.#life !== undefined;
+    return this.#life !== undefined && !this.#leaving;
+  }
+
+  /** Up, and its disk takes writes. */
+  get healthy(): boolean {
+    return this.up && !this.#diskFailed;
+  }
+
+  /** It was started at least once. */
+  get known(): boolean {
+    return this.#starts > 0;
   }
 
   /** The handle that an embedder has. Throws while the node is down. */
@@ -104,29 +130,59 @@ export class SimNode {
       onFault: ({ path, action, error }: FaultReport) =>
         around.violated(`${path} failed (${action}): ${describeError(error)}`),
       onStarted: (outcome) => {
-        if (outcome.type === "Listening") return;
+        if (outcome.type === "Listening" || isCoded(outcome.error, "STORE_FAILED")) return;
         around.violated(`${name} does not listen: ${describeError(outcome.error)}`);
       },
     });
     const listenAddress = this.config.bindAddr;
-    const network = handleOf(env, spawned, { listenAddress, close: () => this.#close() });
+    const close = (): Promise<void> => this.#close(life);
+    const network = handleOf(env, spawned, { listenAddress, close });
     const { blocks, workers } = env;
     const transport = [...env.transports.values()][0]!;
-    this.#life = { network, system: spawned.system, blocks, transport, workers };
+    const life: Life = { network, system: spawned.system, blocks, transport, workers };
+    this.#life = life;
     this.#observe(network);
+  }
+
+  /** Stops in order, as an operator does it. Resolves when it is down, unless it crashes first. */
+  async leave(): Promise<void> {
+    const { network } = this.#alive;
+    this.#leaving = true;
+    await network.stop();
+  }
+
+  /** Commits fail from now on. The node ends by itself as soon as it meets that. */
+  failDisk(): void {
+    this.#diskFailed = true;
+    this.#stores.fail();
+  }
+
+  /** An impatient operator: ends what cannot go on, gives it a sound disk, starts it. */
+  revive(): void {
+    if (this.#life !== undefined && !this.healthy) this.crash();
+    if (this.#life === undefined) this.start();
   }
 
   /**
    * The process ends between two messages: its connections are reset, and of what it wrote and was
    * not durable yet the stores keep as much as chance says.
    */
-  crash(): void {
+  crash({ silent = false }: CrashOptions = {}): void {
     const { system, transport, workers } = this.#alive;
+    const { links } = this.#around;
     system.kill();
     this.#life = undefined;
-    this.#around.links.cut(this.name);
+    if (silent) links.powerOff(this.name);
+    else links.cut(this.name);
     void transport.close();
     void workers.close();
+    this.#reopen();
+  }
+
+  /** The stores as the next start finds them. */
+  #reopen(): void {
+    this.#leaving = false;
+    this.#diskFailed = false;
     this.#stores = this.#stores.crash(this.#options.random.fork(`crash ${this.#starts}`));
     const { blocks } = this.#stores;
     const floor = blocks.head().height - this.config.chain.reorgDepthMax;
@@ -161,7 +217,7 @@ export class SimNode {
     const { auditor, chain, links, log, pool, signatures } = this.#around;
     const { name, peerId } = this;
     const { consensus } = chain;
-    const transport = links.transport(peerId, { host: name });
+    const transport = links.transport(peerId, { host: name, clock });
     const poolRandom = random.fork("pool");
     const workers = createScheduledExecutor({
       rules: consensus.rules,
@@ -197,10 +253,14 @@ export class SimNode {
     });
   }
 
-  /** After `network.stop()`: the node is down, its stores stay. */
-  async #close(): Promise<void> {
-    const { transport, workers } = this.#alive;
+  /** After `network.stop()`, or when it gave up: the node is down, its stores stay. */
+  async #close(life: Life): Promise<void> {
+    // It may have crashed while it stopped.
+    if (this.#life !== life) return;
+    const { transport, workers } = life;
     this.#life = undefined;
+    if (this.#diskFailed) this.#reopen();
+    this.#leaving = false;
     await transport.close();
     await workers.close();
   }

@@ -2,7 +2,8 @@
 // ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
 
 import { seededRandom } from "../runtime/random.js";
-import type { FaultOptions } from "./faults.js";
+import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
+import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate.js";
 
 /** A short run of a few nodes: half a second to a few seconds of real time. */
@@ -12,11 +13,12 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const whole = (low: number, high: number): number => Math.floor(between(low, high + 1));
   const maybe = <T extends object>(part: T): T | object => (draw.float() < 0.5 ? part : {});
   const nodes = whole(2, 7);
-  const faults: FaultOptions = {
-    ...maybe({ crashEveryMs: [1_000, 20_000] as const }),
-    ...maybe({ cutEveryMs: [500, 10_000] as const }),
-    ...maybe({ partitionEveryMs: [2_000, 30_000] as const }),
-  };
+  // Each kind is in every other run, as rare or as frequent as chance says.
+  const faults: FaultOptions = Object.fromEntries(
+    Object.entries(FAULT_PRESETS.wild)
+      .filter(() => draw.float() < 0.5)
+      .map(([name, times]) => [name, rarer(times, between(0.5, 2))]),
+  );
   return {
     seed,
     nodes,
@@ -25,15 +27,24 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     links: {
       latencyMs: between(0, 200),
       jitterMs: between(0, 200),
+      ...maybe({ regions: FIVE_REGIONS }),
+      ...maybe({ upBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
+      ...maybe({ downBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
       ...maybe({ pieceBytesMax: whole(1, 2_000) }),
       ...maybe({ bytesPerSecond: whole(20_000, 1_000_000) }),
     },
     commitMs: [0, between(0, 500)],
     wallOffsetMaxMs: between(0, 2_000),
+    driftMaxPpm: between(0, 1_000),
+    late: whole(0, nodes - 1),
     config: { txIndex: draw.float() < 0.5 },
     traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
     faults,
     durationMs: 40_000,
     convergeMs: 90_000,
   };
+}
+
+function rarer({ everyMs: [low, high], ...rest }: FaultTimes, factor: number): FaultTimes {
+  return { ...rest, everyMs: [low * factor, high * factor] };
 }

@@ -23,8 +23,9 @@ import {
   type WorldOptions,
 } from "./options.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
+import { createPlaces, type Places } from "./places.js";
 import { Propagation, type PropagationTimes } from "./propagation.js";
-import { SimNode, type Surroundings } from "./sim-node.js";
+import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
 
 export interface Violation {
@@ -51,6 +52,7 @@ export class SimulationFailed extends Error {
 
 const PORT = 1;
 const KNOWN_PEERS = 4;
+const DRIFT_MAX_PPM = 200;
 const CHECK_EVERY_MS = 1_000;
 /** Stores are walked once in so many checks: that takes as long as the chain. */
 const STORE_CHECKS = 60;
@@ -73,6 +75,7 @@ export class World {
   readonly #scheduler: SeededScheduler;
   readonly #trace = new Trace();
   readonly #links: MemoryNetwork;
+  readonly #places: Places;
   readonly #auditor: ChainAuditor;
   #propagation = new Propagation();
   #running = false;
@@ -92,19 +95,17 @@ export class World {
       onDeliver: (path, message) =>
         this.#trace.add(clock.monotonicMs(), path, message, options.onDelivery),
     });
-    this.#links = createMemoryNetwork({
-      clock,
-      random: random.fork("links"),
-      ...SIM_LINKS,
-      ...options.links,
-    });
+    const links = { ...SIM_LINKS, ...options.links };
+    this.#places = createPlaces(links, random.fork("places"));
+    const chance = random.fork("links");
+    this.#links = createMemoryNetwork({ clock, random: chance, ...links, ...this.#places });
     const violated = (what: string): void => this.report(what);
     this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated, {
       onStored: (hash) => this.#propagation.stored(hash, this.nowMs),
       reference: this.chain.reference?.(this.signatures.verify),
     });
     this.nodes = this.#createNodes(random);
-    for (const node of this.nodes) node.start();
+    for (const node of this.nodes.slice(0, options.nodes - (options.late ?? 0))) node.start();
     this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());
   }
 
@@ -164,6 +165,11 @@ export class World {
     return found;
   }
 
+  /** Where a node stands, when there are regions. */
+  regionOf(name: string): string | undefined {
+    return this.#places.regionOf(name);
+  }
+
   // ---- time -----------------------------------------------------------------------------------
 
   /** Rejects with SimulationFailed as soon as a check fails; so do the other two. */
@@ -210,6 +216,15 @@ export class World {
     this.#links.partition(groups);
   }
 
+  /**
+   * Bytes from one node to another wait while any obstacle says true of them; answers the function
+   * that takes it away. Stalls, clogs and one-way partitions are obstacles.
+   */
+  obstruct(obstacle: (from: string, to: string) => boolean): () => void {
+    return this.#links.obstruct(obstacle);
+  }
+
+  /** Takes the partition and all obstacles away. */
   heal(): void {
     this.#links.heal();
   }
@@ -219,8 +234,8 @@ export class World {
     this.#links.cut(a, b);
   }
 
-  crash(name: string): void {
-    this.node(name).crash();
+  crash(name: string, options?: CrashOptions): void {
+    this.node(name).crash(options);
   }
 
   restart(name: string): void {
@@ -271,6 +286,7 @@ export class World {
 
   #createNodes(random: SeededRandom): SimNode[] {
     const { nodes: count, commitMs = [1, 20], wallOffsetMaxMs = 500 } = this.#options;
+    const { driftMaxPpm = DRIFT_MAX_PPM } = this.#options;
     const around: Surroundings = {
       clock: this.#clock,
       scheduler: this.#scheduler,
@@ -293,7 +309,8 @@ export class World {
       const own = random.fork(name);
       const offsetMs = Math.round((2 * own.float() - 1) * wallOffsetMaxMs);
       const startWallMs = genesis.timestampMs + wallOffsetMaxMs + 1_000 + offsetMs;
-      const clock = this.#clock.view({ startWallMs });
+      const drift = (2 * own.fork("drift").float() - 1) * driftMaxPpm * 1e-6;
+      const clock = this.#clock.view({ startWallMs, drift });
       const config = this.#configOf(index, own);
       return new SimNode({ name, peerId, config, clock, random: own }, around);
     });

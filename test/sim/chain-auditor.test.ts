@@ -105,6 +105,19 @@ test("a state that is not the chain's is reported: not written, or not undone", 
   t.regex(reports.pop() ?? "", /state is not that of this chain/);
 });
 
+test("a head that stays is reported when the store says that it moved", async (t) => {
+  const { auditor, reports } = audited();
+  const node = { name: "a", clock: { wallMs: () => Date.UTC(2030, 0) } };
+  const deaf = openMemoryStores({ genesis: genesisOf(consensus) }).blocks;
+  deaf.commit = () => Promise.resolve();
+  await auditor.watch(deaf, node).commit(commitOf(makeBlock(), undefined));
+  t.regex(reports.pop() ?? "", /did not move its head/);
+  const { blocks, fail } = openMemoryStores({ genesis: genesisOf(consensus) });
+  fail();
+  await t.throwsAsync(auditor.watch(blocks, node).commit(commitOf(makeBlock(), undefined)));
+  t.deepEqual(reports, [], "a store that failed may refuse");
+});
+
 test("a block whose nonce was used before must not become canonical", async (t) => {
   const { reports, open } = audited();
   const store = open("a");

@@ -8,7 +8,7 @@ test("a disk that says durable before it is gets found by a crash", async (t) =>
   const found = async (): Promise<void> => {
     for (let seed = 0; seed < 20; seed++) {
       const world = createWorld({ seed, nodes: 3, commitMs: [100, 1_000] });
-      startFaults(world, { crashEveryMs: [1_000, 5_000] });
+      startFaults(world, { crash: { everyMs: [1_000, 5_000] } });
       await world.runFor(30_000);
     }
   };

@@ -1,6 +1,6 @@
 import test from "ava";
+import { drawSwarm, simulate } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED } from "./support.js";
-import { swarmRun } from "./swarm.js";
 
 const SEEDS = 20;
 
@@ -8,9 +8,10 @@ test("everything drawn from the seed: no check fails, and the nodes agree once f
   const seeds = SEED_ASKED === undefined ? [...Array(SEEDS).keys()] : [SEED_ASKED];
   let blocks = 0;
   for (const seed of seeds) {
-    const world = await swarmRun(seed, replayOf("swarm", seed));
-    t.log(`seed ${seed}: ${world.nodes.length} nodes, ${world.eventCount} events`);
-    blocks += world.blockCount;
+    const verdict = await simulate(drawSwarm(seed));
+    t.log(`seed ${seed}: ${verdict.nodes} nodes, ${verdict.events} events`);
+    t.deepEqual(verdict.violations, [], replayOf("swarm", seed));
+    blocks += verdict.blocks;
   }
   t.true(blocks > 10 * seeds.length);
 });

@@ -1,0 +1,166 @@
+// The kinds of faults as a table: how each acts on a world, how it is mended, and how long it lasts
+// unless told. Used by faults.ts, which decides when.
+
+import type { Random } from "../ports.js";
+import { drawFrom, type Range } from "./options.js";
+import type { SimNode } from "./sim-node.js";
+import type { World } from "./world.js";
+
+export interface FaultKind {
+  /** Default; absent: it needs no mending. */
+  readonly forMs?: Range;
+  /**
+   * Breaks something that lasts `forMs` and answers what mends it; undefined when there was nothing
+   * to break. What it does later it does only while `on` says true.
+   */
+  act(fault: FaultContext): (() => void) | undefined;
+}
+
+export interface FaultContext {
+  readonly world: World;
+  readonly random: Random;
+  readonly forMs: number;
+  readonly on: () => boolean;
+}
+
+const DOWN_MS: Range = [0, 20_000];
+const PARTITION_MS: Range = [1_000, 60_000];
+const CLOG_MS: Range = [100, 20_000];
+const DISK_MS: Range = [1_000, 30_000];
+/** Times as long as a commit should take: a disk that is rebuilt, a neighbour's backup. */
+const SLOWDOWN: Range = [5, 200];
+
+export type FaultName = keyof typeof FAULT_KINDS;
+
+export const FAULT_KINDS = {
+  /** A process ends; its peers see resets. */
+  crash: {
+    forMs: DOWN_MS,
+    act: (fault) => onNode(fault, (node) => node.crash()),
+  },
+  /** A machine loses its power; its peers see silence: links are half open. */
+  powerLoss: {
+    forMs: DOWN_MS,
+    act: (fault) => onNode(fault, (node) => node.crash({ silent: true })),
+  },
+  /** A node stops in order and comes back. */
+  leave: {
+    forMs: DOWN_MS,
+    act: (fault) => onNode(fault, (node) => void node.leave()),
+  },
+  /** A node that was never up starts. */
+  join: {
+    act({ world, random }) {
+      const unknown = world.nodes.filter((node) => !node.known);
+      if (unknown.length > 0) pick(unknown, random).start();
+      return undefined;
+    },
+  },
+  /** All links of two nodes are reset. */
+  cut: {
+    act({ world, random }) {
+      const [a, b] = pickTwo(world, random);
+      world.cut(a, b);
+      return undefined;
+    },
+  },
+  /** Two sides do not reach each other. */
+  partition: {
+    forMs: PARTITION_MS,
+    act({ world, random }) {
+      const side = sideOf(world, random);
+      return world.obstruct((from, to) => side.has(from) !== side.has(to));
+    },
+  },
+  /** One side reaches the other, which cannot answer. */
+  oneWay: {
+    forMs: PARTITION_MS,
+    act({ world, random }) {
+      const side = sideOf(world, random);
+      return world.obstruct((from, to) => side.has(from) && !side.has(to));
+    },
+  },
+  /** Bytes of one node to another wait. */
+  clogLink: {
+    forMs: CLOG_MS,
+    act({ world, random }) {
+      const [a, b] = pickTwo(world, random);
+      return world.obstruct((from, to) => from === a && to === b);
+    },
+  },
+  /** All bytes from and to a node wait. */
+  clogNode: {
+    forMs: CLOG_MS,
+    act: ({ world, random }) => world.obstruct(clog(pick(world.nodes, random).name)),
+  },
+  /** Some nodes are clogged one after the other, and unclogged in another order (FoundationDB). */
+  swizzle: { forMs: PARTITION_MS, act: swizzle },
+  /** A disk takes its time. */
+  slowDisk: {
+    forMs: DISK_MS,
+    act({ world, random }) {
+      const node = pick(world.nodes, random);
+      node.diskSlowdown = drawFrom(SLOWDOWN, random);
+      return () => void (node.diskSlowdown = 1);
+    },
+  },
+  /** A disk fails; its node ends itself, and an operator starts it on another disk. */
+  failDisk: {
+    forMs: DOWN_MS,
+    act: (fault) => onNode(fault, (node) => node.failDisk()),
+  },
+} as const satisfies Record<string, FaultKind>;
+
+/** Brings one node down, and up again. Never are all of them down. */
+function onNode(
+  { world, random }: FaultContext,
+  end: (node: SimNode) => void,
+): (() => void) | undefined {
+  const healthy = world.nodes.filter((node) => node.healthy);
+  if (healthy.length < 2) return undefined;
+  const node = pick(healthy, random);
+  end(node);
+  return () => node.revive();
+}
+
+function swizzle({ world, random, forMs, on }: FaultContext): () => void {
+  const names = [...sideOf(world, random)];
+  const stepMs = forMs / (2 * names.length + 1);
+  const lifts = new Map<string, () => void>();
+  for (const [step, name] of shuffled(names, random).entries()) {
+    world.after(step * stepMs, () => {
+      if (on()) lifts.set(name, world.obstruct(clog(name)));
+    });
+  }
+  for (const [step, name] of shuffled(names, random).entries()) {
+    world.after((names.length + 1 + step) * stepMs, () => lifts.get(name)?.());
+  }
+  return () => {
+    for (const lift of lifts.values()) lift();
+  };
+}
+
+function clog(name: string): (from: string, to: string) => boolean {
+  return (from, to) => from === name || to === name;
+}
+
+/** Each node with even chance; at least one. */
+function sideOf({ nodes }: World, random: Random): ReadonlySet<string> {
+  const side = new Set(nodes.filter(() => random.float() < 0.5).map(({ name }) => name));
+  return side.add(pick(nodes, random).name);
+}
+
+function pickTwo({ nodes }: World, random: Random): readonly [string, string] {
+  const one = random.uint32() % nodes.length;
+  const other = one + 1 + (random.uint32() % Math.max(1, nodes.length - 1));
+  return [nodes[one]!.name, nodes[other % nodes.length]!.name];
+}
+
+function pick<T>(list: readonly T[], random: Random): T {
+  return list[random.uint32() % list.length] as T;
+}
+
+function shuffled<T>(list: readonly T[], random: Random): T[] {
+  const left = [...list];
+  return list.map(() => left.splice(random.uint32() % left.length, 1)[0] as T);
+}

@@ -53,6 +53,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   /** Set while the socket's buffer is full: nothing is written until it drains. */
   blockedSinceMs: number | undefined;
   lastByteMs: number;
+  /** When a request that was not answered was last blamed; 0: never. */
+  silenceBlamedMs: number;
   readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
   readonly pingLimit: RateLimit;
   readonly requests: RequestTable;

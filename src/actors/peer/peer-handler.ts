@@ -64,6 +64,7 @@ export const peerHandler = defineActor<
       sendLanes: new SendLanes(window),
       blockedSinceMs: undefined,
       lastByteMs: nowMs,
+      silenceBlamedMs: 0,
       pings: new Map(),
       pingLimit: new RateLimit({
         itemsPerSecond: config.liveness.pingsPerSecondMax,

@@ -61,9 +61,14 @@ function refuse(
 
 export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
   const { bytesIn } = state.performance;
-  for (const { tag, replyTo, kind } of state.requests.expire(state.nowMs, bytesIn)) {
+  for (const { tag, replyTo, kind, sentMs } of state.requests.expire(state.nowMs, bytesIn)) {
     state.performance.timeouts++;
-    blame(state, "Timeout", `${kind} was not answered`);
+    // A silence is one failure, however much was asked during it: a link that stalls one way for
+    // some seconds must not ban a peer that has announced much meanwhile.
+    if (sentMs >= state.silenceBlamedMs) {
+      state.silenceBlamedMs = state.nowMs;
+      blame(state, "Timeout", `${kind} was not answered`);
+    }
     const { peerId } = state;
     replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: false, reason: "Timeout" });
   }

@@ -46,6 +46,20 @@ test("a request that is not answered in time is given up and blamed; a late answ
   t.is(harness.closing(), undefined);
 });
 
+test("requests that meet one silence are one timeout, the next silence is another", async (t) => {
+  const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000 } } });
+  for (let tag = 1; tag <= 20; tag++) {
+    harness.ask(requestBlock, tag);
+    await harness.advance(100);
+  }
+  await harness.advance(4_000);
+  t.is(harness.outcomes.take().length, 20);
+  t.deepEqual(harness.blames(), ["Timeout: RequestBlock was not answered"]);
+  harness.ask(requestBlock, 21);
+  await harness.advance(3_500);
+  t.is(harness.blames().length, 2);
+});
+
 test("what is under way or waits when the connection ends is answered", async (t) => {
   const harness = await ready({ config: { requests: { inFlightMax: 1 } } });
   harness.ask(requestBlock, 1);

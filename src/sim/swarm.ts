@@ -19,14 +19,17 @@ export function drawSwarm(seed: number | string): SimulateOptions {
       .filter(() => draw.float() < 0.5)
       .map(([name, times]) => [name, rarer(times, between(0.5, 2))]),
   );
+  const [latencyMs, jitterMs] = [between(0, 200), between(0, 200)];
+  // More producers on slow links make blocks faster than these spread: never would all have one.
+  const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
   return {
     seed,
     nodes,
-    producers: whole(1, Math.min(3, nodes)),
+    producers: whole(1, Math.min(producersMax, nodes)),
     knownPeers: whole(1, 4),
     links: {
-      latencyMs: between(0, 200),
-      jitterMs: between(0, 200),
+      latencyMs,
+      jitterMs,
       ...maybe({ regions: FIVE_REGIONS }),
       ...maybe({ upBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
       ...maybe({ downBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),

@@ -16,12 +16,10 @@ import type {
 } from "../ports.js";
 import type { ChainReference } from "./options.js";
 import { createExecutor, type Executor, type ExecutorParts } from "../workers/executor.js";
+import { BlockBookWriter, type BlockBook, type BookBlock } from "./block-book.js";
 
-/** A valid block of the run. */
-interface AuditedBlock {
-  readonly header: HeaderSummary;
-  readonly headerBytes: Uint8Array;
-  readonly bytes: Uint8Array;
+/** A block of the book with what the auditor needs to follow the state. */
+interface AuditedBlock extends BookBlock {
   readonly parent: AuditedBlock | undefined;
   readonly effects: CheckedBlock["effects"];
   /** What it writes on the state of its parent; absent until a node connects it. */
@@ -44,7 +42,7 @@ export class ChainAuditor {
   readonly #consensus: Consensus;
   readonly #executor: Executor;
   readonly #report: (sentence: string) => void;
-  readonly #blocks = new Map<HashHex, AuditedBlock>();
+  readonly #book: BlockBookWriter<AuditedBlock>;
   readonly #watching: AuditorOptions;
 
   /** `report` is told of every violation, in one sentence. */
@@ -60,19 +58,23 @@ export class ChainAuditor {
     this.#watching = watching;
     const { header, bytes } = genesisOf(consensus);
     const none = { parent: undefined, effects: new Uint8Array(), writes: new Map() };
-    this.#blocks.set(header.hash, { header, bytes, headerBytes: this.#headerOf(bytes), ...none });
+    const genesis = { header, bytes, headerBytes: this.#headerOf(bytes), ...none };
+    this.#book = new BlockBookWriter(consensus, genesis);
   }
 
   /** Different blocks that any node stored, genesis included. */
   get blockCount(): number {
-    return this.#blocks.size;
+    return this.#book.size;
+  }
+
+  /** Its record, for other checks and for nodes that know more than they should. */
+  get book(): BlockBook {
+    return this.#book;
   }
 
   /** Encoded, of all of them. */
   get blockBytes(): number {
-    let bytes = 0;
-    for (const block of this.#blocks.values()) bytes += block.bytes.length;
-    return bytes;
+    return this.#book.bytes;
   }
 
   /** The store as its node sees it, every commit audited. */
@@ -120,13 +122,13 @@ export class ChainAuditor {
   #audit({ header, headerBytes, bytes }: StoredBlock, { name, clock }: AuditedNode): void {
     const wrong = (what: string): void =>
       this.#report(`${name} stored block ${header.hash} at ${header.height}: ${what}`);
-    const known = this.#blocks.get(header.hash);
+    const known = this.#book.get(header.hash);
     if (known !== undefined) {
       const same = equalBytes(known.bytes, bytes) && equalBytes(known.headerBytes, headerBytes);
       if (!same) wrong("its bytes are not those of this hash");
       return;
     }
-    const parent = this.#blocks.get(header.previousHash);
+    const parent = this.#book.get(header.previousHash);
     if (parent === undefined) return wrong("its parent is not known");
     const differs = this.#watching.reference?.audit(bytes, clock.wallMs());
     if (differs !== undefined) return wrong(`against the reference, ${differs}`);
@@ -141,7 +143,7 @@ export class ChainAuditor {
     if (!equalBytes(headerBytes, this.#headerOf(bytes))) return wrong("under another's header");
     const { effects } = block;
     const audited = { header: block.header, headerBytes, bytes, parent, effects };
-    this.#blocks.set(header.hash, { ...audited, writes: undefined });
+    this.#book.put({ ...audited, writes: undefined });
   }
 
   #auditHead(
@@ -162,14 +164,14 @@ export class ChainAuditor {
     }
     const touched = new Map<string, Uint8Array | undefined>();
     for (const hash of commit.canonical?.hashes ?? []) {
-      const block = this.#blocks.get(hash);
+      const block = this.#book.get(hash);
       if (block === undefined) return wrong(`to block ${hash}, which was never stored`);
       const writes = this.#writesOf(block, wrong);
       if (writes === undefined) return;
       for (const [key, value] of writes) touched.set(key, value);
     }
-    const head = this.#blocks.get(after.hash);
-    let left = this.#blocks.get(before.hash);
+    const head = this.#book.get(after.hash);
+    let left = this.#book.get(before.hash);
     while (left !== undefined && store.hashAt(left.header.height) !== left.header.hash) {
       for (const key of left.writes?.keys() ?? []) {
         if (!touched.has(key)) touched.set(key, stateAt(head, key));
@@ -195,6 +197,7 @@ export class ChainAuditor {
     }
     const { writes } = connected.value;
     block.writes = new Map(writes.map(({ key, value }) => [toLatin1(key), value]));
+    this.#book.connected(block);
     return block.writes;
   }
 }

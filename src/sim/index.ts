@@ -11,6 +11,13 @@ export {
 } from "./faults.js";
 export type { FaultName } from "./fault-kinds.js";
 export { FIVE_REGIONS, type Regions } from "./places.js";
+export { BYZANTINE_SCRIPTS, drawScripts } from "./byzantine/scripts.js";
+export type { Behaviour, ByzantineHost, ByzantineScript, Target } from "./byzantine/script.js";
+export type { Ban } from "./byzantine/population.js";
+export type { ByzantineNode } from "./byzantine/byzantine-node.js";
+export type { Session } from "./byzantine/session.js";
+export type { Served } from "./byzantine/chain-view.js";
+export type { BlockBook, BookBlock } from "./block-book.js";
 export {
   SIM_CHAIN,
   SIM_CONFIG,

@@ -12,6 +12,7 @@ import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
 import type { Task } from "../workers/jobs.js";
 import type { Regions } from "./places.js";
 import { PowReference } from "./pow-reference.js";
+import type { ByzantineScript } from "./byzantine/script.js";
 import type { SimSignatures } from "./signatures.js";
 import type { Delivery } from "./trace.js";
 
@@ -69,7 +70,7 @@ export interface SimChain {
 export interface WorldOptions {
   /** One seed and one version of the code are one run. */
   readonly seed: number | string;
-  /** How many; they are named n0, n1, … */
+  /** How many honest ones; they are named n0, n1, … */
   readonly nodes: number;
   /** The first so many produce blocks. Default 1. */
   readonly producers?: number;
@@ -77,6 +78,8 @@ export interface WorldOptions {
   readonly late?: number;
   /** Addresses that each node is given at its start: the next node's, others at random. */
   readonly knownPeers?: number;
+  /** So many further nodes, named b0, b1, …, follow these scripts; honest ones know some. */
+  readonly byzantine?: readonly ByzantineScript[];
   /** For every node, over the defaults of simulations. */
   readonly config?: NetworkConfigInput;
   readonly links?: Partial<LinkOptions>;

@@ -6,6 +6,7 @@ import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
 import type { NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
+import type { NetworkEventOf } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { BlockStore, Clock, PeerId, Transport, WorkerPool } from "../ports.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
@@ -28,6 +29,8 @@ export interface Surroundings {
   readonly auditor: ChainAuditor;
   readonly pool: PoolOptions;
   readonly commitMs: Range;
+  /** A node banned a peer. */
+  readonly banned: (node: string, ban: NetworkEventOf<"PeerBanned">) => void;
   /** A check failed: in one sentence. */
   readonly violated: (sentence: string) => void;
   readonly log: (node: string, ...line: Parameters<NodeEnv["log"]["write"]>) => void;
@@ -90,9 +93,6 @@ export class SimNode {
       },
     });
   }
-
-  /** Peers that it banned, over all its lives. */
-  bans = 0;
 
   /** False also while it stops in order. */
   get up(): boolean {
@@ -249,7 +249,7 @@ export class SimNode {
   #observe(network: Network): void {
     network.subscribe(["BlockConnected", "PeerBanned"], (event) => {
       if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
-      else this.#around.violated(`${this.name} banned ${event.peerId}: ${event.reason}`);
+      else this.#around.banned(this.name, event);
     });
   }
 

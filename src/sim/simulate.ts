@@ -113,7 +113,7 @@ function verdictOf(world: World, wallSeconds: number): Verdict {
     blocks: world.blockCount,
     propagation: world.propagation,
     bytesPerNode: Math.round(world.bytesSent / world.nodes.length),
-    bans: world.bans,
+    bans: world.bans.length,
     violations: world.violations,
   };
 }

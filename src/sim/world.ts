@@ -13,6 +13,8 @@ import { macrotask } from "../runtime/scheduler.js";
 import { SeededScheduler } from "../runtime/seeded-scheduler.js";
 import { VirtualClock } from "../runtime/virtual-clock.js";
 import { createMemoryNetwork, type MemoryNetwork } from "../transport/memory.js";
+import type { ByzantineNode } from "./byzantine/byzantine-node.js";
+import { byzantineName, Population, type Ban } from "./byzantine/population.js";
 import { ChainAuditor } from "./chain-auditor.js";
 import {
   SIM_CHAIN,
@@ -25,6 +27,7 @@ import {
 import { fastSignatures, type SimSignatures } from "./signatures.js";
 import { createPlaces, type Places } from "./places.js";
 import { Propagation, type PropagationTimes } from "./propagation.js";
+import { RelayAuditor } from "./relay-auditor.js";
 import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
 
@@ -51,12 +54,15 @@ export class SimulationFailed extends Error {
 }
 
 const PORT = 1;
+const WALL_OFFSET_MAX_MS = 500;
 const KNOWN_PEERS = 4;
 const DRIFT_MAX_PPM = 200;
+const KNOWN_BYZANTINE_MAX = 3;
 const CHECK_EVERY_MS = 1_000;
 /** Stores are walked once in so many checks: that takes as long as the chain. */
 const STORE_CHECKS = 60;
 const SETTLE_MS = 60_000;
+const BYZANTINE_TICK_MS = 1_000;
 
 export function createWorld(options: WorldOptions): World {
   return new World(options);
@@ -64,6 +70,7 @@ export function createWorld(options: WorldOptions): World {
 
 export class World {
   readonly seed: number | string;
+  /** The honest ones: all checks are theirs. */
   readonly nodes: readonly SimNode[];
   readonly chain: SimChain;
   readonly signatures: SimSignatures;
@@ -78,6 +85,8 @@ export class World {
   readonly #places: Places;
   readonly #auditor: ChainAuditor;
   #propagation = new Propagation();
+  readonly #relays: RelayAuditor;
+  readonly #population: Population;
   #running = false;
   #checks = 0;
 
@@ -92,8 +101,10 @@ export class World {
     this.random = random.fork("script");
     this.#scheduler = new SeededScheduler({
       random: random.fork("scheduler"),
-      onDeliver: (path, message) =>
-        this.#trace.add(clock.monotonicMs(), path, message, options.onDelivery),
+      onDeliver: (path, message) => {
+        this.#trace.add(clock.monotonicMs(), path, message, options.onDelivery);
+        this.#relays.see(path, message);
+      },
     });
     const links = { ...SIM_LINKS, ...options.links };
     this.#places = createPlaces(links, random.fork("places"));
@@ -104,7 +115,18 @@ export class World {
       onStored: (hash) => this.#propagation.stored(hash, this.nowMs),
       reference: this.chain.reference?.(this.signatures.verify),
     });
+    this.#relays = new RelayAuditor({
+      book: this.#auditor.book,
+      rules: this.chain.consensus.rules,
+      report: violated,
+      onBlame: (node, report) => this.#population.blamed(node, report),
+    });
     this.nodes = this.#createNodes(random);
+    this.#population = this.#createByzantine(random.fork("byzantine"));
+    for (const node of this.byzantine) {
+      node.start();
+      this.every(BYZANTINE_TICK_MS, () => node.tick());
+    }
     for (const node of this.nodes.slice(0, options.nodes - (options.late ?? 0))) node.start();
     this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());
   }
@@ -149,14 +171,23 @@ export class World {
     return 2 * this.#links.linkCount;
   }
 
-  /** Bans so far. */
-  get bans(): number {
-    return this.nodes.reduce((sum, node) => sum + node.bans, 0);
-  }
-
   /** Written to all links. */
   get bytesSent(): number {
     return this.#links.bytesWritten;
+  }
+
+  get byzantine(): readonly ByzantineNode[] {
+    return this.#population.nodes;
+  }
+
+  /** Byzantine identities that honest nodes banned so far: the right ones. */
+  get bans(): readonly Ban[] {
+    return this.#population.bans;
+  }
+
+  /** Blocks, headers and announcements that honest nodes sent, all of them valid. */
+  get relayedCount(): number {
+    return this.#relays.relayedCount;
   }
 
   node(name: string): SimNode {
@@ -285,8 +316,12 @@ export class World {
   // ---- inside ---------------------------------------------------------------------------------
 
   #createNodes(random: SeededRandom): SimNode[] {
-    const { nodes: count, commitMs = [1, 20], wallOffsetMaxMs = 500 } = this.#options;
-    const { driftMaxPpm = DRIFT_MAX_PPM } = this.#options;
+    const {
+      nodes: count,
+      commitMs = [1, 20],
+      wallOffsetMaxMs = WALL_OFFSET_MAX_MS,
+      driftMaxPpm = DRIFT_MAX_PPM,
+    } = this.#options;
     const around: Surroundings = {
       clock: this.#clock,
       scheduler: this.#scheduler,
@@ -296,11 +331,11 @@ export class World {
       auditor: this.#auditor,
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
+      banned: (node, ban) => this.#population.banned(node, ban),
       violated: (what) => this.report(what),
       log: (node, level, event, fields = {}) =>
         this.#options.onLog?.({ atMs: this.nowMs, node, level, event, fields }),
     };
-    const genesis = genesisOf(this.chain.consensus).header;
     const identities = random.fork("identities");
     const peerIds: PeerId[] = [];
     for (let index = 0; index < count; index++) peerIds.push(toHex(identities.bytes(32)));
@@ -308,11 +343,36 @@ export class World {
       const name = `n${index}`;
       const own = random.fork(name);
       const offsetMs = Math.round((2 * own.float() - 1) * wallOffsetMaxMs);
-      const startWallMs = genesis.timestampMs + wallOffsetMaxMs + 1_000 + offsetMs;
+      const startWallMs = this.#trueStartMs + offsetMs;
       const drift = (2 * own.fork("drift").float() - 1) * driftMaxPpm * 1e-6;
       const clock = this.#clock.view({ startWallMs, drift });
       const config = this.#configOf(index, own);
       return new SimNode({ name, peerId, config, clock, random: own }, around);
+    });
+  }
+
+  /** The wall time of a clock without an error when the world begins. */
+  get #trueStartMs(): number {
+    const { wallOffsetMaxMs = WALL_OFFSET_MAX_MS } = this.#options;
+    return genesisOf(this.chain.consensus).header.timestampMs + wallOffsetMaxMs + 1_000;
+  }
+
+  #createByzantine(random: SeededRandom): Population {
+    return new Population({
+      scripts: this.#options.byzantine ?? [],
+      addressOf,
+      links: this.#links,
+      around: {
+        book: this.#auditor.book,
+        chain: this.chain,
+        signatures: this.signatures,
+        clock: this.#clock.view({ startWallMs: this.#trueStartMs }),
+        targets: this.nodes.map(({ name }) => ({ name, address: addressOf(name) })),
+      },
+      random,
+      windowBytes: this.nodes[0]!.config.lanes.windowInitialBytes,
+      honest: new Map(this.nodes.map(({ name, peerId }) => [peerId, name])),
+      violated: (what) => this.report(what),
     });
   }
 
@@ -332,10 +392,20 @@ export class World {
       pool: { ...SIM_CONFIG.pool, ...config.pool },
       producer: { ...SIM_CONFIG.producer, ...config.producer },
       nodeId: `n${index}`,
-      bindAddr: `memory://n${index}:${PORT}`,
-      seedPeers: [...known].map((other) => `memory://n${other}:${PORT}`),
+      bindAddr: addressOf(`n${index}`),
+      seedPeers: [...[...known].map((other) => `n${other}`), ...this.#badSeeds(random)].map(
+        addressOf,
+      ),
       produce: index < producers,
     });
+  }
+
+  /** Names of byzantine nodes that this node takes for honest ones. */
+  #badSeeds(random: SeededRandom): string[] {
+    const names = (this.#options.byzantine ?? []).map((_, index) => byzantineName(index));
+    const own = random.fork("byzantine");
+    while (names.length > KNOWN_BYZANTINE_MAX) names.splice(own.uint32() % names.length, 1);
+    return names;
   }
 
   async #run(untilMs: number, reached: () => boolean): Promise<boolean> {
@@ -376,4 +446,8 @@ export class World {
     if (this.violations.length === 0) return;
     throw new SimulationFailed(this.seed, this.violations, this.#options.replay);
   }
+}
+
+function addressOf(name: string): string {
+  return `memory://${name}:${PORT}`;
 }

@@ -22,11 +22,12 @@ export type ReputationEvent = keyof typeof REPUTATION_DELTAS;
 /** Failures that our own overload or the network between can cause: never enough for a ban alone. */
 const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
 /** Proven offences: they are counted from zero, so that no gains buy a licence for them. */
-const PROVEN: ReadonlySet<ReputationEvent> = new Set([
+export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
   "InvalidTransaction",
   "ProtocolViolation",
   "InvalidBlock",
 ]);
+
 /** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
 const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
 
@@ -168,7 +169,7 @@ export class ReputationLedger {
     } else if (this.#trusted.has(peerId)) {
       delta /= 10;
     }
-    const from = PROVEN.has(event) ? Math.min(account.score, 0) : account.score;
+    const from = PROVEN_OFFENCES.has(event) ? Math.min(account.score, 0) : account.score;
     let score = clamp(from + delta, scoreMax);
     // Stops short of probation: 1 above it, unless the peer was lower already.
     if (NEVER_BANS.has(event)) score = Math.max(score, Math.min(account.score, probationScore + 1));

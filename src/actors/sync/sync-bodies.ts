@@ -4,8 +4,8 @@ import { packBytes } from "../../bytes/packed.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import { askHeaders } from "./sync-headers.js";
-import type { CheckTask, ServingPeer, SyncManager } from "./sync-manager.js";
+import { askHeaders, claimants } from "./sync-headers.js";
+import type { CheckTask, Range, ServingPeer, SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
@@ -121,8 +121,7 @@ export function rangeAnswered(
       abort(state, context, "the peer moved to another branch");
       return;
     }
-    session.failed(range);
-    setBack(state, context);
+    undelivered(state, range, context);
     return;
   }
   const { blocks } = outcome.message;
@@ -134,6 +133,17 @@ export function rangeAnswered(
     return;
   }
   session.received(range, blocks);
+}
+
+/** A range did not come, or not in time. */
+export function undelivered(state: SyncState, range: Range, context: SyncContext): void {
+  const { session } = state;
+  if (session === undefined) return;
+  const withheld = session.undelivered(range);
+  // With nobody else to ask, patience costs nothing.
+  const others = claimants(state, context).some(({ peerId }) => peerId !== session.headerPeer);
+  if (withheld && others) abort(state, context, "the peer withholds what it offered");
+  else setBack(state, context);
 }
 
 function setBack(state: SyncState, context: SyncContext): void {

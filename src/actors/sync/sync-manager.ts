@@ -34,6 +34,8 @@ export interface Range {
   requestedMs: number;
   /** Peers that failed on it. */
   readonly tried: Set<PeerId>;
+  /** How often the one whose headers these are did not deliver it. */
+  withheld: number;
   bytes: number;
   tasksOpen: number;
   readonly checked: CheckedBlock[];
@@ -59,6 +61,11 @@ export interface CheckTask {
 /** Smoothing of the mean block size. */
 const GAIN = 1 / 8;
 const BLOCK_BYTES_GUESS = 16 * 1024;
+/**
+ * Whoever offers a chain and fails so often on one range of it withholds it: others had their turn
+ * in between, and a session must not be held by a promise.
+ */
+const WITHHELD_MAX = 2;
 /** Rules that a server can break by itself, with a good header: its block is not the chain's. */
 const SERVER_RULES: ReadonlySet<Fault["rule"]> = new Set(["encoding", "size", "root"]);
 
@@ -182,6 +189,16 @@ export class SyncManager {
     range.peerId = undefined;
     range.request = 0;
     range.bytes = 0;
+  }
+
+  /**
+   * Requested → Wanted, because its peer did not deliver. True: that was the one who offered the
+   * chain, and once too often.
+   */
+  undelivered(range: Range): boolean {
+    if (range.peerId === this.headerPeer) range.withheld++;
+    this.failed(range);
+    return range.withheld >= WITHHELD_MAX;
   }
 
   /** After a pause: peers that failed on a range may be asked for it once more. */
@@ -414,6 +431,7 @@ function newRange(fromHeight: number, count: number): Range {
     request: 0,
     requestedMs: 0,
     tried: new Set(),
+    withheld: 0,
     bytes: 0,
     tasksOpen: 0,
     checked: [],

@@ -8,7 +8,7 @@ import { defineActor } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
-import { blocksChecked, connectEnded, proceed, rangeAnswered } from "./sync-bodies.js";
+import { blocksChecked, connectEnded, proceed, rangeAnswered, undelivered } from "./sync-bodies.js";
 import { claimants, consider, headersAnswered, headersChecked } from "./sync-headers.js";
 import type { SyncMessage, SyncStatus } from "./sync-messages.js";
 import {
@@ -159,7 +159,7 @@ function stallDue(state: SyncState, context: SyncContext): void {
   if (session === undefined || range === undefined || state.peers.size < 2) return;
   const { peerId, fromHeight } = range;
   context.env.log.write("info", "sync waits for a slow peer", { peerId, fromHeight });
-  session.failed(range);
+  undelivered(state, range, context);
 }
 
 function statusOf(state: SyncState, context: SyncContext): SyncStatus {

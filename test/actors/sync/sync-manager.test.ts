@@ -192,6 +192,20 @@ test("checked bodies behind a range that nobody serves keep no session alive", (
   t.true(manager.busy, "now the first two can be connected");
 });
 
+test("the offerer that fails twice on one range withholds it; another peer that fails does not", (t) => {
+  const manager = session(10);
+  const undelivered = (number: number): boolean => {
+    const [{ request }] = manager.assign([peer(number)], 0) as [RangeRequest];
+    return manager.undelivered(manager.rangeOf(request)!);
+  };
+  t.false(undelivered(2));
+  manager.forgive();
+  t.false(undelivered(2));
+  t.false(undelivered(1));
+  manager.forgive();
+  t.true(undelivered(1));
+});
+
 test("what was asked of a peer that left is asked of another", (t) => {
   const manager = session(20);
   manager.assign([peer(1)], 0);

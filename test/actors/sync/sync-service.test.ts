@@ -573,6 +573,21 @@ test("while the only server refuses, the session is kept; too many setbacks end 
   t.is(harness.head(), tip.hash);
 });
 
+test("a peer that proves a heavier chain and withholds its blocks does not hold up the others", async (t) => {
+  const harness = start({ config });
+  const better = makeChain(100, { fields: { extra: Uint8Array.of(9) } });
+  const withholder = harness.join(1, better);
+  withholder.answer = (request, honest) => (isRange(request) ? "Busy" : honest);
+  harness.join(2, chain);
+  await harness.advance(3 * RETRY_MS);
+  t.is(harness.head(), tip.hash);
+  t.true(harness.types().includes("SyncFailed"));
+  // Its chain is the better one all the same: it is followed when its blocks come.
+  delete withholder.answer;
+  await harness.advance(100 * RETRY_MS);
+  t.is(harness.head(), better.at(-1)!.header.hash);
+});
+
 test("when the pool loses blocks they are asked for again, and nobody is blamed", async (t) => {
   const { workers } = createHarness().env;
   let lost = 5;

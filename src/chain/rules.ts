@@ -54,9 +54,6 @@ function checkHeader(
   if (header.timestampMs <= parent.timestampMs) {
     return fault("time", `${header.timestampMs} ms is not after its parent's time`);
   }
-  if (header.timestampMs > nowMs + params.maxFutureMs) {
-    return fault("time", `${header.timestampMs - nowMs} ms in the future`);
-  }
   const difficulty = nextDifficulty(parent, header.timestampMs, params);
   if (header.difficulty !== difficulty) {
     return fault("difficulty", `difficulty ${header.difficulty} where ${difficulty} is due`);
@@ -68,6 +65,10 @@ function checkHeader(
   }
   if (!meetsDifficulty(header.hash, difficulty)) {
     return fault("proof-of-work", `hash ${header.hash} misses difficulty ${difficulty}`);
+  }
+  // Last, for nobody is blamed for it: whoever makes such headers pays with work.
+  if (header.timestampMs > nowMs + params.maxFutureMs) {
+    return fault("future", `${header.timestampMs - nowMs} ms in the future`);
   }
   return valid(summarize(header));
 }

@@ -24,6 +24,8 @@ export type RuleName =
   | "difficulty"
   | "total-difficulty"
   | "proof-of-work"
+  /** Too far ahead of the checker's clock. Clocks differ, so no peer is blamed, and time mends it. */
+  | "future"
   | "root"
   | "signature"
   | "nonce"

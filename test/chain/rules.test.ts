@@ -50,7 +50,7 @@ const broken: [RuleName, string, MakeBlockOptions][] = [
   ["height", "a height too far", { fields: { height: 2 } }],
   ["height", "the parent's height", { fields: { height: 0 } }],
   ["time", "the parent's time", { fields: { timestampMs: genesis.timestampMs } }],
-  ["time", "a time too far ahead", { fields: { timestampMs: lateMs + 1 } }],
+  ["future", "a time too far ahead", { fields: { timestampMs: lateMs + 1 } }],
   ["difficulty", "less difficulty", { fields: { difficulty: 15n } }],
   ["difficulty", "more difficulty", { fields: { difficulty: 17n } }],
   ["total-difficulty", "a total of its own", { fields: { totalDifficulty: 1_000_000n } }],

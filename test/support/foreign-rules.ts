@@ -67,7 +67,7 @@ export function createForeignRules(options: ForeignOptions): ChainRules<ForeignT
       const { previousHash, height, timestampMs } = read.value;
       if (previousHash !== parent.hash) return fault("link", "another parent");
       if (height !== parent.height + 1) return fault("height", "not the next height");
-      if (timestampMs > nowMs) return fault("time", "a time in the future");
+      if (timestampMs > nowMs) return fault("future", "a time in the future");
       return read;
     },
     readTransaction(bytes) {

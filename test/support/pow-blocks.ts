@@ -129,7 +129,7 @@ export function brokenBlocks(
     { rule: "link", place: /parent/, block: build({ previousHash: "11".repeat(32) }) },
     { rule: "height", place: /height/, block: build({ height: parent.height + 2 }) },
     { rule: "time", place: /after/, block: build({ timestampMs: parent.timestampMs }) },
-    { rule: "time", place: /future/, block: build({ timestampMs: NOW_MS + 15_001 }) },
+    { rule: "future", place: /future/, block: build({ timestampMs: NOW_MS + 15_001 }) },
     { rule: "difficulty", place: /due/, block: build({ difficulty: 3n }) },
     { rule: "total-difficulty", place: /total/, block: build({ totalDifficulty: 2n ** 40n }) },
     { rule: "proof-of-work", place: /hash/, block: withoutWork(build({})) },

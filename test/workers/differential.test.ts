@@ -125,6 +125,7 @@ test("blocks get one verdict, from every executor and in every batching", async 
     [
       "difficulty",
       "encoding",
+      "future",
       "height",
       "link",
       "nonce",

@@ -307,14 +307,17 @@ function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void
   }
 }
 
-/** Peers relay only what they validated, so an invalid block is its sender's fault. */
+/**
+ * Peers relay only what they validated, so an invalid block is its sender's fault: all but one from
+ * the future, which the sender's clock allowed. Its sender's claim brings it again later, by sync.
+ */
 function rejected(state: State, { hash, peerId }: Job, fault: Fault, context: Ctx): void {
   const { rule, detail } = fault;
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
-  if (peerId === undefined) return;
+  if (peerId === undefined || rule === "future") return;
   const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
   state.reputation.tell({ ...blame, detail: `${rule}: ${detail}` });
 }

@@ -322,8 +322,9 @@ function branchChecked(state: State, verdict: BlocksVerdict | undefined, context
   }
   const result = fault === undefined ? plan.apply() : { ok: false as const, ...fault };
   if (!result.ok) {
-    state.invalid.set(result.hash, result.fault);
     const { hash, fault: broken } = result;
+    // Our clock may have been set back since the block was stored: then its time comes again.
+    if (broken.rule !== "future") state.invalid.set(hash, broken);
     endReorganisation(state, context, () =>
       answer(state, command, { ok: false, reason: "fault", hash, fault: broken }),
     );

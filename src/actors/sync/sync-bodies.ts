@@ -1,6 +1,7 @@
 // The body half of sync: ranges from several peers, checks in the pool, connects in order.
 
 import { packBytes } from "../../bytes/packed.js";
+import type { Fault } from "../../chain/types.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
@@ -185,7 +186,7 @@ export function blocksChecked(
   const hash = session.hashAt(task.fromHeight + accepted.length);
   rejectBlock(state, context, { hash, fault, peerId: server });
   if (session.faultIsChains(fault, server)) {
-    invalidChain(state, session, `${fault.rule}: ${fault.detail}`, server, context);
+    invalidChain(state, session, fault, server, context);
   } else {
     session.taskLost(task);
     setBack(state, context);
@@ -210,11 +211,16 @@ function isPromised(
 function invalidChain(
   state: SyncState,
   session: SyncManager,
-  detail: string,
+  fault: Fault,
   server: string | undefined,
   context: SyncContext,
 ): void {
   const { headerPeer } = session;
+  const detail = `${fault.rule}: ${fault.detail}`;
+  if (fault.rule === "future") {
+    abort(state, context, `an early block: ${detail}`);
+    return;
+  }
   if (headerPeer !== server) blame(state, headerPeer, "InvalidBlock", detail);
   refute(state, headerPeer);
   abort(state, context, `an invalid block: ${detail}`);
@@ -245,5 +251,5 @@ export function connectEnded(
   const { hash, fault } = outcome;
   const server = session.serverOf(hash);
   rejectBlock(state, context, { hash, fault, peerId: server });
-  invalidChain(state, session, `${fault.rule}: ${fault.detail}`, server, context);
+  invalidChain(state, session, fault, server, context);
 }

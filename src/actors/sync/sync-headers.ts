@@ -181,7 +181,13 @@ export function headersChecked(
   // Lost by the pool: they are asked for again.
   if (verdict === undefined) return;
   const { headers, last } = exchange;
-  if (verdict.fault !== undefined) {
+  const early = verdict.fault?.rule === "future";
+  if (early && verdict.accepted.length === 0 && session.idle) {
+    // The claim stands; once the time has come it is asked for again.
+    abort(state, context, "headers from the future");
+    return;
+  }
+  if (verdict.fault !== undefined && !early) {
     const bad = headers[verdict.accepted.length]!;
     const header = context.env.consensus.rules.readHeader(bad);
     const hash = header.ok ? header.value.hash : "";
@@ -194,7 +200,8 @@ export function headersChecked(
   session.addHeaders(
     verdict.accepted.map((summary, index) => ({ summary, bytes: headers[index]! })),
   );
-  if (last) session.exhausted = true;
+  // What follows a header from the future waits for its time.
+  if (last || early) session.exhausted = true;
   if (fresh) announceStart(state, context);
 }
 

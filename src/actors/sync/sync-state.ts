@@ -95,7 +95,7 @@ export function rejectBlock(
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   publish(state, { type: "BlockRejected", hash, rule, detail, ...from });
-  blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
+  if (rule !== "future") blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
 }
 
 /** The claim did not hold, or the peer did not deliver: others first, for a while. */

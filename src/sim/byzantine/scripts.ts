@@ -2,6 +2,7 @@
 
 import type { Random } from "../../ports.js";
 import { eclipse } from "./eclipse.js";
+import { edgeOfTime } from "./edge-of-time.js";
 import { equivocation } from "./equivocation.js";
 import { fakeHeights } from "./fake-heights.js";
 import { invalidBlocks } from "./invalid-blocks.js";
@@ -14,6 +15,7 @@ export const BYZANTINE_SCRIPTS: readonly ByzantineScript[] = [
   invalidBlocks,
   withholding,
   equivocation,
+  edgeOfTime,
   spam,
   fakeHeights,
   eclipse,

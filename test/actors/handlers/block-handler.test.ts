@@ -33,6 +33,7 @@ import {
   peerIdOf,
   published,
   refusing,
+  START_WALL_MS,
   type HarnessOptions,
 } from "../support.js";
 
@@ -184,6 +185,17 @@ for (const [rule, block] of Object.entries(broken)) {
     t.is(harness.consumed(), 1);
   });
 }
+
+test("a block from the future is refused and blames nobody: its sender's clock allowed it", async (t) => {
+  const timestampMs = START_WALL_MS + testParams.maxFutureMs + 500;
+  const harness = await start();
+  harness.push(makeBlock({ fields: { timestampMs } }).bytes);
+  await harness.settle();
+  t.like(published(harness.events)[0], { type: "BlockRejected", rule: "future" });
+  t.deepEqual(harness.blames(), []);
+  t.is(harness.connects.length, 0);
+  t.is(harness.consumed(), 1);
+});
 
 test("a broken block of this node is published and blames nobody", async (t) => {
   const harness = await start();

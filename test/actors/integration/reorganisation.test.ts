@@ -55,7 +55,7 @@ test("its blocks are checked again in jobs of a few, each on the one before", as
 test("a block that fails is named", async (t) => {
   const env = await open();
   const plan = new Reorganisation(branchTo(branch[11]!.header, env)!, env);
-  const fault = { rule: "time", detail: "too far in the future" } as const;
+  const fault = { rule: "future", detail: "too far ahead" } as const;
   const failed = plan.checked({ accepted: checked.slice(0, 2), fault });
   t.deepEqual(failed, { hash: branch[2]!.header.hash, fault });
 });

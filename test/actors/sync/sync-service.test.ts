@@ -5,8 +5,22 @@ import type { SyncMessage } from "../../../src/actors/sync/sync-messages.js";
 import { CodedError } from "../../../src/errors.js";
 import type { Message, MessageOf } from "../../../src/protocol/types/message.js";
 import type { WorkerPool } from "../../../src/ports.js";
-import { makeBlock, makeChain, makeTransaction, type MadeBlock } from "../../support/chain.js";
-import { checkedBlocks, connectAll, createHarness, peerIdOf, published } from "../support.js";
+import {
+  makeBlock,
+  makeChain,
+  makeTransaction,
+  testParams,
+  type MadeBlock,
+} from "../../support/chain.js";
+import {
+  checkedBlocks,
+  connectAll,
+  createHarness,
+  genesis,
+  peerIdOf,
+  published,
+  START_WALL_MS,
+} from "../support.js";
 import { handshakeOf } from "../remote-peer.js";
 
 import {
@@ -239,6 +253,22 @@ test("an invalid header is its sender's fault, and another peer is synced from",
   t.true(published(harness.events).some((event) => event.type === "BlockRejected"));
   t.true(evil.requests.filter(isHeaders).length <= 2);
 });
+
+for (const below of [0, 20]) {
+  test(`a header from the future on ${below} others costs nobody anything, and is followed in its time`, async (t) => {
+    const parent = chain[below - 1]?.header;
+    const timestampMs = START_WALL_MS + testParams.maxFutureMs + 4 * RETRY_MS;
+    const fields = { timestampMs };
+    const early = makeBlock({ ...(parent === undefined ? {} : { parent }), fields });
+    const harness = start({ config });
+    harness.join(1, [...chain.slice(0, below), early]);
+    await harness.advance(RETRY_MS);
+    t.is(harness.head(), parent?.hash ?? genesis.header.hash);
+    await harness.advance(20 * RETRY_MS);
+    t.is(harness.head(), early.header.hash);
+    t.true(harness.blames().every((blame) => blame.startsWith("UsefulData")));
+  });
+}
 
 const badAnswers: { [name: string]: Message } = {
   "headers that cannot be read": { kind: "ResponseHeaders", headers: [Uint8Array.of(1, 2)] },

@@ -47,6 +47,11 @@ type Ctx = Context<ProducerMessage, ProducerEnv>;
 
 /** A template older than this is built anew, for its timestamp and newer transactions. */
 const TEMPLATE_MS = 2_000;
+/**
+ * A sync that connects no block for so long does not keep us from producing: the better chain that
+ * it follows may never come.
+ */
+const SYNC_PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
 
 export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, ProducerEnv>({
@@ -77,13 +82,7 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
         begin(state, context);
         return;
       case "BeginDue":
-        if (!state.syncing) {
-          const bytesMax = context.env.consensus.blockBytesMax;
-          const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
-          state.system.tell({ to: "mempool", message: request });
-          // Stands until the answer comes, which a restart of the mempool's actor would lose.
-          retry(context);
-        }
+        select(state, context);
         return;
       case "SelectedTransactions":
         build(state, message, context);
@@ -98,7 +97,7 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
         return;
       case "SyncStarted":
         state.syncing = true;
-        state.round++;
+        begin(state, context);
         return;
       case "SyncFinished":
       case "SyncFailed":
@@ -124,10 +123,22 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
   },
 });
 
+function select(state: State, context: Ctx): void {
+  const bytesMax = context.env.consensus.blockBytesMax;
+  const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
+  state.system.tell({ to: "mempool", message: request });
+  // Stands until the answer comes, which a restart of the mempool's actor would lose.
+  retry(context);
+}
+
 /** A new head: the search on the old one is void; the next block is due an interval after it. */
 function begin(state: State, context: Ctx): void {
   const { blocks, clock, config } = context.env;
   state.round++;
+  if (state.syncing) {
+    context.startTimer("begin", SYNC_PATIENCE_MS, { type: "BeginDue" });
+    return;
+  }
   const dueMs = blocks.head().timestampMs + config.producer.intervalMs - clock.wallMs();
   // Far in the future only when the clocks disagree: never wait longer than one interval.
   const waitMs = Math.min(Math.max(0, dueMs), config.producer.intervalMs);

@@ -5,7 +5,7 @@ import type { Fault } from "../../chain/types.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import { askHeaders, claimants } from "./sync-headers.js";
+import { askHeaders } from "./sync-headers.js";
 import type { CheckTask, Range, ServingPeer, SyncManager } from "./sync-manager.js";
 import {
   abort,
@@ -140,11 +140,8 @@ export function rangeAnswered(
 export function undelivered(state: SyncState, range: Range, context: SyncContext): void {
   const { session } = state;
   if (session === undefined) return;
-  const withheld = session.undelivered(range);
-  // With nobody else to ask, patience costs nothing.
-  const others = claimants(state, context).some(({ peerId }) => peerId !== session.headerPeer);
-  if (withheld && others) abort(state, context, "the peer withholds what it offered");
-  else setBack(state, context);
+  if (!session.undelivered(range)) setBack(state, context);
+  else abort(state, context, "the peer withholds what it offered");
 }
 
 function setBack(state: SyncState, context: SyncContext): void {

@@ -9,7 +9,13 @@ import { CodedError } from "../../../src/errors.js";
 import type { MempoolTransaction, WorkerPool } from "../../../src/ports.js";
 import { packBytes } from "../../../src/bytes/packed.js";
 import { genesisHeader } from "../../../src/chain/networks.js";
-import { makeKey, makeTransaction, testParams, transactionId } from "../../support/chain.js";
+import {
+  makeChain,
+  makeKey,
+  makeTransaction,
+  testParams,
+  transactionId,
+} from "../../support/chain.js";
 import {
   checkedBlocks,
   connectAll,
@@ -127,19 +133,37 @@ test("without transactions it waits, when empty blocks are switched off", async 
   t.is(willing.blocks.of("Produced").length, 1);
 });
 
-test("during a sync it produces nothing, and takes up again afterwards", async (t) => {
+test("while a sync makes progress it produces nothing, and takes up again afterwards", async (t) => {
   for (const end of [
     { type: "SyncFinished", height: 0, headHash: "" },
     { type: "SyncFailed", peerId: "", reason: "" },
   ] as const) {
     const harness = start();
     harness.ref.tell({ type: "SyncStarted", strategy: "full", fromHeight: 0, peerId: "" });
-    await harness.advance(60_000);
+    for (const { header } of makeChain(10)) {
+      await harness.advance(4_000);
+      const change = {
+        type: "ChainChanged",
+        disconnected: [],
+        connected: [],
+        head: header,
+      } as const;
+      harness.ref.tell(change);
+    }
     t.is(harness.blocks.received.length, 0);
     harness.ref.tell(end);
     await harness.advance(0);
     t.is(harness.blocks.of("Produced").length, 1);
   }
+});
+
+test("a sync that waits for blocks that never come does not keep it from producing", async (t) => {
+  const harness = start();
+  harness.ref.tell({ type: "SyncStarted", strategy: "full", fromHeight: 0, peerId: "" });
+  await harness.advance(4_000);
+  t.is(harness.blocks.received.length, 0);
+  await harness.advance(2_000);
+  t.is(harness.blocks.of("Produced").length, 1);
 });
 
 test("a search that found nothing goes on at the next nonce", async (t) => {

@@ -3,7 +3,7 @@
 
 import type { ByzantineScript } from "./script.js";
 
-const REQUESTS_PER_TICK = 4;
+const REQUESTS_PER_TICK = 16;
 const BLOCKS = 512;
 const EVERY_LANE = ["block", "sync", "transaction"] as const;
 const GRANT_BYTES = 1024 * 1024;

@@ -19,7 +19,7 @@ const stranger = makeBlock({ fields: { extra: Uint8Array.of(1) } });
 function audited() {
   const reports: string[] = [];
   const blames: string[] = [];
-  const first = { ...genesis!, parent: undefined };
+  const first = { ...genesis, parent: undefined };
   const book = new BlockBookWriter<BookBlock>(consensus, first);
   const second = { ...one!, parent: first };
   book.put(second);

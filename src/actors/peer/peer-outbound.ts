@@ -72,6 +72,10 @@ export function sweep(state: PeerHandlerState, context: PeerHandlerContext): voi
     const { peerId } = state;
     replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: false, reason: "Timeout" });
   }
+  if (state.requests.abandoned) {
+    close(state, context, { reason: "Timeout", detail: "no request is answered any more" });
+    return;
+  }
   sendWaiting(state);
   if (state.requests.size > 0 || state.requestsWaiting.length > 0) {
     context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });

@@ -24,8 +24,6 @@ export type Settlement =
   | { readonly type: "unsolicited" }
   | { readonly type: "wrongKind"; readonly request: PendingRequest };
 
-/** Ids of expired requests that are remembered, so that a late answer is told from a made-up one. */
-const EXPIRED_MAX = 256;
 const REQUEST_ID_MAX = 2 ** 32 - 1;
 /**
  * What the peer sends meanwhile prolongs a deadline at this rate: an answer that arrives over a
@@ -41,6 +39,7 @@ export class RequestTable {
   readonly #settings: Settings;
   /** In order of sending. */
   readonly #pending = new Map<number, PendingRequest>();
+  /** Timed out and still unanswered: a late answer is told from a made-up one. */
   readonly #expired = new Set<number>();
   #nextId: number;
   #smoothedMs: number | undefined;
@@ -54,8 +53,17 @@ export class RequestTable {
     return this.#pending.size;
   }
 
+  /**
+   * A request that timed out keeps its place until it is answered: behind a stalled link it may
+   * still reach the peer, which counts all that waits and takes too many for a flood.
+   */
   get full(): boolean {
-    return this.#pending.size >= this.#settings.inFlightMax;
+    return this.#pending.size + this.#expired.size >= this.#settings.inFlightMax;
+  }
+
+  /** No place is left, and no deadline will make one. */
+  get abandoned(): boolean {
+    return this.full && this.#pending.size === 0;
   }
 
   /** reth's rule: three smoothed response times, within bounds. */
@@ -125,8 +133,6 @@ export class RequestTable {
     for (const { requestId } of due) {
       this.#pending.delete(requestId);
       this.#expired.add(requestId);
-      const oldest = this.#expired.values().next();
-      if (this.#expired.size > EXPIRED_MAX && !oldest.done) this.#expired.delete(oldest.value);
     }
     return due;
   }

@@ -60,6 +60,23 @@ test("requests that meet one silence are one timeout, the next silence is anothe
   t.is(harness.blames().length, 2);
 });
 
+test("a peer that answers no request any more is left when there is no place for another", async (t) => {
+  const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000, inFlightMax: 3 } } });
+  for (const tag of [1, 2, 3, 4]) harness.ask(requestBlock, tag);
+  await harness.advance(4_000);
+  t.is(harness.remote.heardOf("RequestBlock").length, 3, "the fourth is not sent on top");
+  t.deepEqual(
+    harness.outcomes.take().map((outcome) => !outcome.ok && [outcome.tag, outcome.reason]),
+    [
+      [1, "Timeout"],
+      [2, "Timeout"],
+      [3, "Timeout"],
+      [4, "Closed"],
+    ],
+  );
+  t.like(harness.remote.heardOf("Disconnect"), [{ message: { reason: "Timeout" } }]);
+});
+
 test("what is under way or waits when the connection ends is answered", async (t) => {
   const harness = await ready({ config: { requests: { inFlightMax: 1 } } });
   harness.ask(requestBlock, 1);

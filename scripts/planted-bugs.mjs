@@ -64,12 +64,6 @@ export const plantedBugs = [
     with: "this.control.length > 0 ? this.droppedCount++ : this.control.push(message);",
   },
   {
-    name: "every open slot is counted twice",
-    in: "actors/service/dial-book.js",
-    find: "count++;",
-    with: "count += 2;",
-  },
-  {
     name: "an odd leaf of the Merkle tree is paired with itself",
     in: "chain/merkle.js",
     find: "right === undefined ? left : nodeHash(left, right)",
@@ -88,9 +82,27 @@ export const plantedBugs = [
     with: "if (receivers.length >= 0)",
   },
   {
-    name: "credit for blocks is kept",
+    name: "blocks need not link to their parent",
+    in: "chain/rules.js",
+    find: "header.previousHash !== parent.hash",
+    with: "false",
+  },
+  {
+    name: "proof of work is not checked",
+    in: "chain/rules.js",
+    find: "!meetsDifficulty(header.hash, difficulty)",
+    with: "false",
+  },
+  {
+    name: "signatures in blocks are not checked",
+    in: "workers/executor.js",
+    find: "if (!signed(parts, transactions[i]))",
+    with: "if (false)",
+  },
+  {
+    name: "a block from the future is its sender's offence",
     in: "actors/handlers/block-handler.js",
-    find: 'from.tell({ type: "Consumed", lane, bytes });',
-    with: "",
+    find: 'peerId === undefined || rule === "future"',
+    with: "peerId === undefined",
   },
 ];

@@ -21,6 +21,8 @@ export interface GenerateOptions {
   readonly seed: string;
 }
 
+type Signing = Pick<SignatureScheme, "keyPairFromSeed" | "sign">;
+
 export interface GeneratedBlock {
   readonly header: HeaderSummary;
   readonly headerBytes: Uint8Array;
@@ -32,7 +34,7 @@ const SEAL_ATTEMPTS = 2 ** 20;
 /** Yields blocks 1 to `blocks`, one target interval apart, so the difficulty stays the minimum. */
 export function* generateChain(
   options: GenerateOptions,
-  scheme: SignatureScheme,
+  scheme: Signing,
 ): Generator<GeneratedBlock, void, void> {
   const { params, blocks, transactionsPerBlock } = options;
   invariant(options.accounts >= 1, "a chain needs at least one account");
@@ -63,7 +65,7 @@ function makeTransaction(
   keys: readonly KeyPair[],
   index: number,
   timestampMs: number,
-  scheme: SignatureScheme,
+  scheme: Signing,
 ): Uint8Array<ArrayBuffer> {
   const from = keys[index % keys.length]!;
   const to = keys[(index + 1) % keys.length]!;

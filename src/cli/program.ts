@@ -104,6 +104,7 @@ function addSim(program: Command): void {
         .choices(["none", "mild", "wild"])
         .default("mild"),
     )
+    .option("--byzantine <percent>", "this part of the nodes attacks the rest", percent, 0)
     .option("--traffic <n>", "transactions a second in all", wholeNumber(0), 4)
     .option("--swarm", "draw all of the above from the seed")
     .option("--runs <n>", "run the seeds SEED/0, SEED/1, …", wholeNumber(1), 1)
@@ -133,4 +134,12 @@ function positive(text: string): number {
   const read = z.coerce.number().positive().safeParse(text);
   if (!read.success) throw new InvalidArgumentError("It must be a number above 0.");
   return read.data;
+}
+
+/** As a fraction; at least one node in two is honest. */
+function percent(text: string): number {
+  const digits = /^(\d+(?:\.\d+)?)%?$/.exec(text)?.[1];
+  const read = z.coerce.number().max(50).safeParse(digits);
+  if (!read.success) throw new InvalidArgumentError("It must be a percentage from 0% to 50%.");
+  return read.data / 100;
 }

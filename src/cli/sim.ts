@@ -2,9 +2,10 @@
 // run that fails is the last, and its verdict comes with the command that replays it.
 
 import { CodedError } from "../errors.js";
-import { createTimeline, drawSwarm, simulate } from "../sim/index.js";
+import { createTimeline, drawScripts, drawSwarm, simulate } from "../sim/index.js";
 import type { SimulateOptions, Verdict } from "../sim/index.js";
 import { systemClock } from "../runtime/clock.js";
+import { seededRandom } from "../runtime/random.js";
 import { EXIT_FAULT, EXIT_OK } from "./exit.js";
 
 export interface SimFlags {
@@ -13,6 +14,8 @@ export interface SimFlags {
   readonly minutes: number;
   readonly seed: string;
   readonly faults: "none" | "mild" | "wild";
+  /** A fraction of the nodes. */
+  readonly byzantine: number;
   readonly traffic: number;
   readonly swarm?: boolean;
   readonly runs: number;
@@ -45,12 +48,15 @@ function optionsOf(flags: SimFlags): SimulateOptions {
     flags.trace === undefined
       ? {}
       : createTimeline(flags.trace, (line) => void process.stdout.write(`${line}\n`));
-  const { seed, nodes, producers, faults, traffic } = flags;
+  const { seed, faults, traffic } = flags;
+  const byzantine = Math.floor(flags.nodes * flags.byzantine);
+  const nodes = flags.nodes - byzantine;
   if (flags.swarm === true) return { ...drawSwarm(seed), ...timeline };
   return {
     seed,
     nodes,
-    producers: Math.min(producers, nodes),
+    producers: Math.min(flags.producers, nodes),
+    byzantine: drawScripts(byzantine, seededRandom(`scripts ${seed}`)),
     durationMs: flags.minutes * 60_000,
     ...(faults === "none" ? {} : { faults }),
     ...(traffic === 0 ? {} : { traffic: { perSecond: traffic } }),
@@ -59,10 +65,10 @@ function optionsOf(flags: SimFlags): SimulateOptions {
 }
 
 function replayOf(flags: SimFlags, seed: string): string {
-  const { nodes, producers, minutes, faults, traffic } = flags;
+  const { nodes, producers, minutes, faults, byzantine, traffic } = flags;
   if (flags.swarm === true) return `vibecoin-node sim --swarm --seed ${seed}`;
   const drawn = `--nodes ${nodes} --producers ${producers} --minutes ${minutes}`;
-  const rest = `--faults ${faults} --traffic ${traffic}`;
+  const rest = `--faults ${faults} --byzantine ${100 * byzantine}% --traffic ${traffic}`;
   return `vibecoin-node sim ${drawn} ${rest} --seed ${seed}`;
 }
 

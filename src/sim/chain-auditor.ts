@@ -156,8 +156,9 @@ export class ChainAuditor {
     const after = store.head();
     const { reference } = this.#watching;
     const moved = after.hash !== before.hash;
-    if (moved && reference?.mayReplace(before.hash, after.hash) === false) {
-      wrong(`from ${before.hash} to ${after.hash}, which has no more work`);
+    const differs = moved ? reference?.auditHead(before.hash, after.hash) : undefined;
+    if (differs !== undefined) {
+      wrong(`from ${before.hash} to ${after.hash}; against the reference, ${differs}`);
     }
     if (moved && !this.#consensus.prefers(after, before)) {
       wrong(`from ${before.hash} to ${after.hash}, which the consensus does not prefer`);

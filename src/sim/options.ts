@@ -56,7 +56,7 @@ export interface LogLine {
 /** Says of stored blocks, in the order in which nodes first store them, what is wrong. */
 export interface ChainReference {
   audit(block: Uint8Array, wallMs: number): string | undefined;
-  mayReplace(before: HashHex, after: HashHex): boolean;
+  auditHead(before: HashHex, after: HashHex): string | undefined;
 }
 
 /** A chain developer's own rules and mempool. */

@@ -13,6 +13,8 @@ interface KnownBlock {
   readonly difficulty: bigint;
   readonly total: bigint;
   readonly parent: KnownBlock | undefined;
+  /** Why no head may be here: a nonce that this block or one below uses again. */
+  readonly stateFault: string | undefined;
   /** Of the senders in this block, the last nonce. */
   readonly nonces: ReadonlyMap<string, bigint>;
 }
@@ -28,7 +30,8 @@ export class PowReference {
     this.#params = params;
     this.#verify = verify;
     const { header, fields } = headerOf(decodeList(genesis, 2));
-    this.#known.set(hashOf(header), { ...fields, parent: undefined, nonces: new Map() });
+    const none = { parent: undefined, stateFault: undefined, nonces: new Map() };
+    this.#known.set(hashOf(header), { ...fields, ...none });
   }
 
   /** What is wrong with a block that a node stored, in one clause; undefined: nothing. */
@@ -42,23 +45,31 @@ export class PowReference {
       if (wrong !== undefined) return wrong;
       const transactions = parts[1] as readonly Uint8Array[];
       const nonces = new Map<string, bigint>();
+      let { stateFault } = parent;
       for (const transaction of transactions) {
-        const fault = this.#transactionFault(transaction, parent, nonces);
-        if (fault !== undefined) return fault;
+        const { sender, nonce, signed } = this.#read(transaction);
+        if (!signed) return "a signature does not verify";
+        // Blocks that nobody built on may be set aside unconnected, whatever the state says of them.
+        if (nonce <= (nonces.get(sender) ?? lastNonce(parent, sender))) {
+          stateFault ??= `a sender's nonce ${nonce} once more`;
+        }
+        nonces.set(sender, nonce);
       }
       if (rootOf(transactions.map(sha256)).toString("hex") !== root) return "another root";
       if (block.length > this.#params.blockBytesMax) return "it is too large";
-      this.#known.set(hashOf(header), { ...fields, parent, nonces });
+      this.#known.set(hashOf(header), { ...fields, parent, stateFault, nonces });
       return undefined;
     } catch (error) {
       return `it cannot be decoded: ${String(error)}`;
     }
   }
 
-  /** Whether a head may give way to another: only to more work. */
-  mayReplace(before: HashHex, after: HashHex): boolean {
+  /** What is wrong with a head that takes another's place; undefined: nothing. */
+  auditHead(before: HashHex, after: HashHex): string | undefined {
     const [old, next] = [this.#known.get(before), this.#known.get(after)];
-    return old !== undefined && next !== undefined && next.total > old.total;
+    if (old === undefined || next === undefined) return "it is unknown";
+    if (next.total <= old.total) return "it has no more work";
+    return next.stateFault;
   }
 
   #headerFault(
@@ -81,20 +92,15 @@ export class PowReference {
     return undefined;
   }
 
-  #transactionFault(
-    transaction: Uint8Array,
-    parent: KnownBlock,
-    nonces: Map<string, bigint>,
-  ): string | undefined {
+  #read(transaction: Uint8Array): { sender: string; nonce: bigint; signed: boolean } {
     const [body, signature] = decodeList(transaction, 2) as readonly Uint8Array[];
     const fields = decodeList(body!, 8);
     const sender = fields[0] as Uint8Array;
-    const key = Buffer.from(sender).toString("hex");
-    const nonce = BigInt(fields[5] as number);
-    if (nonce <= (nonces.get(key) ?? lastNonce(parent, key))) return `nonce ${nonce} once more`;
-    nonces.set(key, nonce);
-    if (!this.#verify(signature!, body!, sender)) return "a signature does not verify";
-    return undefined;
+    return {
+      sender: Buffer.from(sender).toString("hex"),
+      nonce: BigInt(fields[5] as number),
+      signed: this.#verify(signature!, body!, sender),
+    };
   }
 }
 

@@ -43,6 +43,7 @@ export interface Verdict {
   readonly seed: number | string;
   /** Of every delivery, in order; 16 hex digits. */
   readonly traceHash: string;
+  /** Honest and byzantine. */
   readonly nodes: number;
   readonly virtualSeconds: number;
   readonly wallSeconds: number;
@@ -106,13 +107,13 @@ function verdictOf(world: World, wallSeconds: number): Verdict {
     ok: world.violations.length === 0,
     seed: world.seed,
     traceHash: world.traceHash,
-    nodes: world.nodes.length,
+    nodes: world.nodes.length + world.byzantine.length,
     virtualSeconds: rounded(world.nowMs / 1_000),
     wallSeconds: rounded(wallSeconds),
     events: world.eventCount,
     blocks: world.blockCount,
     propagation: world.propagation,
-    bytesPerNode: Math.round(world.bytesSent / world.nodes.length),
+    bytesPerNode: Math.round(world.bytesSent / (world.nodes.length + world.byzantine.length)),
     bans: world.bans.length,
     violations: world.violations,
   };

@@ -2,6 +2,7 @@
 // ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
 
 import { seededRandom } from "../runtime/random.js";
+import { drawScripts } from "./byzantine/scripts.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
 import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate.js";
@@ -22,9 +23,12 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const [latencyMs, jitterMs] = [between(0, 200), between(0, 200)];
   // More producers on slow links make blocks faster than these spread: never would all have one.
   const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
+  // A minority, of nodes that are enough to relay without it.
+  const scripts = drawScripts(whole(1, Math.max(1, Math.floor((3 * nodes) / 7))), draw);
   return {
     seed,
     nodes,
+    ...maybe(nodes >= 3 ? { byzantine: scripts } : {}),
     producers: whole(1, Math.min(producersMax, nodes)),
     knownPeers: whole(1, 4),
     links: {

@@ -32,6 +32,8 @@ test("sim refuses what makes no sense with one sentence and exit code 2", async 
     ["--nodes", "0"],
     ["--minutes", "soon"],
     ["--faults", "some"],
+    ["--byzantine", "most"],
+    ["--byzantine", "60%"],
     ["--trace", "n1", "--runs", "2"],
   ]) {
     const { code, stdout, stderr } = await startCli(t, ["sim", ...args]).ended;

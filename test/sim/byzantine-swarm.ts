@@ -42,9 +42,9 @@ export async function byzantineSwarmRun(seed: number | string, replay: string): 
   });
   const traffic = startTraffic(world, { perSecond: between(1, 8) });
   const faults = startFaults(world, {
-    ...maybe("crashEveryMs", [3_000, 20_000] as const),
-    ...maybe("cutEveryMs", [1_000, 10_000] as const),
-    ...maybe("partitionEveryMs", [5_000, 30_000] as const),
+    ...maybe("crash", { everyMs: [3_000, 20_000] as const }),
+    ...maybe("cut", { everyMs: [1_000, 10_000] as const }),
+    ...maybe("partition", { everyMs: [5_000, 30_000] as const }),
   });
   await world.runFor(ATTACK_MS);
   faults.stop();

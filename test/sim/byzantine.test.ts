@@ -37,7 +37,7 @@ async function attacked(
     nodes: 3,
     byzantine: scripts,
     replay: replayOf("byzantine", seed),
-    onLog(_node, _level, event, fields) {
+    onLog({ event, fields }) {
       if (event === "peer disconnected") farewells.push(fields as Farewell);
     },
   });

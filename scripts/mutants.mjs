@@ -2,20 +2,17 @@
 // that the tests named for each notice. `npm run test:mutants -- TEXT` runs those whose name has
 // TEXT. Ends with `N passed, N failed`: a mutation that no test noticed has failed.
 
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 
+import { underMutation } from "./mutate.mjs";
 import { mutations } from "./mutations.mjs";
 import { prepare, root, run, tool } from "./prepare-project.mjs";
+import { countResults } from "./results.mjs";
 import { TapReader } from "./tap.mjs";
 
 const copy = path.join(root, ".build", "mutants");
-const counts = { passed: 0, failed: 0 };
-process.on("exit", (code) => {
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.failed > 0) process.exitCode = code || 1;
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-});
+const counts = countResults();
 
 await prepare();
 rmSync(copy, { recursive: true, force: true });
@@ -38,23 +35,12 @@ if (sound.failed > 0 || sound.passed === 0) {
   console.error("The tests fail on the code as it is: nothing can be said of mutations.");
   process.exit(1);
 }
-for (const mutation of chosen) await tryMutation(mutation);
-
-async function tryMutation({ name, in: module, find, with: replacement, tests }) {
-  const file = path.join(copy, "dist", "src", module);
-  const code = readFileSync(file, "utf8");
-  const places = code.split(find).length - 1;
-  if (places !== 1) {
-    report(false, name, `its text stands ${places} times in ${module}`);
-    return;
-  }
-  writeFileSync(
-    file,
-    code.replace(find, () => replacement),
-  );
-  const { failed } = await runTests(tests);
-  writeFileSync(file, code);
-  report(failed > 0, name, failed > 0 ? `${failed} tests failed` : "no test noticed");
+for (const mutation of chosen) {
+  const { ok, detail } = await underMutation(path.join(copy, "dist", "src"), mutation, async () => {
+    const { failed } = await runTests(mutation.tests);
+    return { ok: failed > 0, detail: failed > 0 ? `${failed} tests failed` : "no test noticed" };
+  });
+  report(ok, mutation.name, detail);
 }
 
 function report(ok, name, detail) {

@@ -2,21 +2,18 @@
 // simulator look for each with swarm runs. `-- TEXT` plants those whose name has TEXT. Ends with
 // `N passed, N failed`: a bug that no check caught within the seeds has failed.
 
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import path from "node:path";
 
+import { underMutation } from "./mutate.mjs";
 import { plantedBugs } from "./planted-bugs.mjs";
 import { prepare, root, run } from "./prepare-project.mjs";
+import { countResults } from "./results.mjs";
 
 const SEEDS_MAX = 200;
 const copy = path.join(root, ".build", "sim-mutants");
 const source = path.join(copy, "dist", "src");
-const counts = { passed: 0, failed: 0 };
-process.on("exit", (code) => {
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.failed > 0) process.exitCode = code || 1;
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-});
+const counts = countResults();
 
 await prepare();
 rmSync(copy, { recursive: true, force: true });
@@ -24,24 +21,13 @@ cpSync(path.join(root, "dist", "src"), source, { recursive: true });
 cpSync(path.join(root, "package.json"), path.join(copy, "package.json"));
 
 const wanted = process.argv[2] ?? "";
-for (const bug of plantedBugs.filter(({ name }) => name.includes(wanted))) await plant(bug);
+for (const bug of plantedBugs.filter(({ name }) => name.includes(wanted))) {
+  const { ok, detail } = await underMutation(source, bug, search);
+  report(ok, bug.name, detail);
+}
 if (counts.passed + counts.failed === 0) {
   console.error(`No planted bug's name has ${wanted}.`);
   process.exit(1);
-}
-
-async function plant({ name, in: module, find, with: replacement }) {
-  const file = path.join(source, module);
-  const code = readFileSync(file, "utf8");
-  const places = code.split(find).length - 1;
-  if (places !== 1) return report(false, name, `its text stands ${places} times in ${module}`);
-  writeFileSync(
-    file,
-    code.replace(find, () => replacement),
-  );
-  const { ok, detail } = await search();
-  writeFileSync(file, code);
-  report(ok, name, detail);
 }
 
 /** Caught is a verdict that says so; whatever else ends the run is the harness's own failure. */

@@ -7,17 +7,11 @@ import path from "node:path";
 
 import { report, runChecks } from "./checks.mjs";
 import { prepare, root, run, runNode, tool } from "./prepare-project.mjs";
+import { countResults } from "./results.mjs";
 import { TapReader } from "./tap.mjs";
 
 const coverageFolder = path.join(root, "coverage", "raw");
-const counts = { passed: 0, failed: 0 };
-
-// In an exit handler, so that a crash or an interruption of this script has its last line too.
-process.on("exit", (code) => {
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  if (counts.failed > 0) process.exitCode = code || 1;
-  console.log(`${counts.passed} passed, ${counts.failed} failed`);
-});
+const counts = countResults();
 
 const patterns = process.argv.slice(2);
 const buildStartedAt = performance.now();

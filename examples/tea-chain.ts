@@ -4,7 +4,7 @@ import { createMempool, createPowConsensus, DEFAULTS, readTransaction } from "vi
 import type { ChainParams, Consensus, HashHex, Mempool } from "vibecoin-network";
 import type { MempoolAnswer, MempoolTransaction, StateView } from "vibecoin-network";
 
-const params: ChainParams = {
+export const teaParams: ChainParams = {
   name: "tea-chain",
   genesisTimestampMs: Date.UTC(2026, 0, 1),
   minDifficulty: 1_024n,
@@ -16,7 +16,7 @@ const params: ChainParams = {
 };
 
 export function createTeaConsensus(): Consensus {
-  return createPowConsensus(params);
+  return createPowConsensus(teaParams);
 }
 
 export interface MembersOptions {
@@ -31,14 +31,14 @@ export function createMembersMempool({ members }: MembersOptions): Mempool {
 /** The default mempool behind a list of members. */
 class MembersMempool implements Mempool {
   readonly #members: ReadonlySet<string>;
-  readonly #inner = createMempool(DEFAULTS.mempool, (bytes) => readTransaction(bytes, params));
+  readonly #inner = createMempool(DEFAULTS.mempool, (bytes) => readTransaction(bytes, teaParams));
 
   constructor(members: ReadonlySet<string>) {
     this.#members = members;
   }
 
   add(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
-    const read = readTransaction(transaction.bytes, params);
+    const read = readTransaction(transaction.bytes, teaParams);
     const sender = read.ok ? Buffer.from(read.value.sender).toString("hex") : "";
     if (!this.#members.has(sender)) return { ok: false, reason: "invalid" };
     return this.#inner.add(transaction, view);

@@ -7,7 +7,11 @@ export function keyOf(user: number): KeyPair {
   return signatures.keyPairFromSeed(new Uint8Array(32).fill(user));
 }
 
-export function orderTea({ publicKey, secretKey }: KeyPair, nonce: number): Uint8Array {
+export function orderTea(
+  { publicKey, secretKey }: KeyPair,
+  nonce: number,
+  timestampMs = Date.now(),
+): Uint8Array {
   const fields = {
     sender: publicKey,
     recipient: publicKey,
@@ -15,7 +19,7 @@ export function orderTea({ publicKey, secretKey }: KeyPair, nonce: number): Uint
     gasPrice: 1n,
     gasLimit: 21_000,
     nonce,
-    timestampMs: Date.now(),
+    timestampMs,
     data: new TextEncoder().encode("one tea, please"),
   };
   return signTransaction(fields, secretKey, signatures);

@@ -86,6 +86,16 @@ test.serial("a chain developer's own mempool and network decide", async (t) => {
   ]);
 });
 
+test.serial(
+  "a chain developer's own chain is simulated, and a planted mistake found",
+  async (t) => {
+    const { lines } = await run(t, "simulate-tea");
+    t.is(lines.length, 2);
+    t.regex(lines[0]!, /^members only: [1-9]\d+ blocks, all checks hold$/);
+    t.regex(lines[1]!, /^open to all: no tea for strangers: the head of n\d serves one$/);
+  },
+);
+
 test.serial("own parts are made in the network's thread", async (t) => {
   const { lines } = await run(t, "enhanced-thread");
   t.deepEqual(lines, [

@@ -308,6 +308,8 @@ export interface Mempool {
   confirmed(ids: readonly HashHex[], view: StateView): void;
   readonly count: number;
   readonly bytes: number;
+  /** Throws when it contradicts itself or its limits; called by the simulator. */
+  invariants?(): void;
 }
 
 // ---- consensus -------------------------------------------------------------------------------

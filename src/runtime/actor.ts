@@ -91,8 +91,8 @@ export interface ActorType<A, M, S, E> {
   signal?(state: S, signal: Signal, context: Context<M, E>): void;
   /** Runs once after each drain slice in which this actor received: the place to flush batches. */
   afterBatch?(state: S, context: Context<M, E>): void;
-  /** Throws when the state breaks a rule of its own; called by the simulator. */
-  invariants?(state: S): void;
+  /** Throws when the state breaks a rule of its own or a bound; called by the simulator. */
+  invariants?(state: S, context: Context<M, E>): void;
 }
 
 /** Identity with inference: keeps A, M, S and E tied together without spelling them out. */

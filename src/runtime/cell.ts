@@ -432,6 +432,6 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.mailbox.invariants();
     invariant(this.scheduled || !this.ready, `${this.path} is scheduled when it has work`);
     invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
-    if (this.phase === "running") this.type.invariants?.(this.state);
+    if (this.phase === "running") this.type.invariants?.(this.state, this.context);
   }
 }

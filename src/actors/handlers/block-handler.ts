@@ -4,7 +4,7 @@
 // sync, reputation, event bus, peer handlers.
 
 import { packBytes } from "../../bytes/packed.js";
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
@@ -123,8 +123,8 @@ export const blockHandler = defineActor<
   },
 
   invariants(state) {
-    if (state.jobs.size > JOBS_MAX) throw new Error("too many jobs");
-    if (state.children.length > JOBS_MAX) throw new Error("too many blocks wait for parents");
+    invariant(state.jobs.size <= JOBS_MAX, `${state.jobs.size} blocks are checked`);
+    invariant(state.children.length <= JOBS_MAX, `${state.children.length} wait for parents`);
   },
 });
 

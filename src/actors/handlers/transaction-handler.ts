@@ -6,7 +6,7 @@
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { createIdCache, type IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
@@ -149,6 +149,15 @@ export const transactionHandler = defineActor<
         verdict: outcome.ok ? outcome.value : undefined,
       }));
     }
+  },
+
+  invariants({ queue, batches, asked }, { env }) {
+    const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
+    invariant(queue.length <= transactionQueueMax, `${queue.length} transactions wait`);
+    for (const { length } of batches.values()) {
+      invariant(length <= transactionBatchMax, `${length} transactions in a batch`);
+    }
+    invariant(asked.size <= REQUESTS_MAX, `${asked.size} requests for transactions`);
   },
 });
 

@@ -4,7 +4,7 @@
 // chain (mempool, broadcaster, storage, producer), event bus, and the service when the store failed.
 
 import { LRUCache } from "lru-cache";
-import { CodedError, errorText, isCoded, unreachable } from "../../errors.js";
+import { CodedError, errorText, invariant, isCoded, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
@@ -133,6 +133,11 @@ export const consensusIntegration = defineActor<
 
   signal(state, signal) {
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
+  },
+
+  invariants({ waiting, reorganisation }) {
+    invariant(waiting.length <= WAITING_MAX, `${waiting.length} connects wait`);
+    invariant(waiting.length === 0 || reorganisation !== undefined, "connects wait for nothing");
   },
 });
 

@@ -101,6 +101,8 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, Mempo
           unreachable(message);
       }
     },
+
+    invariants: (_state, { env }) => env.mempool.invariants?.(),
   },
 );
 

@@ -3,10 +3,10 @@
 // broadcaster), reputation, event bus, peer handlers. A fault escalates: without its table the
 // registry would keep connections that it no longer knows.
 
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
-import type { Connection, PeerId } from "../../ports.js";
+import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -173,13 +173,20 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     }
   },
 
-  invariants(state) {
+  invariants(state, { env }) {
     const seen = new Set<PeerId>();
-    for (const entry of state.entries.values()) {
-      if (entry.state.phase !== "ready") continue;
-      if (seen.has(entry.peerId)) throw new Error(`two ready connections to ${entry.peerId}`);
-      seen.add(entry.peerId);
+    const taken: Record<Direction, number> = { inbound: 0, outbound: 0 };
+    for (const { peerId, direction } of openSlots(state)) {
+      invariant(!seen.has(peerId), `one connection to ${peerId} is enough`);
+      seen.add(peerId);
+      if (!state.trusted.has(peerId)) taken[direction]++;
     }
+    const { maxInbound, maxOutbound } = env.config;
+    invariant(taken.inbound <= maxInbound, `${taken.inbound} inbound peers of ${maxInbound}`);
+    invariant(taken.outbound <= maxOutbound, `${taken.outbound} outbound of ${maxOutbound}`);
+    state.windowGrowth.invariants();
+    const { takenBytes } = state.windowGrowth;
+    invariant(state.entries.size > 0 || takenBytes === 0, `${takenBytes} bytes of windows leaked`);
   },
 });
 

@@ -26,4 +26,8 @@ export class ByteBudget {
     this.#takenBytes -= bytes;
     invariant(this.#takenBytes >= 0, "more given back than was taken");
   }
+
+  invariants(): void {
+    invariant(this.#takenBytes <= this.#bytesMax, "more taken than there is");
+  }
 }

@@ -2,7 +2,7 @@
 // one of them, announces them to the rest by hash, and gathers announcements.
 // Told by: registry, handlers, consensus integration. Tells: peer handlers.
 
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { createIdCache, type IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
@@ -105,6 +105,14 @@ export const peerBroadcaster = defineActor<
         return;
       default:
         unreachable(message);
+    }
+  },
+
+  invariants({ peers }, { env }) {
+    const { knownPerPeerMax } = env.config.gossip;
+    for (const { known, pending } of peers.values()) {
+      invariant(known.size <= knownPerPeerMax, `${known.size} known items of a peer`);
+      invariant(pending.length <= knownPerPeerMax, `${pending.length} announcements wait`);
     }
   },
 });

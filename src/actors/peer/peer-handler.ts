@@ -3,7 +3,7 @@
 // Told by: registry, broadcaster, handlers, sync, its connection. Tells: registry, router,
 // reputation, requesters. A fault ends this connection and nothing else.
 
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor } from "../../runtime/actor.js";
 import { FrameDecoder } from "../../protocol/codec/frame.js";
 import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
@@ -192,11 +192,16 @@ export const peerHandler = defineActor<
     }
   },
 
-  invariants(state) {
+  invariants(state, { env }) {
+    const { lanes, serve } = env.config;
     state.decoder.invariants();
     state.receiveLanes.invariants();
     state.sendLanes.invariants();
-    if (state.servesOpen < 0) throw new Error("more replies than requests");
+    state.requests.invariants();
+    const { servesOpen } = state;
+    invariant(servesOpen >= 0 && servesOpen <= serve.repliesQueuedMax, `${servesOpen} replies`);
+    const queued = queuedBytes(state);
+    invariant(queued <= lanes.sendQueueBytesMax || state.phase === "closing", `${queued} B queued`);
   },
 });
 

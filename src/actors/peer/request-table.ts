@@ -1,6 +1,7 @@
 // The requests that one peer owes us an answer to: ids, adaptive deadlines, late answers. Pure;
 // owned by a PeerHandler.
 
+import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { KINDS, type Message, type MessageKind } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
@@ -135,6 +136,11 @@ export class RequestTable {
       this.#expired.add(requestId);
     }
     return due;
+  }
+
+  invariants(): void {
+    const open = this.#pending.size + this.#expired.size;
+    invariant(open <= this.#settings.inFlightMax, `${open} requests in flight`);
   }
 
   /** Takes out all of them: the connection ends. */

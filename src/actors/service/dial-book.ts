@@ -1,6 +1,7 @@
 // The addresses that the dialer knows and when each may be tried again: exponential backoff with
 // full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). Pure.
 
+import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 
@@ -94,6 +95,6 @@ export class DialBook {
   }
 
   invariants(): void {
-    if (this.#targets.size > this.#settings.candidatesMax) throw new Error("too many targets");
+    invariant(this.#targets.size <= this.#settings.candidatesMax, `${this.#targets.size} targets`);
   }
 }

@@ -349,7 +349,10 @@ export class SyncManager {
     }
     const lastHeight = this.tip.summary.height;
     invariant(height - 1 <= lastHeight, "a range beyond the headers");
-    invariant(this.#headers.length <= 2 * this.#settings.headersAheadMax, "too many headers");
+    const { bytesInFlightMax, headersAheadMax } = this.#settings;
+    invariant(this.#headers.length <= 2 * headersAheadMax, `${this.#headers.length} headers`);
+    // Ranges are asked for by the size that blocks had so far; the memory plan counts twice the limit.
+    invariant(this.bytesInFlight <= 2 * bytesInFlightMax, `${this.bytesInFlight} bytes in flight`);
   }
 
   /** The header at a height; that of `#base` for the parent of the first one. */

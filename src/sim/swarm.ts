@@ -1,11 +1,14 @@
 // Swarm runs: everything is drawn from the seed, the parameters too (swarm testing, Groce et al.,
 // ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
 
+import type { NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
 import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate.js";
+
+const KIB = 1_024;
 
 /** A short run of a few nodes: half a second to a few seconds of real time. */
 export function drawSwarm(seed: number | string): SimulateOptions {
@@ -44,11 +47,36 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     wallOffsetMaxMs: between(0, 2_000),
     driftMaxPpm: between(0, 1_000),
     late: whole(0, nodes - 1),
-    config: { txIndex: draw.float() < 0.5 },
+    config: { txIndex: draw.float() < 0.5, ...maybe(drawLimits(whole)) },
     traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
     faults,
     durationMs: 40_000,
-    convergeMs: 90_000,
+    convergeMs: 120_000,
+  };
+}
+
+/** Limits so low that they are reached, and never so low that a node cannot do its work. */
+function drawLimits(whole: (low: number, high: number) => number): NetworkConfigInput {
+  return {
+    gossip: {
+      knownPerPeerMax: whole(10, 100),
+      transactionBatchMax: whole(1, 64),
+      transactionQueueMax: whole(1, 100),
+      blockPushes: whole(0, 3),
+    },
+    lanes: { windowInitialBytes: 64 * KIB, windowMaxBytes: whole(64, 256) * KIB },
+    mempool: { countMax: whole(1, 50), perSenderMax: whole(1, 10) },
+    pool: { queueMax: whole(4, 16) },
+    requests: { inFlightMax: whole(2, 8) },
+    serve: { repliesQueuedMax: whole(1, 4) },
+    sync: {
+      headersPerRequest: whole(1, 32),
+      headersAheadMax: whole(32, 64),
+      rangeBlocksMax: whole(1, 8),
+      rangesPerPeerMax: whole(1, 4),
+      tasksInPoolMax: whole(1, 4),
+      incrementalBlocksMax: whole(0, 16),
+    },
   };
 }
 

@@ -58,7 +58,7 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
   readonly pingLimit: RateLimit;
   readonly requests: RequestTable;
-  /** Requests that the peer's quota or our own limit holds back, in order. */
+  /** Requests that the peer's quota or our own limit holds back, by lane, then in order. */
   readonly requestsWaiting: RequestCommand[];
   /** The peer's quotas, mirrored, and ours, by message code. */
   readonly askLimits: Map<number, RateLimit>;

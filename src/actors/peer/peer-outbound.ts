@@ -1,7 +1,7 @@
 // The outbound half of a PeerHandler: requests within the peer's quota and our own limit, pings,
 // deadlines.
 
-import { KINDS } from "../../protocol/types/message.js";
+import { KINDS, laneIndex } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { PingOutcome } from "./peer-table.js";
 import {
@@ -27,15 +27,28 @@ export function request(
     refuse(state, command, state.phase === "ready" ? "Busy" : "Closed");
     return;
   }
-  state.requestsWaiting.push(command);
+  enqueue(state.requestsWaiting, command);
   sendWaiting(state);
   context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
 }
 
+/** Behind those of its own lane and of more urgent ones: no block waits for transactions. */
+function enqueue(waiting: RequestCommand[], command: RequestCommand): void {
+  const lane = laneOf(command);
+  let at = waiting.length;
+  while (at > 0 && laneOf(waiting[at - 1]!) > lane) at--;
+  waiting.splice(at, 0, command);
+}
+
+function laneOf({ message }: RequestCommand): number {
+  return laneIndex(KINDS[message.kind].lane);
+}
+
 /** Sends waiting requests in order, as far as quota and limit allow. */
 export function sendWaiting(state: PeerHandlerState): void {
-  while (state.requestsWaiting.length > 0 && !state.requests.full) {
+  while (state.requestsWaiting.length > 0) {
     const command = state.requestsWaiting[0]!;
+    if (!state.requests.hasRoom(command.message.kind)) return;
     const limit = state.askLimits.get(KINDS[command.message.kind].code);
     if (limit !== undefined && !limit.take(command.items, state.nowMs)) {
       if (Number.isFinite(limit.waitMs(command.items, state.nowMs))) return;

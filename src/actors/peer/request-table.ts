@@ -62,6 +62,17 @@ export class RequestTable {
     return this.#pending.size + this.#expired.size >= this.#settings.inFlightMax;
   }
 
+  /** Transactions leave half of all places to blocks, headers and ranges. */
+  hasRoom(kind: MessageKind): boolean {
+    if (this.full) return false;
+    if (KINDS[kind].lane !== "transaction") return true;
+    let taken = 0;
+    for (const request of this.#pending.values()) {
+      if (KINDS[request.kind].lane === "transaction") taken++;
+    }
+    return 2 * taken < this.#settings.inFlightMax;
+  }
+
   /** No place is left, and no deadline will make one. */
   get abandoned(): boolean {
     return this.full && this.#pending.size === 0;

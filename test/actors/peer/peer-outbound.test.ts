@@ -104,6 +104,22 @@ test("no more requests are under way than the limit; the next goes when one is a
   t.is(harness.remote.heardOf("RequestBlock").length, 1);
 });
 
+test("requests for transactions leave places to others, which overtake those that wait", async (t) => {
+  const harness = await ready({ config: { requests: { inFlightMax: 4 } } });
+  const transactions: Message = { kind: "RequestTransactions", ids: [HASH] };
+  for (const tag of [1, 2, 3]) harness.ask(transactions, tag);
+  await harness.settle();
+  const kinds = (): string[] => harness.remote.heard().map(({ message }) => message.kind);
+  t.deepEqual(kinds(), ["RequestTransactions", "RequestTransactions"]);
+  for (const tag of [4, 5, 6]) harness.ask(requestBlock, tag);
+  await harness.settle();
+  const blocks = harness.remote.heardOf("RequestBlock");
+  t.is(blocks.length, 2);
+  harness.remote.send(responseBlock, blocks[0]!.requestId);
+  await harness.settle();
+  t.deepEqual(kinds(), ["RequestBlock"], "the third block goes before the third transaction");
+});
+
 test("requests keep to the quota that the peer stated", async (t) => {
   const quota = { kind: 0x20, itemsPerSecond: 10, burstItems: 2 };
   const harness = await ready({ info: { quotas: [quota] } });

@@ -47,7 +47,7 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     wallOffsetMaxMs: between(0, 2_000),
     driftMaxPpm: between(0, 1_000),
     late: whole(0, nodes - 1),
-    config: { txIndex: draw.float() < 0.5, ...maybe(drawLimits(whole)) },
+    config: { txIndex: draw.float() < 0.5, ...maybe(drawLimits(nodes, whole)) },
     traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
     faults,
     durationMs: 40_000,
@@ -56,8 +56,10 @@ export function drawSwarm(seed: number | string): SimulateOptions {
 }
 
 /** Limits so low that they are reached, and never so low that a node cannot do its work. */
-function drawLimits(whole: (low: number, high: number) => number): NetworkConfigInput {
+function drawLimits(nodes: number, whole: (low: number, high: number) => number) {
   return {
+    // Room for all honest nodes; byzantine ones come with many identities.
+    maxInbound: whole(nodes, 2 * nodes),
     gossip: {
       knownPerPeerMax: whole(10, 100),
       transactionBatchMax: whole(1, 64),
@@ -77,7 +79,7 @@ function drawLimits(whole: (low: number, high: number) => number): NetworkConfig
       tasksInPoolMax: whole(1, 4),
       incrementalBlocksMax: whole(0, 16),
     },
-  };
+  } satisfies NetworkConfigInput;
 }
 
 function rarer({ everyMs: [low, high], ...rest }: FaultTimes, factor: number): FaultTimes {

@@ -285,27 +285,55 @@ export class World {
   }
 
   /**
-   * Liveness, once faults have stopped: within `withinMs` all nodes that are up have one head, and
-   * none had a better one. Resolves to it; rejects with SimulationFailed.
+   * Liveness, once faults have stopped: within `withinMs` all nodes that are up are on one chain, no
+   * lighter than the best head that any of them had; then they follow, and reach what was best by
+   * then. Resolves to the lowest of their heads; rejects with SimulationFailed.
    */
   async converge(withinMs: number): Promise<HeaderSummary> {
-    const { consensus } = this.chain;
+    const untilMs = this.nowMs + withinMs;
     const up = this.nodes.filter((node) => node.up);
-    const heads = up.map((node) => node.head());
-    const [first] = heads;
-    invariant(first !== undefined, "a node is up");
-    const best = heads.reduce((a, b) => (consensus.prefers(b, a) ? b : a), first);
-    const agreed = (): boolean => {
-      const { hash, totalDifficulty } = up[0]!.head();
-      if (totalDifficulty < best.totalDifficulty) return false;
-      return up.every((node) => node.head().hash === hash);
-    };
-    if (!(await this.runUntil(agreed, withinMs))) {
-      const seen = up.map((node) => `${node.name} ${node.head().height} ${node.head().hash}`);
-      this.report(`no common head after ${withinMs} ms without faults: ${seen.join(", ")}`);
-    }
+    await this.#reachBest(up, untilMs, withinMs);
+    // Byzantine nodes may hold the slots of those that a node knows.
+    if (this.byzantine.length === 0) await this.#connectKnown(up, untilMs, withinMs);
+    await this.#reachBest(up, untilMs, withinMs);
     this.checkInvariants();
-    return up[0]!.head();
+    return lowestHead(up);
+  }
+
+  /** There are slots for all that a node knows: in the end it is connected to each that is up. */
+  async #connectKnown(up: readonly SimNode[], untilMs: number, withinMs: number): Promise<void> {
+    const ids = new Map(up.map(({ config, peerId }) => [config.bindAddr, peerId]));
+    const missing: (string | undefined)[] = [];
+    do {
+      missing.length = 0;
+      for (const { name, config, network } of up) {
+        const peers = new Set((await this.settled(network.peers())).map(({ peerId }) => peerId));
+        const absent = config.seedPeers.find((address) => {
+          const peerId = ids.get(address);
+          return peerId !== undefined && !peers.has(peerId);
+        });
+        if (absent !== undefined) missing.push(`${name} to ${absent}`);
+      }
+      if (missing.length === 0) return;
+    } while (!(await this.runUntil(() => false, 1_000)) && this.nowMs < untilMs);
+    this.report(`not connected after ${withinMs} ms without faults: ${missing.join(", ")}`);
+    this.#throwViolations();
+  }
+
+  async #reachBest(up: readonly SimNode[], untilMs: number, withinMs: number): Promise<void> {
+    const { consensus } = this.chain;
+    const heads = up.map((node) => node.head());
+    const best = heads.reduce((a, b) => (consensus.prefers(b, a) ? b : a));
+    const reached = (): boolean => {
+      if (up.some((node) => node.head().totalDifficulty < best.totalDifficulty)) return false;
+      // Blocks go on meanwhile, and the newest are never everywhere at once.
+      const { height, hash } = lowestHead(up);
+      return up.every((node) => node.network.header(height)?.hash === hash);
+    };
+    if (await this.runUntil(reached, untilMs - this.nowMs)) return;
+    const seen = up.map((node) => `${node.name} ${node.head().height} ${node.head().hash}`);
+    this.report(`no common chain after ${withinMs} ms without faults: ${seen.join(", ")}`);
+    this.#throwViolations();
   }
 
   /** A check of a script failed: `what` is wrong, in one sentence. The run ends with it. */
@@ -446,6 +474,11 @@ export class World {
     if (this.violations.length === 0) return;
     throw new SimulationFailed(this.seed, this.violations, this.#options.replay);
   }
+}
+
+function lowestHead(nodes: readonly SimNode[]): HeaderSummary {
+  const heads = nodes.map((node) => node.head());
+  return heads.reduce((a, b) => (b.height < a.height ? b : a));
 }
 
 function addressOf(name: string): string {

@@ -86,6 +86,6 @@ test("a failed check names the seed, the virtual time, what is wrong and the rep
   const failed = await t.throwsAsync(world.converge(5_000), { instanceOf: SimulationFailed });
   t.is(failed.seed, "apart");
   t.is(failed.violations[0]?.atMs, atMs + 5_000);
-  t.regex(failed.message, /^seed apart failed\nat \d+\.\d{3} s: no common head .*n0 \d+ /);
+  t.regex(failed.message, /^seed apart failed\nat \d+\.\d{3} s: no common chain .*n0 \d+ /);
   t.regex(failed.message, /\nreplay: run it again$/);
 });

@@ -61,15 +61,20 @@ export function admit(candidate: Slot, view: AdmissionView, limits: AdmissionLim
       candidate.direction,
     );
     if (keep === "existing") return refuse("DuplicateConnection", "already connected");
-    return { admit: true, replaces: existing };
   }
-  if (trusted) return { admit: true };
+  const admitted = {
+    admit: true,
+    ...(existing === undefined ? {} : { replaces: existing }),
+  } as const;
+  if (trusted) return admitted;
+  // One that replaces a connection of the other direction needs a slot too: peers that we dialed
+  // could otherwise dial back one by one, each into a slot that is not there.
   const slotsMax = candidate.direction === "inbound" ? limits.maxInbound : limits.maxOutbound;
   if (taken >= slotsMax) return refuse("TooManyConnections", `all ${slotsMax} slots are taken`);
   if (candidate.direction === "inbound" && sameGroup >= limits.perGroupMax) {
     return refuse("TooManyConnections", `${sameGroup} peers of this address group are connected`);
   }
-  return { admit: true };
+  return admitted;
 }
 
 function refuse(reason: DisconnectReason, detail: string): Admission {

@@ -92,10 +92,14 @@ test("of two in opposite directions the one that the smaller id dialed stays", (
   t.is(decide(HIGHER, "outbound", "inbound"), "DuplicateConnection");
 });
 
-test("a replacement needs no free slot", (t) => {
-  const existing = slot("inbound", LOWER);
-  const open = [existing, ...slots(2, "inbound")];
-  t.true(admit(slot("inbound", LOWER), view(open), limits).admit);
+test("a replacement takes over a slot of its direction, or needs a free one", (t) => {
+  const full = [slot("inbound", LOWER), ...slots(2, "inbound")];
+  t.true(admit(slot("inbound", LOWER), view(full), limits).admit);
+  const dialed = slot("outbound", LOWER);
+  const free = [dialed, ...slots(2, "inbound")];
+  t.like(admit(slot("inbound", LOWER), view(free), limits), { admit: true, replaces: dialed });
+  const none = [dialed, ...slots(3, "inbound")];
+  t.is(reasonOf(admit(slot("inbound", LOWER), view(none), limits)), "TooManyConnections");
 });
 
 test("one address group takes no more than its share of the inbound slots", (t) => {

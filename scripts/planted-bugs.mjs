@@ -105,4 +105,22 @@ export const plantedBugs = [
     find: 'peerId === undefined || rule === "future"',
     with: "peerId === undefined",
   },
+  {
+    name: "a slot counts twice",
+    in: "actors/peer/peer-manager.js",
+    find: "taken++;",
+    with: "taken += 2;",
+  },
+  {
+    name: "requests in flight have no limit",
+    in: "actors/peer/request-table.js",
+    find: "this.#pending.size + this.#expired.size >= this.#settings.inFlightMax",
+    with: "false",
+  },
+  {
+    name: "one timeout bans",
+    in: "actors/peer/reputation-ledger.js",
+    find: "Timeout: -2",
+    with: "Timeout: -200",
+  },
 ];

@@ -1,7 +1,7 @@
 // Swarm runs: everything is drawn from the seed, the parameters too (swarm testing, Groce et al.,
 // ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
 
-import type { NetworkConfigInput } from "../config.js";
+import { DEFAULTS, type NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
@@ -27,13 +27,20 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   // More producers on slow links make blocks faster than these spread: never would all have one.
   const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
   // A minority, of nodes that are enough to relay without it.
-  const scripts = drawScripts(whole(1, Math.max(1, Math.floor((3 * nodes) / 7))), draw);
+  const attackers = whole(1, Math.max(1, Math.floor((3 * nodes) / 7)));
+  const byzantine = draw.float() < 0.5 && nodes >= 3 ? drawScripts(attackers, draw) : [];
+  const knownPeers = whole(1, 4);
+  // Just room for all honest nodes and for what one attacker's address gets (nobody is evicted).
+  const slots = {
+    maxInbound: nodes - 1 + DEFAULTS.inbound.perGroupMax * byzantine.length + whole(0, 1),
+    maxOutbound: knownPeers + byzantine.length + whole(0, 1),
+  };
   return {
     seed,
     nodes,
-    ...maybe(nodes >= 3 ? { byzantine: scripts } : {}),
+    byzantine,
     producers: whole(1, Math.min(producersMax, nodes)),
-    knownPeers: whole(1, 4),
+    knownPeers,
     links: {
       latencyMs,
       jitterMs,
@@ -47,7 +54,7 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     wallOffsetMaxMs: between(0, 2_000),
     driftMaxPpm: between(0, 1_000),
     late: whole(0, nodes - 1),
-    config: { txIndex: draw.float() < 0.5, ...maybe(drawLimits(nodes, whole)) },
+    config: { txIndex: draw.float() < 0.5, ...maybe({ ...slots, ...drawLimits(whole) }) },
     traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
     faults,
     durationMs: 40_000,
@@ -56,10 +63,8 @@ export function drawSwarm(seed: number | string): SimulateOptions {
 }
 
 /** Limits so low that they are reached, and never so low that a node cannot do its work. */
-function drawLimits(nodes: number, whole: (low: number, high: number) => number) {
+function drawLimits(whole: (low: number, high: number) => number): NetworkConfigInput {
   return {
-    // Room for all honest nodes; byzantine ones come with many identities.
-    maxInbound: whole(nodes, 2 * nodes),
     gossip: {
       knownPerPeerMax: whole(10, 100),
       transactionBatchMax: whole(1, 64),
@@ -79,7 +84,7 @@ function drawLimits(nodes: number, whole: (low: number, high: number) => number)
       tasksInPoolMax: whole(1, 4),
       incrementalBlocksMax: whole(0, 16),
     },
-  } satisfies NetworkConfigInput;
+  };
 }
 
 function rarer({ everyMs: [low, high], ...rest }: FaultTimes, factor: number): FaultTimes {

@@ -47,13 +47,16 @@ export function proceed(state: SyncState, context: SyncContext): void {
   connectRanges(state, session, context);
 }
 
-function askRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
-  const serving: ServingPeer[] = [];
-  for (const { peerId, head, score } of state.peers.values()) {
+export function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
+  return [...state.peers.values()].map(({ peerId, head, score }) => {
     // Of the others we know no more than that they claim the height: they may be on our branch.
     const known = peerId === session.headerPeer ? 1 : 0;
-    serving.push({ peerId, claimedHeight: head.height, score: score + known });
-  }
+    return { peerId, claimedHeight: head.height, score: score + known };
+  });
+}
+
+function askRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
+  const serving = servingPeers(state, session);
   const nowMs = context.env.clock.monotonicMs();
   for (const { request, peerId, fromHeight, count, lastHash } of session.assign(serving, nowMs)) {
     const tag = state.nextTag++;
@@ -136,15 +139,15 @@ export function rangeAnswered(
   session.received(range, blocks);
 }
 
-/** A range did not come, or not in time. */
-export function undelivered(state: SyncState, range: Range, context: SyncContext): void {
+/** A request for a range was not answered with it. */
+function undelivered(state: SyncState, range: Range, context: SyncContext): void {
   const { session } = state;
   if (session === undefined) return;
   if (!session.undelivered(range)) setBack(state, context);
   else abort(state, context, "the peer withholds what it offered");
 }
 
-function setBack(state: SyncState, context: SyncContext): void {
+export function setBack(state: SyncState, context: SyncContext): void {
   state.setbacks++;
   if (state.setbacks > SETBACKS_MAX) abort(state, context, "too many setbacks");
 }

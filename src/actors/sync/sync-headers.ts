@@ -30,20 +30,39 @@ export function claimants(state: SyncState, context: SyncContext): SyncPeer[] {
 /** Idle → asking the most promising claimant for headers. */
 export function consider(state: SyncState, context: SyncContext): void {
   if (state.session !== undefined || state.exchange !== undefined) return;
+  let best: SyncPeer | undefined;
+  for (const peer of readyClaimants(state, context)) {
+    if (best === undefined || isBetter(peer, best)) best = peer;
+  }
+  if (best !== undefined) askHeaders(state, best, context);
+}
+
+/** Asking → idle, when the claimant lets others wait: those who never answer come in any number. */
+export function passOver(state: SyncState, context: SyncContext): void {
+  const { exchange } = state;
+  if (state.session !== undefined || exchange?.step !== "asked") return;
+  if (context.env.clock.monotonicMs() - exchange.askedMs < state.patienceMs) return;
+  if (!readyClaimants(state, context).some(({ peerId }) => peerId !== exchange.peerId)) return;
+  // A slow line among silent peers gets its time, too.
+  state.patienceMs = Math.min(2 * state.patienceMs, context.env.config.sync.stallMaxMs);
+  state.exchange = undefined;
+  coolDown(state, exchange.peerId, context);
+}
+
+function readyClaimants(state: SyncState, context: SyncContext): SyncPeer[] {
   const { blocks, clock, config } = context.env;
   const nowMs = clock.monotonicMs();
   const tip = BigInt(blocks.head().height + config.sync.incrementalBlocksMax);
-  const ready = claimants(state, context).filter(({ notBeforeMs, claimedMs, head }) => {
+  return claimants(state, context).filter(({ notBeforeMs, claimedMs, head }) => {
     // News of the next blocks comes by gossip; sync steps in when it did not.
     const fresh = head.height <= tip && nowMs - claimedMs < config.sync.retryMs;
     return notBeforeMs <= nowMs && !fresh;
   });
-  let best: SyncPeer | undefined;
-  for (const peer of ready) if (best === undefined || isBetter(peer, best)) best = peer;
-  if (best !== undefined) askHeaders(state, best, context);
 }
 
+/** Whoever failed less, then who claims more: promises cost nothing. */
 function isBetter(peer: SyncPeer, other: SyncPeer): boolean {
+  if (peer.failures !== other.failures) return peer.failures < other.failures;
   const [mine, theirs] = [peer.head.totalDifficulty, other.head.totalDifficulty];
   return mine === theirs ? peer.score > other.score : mine > theirs;
 }
@@ -66,7 +85,8 @@ export function askHeaders(state: SyncState, peer: SyncPeer, context: SyncContex
   });
   if (!asked) return;
   peer.askedDifficulty = peer.head.totalDifficulty;
-  state.exchange = { step: "asked", tag, peerId: peer.peerId };
+  const askedMs = context.env.clock.monotonicMs();
+  state.exchange = { step: "asked", tag, peerId: peer.peerId, askedMs };
 }
 
 export function headersAnswered(
@@ -87,6 +107,7 @@ export function headersAnswered(
   } else if (headers.length === 0) {
     headersExhausted(state, peerId, context);
   } else {
+    state.patienceMs = context.env.config.sync.stallMinMs;
     // Copies: the views would keep the received chunks for as long as the session lasts.
     const copies = headers.map((header) => header.slice());
     check(state, peerId, copies, headers.length < headersPerRequest, context);

@@ -303,10 +303,12 @@ export class SyncManager {
     return !SERVER_RULES.has(fault.rule) || server === this.headerPeer;
   }
 
-  /** The front range, when its peer keeps everybody waiting: it is asked of another one. */
-  stalled(nowMs: number): Range | undefined {
+  /** The front range, when its peer keeps everybody waiting and another one may have it. */
+  stalled(peers: readonly ServingPeer[], nowMs: number): Range | undefined {
     const front = this.#ranges[0];
     if (front?.state !== "requested" || nowMs - front.requestedMs < this.#stallMs) return undefined;
+    const others = peers.some((peer) => peer.peerId !== front.peerId && mayServe(peer, front));
+    if (!others) return undefined;
     this.#stallMs = Math.min(this.#settings.stallMaxMs, this.#stallMs * 2);
     return front;
   }
@@ -379,10 +381,9 @@ export class SyncManager {
     peers: readonly ServingPeer[],
     load: ReadonlyMap<PeerId, number>,
   ): PeerId | undefined {
-    const last = BigInt(range.fromHeight + range.count - 1);
     let best: ServingPeer | undefined;
     for (const peer of peers) {
-      if (peer.claimedHeight < last || range.tried.has(peer.peerId)) continue;
+      if (!mayServe(peer, range)) continue;
       if (loadOf(peer, load) >= this.#settings.rangesPerPeerMax) continue;
       if (best === undefined || ranks(peer, load) > ranks(best, load)) best = peer;
     }
@@ -439,6 +440,10 @@ function newRange(fromHeight: number, count: number): Range {
     tasksOpen: 0,
     checked: [],
   };
+}
+
+function mayServe({ peerId, claimedHeight }: ServingPeer, range: Range): boolean {
+  return claimedHeight >= range.fromHeight + range.count - 1 && !range.tried.has(peerId);
 }
 
 function loadOf({ peerId }: ServingPeer, load: ReadonlyMap<PeerId, number>): number {

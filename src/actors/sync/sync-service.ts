@@ -8,8 +8,15 @@ import { defineActor } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
-import { blocksChecked, connectEnded, proceed, rangeAnswered, undelivered } from "./sync-bodies.js";
-import { claimants, consider, headersAnswered, headersChecked } from "./sync-headers.js";
+import {
+  blocksChecked,
+  connectEnded,
+  proceed,
+  rangeAnswered,
+  servingPeers,
+  setBack,
+} from "./sync-bodies.js";
+import { claimants, consider, passOver, headersAnswered, headersChecked } from "./sync-headers.js";
 import type { SyncMessage, SyncStatus } from "./sync-messages.js";
 import {
   abort,
@@ -41,6 +48,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       session: undefined,
       strategy: null,
       exchange: undefined,
+      patienceMs: context.env.config.sync.stallMinMs,
       requests: new Map(),
       connects: new Set(),
       watchingStall: false,
@@ -94,6 +102,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       case "ConsiderDue":
         if (isStarved(state)) abort(state, context, "nobody serves the rest of it");
         state.session?.forgive();
+        passOver(state, context);
         consider(state, context);
         context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
         return;
@@ -155,11 +164,14 @@ function peerGone(state: SyncState, peerId: PeerId): void {
 function stallDue(state: SyncState, context: SyncContext): void {
   state.watchingStall = false;
   const { session } = state;
-  const range = session?.stalled(context.env.clock.monotonicMs());
-  if (session === undefined || range === undefined || state.peers.size < 2) return;
+  if (session === undefined) return;
+  const range = session.stalled(servingPeers(state, session), context.env.clock.monotonicMs());
+  if (range === undefined) return;
   const { peerId, fromHeight } = range;
   context.env.log.write("info", "sync waits for a slow peer", { peerId, fromHeight });
-  undelivered(state, range, context);
+  // Slow is not withheld: over a thin line a range takes many seconds to arrive.
+  session.failed(range);
+  setBack(state, context);
 }
 
 function statusOf(state: SyncState, context: SyncContext): SyncStatus {

@@ -48,7 +48,12 @@ export interface SyncPeer {
 
 /** The one exchange of headers that may be under way. */
 export type HeaderExchange =
-  | { readonly step: "asked"; readonly tag: number; readonly peerId: PeerId }
+  | {
+      readonly step: "asked";
+      readonly tag: number;
+      readonly peerId: PeerId;
+      readonly askedMs: number;
+    }
   | { readonly step: "checking"; readonly headers: readonly Uint8Array[]; readonly last: boolean };
 
 export interface SyncState extends SyncArgs {
@@ -57,6 +62,8 @@ export interface SyncState extends SyncArgs {
   session: SyncManager | undefined;
   strategy: SyncStrategy | null;
   exchange: HeaderExchange | undefined;
+  /** How long a claimant may take to answer while others wait to be asked. */
+  patienceMs: number;
   /** Range requests and connects under way: the session's own numbers by tag. */
   readonly requests: Map<number, number>;
   readonly connects: Set<number>;

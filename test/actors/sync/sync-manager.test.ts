@@ -349,12 +349,13 @@ test("a fault of the body alone is its server's; any other, or the offerer's own
 
 test("only the peer that everybody waits for is stalled, after a time that doubles", (t) => {
   const manager = session(30, { stallMinMs: 2_000, stallMaxMs: 8_000 });
+  const peers = [peer(1), peer(2), peer(3)];
   let nowMs = 0;
   manager.assign([peer(1), peer(2)], nowMs);
   const expected = [2_000, 4_000, 8_000, 8_000];
   for (const stallMs of expected) {
-    t.is(manager.stalled(nowMs + stallMs - 1), undefined);
-    const range = manager.stalled(nowMs + stallMs)!;
+    t.is(manager.stalled(peers, nowMs + stallMs - 1), undefined);
+    const range = manager.stalled(peers, nowMs + stallMs)!;
     t.is(range.fromHeight, 101);
     manager.failed(range);
     manager.forgive();
@@ -366,17 +367,25 @@ test("only the peer that everybody waits for is stalled, after a time that doubl
 test("each range that arrives makes the stall rule stricter again, down to its least", (t) => {
   const manager = session(60, { stallMinMs: 2_000, stallMaxMs: 8_000, rangesPerPeerMax: 9 });
   const requests = manager.assign([peer(1)], 0);
-  t.truthy(manager.stalled(2_000));
+  t.truthy(manager.stalled([peer(2)], 2_000));
   serve(manager, requests[1]!);
-  t.is(manager.stalled(3_399), undefined);
-  t.truthy(manager.stalled(3_400));
+  t.is(manager.stalled([peer(2)], 3_399), undefined);
+  t.truthy(manager.stalled([peer(2)], 3_400));
 });
 
 test("a range that is being checked is not stalled", (t) => {
   const manager = session(10);
   const [{ request }] = manager.assign([peer(1)], 0) as [RangeRequest];
   manager.received(manager.rangeOf(request)!, bodies(10));
-  t.is(manager.stalled(1e9), undefined);
+  t.is(manager.stalled([peer(2)], 1e9), undefined);
+});
+
+test("nobody is stalled whose range no other peer may have", (t) => {
+  const manager = session(10);
+  manager.assign([peer(1)], 0);
+  t.is(manager.stalled([peer(1)], 60_000), undefined);
+  t.is(manager.stalled([peer(1), peer(2, { claimedHeight: 109n })], 60_000), undefined);
+  t.truthy(manager.stalled([peer(1), peer(2, { claimedHeight: 110n })], 60_000));
 });
 
 test("it says in plain words what it waits for", (t) => {
@@ -479,7 +488,7 @@ function runModel(
     },
     () => {
       nowMs += below(3_000);
-      const range = manager.stalled(nowMs);
+      const range = manager.stalled(peers, nowMs);
       if (range !== undefined) manager.failed(range);
     },
   ];

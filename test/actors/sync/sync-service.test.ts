@@ -1,4 +1,5 @@
 import test from "ava";
+import { DEFAULTS } from "../../../src/config.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
 import type { SyncMessage } from "../../../src/actors/sync/sync-messages.js";
@@ -601,6 +602,21 @@ test("the only server is asked again when it refuses, and then left alone for a 
   t.true(ended >= 3 && ended <= 5, `${ended}`);
   delete busy.answer;
   await harness.advance(200 * RETRY_MS);
+  t.is(harness.head(), tip.hash);
+});
+
+test("claimants that never answer hold up nobody who does, and one who is slow gets its time", async (t) => {
+  const harness = start({ config });
+  const better = makeChain(100, { fields: { extra: Uint8Array.of(9) } });
+  for (const number of [1, 2, 3]) harness.join(number, better).answer = () => "silence";
+  const slow = harness.join(4, chain);
+  slow.answer = () => "silence";
+  await harness.advance(2 * DEFAULTS.sync.stallMinMs);
+  t.is(slow.requests.length, 0, "three promise more");
+  await harness.advance(10 * DEFAULTS.sync.stallMinMs);
+  t.is(slow.requests.length, 1, "each was passed over after its time");
+  delete slow.answer;
+  await harness.advance(200 * DEFAULTS.sync.stallMinMs);
   t.is(harness.head(), tip.hash);
 });
 

@@ -100,7 +100,7 @@ const typescript = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/**
 const lengths = { skipBlankLines: true, skipComments: true };
 
 export default tseslint.config(
-  { ignores: ["**/dist/", ".build/", "coverage/", "bench/peers/"] },
+  { ignores: ["**/dist/", ".build/", "coverage/"] },
   eslint.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
@@ -169,10 +169,14 @@ export default tseslint.config(
     files: ["**/*.js", "**/*.mjs"],
     languageOptions: {
       globals: {
+        AbortSignal: "readonly",
+        Buffer: "readonly",
+        URL: "readonly",
         clearInterval: "readonly",
         console: "readonly",
         performance: "readonly",
         process: "readonly",
+        setImmediate: "readonly",
         setInterval: "readonly",
       },
     },

@@ -1,9 +1,14 @@
-// The bench runner: `npm run bench` lists the benches, `npm run bench -- NAME` runs one. The only
-// table of benches; each is loaded when it is run.
+// The bench runner: `npm run bench` lists the benches, `npm run bench -- NAME` runs one, alone or
+// beside js-libp2p. The only table of benches; each is loaded when it is run.
 
 import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { profileChildren } from "./lib/child.js";
+import { installLibp2p, libp2pVersion } from "./lib/libp2p.js";
+import { printProfiles } from "./lib/profile.js";
 import type { BenchOptions } from "./lib/report.js";
 
 interface Bench {
@@ -20,21 +25,24 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "frames and bytes per second, encoded and decoded, beside bare cbor-x",
     load: () => import("./codec.js"),
   },
-  hostile: {
-    measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
-    load: () => import("./hostile.js"),
+  sync: {
+    measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
+    load: () => import("./sync.js"),
   },
   scale: {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
     load: () => import("./scale.js"),
   },
-  sync: {
-    measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
-    load: () => import("./sync.js"),
+  hostile: {
+    measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
+    load: () => import("./hostile.js"),
   },
 };
 
-const USAGE = "usage: npm run bench -- NAME [--smoke | --full] [--json], or --list for the names";
+const USAGE =
+  "usage: npm run bench -- NAME [--smoke | --full] [--json] [--vs libp2p] [--profile], " +
+  "or --list for the names";
+const ROUNDS = 3;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -42,10 +50,10 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: string[]): Promise<number> {
   const asked = parse(args);
   if (asked === undefined) return refuse(USAGE);
-  const { name, list, options } = asked;
+  const { name, list, options, profile } = asked;
   if (list || name === undefined) {
     for (const [known, { measures }] of Object.entries(BENCHES)) {
-      console.log(list ? known : `${known.padEnd(8)}${measures}`);
+      console.log(list ? known : `${known.padEnd(13)}${measures}`);
     }
     return 0;
   }
@@ -53,9 +61,16 @@ async function main(args: string[]): Promise<number> {
   if (bench === undefined) {
     return refuse(`${name} is no bench: there are ${Object.keys(BENCHES).join(", ")}`);
   }
+  if (options.libp2p) installLibp2p();
   if (options.json) console.log(JSON.stringify({ bench: name, ...machine(options) }));
+  const directory = join(process.cwd(), ".build", "bench", "profiles", name);
+  if (profile) {
+    rmSync(directory, { recursive: true, force: true });
+    profileChildren(directory);
+  }
   const loaded = await bench.load();
   await loaded.run(options);
+  if (profile) printProfiles(directory);
   return 0;
 }
 
@@ -70,24 +85,35 @@ function parse(args: string[]) {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { smoke: flag, full: flag, json: flag, list: flag },
+      options: {
+        smoke: flag,
+        full: flag,
+        json: flag,
+        list: flag,
+        profile: flag,
+        vs: { type: "string" },
+      },
     });
-    const { smoke, full, json, list } = values;
+    const { smoke, full, json, list, profile, vs } = values;
     if (positionals.length > 1 || (smoke && full)) return undefined;
-    return { name: positionals[0], list, options: { smoke, json } };
+    if (vs !== undefined && vs !== "libp2p") return undefined;
+    const rounds = smoke || profile ? 1 : ROUNDS;
+    const options: BenchOptions = { smoke, json, libp2p: vs === "libp2p", rounds };
+    return { name: positionals[0], list, profile, options };
   } catch {
     return undefined;
   }
 }
 
 /** What a figure is worth nothing without. */
-function machine({ smoke }: BenchOptions) {
+function machine({ smoke, libp2p }: BenchOptions) {
   return {
     size: smoke ? "smoke" : "full",
     machine: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),
     load: loadavg()[0],
     node: process.version,
+    ...(libp2p ? { libp2p: libp2pVersion() } : {}),
     commit: commit(),
     date: new Date().toISOString(),
   };

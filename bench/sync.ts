@@ -5,6 +5,7 @@
 // 1.5 s of JIT compilation, is a small part of the figures; it is not taken out of them.
 
 import { startChild } from "./lib/child.js";
+import { runRounds } from "./lib/contenders.js";
 import { Report, type BenchOptions } from "./lib/report.js";
 import {
   chainDirectory,
@@ -35,12 +36,17 @@ export async function run(options: BenchOptions): Promise<void> {
   const size = { blocks: smoke ? 100 : 4_000, transactionsPerBlock: 100 };
   const chain = await chainDirectory(size);
   let before = await measureLimit(chain, smoke);
-  for (let round = 0; round < (smoke ? 1 : 3); round++) {
-    await measureSync(chain, size, report);
-    const after = await measureLimit(chain, smoke);
-    sampleLimit([before, after], report);
-    before = after;
-  }
+  await runRounds(options, [
+    { name: "vibecoin", run: () => measureSync(chain, size, report) },
+    {
+      name: "limit",
+      run: async () => {
+        const after = await measureLimit(chain, smoke);
+        sampleLimit([before, after], report);
+        before = after;
+      },
+    },
+  ]);
   report.ratio("vibecoin", "limit", RATE);
   report.ratio("vibecoin", "limit", COST);
   report.print();
@@ -86,10 +92,10 @@ async function measureSync(chain: string, size: ChainSize, report: Report): Prom
   try {
     const { address, height } = await holder.listen({ chain });
     const figures = await syncer.sync({ address, height, data });
-    const { cpuSeconds } = await holder.finish(undefined);
+    const server = await holder.finish(undefined);
     sampleSyncer(figures, size, report);
-    report.sample("vibecoin", "server-cpu", "s", cpuSeconds);
-    const others = figures.machineSeconds - figures.cpuSeconds - cpuSeconds;
+    report.process("vibecoin", "server", server);
+    const others = figures.machineSeconds - figures.cpuSeconds - server.cpuSeconds;
     report.sample("vibecoin", OTHERS, "cores", others / figures.seconds);
   } finally {
     await Promise.all([holder.release(), syncer.release()]);
@@ -98,20 +104,16 @@ async function measureSync(chain: string, size: ChainSize, report: Report): Prom
 }
 
 function sampleSyncer(figures: SyncFigures, size: ChainSize, report: Report): void {
-  const { seconds, cpuSeconds, sessions, loop, pings, rssMiB, rssAnonMiB } = figures;
+  const { seconds, cpuSeconds, sessions, pings } = figures;
   const sample = (metric: string, unit: string, value: number): void =>
     report.sample("vibecoin", metric, unit, value);
   const transactions = size.blocks * size.transactionsPerBlock;
   sample(RATE, "1/s", transactions / seconds);
   sample(COST, "µs", (cpuSeconds * 1e6) / transactions);
-  sample("loop-delay-p99", "ms", loop.p99Ms);
-  sample("loop-delay-max", "ms", loop.maxMs);
   sample("ping-p50", "ms", pings.p50Ms);
   sample("ping-p99", "ms", pings.p99Ms);
   sample("ping-max", "ms", pings.maxMs);
   sample("pings-lost", "1", pings.lost);
-  sample("cpu", "s", cpuSeconds);
   sample("sessions", "1", sessions);
-  sample("rss-max", "MiB", rssMiB);
-  sample("rss-anon-max", "MiB", rssAnonMiB);
+  report.process("vibecoin", "syncer", figures);
 }

@@ -1,11 +1,13 @@
 // Roles of a bench in processes of their own: the bench calls them by name and waits. A child ends
-// when its parent lets go of it, or dies.
+// when its parent lets go of it, or dies. A module of roles ends in `serveRole`; `startChild` runs
+// it once for each role. The peers' roles (bench/peers) speak the same, through this module.
 
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-type Methods = Readonly<Record<string, (argument: never) => unknown>>;
+export type Methods = Readonly<Record<string, (argument: never) => unknown>>;
 
 interface Call {
   readonly method: string;
@@ -29,6 +31,19 @@ export const NODE_FLAGS: readonly string[] = readFileSync(MAIN, "utf8")
 
 const RELEASE_MAX_MS = 10_000;
 
+let profiles: { readonly directory: string; count: number } | undefined;
+
+/** From now on every child writes a CPU profile of each of its threads below this directory. */
+export function profileChildren(directory: string): void {
+  profiles = { directory, count: 0 };
+}
+
+function profileFlags(role: string): string[] {
+  if (profiles === undefined) return [];
+  const name = `${String(++profiles.count).padStart(2, "0")}-${role}`;
+  return ["--cpu-prof", `--cpu-prof-dir=${join(profiles.directory, name)}`];
+}
+
 /** Starts this module's process; the methods are called one at a time. */
 export async function startChild<M extends Methods>(
   module: URL,
@@ -37,7 +52,7 @@ export async function startChild<M extends Methods>(
 ): Promise<Child<M>> {
   const child = fork(fileURLToPath(module), [role], {
     serialization: "advanced",
-    execArgv: [...execArgv],
+    execArgv: [...execArgv, ...profileFlags(role)],
   });
   const endWithUs = (): void => void child.kill("SIGKILL");
   process.once("exit", endWithUs);
@@ -69,7 +84,12 @@ export async function startChild<M extends Methods>(
   });
 }
 
-/** The child's side: answers calls until the parent lets go, then runs `onRelease` and exits. */
+/** The child's side, at the end of a module of roles: runs the one that this process is for. */
+export function serveRole(roles: Readonly<Record<string, () => unknown>>): void {
+  void roles[process.argv[2] ?? ""]?.();
+}
+
+/** Of one role: answers calls until the parent lets go, then runs `onRelease` and exits. */
 export function serveParent(methods: Methods, onRelease: () => unknown): void {
   const answer = (body: Answer): void => void process.send?.(body);
   process.on("message", ({ method, argument }: Call) => {

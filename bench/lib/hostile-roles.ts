@@ -17,7 +17,7 @@ import {
   type AttackEnd,
   type AttackName,
 } from "../../test/support/attackers.js";
-import { serveParent } from "./child.js";
+import { serveParent, serveRole } from "./child.js";
 import { LoopMeter, type LoopDelay } from "./loop-meter.js";
 import { Pinger, type PingLatency } from "./pinger.js";
 import { consensus } from "./sync-chain.js";
@@ -166,4 +166,4 @@ function attacker(): void {
 }
 
 const roles: Readonly<Record<string, () => void>> = { victim, honest, attacker };
-roles[process.argv[2] ?? ""]?.();
+serveRole(roles);

@@ -1,7 +1,10 @@
 // How long this process kept its event loop from others, weighted by time: a stall counts for as
 // long as it lasts, where a plain percentile of samples would count it once.
 
+import { weightedPercentiles } from "./percentiles.js";
+
 export interface LoopDelay {
+  readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
@@ -28,10 +31,11 @@ export class LoopMeter {
   /** 99% of the time passed in waits of at most `p99Ms`. */
   stop(): LoopDelay {
     clearTimeout(this.#timer);
-    const sorted = this.#delaysMs.toSorted((a, b) => a - b);
-    const totalMs = sorted.reduce((sum, delayMs) => sum + delayMs + PERIOD_MS, 0);
-    let passedMs = 0;
-    const p99Ms = sorted.find((delayMs) => (passedMs += delayMs + PERIOD_MS) >= totalMs * 0.99);
-    return { p99Ms: p99Ms ?? 0, maxMs: sorted.at(-1) ?? 0 };
+    // A loop that is still stuck was stuck for as long as this.
+    const overdueMs = performance.now() - this.#dueMs;
+    if (overdueMs > 0) this.#delaysMs.push(overdueMs);
+    const weight = (delayMs: number): number => delayMs + PERIOD_MS;
+    const [p50Ms, p99Ms, maxMs] = weightedPercentiles(this.#delaysMs, [0.5, 0.99, 1], weight);
+    return { p50Ms: p50Ms!, p99Ms: p99Ms!, maxMs: maxMs! };
   }
 }

@@ -2,6 +2,7 @@
 // ping was due, so that a loop which could not even send it shows.
 
 import type { Network } from "../../src/network.js";
+import { percentiles } from "./percentiles.js";
 
 export interface PingLatency {
   readonly p50Ms: number;
@@ -42,8 +43,7 @@ export class Pinger {
   async stop(): Promise<PingLatency> {
     clearTimeout(this.#timer);
     await Promise.all(this.#open);
-    const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
-    const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))] ?? NaN;
-    return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1), lost: this.#lost };
+    const [p50Ms, p99Ms, maxMs] = percentiles(this.#latenciesMs, [0.5, 0.99, 1]);
+    return { p50Ms: p50Ms!, p99Ms: p99Ms!, maxMs: maxMs!, lost: this.#lost };
   }
 }

@@ -2,82 +2,140 @@
 // the same round, as JSON lines or as a table.
 
 import { cpus } from "node:os";
+import type { ProcessFigures } from "./meter.js";
 
 export interface BenchOptions {
-  /** Small sizes: shows that the bench runs, its figures mean nothing. */
+  /** Small sizes: shows that the bench runs, its figures mean little. */
   readonly smoke: boolean;
   /** JSON lines instead of a table. */
   readonly json: boolean;
+  /** Run js-libp2p beside ours; it is installed by then. */
+  readonly libp2p: boolean;
+  /** How often each contender runs, interleaved. */
+  readonly rounds: number;
 }
 
-interface Series {
-  readonly subject: string;
-  readonly metric: string;
-  readonly unit: string;
-  readonly values: number[];
-}
-
-interface Summary {
+export interface Summary {
   readonly min: number;
   readonly median: number;
   readonly max: number;
 }
 
-export class Report {
-  private readonly bench: string;
-  private readonly options: BenchOptions;
-  private readonly series = new Map<string, Series>();
-  private readonly ratios: { subject: string; base: string; metric: string }[] = [];
+/** `subject` is vibecoin, libp2p or limit; a variant of the load is a part of the metric's name. */
+export interface FigureLine extends Summary {
+  readonly bench: string;
+  readonly subject: string;
+  readonly metric: string;
+  readonly unit: string;
+}
 
-  constructor(bench: string, options: BenchOptions) {
-    this.bench = bench;
-    this.options = options;
+export interface RatioLine extends Summary {
+  readonly bench: string;
+  /** `vibecoin/limit`: the first divided by the second, round by round. */
+  readonly ratio: string;
+  readonly metric: string;
+}
+
+interface Series extends Pick<FigureLine, "subject" | "metric" | "unit"> {
+  readonly values: number[];
+}
+
+interface RatioAsked {
+  readonly of: Measured;
+  readonly to: Measured;
+  readonly metric: string;
+}
+
+interface Measured {
+  readonly subject: string;
+  readonly metric: string;
+}
+
+export class Report {
+  readonly #bench: string;
+  readonly #options: Pick<BenchOptions, "smoke" | "json">;
+  readonly #series = new Map<string, Series>();
+  readonly #ratios: RatioAsked[] = [];
+
+  constructor(bench: string, options: Pick<BenchOptions, "smoke" | "json">) {
+    this.#bench = bench;
+    this.#options = options;
   }
 
   /** One measurement; those of one subject and metric must come in the order of the rounds. */
   sample(subject: string, metric: string, unit: string, value: number): void {
     const key = `${metric} ${subject}`;
-    let series = this.series.get(key);
+    let series = this.#series.get(key);
     if (series === undefined)
-      this.series.set(key, (series = { subject, metric, unit, values: [] }));
+      this.#series.set(key, (series = { subject, metric, unit, values: [] }));
     series.values.push(value);
+  }
+
+  /** What a process spent, as metrics that begin with `prefix`, such as `single/receiver`. */
+  process(subject: string, prefix: string, figures: ProcessFigures): void {
+    const { cpuSeconds, loop, rssMiB, rssAnonMiB } = figures;
+    this.sample(subject, `${prefix}-cpu`, "s", cpuSeconds);
+    this.sample(subject, `${prefix}-loop-delay-p50`, "ms", loop.p50Ms);
+    this.sample(subject, `${prefix}-loop-delay-p99`, "ms", loop.p99Ms);
+    this.sample(subject, `${prefix}-loop-delay-max`, "ms", loop.maxMs);
+    this.sample(subject, `${prefix}-rss-max`, "MiB", rssMiB);
+    if (!Number.isNaN(rssAnonMiB)) {
+      this.sample(subject, `${prefix}-rss-anon-max`, "MiB", rssAnonMiB);
+    }
   }
 
   /**
    * Asks for `subject/base`, computed round by round: what disturbs the machine for a while
-   * disturbs both subjects of a round.
+   * disturbs both subjects of a round. With `baseMetric` the base is another variant of the load;
+   * the line then names `metric:baseMetric`. A ratio to what was not measured is not printed.
    */
-  ratio(subject: string, base: string, metric: string): void {
-    this.ratios.push({ subject, base, metric });
+  ratio(subject: string, base: string, metric: string, baseMetric = metric): void {
+    this.#ratios.push({
+      of: { subject, metric },
+      to: { subject: base, metric: baseMetric },
+      metric: metric === baseMetric ? metric : `${metric}:${baseMetric}`,
+    });
   }
 
   /** The values so far, for a bench that judges itself. */
   values(subject: string, metric: string): readonly number[] {
-    return this.series.get(`${metric} ${subject}`)?.values ?? [];
+    return this.#series.get(`${metric} ${subject}`)?.values ?? [];
   }
 
-  print(): void {
-    const { bench } = this;
-    const figures = [...this.series.values()].map(({ subject, metric, unit, values }) => ({
+  figureLines(): FigureLine[] {
+    const bench = this.#bench;
+    return [...this.#series.values()].map(({ subject, metric, unit, values }) => ({
       bench,
       subject,
       metric,
       unit,
       ...summarize(values),
     }));
-    const ratios = this.ratios.map(({ subject, base, metric }) => {
-      const bases = this.values(base, metric);
-      const values = this.values(subject, metric).map((value, i) => value / (bases[i] ?? NaN));
-      return { bench, ratio: `${subject}/${base}`, metric, ...summarize(values) };
+  }
+
+  ratioLines(): RatioLine[] {
+    const bench = this.#bench;
+    return this.#ratios.flatMap(({ of, to, metric }) => {
+      const bases = this.values(to.subject, to.metric);
+      const values = this.values(of.subject, of.metric).flatMap((value, round) =>
+        bases[round] === undefined ? [] : value / bases[round],
+      );
+      if (values.length === 0) return [];
+      return { bench, ratio: `${of.subject}/${to.subject}`, metric, ...summarize(values) };
     });
-    if (this.options.json) {
+  }
+
+  print(): void {
+    const figures = this.figureLines();
+    const ratios = this.ratioLines();
+    if (this.#options.json) {
       for (const line of [...figures, ...ratios]) write(JSON.stringify(line));
       return;
     }
     const [cpu] = cpus();
     const machine = `${cpus().length} x ${cpu?.model.trim() ?? "unknown processor"}`;
-    const size = this.options.smoke ? " (smoke)" : "";
-    write(`${bench}${size}: Node ${process.version}, ${machine}\n`);
+    const size = this.#options.smoke ? " (smoke)" : "";
+    write(`${this.#bench}${size}: Node ${process.version}, ${machine}\n`);
     table([
       ["metric", "subject", "unit", "min", "median", "max"],
       ...figures.map((line) => [line.metric, line.subject, line.unit, ...numbers(line)]),

@@ -1,8 +1,6 @@
 // The processes of the sync bench: the holder of the chain, the node that syncs it, and the limit,
 // which checks the same signatures and does nothing else.
 
-import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { Piscina } from "piscina";
 import { packBytes } from "../../src/bytes/packed.js";
 import { concatBytes } from "../../src/bytes/compare.js";
@@ -14,27 +12,15 @@ import type { Network } from "../../src/network.js";
 import type { BlockStore, Packed } from "../../src/ports.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 import { threadPoolOptions } from "../../src/workers/pool.js";
-import { serveParent } from "./child.js";
-import { LoopMeter, type LoopDelay } from "./loop-meter.js";
+import { serveParent, serveRole } from "./child.js";
+import { ProcessMeter, stopwatch, type ProcessFigures, type Spent } from "./meter.js";
 import { Pinger, type PingLatency } from "./pinger.js";
 import { consensus } from "./sync-chain.js";
 
-interface Spent {
-  readonly seconds: number;
-  /** Processor time of this process. */
-  readonly cpuSeconds: number;
-  /** Processor time of everybody. */
-  readonly machineSeconds: number;
-}
-
-export interface SyncFigures extends Spent {
+export interface SyncFigures extends ProcessFigures {
   /** More than one when a request failed: the next session goes on where that one ended. */
   readonly sessions: number;
   readonly pings: PingLatency;
-  readonly loop: LoopDelay;
-  /** The most that was seen. */
-  readonly rssMiB: number;
-  readonly rssAnonMiB: number;
 }
 
 export interface LimitFigures extends Spent {
@@ -42,9 +28,9 @@ export interface LimitFigures extends Spent {
 }
 
 export type HolderMethods = {
-  /** Answers where it listens, and counts processor time from now on. */
+  /** Answers where it listens, and is measured from now on. */
   listen(task: { chain: string }): Promise<{ address: string; height: number }>;
-  finish(): { cpuSeconds: number };
+  finish(): ProcessFigures;
 };
 export type SyncerMethods = {
   sync(task: { address: string; height: number; data: string }): Promise<SyncFigures>;
@@ -54,18 +40,16 @@ export type LimitMethods = {
   verify(task: { chain: string; seconds: number }): Promise<LimitFigures>;
 };
 
-const MEMORY_INTERVAL_MS = 100;
-
 function holder(): void {
   let network: Network | undefined;
-  let before: NodeJS.CpuUsage;
+  let meter: ProcessMeter;
   const methods: HolderMethods = {
     async listen({ chain }) {
       network = await startNode({ dataDir: chain, bindAddr: "tcp://127.0.0.1:0" });
-      before = process.cpuUsage();
+      meter = new ProcessMeter();
       return { address: network.listenAddress!, height: network.head().height };
     },
-    finish: () => ({ cpuSeconds: cpuSecondsSince(before) }),
+    finish: () => meter.stop(),
   };
   serveParent(methods, () => network?.stop());
 }
@@ -89,61 +73,14 @@ function syncer(): void {
       started.connect(address);
       // The first request for headers goes out in this turn.
       const peerId = await connected;
-      const spent = stopwatch();
-      const loop = new LoopMeter();
-      const memory = new MemoryMeter();
+      const meter = new ProcessMeter();
       const pinger = new Pinger(started, peerId);
       await finished;
-      const figures = { ...spent(), sessions, loop: loop.stop() };
-      return {
-        ...figures,
-        ...memory.stop(),
-        pings: await pinger.stop(),
-      };
+      const figures = { ...meter.stop(), sessions };
+      return { ...figures, pings: await pinger.stop() };
     },
   };
   serveParent(methods, () => network?.stop());
-}
-
-class MemoryMeter {
-  #rssMiB = 0;
-  #rssAnonMiB = 0;
-  readonly #timer = setInterval(() => this.#sample(), MEMORY_INTERVAL_MS);
-
-  stop(): { rssMiB: number; rssAnonMiB: number } {
-    clearInterval(this.#timer);
-    this.#sample();
-    return { rssMiB: this.#rssMiB, rssAnonMiB: this.#rssAnonMiB };
-  }
-
-  #sample(): void {
-    this.#rssMiB = Math.max(this.#rssMiB, process.memoryUsage.rss() / 2 ** 20);
-    if (process.platform !== "linux") return;
-    // The mapped pages of LMDB are the kernel's to take back; anonymous ones are not.
-    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
-    this.#rssAnonMiB = Math.max(this.#rssAnonMiB, Number(kib?.[1] ?? 0) / 1_024);
-  }
-}
-
-function stopwatch(): () => Spent {
-  const startMs = performance.now();
-  const before = process.cpuUsage();
-  const machineBefore = machineSeconds();
-  return () => ({
-    seconds: (performance.now() - startMs) / 1_000,
-    cpuSeconds: cpuSecondsSince(before),
-    machineSeconds: machineSeconds() - machineBefore,
-  });
-}
-
-function machineSeconds(): number {
-  const busyMs = cpus().map(({ times }) => times.user + times.nice + times.sys + times.irq);
-  return busyMs.reduce((sum, ms) => sum + ms, 0) / 1_000;
-}
-
-function cpuSecondsSince(before: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1e6;
 }
 
 const LIMIT_BATCH = 100;
@@ -219,4 +156,4 @@ function* signaturesOf(store: BlockStore): Generator<Uint8Array> {
 }
 
 const roles: Readonly<Record<string, () => void>> = { holder, syncer, limit };
-roles[process.argv[2] ?? ""]?.();
+serveRole(roles);

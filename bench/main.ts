@@ -25,6 +25,14 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "frames and bytes per second, encoded and decoded, beside bare cbor-x",
     load: () => import("./codec.js"),
   },
+  bulk: {
+    measures: "64 KiB payloads a second through lanes and a handler, beside bare TLS",
+    load: () => import("./bulk.js"),
+  },
+  messages: {
+    measures: "188-byte messages a second, decoded and routed, beside bare TLS with cbor-x",
+    load: () => import("./messages.js"),
+  },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
     load: () => import("./sync.js"),

@@ -3,7 +3,11 @@
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { Connection, PeerId } from "../../ports.js";
-import type { FrameDecoder } from "../../protocol/codec/frame.js";
+import {
+  FRAGMENT_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  type FrameDecoder,
+} from "../../protocol/codec/frame.js";
 import type { ReceivedMessage, ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import type { SendLanes } from "../../protocol/codec/send-lanes.js";
 import type { SharedBytes } from "../../protocol/codec/window-options.js";
@@ -79,8 +83,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
 
 export type PeerHandlerContext = Context<PeerHandlerMessage, NodeEnv>;
 
-/** Bytes given to the socket in one write. */
-const WRITE_BYTES = 128 * 1024;
+/** Bytes given to the socket in one write: two of the largest frames, which are never cut for it. */
+const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
 /** From the close of a connection that never was ready to its end. */
 const STRANGER_DRAIN_MS = 400;
 

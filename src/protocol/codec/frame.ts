@@ -2,6 +2,7 @@
 // decoder, which judges every header before it keeps a byte of payload. Used by the lanes (which
 // write frames and reassemble messages) and by the peer handler (which feeds it socket chunks).
 
+import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
 import { KINDS, LANES, kindOfCode, laneIndex } from "../types/message.js";
 import type { KindRule, Lane, MessageKind } from "../types/message.js";
@@ -18,8 +19,12 @@ const MORE = 0b0100;
 const RESPONSE = 0b1000;
 const RESERVED_BITS = 0b1111_0000;
 
-/** A frame that spans chunks starts with at most this much memory and doubles as bytes arrive. */
+/**
+ * A frame that spans chunks has at most this much memory, or `PARTIAL_GROWTH` times of what arrived.
+ * TLS brings 16 KiB at a time: four times of it hold the largest frame without another copy.
+ */
 const PARTIAL_BYTES_MIN = 1_024;
+const PARTIAL_GROWTH = 4;
 
 /** What a peer did wrong at the frame level; the decoder that returned it stays failed. */
 export type FrameViolation = Violation;
@@ -234,12 +239,13 @@ export class FrameDecoder {
     this.#partialBytes = bytes;
   }
 
-  /** Room for `bytes` of the frame: at most twice what arrived, never what was announced. */
+  /** Room for `bytes` of the frame: a few times what arrived, never what was announced. */
   #reserve(bytes: number): void {
     const had = this.#partial;
     if (had !== undefined && had.length >= bytes) return;
-    const room = Math.max(bytes, PARTIAL_BYTES_MIN, 2 * (had?.length ?? 0));
-    this.#partial = new Uint8Array(Math.min(room, this.#payloadBytes));
+    const room = Math.max(PARTIAL_GROWTH * bytes, PARTIAL_BYTES_MIN);
+    // Only what was written to it is ever read.
+    this.#partial = uninitialised(Math.min(room, this.#payloadBytes));
     if (had !== undefined) this.#partial.set(had.subarray(0, this.#partialBytes));
   }
 

@@ -2,6 +2,7 @@
 // control first, then the data lanes by weight, each within the credit that the peer granted.
 // Owned by a peer handler, which writes what `pull` returns.
 
+import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
 import { KINDS, LANES, laneIndex } from "../types/message.js";
 import type { Lane, MessageKind } from "../types/message.js";
@@ -190,7 +191,8 @@ export class SendLanes {
     let sendable = 0;
     for (const lane of this.#lanes) sendable += lane.sendableBytesMax;
     if (sendable === 0) return undefined;
-    const chunk = new Uint8Array(Math.min(bytesMax, sendable));
+    // Not zeroed: only what was written to it leaves.
+    const chunk = uninitialised(Math.min(bytesMax, sendable));
     const end = chunk.length;
     let at = 0;
     const control = this.#lanes[0]!;

@@ -37,9 +37,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
     load: () => import("./sync.js"),
   },
-  scale: {
+  sim: {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
-    load: () => import("./scale.js"),
+    load: () => import("./sim.js"),
   },
   hostile: {
     measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",

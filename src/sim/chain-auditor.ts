@@ -4,7 +4,7 @@
 
 import { equalBytes, toLatin1 } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
-import type { CheckedBlock, HashHex, HeaderSummary } from "../chain/types.js";
+import type { CheckedBlock, HeaderSummary } from "../chain/types.js";
 import { genesisOf } from "../compose.js";
 import type {
   BlockStore,
@@ -33,7 +33,7 @@ export interface AuditedNode {
 
 export interface AuditorOptions {
   /** Told of every block that a node stores. */
-  readonly onStored?: (hash: HashHex) => void;
+  readonly onStored?: (header: HeaderSummary) => void;
   /** Held against the rules that the nodes run. */
   readonly reference?: ChainReference | undefined;
 }
@@ -93,7 +93,7 @@ export class ChainAuditor {
       commit: (commit) => {
         for (const block of commit.blocks) {
           this.#audit(block, node);
-          this.#watching.onStored?.(block.header.hash);
+          this.#watching.onStored?.(block.header);
         }
         const before = store.head();
         const durable = store.commit(commit);

@@ -29,7 +29,7 @@ export {
   type SimChain,
   type WorldOptions,
 } from "./options.js";
-export type { PropagationTimes } from "./propagation.js";
+export type { Propagation, PropagationTimes } from "./propagation.js";
 export { fillBlocks } from "./fill-blocks.js";
 export { fastSignatures, type SimSignatures } from "./signatures.js";
 export { simulate, type SimulateOptions, type Verdict, type WorldCheck } from "./simulate.js";

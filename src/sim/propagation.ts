@@ -1,7 +1,7 @@
 // How news of blocks spreads: for every block and node, the time from the first store of the block
 // anywhere to its store on this node. The world feeds it; the verdict and the scale report read it.
 
-import type { HashHex } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../chain/types.js";
 
 /** Milliseconds of virtual time; 0 when no block reached a second node. */
 export interface PropagationTimes {
@@ -10,23 +10,54 @@ export interface PropagationTimes {
   readonly p99Ms: number;
 }
 
+interface Spread {
+  readonly height: number;
+  readonly firstMs: number;
+  readonly delaysMs: number[];
+}
+
 export class Propagation {
-  readonly #firstMs = new Map<HashHex, number>();
-  readonly #delaysMs: number[] = [];
+  readonly #blocks = new Map<HashHex, Spread>();
+  /** Different blocks by height. */
+  readonly #rivals = new Map<number, number>();
 
   /** A node has the block in its store; nodes that were down or apart count from the same start. */
-  stored(hash: HashHex, atMs: number): void {
-    const firstMs = this.#firstMs.get(hash);
-    if (firstMs === undefined) this.#firstMs.set(hash, atMs);
-    else this.#delaysMs.push(atMs - firstMs);
+  stored({ hash, height }: HeaderSummary, atMs: number): void {
+    const spread = this.#blocks.get(hash);
+    if (spread !== undefined) {
+      spread.delaysMs.push(atMs - spread.firstMs);
+      return;
+    }
+    this.#blocks.set(hash, { height, firstMs: atMs, delaysMs: [] });
+    this.#rivals.set(height, (this.#rivals.get(height) ?? 0) + 1);
   }
 
   times(): PropagationTimes {
-    const sorted = Float64Array.from(this.#delaysMs).sort();
-    const at = (part: number): number => {
-      const delayMs = sorted[Math.ceil(part * sorted.length) - 1] ?? 0;
-      return Math.round(delayMs * 10) / 10;
-    };
-    return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
+    return timesOf([...this.#blocks.values()]);
   }
+
+  /**
+   * Of blocks that were alone at their height. One that met a rival reaches the rival's followers
+   * only when its branch wins, after another block: that is fork choice, not relay.
+   */
+  unrivalledTimes(): PropagationTimes {
+    const alone = ({ height }: Spread): boolean => this.#rivals.get(height) === 1;
+    return timesOf([...this.#blocks.values()].filter(alone));
+  }
+
+  /** Heights at which more than one block was made. */
+  get racesCount(): number {
+    let races = 0;
+    for (const blocks of this.#rivals.values()) if (blocks > 1) races++;
+    return races;
+  }
+}
+
+function timesOf(blocks: readonly Spread[]): PropagationTimes {
+  const sorted = Float64Array.from(blocks.flatMap(({ delaysMs }) => delaysMs)).sort();
+  const at = (part: number): number => {
+    const delayMs = sorted[Math.ceil(part * sorted.length) - 1] ?? 0;
+    return Math.round(delayMs * 10) / 10;
+  };
+  return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
 }

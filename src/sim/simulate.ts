@@ -112,7 +112,7 @@ function verdictOf(world: World, wallSeconds: number): Verdict {
     wallSeconds: rounded(wallSeconds),
     events: world.eventCount,
     blocks: world.blockCount,
-    propagation: world.propagation,
+    propagation: world.propagation.times(),
     bytesPerNode: Math.round(world.bytesSent / (world.nodes.length + world.byzantine.length)),
     bans: world.bans.length,
     violations: world.violations,

@@ -26,7 +26,7 @@ import {
 } from "./options.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
 import { createPlaces, type Places } from "./places.js";
-import { Propagation, type PropagationTimes } from "./propagation.js";
+import { Propagation } from "./propagation.js";
 import { RelayAuditor } from "./relay-auditor.js";
 import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
@@ -112,7 +112,7 @@ export class World {
     this.#links = createMemoryNetwork({ clock, random: chance, ...links, ...this.#places });
     const violated = (what: string): void => this.report(what);
     this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated, {
-      onStored: (hash) => this.#propagation.stored(hash, this.nowMs),
+      onStored: (header) => this.#propagation.stored(header, this.nowMs),
       reference: this.chain.reference?.(this.signatures.verify),
     });
     this.#relays = new RelayAuditor({
@@ -152,8 +152,8 @@ export class World {
   }
 
   /** How fast blocks reached the nodes' stores. */
-  get propagation(): PropagationTimes {
-    return this.#propagation.times();
+  get propagation(): Propagation {
+    return this.#propagation;
   }
 
   /** Measures the propagation of the blocks that come from now on. */

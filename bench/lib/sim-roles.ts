@@ -1,19 +1,25 @@
-// The process of one size of the scale report: a world of so many nodes runs until so many blocks
-// stand, and tells what it cost. A process each, so that sizes do not share a heap.
+// The process of one size of the sim bench: a world of so many nodes runs until so many blocks stand,
+// and tells what it cost. A process each, so that sizes do not share a heap.
 
 import { createWorld, fastSignatures, fillBlocks, SIM_CHAIN } from "../../src/sim/index.js";
 import type { PropagationTimes } from "../../src/sim/index.js";
 import { serveParent } from "./child.js";
 
-export interface ScaleSize {
+export interface SimSize {
   readonly nodes: number;
   readonly blocks: number;
   readonly transactionsPerBlock: number;
 }
 
-export interface ScaleFigures {
+export interface SimFigures {
   readonly blocks: number;
+  readonly nodes: number;
+  readonly transactionsPerBlock: number;
   readonly propagation: PropagationTimes;
+  /** Of blocks that were alone at their height. */
+  readonly unrivalled: PropagationTimes;
+  /** Heights at which several producers found a block. */
+  readonly races: number;
   /** Written by the mean node for each block, announcements and pings included. */
   readonly bytesPerNodeAndBlock: number;
   /** Encoded, of the mean block. */
@@ -27,8 +33,8 @@ export interface ScaleFigures {
   readonly traceHash: string;
 }
 
-export type ScaleMethods = {
-  measure(task: ScaleSize & { seed: string }): Promise<ScaleFigures>;
+export type SimMethods = {
+  measure(task: SimSize & { seed: string }): Promise<SimFigures>;
 };
 
 /** Slow enough that most blocks reach most nodes before the next one. */
@@ -40,7 +46,7 @@ const SEAL_MS = 2_000;
 const SETTLE_MS = 20_000;
 const STEP_MS = 1_000;
 
-const methods: ScaleMethods = {
+const methods: SimMethods = {
   async measure({ nodes, blocks, transactionsPerBlock, seed }) {
     const startMs = performance.now();
     const mempool = fillBlocks(SIM_CHAIN, fastSignatures, transactionsPerBlock);
@@ -67,7 +73,11 @@ const methods: ScaleMethods = {
     const made = world.blockCount - before.blocks;
     return {
       blocks: made,
-      propagation: world.propagation,
+      nodes,
+      transactionsPerBlock,
+      propagation: world.propagation.times(),
+      unrivalled: world.propagation.unrivalledTimes(),
+      races: world.propagation.racesCount,
       bytesPerNodeAndBlock: (world.bytesSent - before.bytes) / nodes / made,
       blockBytes: world.blockBytes / world.blockCount,
       connections: world.connectionCount / nodes,

@@ -169,6 +169,7 @@ export default tseslint.config(
     files: ["**/*.js", "**/*.mjs"],
     languageOptions: {
       globals: {
+        AbortController: "readonly",
         AbortSignal: "readonly",
         Buffer: "readonly",
         URL: "readonly",

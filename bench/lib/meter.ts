@@ -61,7 +61,7 @@ export class ProcessMeter {
 }
 
 /** The mapped pages of LMDB are the kernel's to take back; anonymous ones (Linux only) are not. */
-function memoryNow(): { rssMiB: number; rssAnonMiB: number } {
+export function memoryNow(): { rssMiB: number; rssAnonMiB: number } {
   const rssMiB = process.memoryUsage.rss() / 2 ** 20;
   if (process.platform !== "linux") return { rssMiB, rssAnonMiB: NaN };
   const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));

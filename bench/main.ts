@@ -37,10 +37,6 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "requests and answers on one connection, one at a time and 16 in flight",
     load: () => import("./reqresp.js"),
   },
-  connections: {
-    measures: "connections accepted per processor second, and memory of idle ones",
-    load: () => import("./connections.js"),
-  },
   gossip: {
     measures: "transactions from one publisher to eight subscribers: latency, cost, bytes",
     load: () => import("./gossip.js"),
@@ -48,10 +44,6 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "gossip-rate": {
     measures: "the highest rate that the network of the gossip bench sustains",
     load: () => import("./gossip-rate.js"),
-  },
-  workers: {
-    measures: "checked transactions per second by pool threads; a network beside a busy host",
-    load: () => import("./workers.js"),
   },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",

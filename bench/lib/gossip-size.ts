@@ -1,0 +1,3 @@
+// The size of a message of the gossip benches.
+
+export const TRANSACTION_BYTES = 300;

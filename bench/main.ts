@@ -37,6 +37,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "requests and answers on one connection, one at a time and 16 in flight",
     load: () => import("./reqresp.js"),
   },
+  connections: {
+    measures: "connections accepted per processor second, and memory of idle ones",
+    load: () => import("./connections.js"),
+  },
   gossip: {
     measures: "transactions from one publisher to eight subscribers: latency, cost, bytes",
     load: () => import("./gossip.js"),

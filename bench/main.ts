@@ -57,6 +57,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
     load: () => import("./sim.js"),
   },
+  workers: {
+    measures: "checked transactions per second by pool threads; a network beside a busy host",
+    load: () => import("./workers.js"),
+  },
   hostile: {
     measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
     load: () => import("./hostile.js"),

@@ -64,6 +64,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly requests: RequestTable;
   /** Requests that the peer's quota or our own limit holds back, by lane, then in order. */
   readonly requestsWaiting: RequestCommand[];
+  /** SweepDue is on its way. */
+  sweeping: boolean;
   /** The peer's quotas, mirrored, and ours, by message code. */
   readonly askLimits: Map<number, RateLimit>;
   readonly serveLimits: Map<MessageKind, RateLimit>;

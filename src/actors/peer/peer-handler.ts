@@ -72,6 +72,7 @@ export const peerHandler = defineActor<
       }),
       requests: new RequestTable(config.requests),
       requestsWaiting: [],
+      sweeping: false,
       askLimits: new Map(),
       serveLimits: new Map(
         [...serveRates(config)].map(([kind, rate]) => [kind, new RateLimit(rate)]),

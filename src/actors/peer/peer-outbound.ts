@@ -29,6 +29,13 @@ export function request(
   }
   enqueue(state.requestsWaiting, command);
   sendWaiting(state);
+  sweepLater(state, context);
+}
+
+/** One timer at a time: a new one for each request would never fire while requests keep coming. */
+function sweepLater(state: PeerHandlerState, context: PeerHandlerContext): void {
+  if (state.sweeping) return;
+  state.sweeping = true;
   context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
 }
 
@@ -73,6 +80,7 @@ function refuse(
 }
 
 export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
+  state.sweeping = false;
   const { bytesIn } = state.performance;
   for (const { tag, replyTo, kind, sentMs } of state.requests.expire(state.nowMs, bytesIn)) {
     state.performance.timeouts++;
@@ -90,9 +98,7 @@ export function sweep(state: PeerHandlerState, context: PeerHandlerContext): voi
     return;
   }
   sendWaiting(state);
-  if (state.requests.size > 0 || state.requestsWaiting.length > 0) {
-    context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
-  }
+  if (state.requests.size > 0 || state.requestsWaiting.length > 0) sweepLater(state, context);
 }
 
 export function ping(

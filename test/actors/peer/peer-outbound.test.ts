@@ -60,6 +60,20 @@ test("requests that meet one silence are one timeout, the next silence is anothe
   t.is(harness.blames().length, 2);
 });
 
+test("a request is given up in time while others are asked and answered", async (t) => {
+  const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000 } } });
+  harness.ask(requestBlock, 1);
+  for (let tag = 2; tag <= 40; tag++) {
+    harness.ask(requestBlock, tag);
+    await harness.advance(100);
+    const asked = harness.remote.heardOf("RequestBlock").at(-1);
+    harness.remote.send(responseBlock, asked!.requestId);
+  }
+  await harness.settle();
+  const unanswered = harness.outcomes.take().filter(({ ok }) => !ok);
+  t.like(unanswered, [{ tag: 1, reason: "Timeout" }]);
+});
+
 test("a peer that answers no request any more is left when there is no place for another", async (t) => {
   const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000, inFlightMax: 3 } } });
   for (const tag of [1, 2, 3, 4]) harness.ask(requestBlock, tag);

@@ -8,11 +8,11 @@ import type { GossipFigures, GossipNetwork } from "./lib/gossip-run.js";
 import { Report, type BenchOptions } from "./lib/report.js";
 import { gossipContenders } from "./gossip.js";
 
-const START_RATE = 400;
-const RUNS_MAX = 6;
+const START_RATE = 500;
+const RUNS_MAX = 5;
 /** The interval is narrow enough. */
 const RESOLUTION = 1.1;
-const SECONDS = 4;
+const SECONDS = 3;
 
 export async function run(options: BenchOptions): Promise<void> {
   const report = new Report("gossip-rate", options);

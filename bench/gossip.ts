@@ -32,7 +32,7 @@ export function gossipContenders(
     async run() {
       const network = await GossipNetwork.start(GOSSIPERS[subject]!);
       try {
-        await network.run({ rate: WARM_UP_RATE, seconds: smoke ? 0.2 : 2 });
+        await network.run({ rate: WARM_UP_RATE, seconds: smoke ? 0.2 : 4 });
         await measure(network, subject);
       } finally {
         await network.stop();
@@ -43,7 +43,7 @@ export function gossipContenders(
 
 export async function run(options: BenchOptions): Promise<void> {
   const report = new Report("gossip", options);
-  const seconds = options.smoke ? 1 : 10;
+  const seconds = options.smoke ? 1 : 8;
   const contenders = gossipContenders(options, async (network, subject) =>
     sample(report, subject, await network.run({ rate: RATE, seconds })),
   );

@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../src/config.js";
-import { localInfo } from "../src/actors/peer/local-info.js";
+import { LocalInfo } from "../src/actors/peer/local-info.js";
 import { decodeMessage, encodeMessage } from "../src/protocol/codec/codec.js";
 import { KINDS, TEXT_LIMITS } from "../src/protocol/types/message.js";
 import { createHarness } from "./actors/support.js";
@@ -106,7 +106,7 @@ test("each relation between limits is held, and the sentence names what to chang
 
 /** The handshake that a node of this configuration opens with. */
 function handshakeOf(config: NetworkConfigInput) {
-  return { kind: "Handshake", ...localInfo(createHarness({ config }).env) } as const;
+  return { kind: "Handshake", ...new LocalInfo(createHarness({ config }).env).info } as const;
 }
 
 test("a label or an address that the handshake cannot carry is refused", (t) => {

@@ -12,6 +12,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { ByteBudget } from "./byte-budget.js";
+import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import { admit, type Slot } from "./peer-manager.js";
@@ -43,12 +44,17 @@ type ReadyState = Extract<PeerState, { phase: "ready" }>;
 
 interface State extends RegistryArgs {
   readonly entries: Map<number, Entry>;
+  /** Those that hold a slot: handshaking or ready. */
+  readonly open: Set<Entry>;
+  readyCount: number;
   readonly byPath: Map<string, Entry>;
   readonly banned: Set<PeerId>;
   readonly trusted: ReadonlySet<PeerId>;
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
   /** What the credit windows of all connections may grow by. */
   readonly windowGrowth: ByteBudget;
+  /** What all connections say of this node. */
+  readonly local: LocalInfo;
   nextId: number;
   /** Nobody is let in any more. */
   stopping: boolean;
@@ -72,11 +78,14 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     return {
       ...args,
       entries: new Map(),
+      open: new Set(),
+      readyCount: 0,
       byPath: new Map(),
       banned: new Set(),
       trusted: new Set(context.env.config.trustedPeers),
       subscribers: new Map(),
       windowGrowth: new ByteBudget(context.env.config.lanes.windowGrowthBytesMax),
+      local: new LocalInfo(context.env),
       nextId: 1,
       stopping: false,
       drained: undefined,
@@ -176,11 +185,18 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   invariants(state, { env }) {
     const seen = new Set<PeerId>();
     const taken: Record<Direction, number> = { inbound: 0, outbound: 0 };
-    for (const { peerId, direction } of openSlots(state)) {
+    let ready = 0;
+    for (const entry of state.entries.values()) {
+      const { peerId, direction } = entry;
+      const { phase } = entry.state;
+      invariant(state.open.has(entry) === (phase !== "closing"), `the slot of ${peerId}`);
+      if (phase === "ready") ready++;
+      if (phase === "closing") continue;
       invariant(!seen.has(peerId), `one connection to ${peerId} is enough`);
       seen.add(peerId);
       if (!state.trusted.has(peerId)) taken[direction]++;
     }
+    invariant(ready === state.readyCount, `${ready} ready peers, counted as ${state.readyCount}`);
     const { maxInbound, maxOutbound } = env.config;
     invariant(taken.inbound <= maxInbound, `${taken.inbound} inbound peers of ${maxInbound}`);
     invariant(taken.outbound <= maxOutbound, `${taken.outbound} outbound of ${maxOutbound}`);
@@ -198,10 +214,6 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "GetPeers",
   "PingPeer",
 ]);
-
-function* openSlots(state: State): Iterable<Entry> {
-  for (const entry of state.entries.values()) if (entry.state.phase !== "closing") yield entry;
-}
 
 /** Whoever is refused hears why, but those who will not hang up must not pile up. */
 function tooManyRefused(state: State, { direction }: Connection, refusedMax: number): boolean {
@@ -225,7 +237,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
       self: env.peerId,
       trusted: state.trusted,
       isBanned: (peerId) => state.banned.has(peerId),
-      slots: openSlots(state),
+      slots: state.open,
     },
     {
       maxInbound: env.config.maxInbound,
@@ -250,6 +262,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
       router: state.router,
       reputation: state.reputation,
       windowGrowth: state.windowGrowth,
+      local: state.local,
       // A connection that is refused still hears why, so that an honest peer backs off rightly.
       ...(admission.admit ? {} : { refusal: admission }),
     },
@@ -268,7 +281,8 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     performance: new PeerPerformance().snapshot(),
     gone: { reason: "Closed", byPeer: false, detail: "" },
   };
-  if (!admission.admit) entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
+  if (admission.admit) state.open.add(entry);
+  else entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
   state.entries.set(id, entry);
   state.byPath.set(handler.path, entry);
   if (!admission.admit) {
@@ -280,7 +294,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
 /** The older connection leaves at once: nobody hears of its end after the newer one is ready. */
 function replace(state: State, peerId: PeerId, ctx: Ctx): void {
   const gone = { reason: "DuplicateConnection", detail: "a newer connection is kept" } as const;
-  for (const entry of openSlots(state)) {
+  for (const entry of state.open) {
     if (entry.peerId !== peerId) continue;
     entry.handler.tell({ type: "Close", ...gone });
     entry.gone = { ...gone, byPeer: false };
@@ -299,6 +313,7 @@ function ready(
   const next = entry && becameReady(entry.state, message.info, nowMs);
   if (entry === undefined || next === undefined) return;
   entry.state = next;
+  state.readyCount++;
   entry.head = { claimed: message.info.head };
   entry.capabilities = new Set(message.capabilities);
   announce(state, readyEvent(entry, message.info));
@@ -330,10 +345,12 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
   const nowMs = ctx.env.clock.monotonicMs();
   const readyForMs = entry.state.phase === "ready" ? nowMs - entry.state.sinceMs : 0;
   entry.state = next;
+  state.open.delete(entry);
   announceGone(state, entry, readyForMs);
   const { peerId, gone } = entry;
   ctx.env.log.write("info", "peer disconnected", { peerId, ...gone, readyForMs });
   if (!wasReady(next)) return;
+  state.readyCount--;
   state.events.tell({
     type: "Publish",
     event: { type: "PeerDisconnected", peerId, reason: gone.reason },
@@ -386,7 +403,7 @@ function close(
   reason: Extract<PeerHandlerMessage, { type: "Close" }>["reason"],
   detail: string,
 ): void {
-  for (const entry of openSlots(state)) {
+  for (const entry of state.open) {
     if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, detail });
   }
 }
@@ -403,9 +420,7 @@ function announce(state: State, event: PeerTableEvent): void {
 }
 
 function countReady(state: State): void {
-  let count = 0;
-  for (const entry of state.entries.values()) if (entry.state.phase === "ready") count++;
-  state.reputation.tell({ type: "PeersCounted", ready: count });
+  state.reputation.tell({ type: "PeersCounted", ready: state.readyCount });
 }
 
 function answerDrained(state: State): void {

@@ -1,5 +1,6 @@
-// What this node says of itself in a handshake.
+// What this node says of itself in a handshake. The registry owns one for all connections.
 
+import { encodeMessage } from "../../protocol/codec/codec.js";
 import { KINDS, type MessageKind } from "../../protocol/types/message.js";
 import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
@@ -9,8 +10,41 @@ import type { Rate } from "./rate-limit.js";
 
 export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config">;
 
-/** The head is read anew: it is what a peer may ask us for from now on. */
-export function localInfo({ agent, blocks, config }: LocalInfoEnv): HandshakeInfo {
+/** The head is read anew each time: it is what a peer may ask us for from now on. */
+export class LocalInfo {
+  readonly #env: LocalInfoEnv;
+  #info: HandshakeInfo;
+  #payload: Uint8Array;
+
+  constructor(env: LocalInfoEnv) {
+    this.#env = env;
+    this.#info = infoOf(env);
+    this.#payload = payloadOf(this.#info);
+  }
+
+  get info(): HandshakeInfo {
+    this.#refresh();
+    return this.#info;
+  }
+
+  /** The encoded Handshake, the same bytes for every peer until the head moves. */
+  get payload(): Uint8Array {
+    this.#refresh();
+    return this.#payload;
+  }
+
+  #refresh(): void {
+    if (this.#info.head.hash === this.#env.blocks.head().hash) return;
+    this.#info = infoOf(this.#env);
+    this.#payload = payloadOf(this.#info);
+  }
+}
+
+function payloadOf(info: HandshakeInfo): Uint8Array {
+  return encodeMessage({ kind: "Handshake", ...info });
+}
+
+function infoOf({ agent, blocks, config }: LocalInfoEnv): HandshakeInfo {
   const head = blocks.head();
   return {
     protocolVersion: PROTOCOL_VERSION,

@@ -22,6 +22,7 @@ import {
 import type { NodeEnv } from "../env.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { Inbox } from "./inbox.js";
+import type { LocalInfo } from "./local-info.js";
 import type { Incoming, PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -39,6 +40,7 @@ export interface PeerHandlerArgs {
   readonly reputation: ActorRef<ReputationMessage>;
   /** Shared by all connections. */
   readonly windowGrowth: SharedBytes;
+  readonly local: LocalInfo;
   /** Set: say why and close, without a handshake. */
   readonly refusal?: { readonly reason: DisconnectReason; readonly detail: string };
 }

@@ -10,7 +10,7 @@ import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import { SendLanes } from "../../protocol/codec/send-lanes.js";
 import type { NodeEnv } from "../env.js";
 import { Inbox } from "./inbox.js";
-import { localInfo, serveRates } from "./local-info.js";
+import { serveRates } from "./local-info.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import {
   close,
@@ -98,7 +98,7 @@ export const peerHandler = defineActor<
       close(state, context, refusal);
       return state;
     }
-    send(state, { kind: "Handshake", ...localInfo(context.env) });
+    sendEncoded(state, "Handshake", args.local.payload);
     flush(state);
     const dueMs = connection.openedAtMs + config.handshake.timeoutMs - nowMs;
     context.startTimer("handshake", Math.max(0, dueMs), { type: "HandshakeDue" });

@@ -10,7 +10,6 @@ import { violation, type Violation } from "../../protocol/violation.js";
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import type { DecodeFramesVerdict } from "../../ports.js";
 import { isCoded } from "../../errors.js";
-import { localInfo } from "./local-info.js";
 import type { Incoming } from "./peer-handler-messages.js";
 import {
   blame,
@@ -148,7 +147,7 @@ function shake(
   context: PeerHandlerContext,
 ): Violation | undefined {
   const { env } = context;
-  const local = { ...localInfo(env), peerId: env.peerId };
+  const local = { ...state.local.info, peerId: env.peerId };
   const agreed = negotiate(local, remote, state.peerId);
   if (!agreed.ok) {
     close(state, context, { reason: agreed.reason, detail: agreed.detail });

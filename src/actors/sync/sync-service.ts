@@ -75,7 +75,9 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
           notBeforeMs: 0,
           failures: 0,
         });
-        consider(state, context);
+        // Whoever claims no more than we have changes nothing, and peers may come by the hundred.
+        const ours = context.env.blocks.head().totalDifficulty;
+        if (head.claimed.totalDifficulty > ours) consider(state, context);
         return;
       }
       case "PeerGone":

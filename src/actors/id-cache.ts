@@ -1,12 +1,45 @@
 // Bounded memory of ids, newest kept: what peers know, what was seen. Used by the handlers and the
 // broadcaster, one for each peer or node.
 
-import { LRUCache } from "lru-cache";
 import type { HashHex } from "../chain/types.js";
 
-export type IdCache = LRUCache<HashHex, true>;
+/**
+ * A set that forgets its oldest id for each one beyond its bound. It grows with use: an idle one
+ * holds next to nothing.
+ */
+export class IdCache {
+  readonly #entriesMax: number;
+  readonly #ids = new Set<HashHex>();
+  /** In order of arrival; once full, a ring. Ids that were deleted stay until their turn. */
+  readonly #order: HashHex[] = [];
+  #oldest = 0;
 
-/** Bounded by size, not by `max`, for which lru-cache would allocate all slots of an idle cache. */
-export function createIdCache(entriesMax: number): IdCache {
-  return new LRUCache({ maxSize: entriesMax, sizeCalculation: () => 1 });
+  constructor(entriesMax: number) {
+    this.#entriesMax = entriesMax;
+  }
+
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  has(id: HashHex): boolean {
+    return this.#ids.has(id);
+  }
+
+  add(id: HashHex): void {
+    if (this.#entriesMax === 0 || this.#ids.has(id)) return;
+    if (this.#order.length < this.#entriesMax) {
+      this.#order.push(id);
+    } else {
+      this.#ids.delete(this.#order[this.#oldest]!);
+      this.#order[this.#oldest] = id;
+      this.#oldest = (this.#oldest + 1) % this.#entriesMax;
+    }
+    this.#ids.add(id);
+  }
+
+  /** An id that is deleted and added again may be forgotten at the turn of its first time. */
+  delete(id: HashHex): void {
+    this.#ids.delete(id);
+  }
 }

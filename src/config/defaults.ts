@@ -87,6 +87,7 @@ export const DEFAULTS = deepFreeze({
   gossip: {
     knownPerPeerMax: 5_000,
     requestedMax: 100,
+    /** The mean: each wait is drawn between half of it and half as much again. */
     announceIntervalMs: 100,
     /**
      * A block is pushed whole to so many peers and announced to the rest. Every push beyond the first

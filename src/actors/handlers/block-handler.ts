@@ -145,7 +145,7 @@ function receiveIncoming(
       return;
     }
     case "AnnounceBlock":
-      state.broadcaster.tell({ type: "PeerKnows", peerId, hash: message.hash });
+      state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [message.hash] });
       announced(state, incoming as Incoming<"AnnounceBlock">, context);
       release(incoming);
       return;
@@ -263,7 +263,7 @@ function check(
 /** Whoever sends a block claims it as its head. */
 function claimed(state: State, peerId: PeerId, header: HeaderSummary): void {
   const { hash, height, totalDifficulty } = header;
-  state.broadcaster.tell({ type: "PeerKnows", peerId, hash });
+  state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [hash] });
   const head = { height: BigInt(height), hash, totalDifficulty };
   state.registry.tell({ type: "HeadClaimed", peerId, head });
 }

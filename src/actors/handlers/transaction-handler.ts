@@ -8,7 +8,7 @@ import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
-import { createIdCache, type IdCache } from "../id-cache.js";
+import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
@@ -103,7 +103,7 @@ export const transactionHandler = defineActor<
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     return {
       ...args,
-      seen: createIdCache(SEEN_MAX),
+      seen: new IdCache(SEEN_MAX),
       queue: [],
       batches: new Map(),
       asked: new Map(),
@@ -198,7 +198,10 @@ function take(
 ): void {
   const id = toHex(sha256(bytes));
   const { peerId, message, replyTo } = origin;
-  if (peerId !== undefined) state.broadcaster.tell({ type: "PeerKnows", peerId, hash: id });
+  // What was fetched was announced before.
+  if (peerId !== undefined && message !== undefined) {
+    state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
+  }
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
   const known = state.seen.has(id) && replyTo === undefined;
   if (known || state.queue.length >= context.env.config.gossip.transactionQueueMax) {
@@ -207,7 +210,7 @@ function take(
     replyTo?.tell({ ok: false, id, reason: known ? "known" : "busy" });
     return;
   }
-  state.seen.set(id, true);
+  state.seen.add(id);
   state.queue.push({ id, bytes, ...origin });
 }
 
@@ -217,11 +220,11 @@ function announced(
   { message, from, peerId }: Incoming<"AnnounceTransactions">,
   context: Ctx,
 ): void {
-  for (const hash of message.ids) state.broadcaster.tell({ type: "PeerKnows", peerId, hash });
+  state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
   if (state.asked.size >= REQUESTS_MAX) return;
   const wanted = message.ids.filter((id) => !state.seen.has(id));
   if (wanted.length === 0) return;
-  for (const id of wanted) state.seen.set(id, true);
+  for (const id of wanted) state.seen.add(id);
   const tag = state.nextTag++;
   state.asked.set(tag, wanted);
   const items = wanted.length;

@@ -4,7 +4,7 @@
 
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
-import { createIdCache, type IdCache } from "../id-cache.js";
+import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
@@ -17,7 +17,8 @@ import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
 
 export type BroadcasterMessage =
-  | { readonly type: "PeerKnows"; readonly peerId: PeerId; readonly hash: HashHex }
+  /** The peer has these blocks or transactions: it sent or announced them. */
+  | { readonly type: "PeerKnows"; readonly peerId: PeerId; readonly hashes: readonly HashHex[] }
   | { readonly type: "RelayTransactions"; readonly ids: readonly HashHex[] }
   | { readonly type: "AnnounceDue" }
   | ChainChanged
@@ -37,8 +38,8 @@ interface Peer {
   claimedDifficulty: bigint;
   /** Blocks and transactions it has, as far as we saw. */
   readonly known: IdCache;
-  /** Ids that wait for the next announcement. */
-  readonly pending: HashHex[];
+  /** Ids that wait for the next announcement, unless the peer announces them first. */
+  readonly pending: Set<HashHex>;
 }
 
 interface State {
@@ -76,8 +77,8 @@ export const peerBroadcaster = defineActor<
           handler: message.handler,
           capabilities: message.capabilities,
           claimedDifficulty: message.head.claimed.totalDifficulty,
-          known: createIdCache(context.env.config.gossip.knownPerPeerMax),
-          pending: [],
+          known: new IdCache(context.env.config.gossip.knownPerPeerMax),
+          pending: new Set(),
         });
         return;
       case "PeerGone":
@@ -91,7 +92,7 @@ export const peerBroadcaster = defineActor<
       case "PeerMeasured":
         return;
       case "PeerKnows":
-        state.peers.get(message.peerId)?.known.set(message.hash, true);
+        peerKnows(state, message.peerId, message.hashes);
         return;
       case "RelayTransactions":
         relayTransactions(state, message.ids, context);
@@ -117,28 +118,41 @@ export const peerBroadcaster = defineActor<
   },
 });
 
+function peerKnows(state: State, peerId: PeerId, hashes: readonly HashHex[]): void {
+  const peer = state.peers.get(peerId);
+  if (peer === undefined) return;
+  for (const hash of hashes) {
+    peer.known.add(hash);
+    peer.pending.delete(hash);
+  }
+}
+
 function relayTransactions(state: State, ids: readonly HashHex[], context: Ctx): void {
   const { knownPerPeerMax, announceIntervalMs } = context.env.config.gossip;
-  for (const peer of state.peers.values()) {
-    if (!peer.capabilities.has("transactions/1")) continue;
-    for (const id of ids) {
-      if (peer.known.has(id)) continue;
-      peer.known.set(id, true);
-      peer.pending.push(id);
-    }
+  for (const { capabilities, known, pending } of state.peers.values()) {
+    if (!capabilities.has("transactions/1")) continue;
+    for (const id of ids) if (!known.has(id)) pending.add(id);
     // The oldest are the likeliest to have reached the peer by others.
-    if (peer.pending.length > knownPerPeerMax) {
-      peer.pending.splice(0, peer.pending.length - knownPerPeerMax);
+    for (const id of pending) {
+      if (pending.size <= knownPerPeerMax) break;
+      pending.delete(id);
     }
   }
   if (state.timing) return;
   state.timing = true;
-  context.startTimer("announce", announceIntervalMs, { type: "AnnounceDue" });
+  // Nodes that heard of a transaction together would announce it to each other together: of two
+  // that wait for different times only one does, for the other is told meanwhile.
+  const delayMs = announceIntervalMs * (0.5 + context.env.random.float());
+  context.startTimer("announce", delayMs, { type: "AnnounceDue" });
 }
 
-function announceTransactions({ handler, pending }: Peer): void {
-  while (pending.length > 0) {
-    const ids = pending.splice(0, ITEM_LIMITS.announcedTransactionsMax);
+function announceTransactions({ handler, known, pending }: Peer): void {
+  const waiting = [...pending];
+  pending.clear();
+  const { announcedTransactionsMax } = ITEM_LIMITS;
+  for (let start = 0; start < waiting.length; start += announcedTransactionsMax) {
+    const ids = waiting.slice(start, start + announcedTransactionsMax);
+    for (const id of ids) known.add(id);
     handler.tell({ type: "Send", message: { kind: "AnnounceTransactions", ids } });
   }
 }
@@ -159,7 +173,7 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
   const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
   const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });
   for (const [index, peer] of receivers.entries()) {
-    peer.known.set(head.hash, true);
+    peer.known.add(head.hash);
     if (pushed !== undefined && index < pushes) {
       peer.handler.tell({ type: "SendEncoded", kind: "NewBlock", payload: pushed });
     } else {

@@ -86,7 +86,7 @@ export interface KindRule {
   /** The kind that answers this request (RequestRefused may always stand in for it). */
   readonly answeredBy?: MessageKind;
   /**
-   * Where a payload over 4 KiB is decoded: `pool` in a worker; `inline` on the loop, for payloads
+   * Where a payload over 32 KiB is decoded: `pool` in a worker; `inline` on the loop, for payloads
    * that are small or whose top level is a few byte strings (their inside is the pool's to check).
    */
   readonly decode: "inline" | "pool";

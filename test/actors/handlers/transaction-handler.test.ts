@@ -113,7 +113,7 @@ test("a valid transaction of a peer is added, relayed, rewarded, and its credit 
   );
   t.is(harness.consumed(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
-    { type: "PeerKnows", peerId: peerIdOf(1), hash: idAt(0) },
+    { type: "PeerKnows", peerId: peerIdOf(1), hashes: [idAt(0)] },
   ]);
 });
 
@@ -277,7 +277,10 @@ test("announced ids that nobody sent yet are asked of the announcer, once", asyn
     ],
   );
   t.is(harness.consumed(), 3);
-  t.is(harness.broadcaster.of("PeerKnows").length, 6);
+  t.deepEqual(
+    harness.broadcaster.of("PeerKnows").map(({ hashes }) => hashes),
+    [[idAt(0)], [idAt(0), idAt(1), idAt(2)], [idAt(2), idAt(3)]],
+  );
 });
 
 test("the answer is checked like any transaction, under its sender's name", async (t) => {

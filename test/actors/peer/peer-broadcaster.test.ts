@@ -145,7 +145,7 @@ test("a peer that knows the block, or claims as much or more, hears nothing", as
   const equal = harness.join(2, { totalDifficulty: HEAVY });
   const behind = harness.join(3, { totalDifficulty: HEAVY - 1n });
   const caughtUp = harness.join(4);
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hash: one.head.hash });
+  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [one.head.hash] });
   const head = { height: 3n, hash: one.head.hash, totalDifficulty: HEAVY };
   harness.ref.tell({ type: "PeerClaimed", peerId: peerIdOf(4), head: { claimed: head } });
   await harness.settle();
@@ -184,20 +184,46 @@ test("what a peer cannot take is not sent to it", async (t) => {
 test("transactions are gathered and announced together, each once to each peer", async (t) => {
   const harness = await start();
   const [first, second] = harness.joinAll(2);
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hash: idOf(1) });
+  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(1)] });
   await harness.settle();
   harness.relay([idOf(1), idOf(2)]);
-  await harness.advance(harness.config.gossip.announceIntervalMs / 2);
+  const { announceIntervalMs } = harness.config.gossip;
+  await harness.advance(announceIntervalMs / 4);
   harness.relay([idOf(2), idOf(3)]);
-  await harness.settle();
+  await harness.advance(announceIntervalMs / 8);
   t.is(first!.received.length, 0);
-  await harness.advance(harness.config.gossip.announceIntervalMs / 2);
+  await harness.advance((announceIntervalMs * 3) / 2);
   t.deepEqual(announcedIds(first!.take()), [[idOf(2), idOf(3)]]);
   t.deepEqual(announcedIds(second!.take()), [[idOf(1), idOf(2), idOf(3)]]);
   await harness.advance(10_000);
   harness.relay([idOf(3)]);
   await harness.advance(10_000);
   t.is(first!.received.length + second!.received.length, 0);
+});
+
+test("what a peer announces first is not announced to it", async (t) => {
+  const harness = await start();
+  const [first, second] = harness.joinAll(2);
+  harness.relay([idOf(1), idOf(2)]);
+  await harness.settle();
+  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(2)] });
+  await harness.advance(1_000);
+  t.deepEqual(announcedIds(first!.take()), [[idOf(1)]]);
+  t.deepEqual(announcedIds(second!.take()), [[idOf(1), idOf(2)]]);
+});
+
+test("nodes that hear of a transaction together announce it at different times", async (t) => {
+  const announcedAt = new Set<number>();
+  for (let seed = 0; seed < 8; seed++) {
+    const harness = await start({ seed });
+    const handler = harness.join(1);
+    await harness.settle();
+    harness.relay([idOf(1)]);
+    let waitedMs = 0;
+    for (; handler.received.length === 0; waitedMs++) await harness.advance(1);
+    announcedAt.add(waitedMs);
+  }
+  t.true(announcedAt.size > 4);
 });
 
 test("more ids than one message may hold go in several", async (t) => {
@@ -229,7 +255,7 @@ test("what a peer is known to have is bounded too: the oldest is forgotten", asy
   const handler = harness.join(1);
   await harness.settle();
   for (const number of [1, 2, 3, 4]) {
-    harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hash: idOf(number) });
+    harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(number)] });
   }
   await harness.settle();
   harness.relay([2, 3, 4].map(idOf));

@@ -271,12 +271,12 @@ test("a large message of many items is split in the pool", async (t) => {
   harness.remote.send(announcement(10));
   await harness.settle();
   t.is(jobs, 0);
-  harness.remote.send(announcement(500));
+  harness.remote.send(announcement(1_000));
   await harness.settle();
   t.is(jobs, 1);
   t.deepEqual(
     harness.incoming().map(({ message }) => message),
-    [announcement(10), announcement(500)],
+    [announcement(10), announcement(1_000)],
   );
 });
 
@@ -291,21 +291,21 @@ test("while the pool is full large messages wait, and come when it is not", asyn
         : base.decodeFrames(job),
   };
   const harness = await ready({ env: { workers } });
-  harness.remote.send(announcement(500));
-  harness.remote.send(announcement(500, 1));
+  harness.remote.send(announcement(1_000));
+  harness.remote.send(announcement(1_000, 1));
   await harness.settle();
   t.is(harness.incoming().length, 0);
   t.is(refusals, 2, "the pool is left alone for a while");
   await harness.advance(100);
   t.deepEqual(
     harness.incoming().map(({ message }) => message),
-    [announcement(500), announcement(500, 1)],
+    [announcement(1_000), announcement(1_000, 1)],
   );
 });
 
 test("an item list that the pool cannot split is a violation", async (t) => {
   const harness = await ready();
-  const [bytes] = harness.remote.bytesOf(announcement(500));
+  const [bytes] = harness.remote.bytesOf(announcement(1_000));
   // The head of one of the ids says that it is shorter than it is.
   bytes![10 + 4 + 34 * 7] = 0x42;
   harness.connection.receive(bytes!);
@@ -322,7 +322,7 @@ test("a verdict that comes after the end is not looked at", async (t) => {
       new Promise((resolve) => (answer = () => resolve(base.decodeFrames(job)))),
   };
   const harness = await ready({ env: { workers }, connection: { post: () => undefined } });
-  harness.remote.send(announcement(500));
+  harness.remote.send(announcement(1_000));
   await harness.settle();
   harness.handler.tell({ type: "Close", reason: "Shutdown", detail: "" });
   await harness.settle();

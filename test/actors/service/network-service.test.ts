@@ -239,7 +239,7 @@ test("a submitted transaction is checked, kept and announced to the peers", asyn
     replyTo,
   }));
   t.deepEqual(outcome, { ok: true, id: transactionId(transaction) });
-  await harness.advance(harness.config.gossip.announceIntervalMs);
+  await harness.advance(2 * harness.config.gossip.announceIntervalMs);
   t.deepEqual(remote.heardOf("AnnounceTransactions")[0]?.message.ids, [transactionId(transaction)]);
 });
 

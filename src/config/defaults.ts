@@ -72,10 +72,10 @@ export const DEFAULTS = deepFreeze({
   },
   serve: {
     itemsMax: 1_024,
-    /** Four replies of it fill half of a send queue. */
-    bytesSoftMax: 1 * MIB,
+    /** Sixteen replies of it fill half of a send queue. */
+    bytesSoftMax: 256 * KIB,
     /** With so many replies unsent, no more requests of that peer are read. */
-    repliesQueuedMax: 4,
+    repliesQueuedMax: 16,
     /** GCRA per peer and request kind: items a second, after a burst. */
     blocksPerSecond: 4_096,
     blocksBurst: 16_384,

@@ -83,6 +83,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   decodeResting: boolean;
   readonly performance: PeerPerformance;
   measuredMs: number;
+  /** When a quick answer was last rewarded. */
+  rewardedMs: number;
 }
 
 export type PeerHandlerContext = Context<PeerHandlerMessage, NodeEnv>;

@@ -131,7 +131,7 @@ test("nothing above the head is an empty answer, and a foreign chain a refusal",
 
 test("headers are cut at the soft limit, but never to nothing", async (t) => {
   const cut = async (bytesSoftMax: number): Promise<number> => {
-    const harness = start({ config: { serve: { bytesSoftMax } } });
+    const harness = start({ config: { serve: { bytesSoftMax, repliesQueuedMax: 1 } } });
     const locator = [genesis.header.hash];
     return headersOf(await harness.serve({ kind: "RequestHeaders", locator, countMax: 9 }));
   };

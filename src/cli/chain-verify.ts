@@ -44,6 +44,7 @@ export async function verify(flags: VerifyFlags): Promise<number> {
     const head = stores.blocks.head();
     const progress = openProgress("verifying", head.height);
     try {
+      await workers.started;
       const fault = await verifyChain(stores.blocks, consensus, workers, progress);
       progress.end();
       if (fault === undefined) {

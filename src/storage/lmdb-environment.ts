@@ -1,7 +1,6 @@
 // The data directory: opens it, holds its lock, checks that it is ours, of this schema and of this
 // chain, starts the writer thread and gives out the three stores. Used by the composition root.
 
-import { once } from "node:events";
 import { mkdir, realpath } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
@@ -75,7 +74,10 @@ async function openDirectory(
   const isNew = checkFormat(directory, meta, genesis);
   const unlock = lock(directory, root, meta);
   undoSteps.push(unlock);
-  const writer = await startWriter(writerData);
+  // What is written before the thread runs waits in its port; should it not start, the engine fails.
+  const writer = new Worker(new URL("./lmdb-writer.js", import.meta.url), {
+    workerData: writerData,
+  });
   const afterClose = () => void openHere.delete(directory);
   const parts = { directory, root, tables, writer, clock, unlock, afterClose };
   const engine = new LmdbKeyValue(parts);
@@ -140,12 +142,6 @@ function lock(directory: string, root: RootDatabase, meta: MetaTable): () => voi
     meta.putSync(HOLDER_KEY, toJson(self));
   });
   return () => void meta.removeSync(HOLDER_KEY);
-}
-
-async function startWriter(workerData: WriterData): Promise<Worker> {
-  const writer = new Worker(new URL("./lmdb-writer.js", import.meta.url), { workerData });
-  await once(writer, "message");
-  return writer;
 }
 
 function toJson(value: Format | Holder): Buffer {

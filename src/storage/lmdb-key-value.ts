@@ -62,7 +62,7 @@ export class LmdbKeyValue implements KeyValue {
     this.parts = parts;
     parts.writer.on("message", (report: WriterReport) => {
       if (report.type === "committed") this.onCommitted();
-      else if (report.type === "failed") this.fail(report.detail);
+      else this.fail(report.detail);
     });
     parts.writer.on("error", (error) => this.fail(error.message));
     parts.writer.on("exit", () => {

@@ -12,9 +12,7 @@ export interface WriterData {
 }
 
 export type WriterReport =
-  | { readonly type: "ready" }
-  | { readonly type: "committed" }
-  | { readonly type: "failed"; readonly detail: string };
+  { readonly type: "committed" } | { readonly type: "failed"; readonly detail: string };
 
 const port = parentPort!;
 const root = openEnvironment(workerData as WriterData);
@@ -43,4 +41,3 @@ port.on("message", (packed: Uint8Array<ArrayBuffer> | null) => {
   if (packed) return write(packed);
   void root.close().then(() => port.close());
 });
-report({ type: "ready" });

@@ -86,20 +86,22 @@ export interface WorkerPoolOptions extends Pick<
   readonly onThreadError?: (error: Error) => void;
 }
 
-/**
- * Starts the threads and waits until one of them has loaded the rules. Rejects with
- * RULES_UNLOADABLE, or with WORKER_LOST when threads cannot live under these options.
- */
-export async function openWorkerPool(options: WorkerPoolOptions): Promise<WorkerPool> {
+export interface StartingPool extends WorkerPool {
+  /**
+   * Resolves when a thread has loaded the rules. Rejects with RULES_UNLOADABLE, or with WORKER_LOST
+   * when threads cannot live under these options: the pool is of no use then, and is to be closed.
+   */
+  readonly started: Promise<void>;
+}
+
+/** Starts the threads; what they are given meanwhile waits. Rejects with RULES_UNLOADABLE. */
+export async function openWorkerPool(options: WorkerPoolOptions): Promise<StartingPool> {
   const pool = new ThreadPool(options, await loadRules(options.rulesModule));
-  try {
-    await pool.start();
-  } catch (error) {
-    await pool.close();
-    throw error;
-  }
+  const started = pool.start();
+  started.catch(() => undefined);
   return {
     ...poolMethods((kind, job) => pool.submit(kind, job)),
+    started,
     load: () => pool.load(),
     close: () => pool.close(),
   };

@@ -8,8 +8,9 @@ import type { WorkerPoolOptions } from "../../src/workers/pool.js";
 import { allocateSignatureCache } from "../../src/workers/signature-cache.js";
 import { TEST_PARAMS } from "../support/pow-blocks.js";
 
-export function openTestPool(options: Partial<WorkerPoolOptions> = {}): Promise<WorkerPool> {
-  return openWorkerPool({
+/** Waits until a thread has loaded the rules. */
+export async function openTestPool(options: Partial<WorkerPoolOptions> = {}): Promise<WorkerPool> {
+  const pool = await openWorkerPool({
     rulesModule: powRulesModule(TEST_PARAMS),
     threads: 1,
     nice: 10,
@@ -19,6 +20,13 @@ export function openTestPool(options: Partial<WorkerPoolOptions> = {}): Promise<
     clock: systemClock,
     ...options,
   });
+  try {
+    await pool.started;
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  return pool;
 }
 
 export function testCache(entries = 4_096): SharedArrayBuffer {

@@ -218,14 +218,16 @@ export class System implements Kernel, Parent, Asker {
     if (path !== ownPath && !path.startsWith(`${ownPath}/`)) return this.graft?.locate(path, uid);
     let { children }: Parent = this;
     let found: Cell | undefined;
-    for (const name of path.slice(this.path.length + 1).split("/")) {
-      if (name.startsWith("$")) return this.deadlines.exported.get(uid);
+    // Questions from outside of any actor have the path of the system.
+    const names = path === this.path ? [] : path.slice(this.path.length + 1).split("/");
+    for (const name of names) {
       const child = children.get(name);
       if (child === undefined) return undefined;
       if (!(child instanceof Cell)) return (child as ThreadChild).locate(path, uid);
       found = child;
       children = child.children;
     }
+    if (uid < 0) return this.deadlines.exported.get(uid);
     return found?.uid === uid ? found : undefined;
   }
 

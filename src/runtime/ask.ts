@@ -42,15 +42,14 @@ export class Ask extends LocatedRef {
     this.asker = asker;
     this.incarnation = asker.incarnation;
     this.adapt = adapt;
-    this.uid = deadlines.nextId++;
+    this.uid = -deadlines.nextId++;
     this.deadlineMs = deadlines.nowMs() + timeoutMs;
     this.bucket = deadlines.bucket(timeoutMs);
     this.bucket.add(this);
   }
 
-  /** Made on demand: a reply on the same thread never needs it. */
   get path(): string {
-    return `${this.asker.path}/$${this.uid}`;
+    return this.asker.path;
   }
 
   tell(message: unknown): boolean {
@@ -129,7 +128,7 @@ class Bucket {
  */
 export class Deadlines {
   nextId = 1;
-  /** Asks whose reply address left this thread, by id. */
+  /** Asks whose reply address left this thread, by uid. */
   readonly exported = new Map<number, Ask>();
   private readonly clock: Clock;
   private readonly buckets = new Map<number, Bucket>();

@@ -12,7 +12,10 @@ export type AnyType = ActorType<unknown, unknown, unknown, unknown>;
 /** A reference that the kernel issued, so that it can watch its actor and send it to a thread. */
 export abstract class LocatedRef implements ActorRef<unknown> {
   abstract readonly path: string;
-  /** Tells apart the actors that had this path one after the other. */
+  /**
+   * Tells apart the actors that had this path one after the other, and the questions of an actor,
+   * which share its path: theirs are negative.
+   */
   abstract readonly uid: number;
   abstract tell(message: unknown): boolean;
   /** Undefined: the actor is gone. */
@@ -32,8 +35,10 @@ export class Lifeline {
   readonly watchers = new Map<Observer, number>();
   /** Pending questions to this actor. */
   askCount = 0;
+  ended = false;
 
   end(path: string, deadlines: Deadlines): void {
+    this.ended = true;
     deadlines.calleeGone(this);
     const watchers = [...this.watchers];
     this.watchers.clear();

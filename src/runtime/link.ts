@@ -6,9 +6,11 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Signal } from "./actor.js";
 import type { FaultReport, Kernel, Observer } from "./kernel.js";
+import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { Ask } from "./ask.js";
 import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
+import { Frame, RUN_NUMBERS } from "./link-frame.js";
 import { Ring } from "./ring.js";
 import { decodeRefs, encodeRefs } from "./wire-refs.js";
 
@@ -19,43 +21,12 @@ export interface LinkLimits {
   readonly batchMax: number;
 }
 
-/** How the one actor at the top of a thread ended. */
-export interface ThreadEnd {
-  readonly error?: unknown;
-  readonly escalated: boolean;
-}
-
-type Address = readonly [path: string, uid: number];
-
-/** What is posted: everything of one flush. */
-class Frame {
-  readonly targets: Address[] = [];
-  /** For each message the index of its target. */
-  readonly to: number[] = [];
-  readonly messages: unknown[] = [];
-  /** Indices of messages that carry references. */
-  readonly withRefs: number[] = [];
-  readonly watch: Address[] = [];
-  readonly gone: Address[] = [];
-  readonly faults: FaultReport[] = [];
-  /** Messages of the other side that were taken. */
-  taken = 0;
-  end: ThreadEnd | undefined;
-
-  get isCreditOnly(): boolean {
-    const { messages, watch, gone, faults, end } = this;
-    return messages.length + watch.length + gone.length + faults.length === 0 && end === undefined;
-  }
-}
-
 /** An actor on the other side of a link. */
 export class RemoteRef extends LocatedRef {
   readonly path: string;
   readonly uid: number;
-  /** Its place in the batch that is being filled. */
-  frame: unknown;
-  index = 0;
   private readonly link: Link;
+  private watched: Lifeline | undefined;
 
   constructor(link: Link, path: string, uid: number) {
     super();
@@ -69,7 +40,8 @@ export class RemoteRef extends LocatedRef {
   }
 
   lifeline(): Lifeline | undefined {
-    return this.link.watch(this);
+    if (this.watched === undefined || this.watched.ended) this.watched = this.link.watch(this);
+    return this.watched;
   }
 }
 
@@ -119,6 +91,10 @@ export class Link implements Observer {
   /** Messages that wait for room in a mailbox of this side, by its path. */
   private readonly held = new Map<string, { ref: LocatedRef; messages: Ring<unknown> }>();
   private readonly flushNow = (): void => this.flush();
+  private readonly addRef = (ref: LocatedRef): number => {
+    if (ref instanceof Ask) ref.export();
+    return this.frame.addRef(ref.path, ref.uid);
+  };
 
   constructor(kernel: Kernel, port: MessagePort, limits: LinkLimits) {
     this.kernel = kernel;
@@ -128,7 +104,7 @@ export class Link implements Observer {
 
   /** Starts to receive; what came earlier waits in the port. */
   open(): void {
-    this.port.on("message", (frame: Frame) => this.receive(frame));
+    this.port.on("message", (frame: PostedFrame) => this.receive(frame));
   }
 
   // ---- outward --------------------------------------------------------------------------------
@@ -150,14 +126,9 @@ export class Link implements Observer {
       return false;
     }
     const { frame } = this;
-    if (ref.frame !== frame) {
-      ref.frame = frame;
-      ref.index = frame.targets.push([ref.path, ref.uid]) - 1;
-    }
-    const encoded = this.encode(message);
+    const encoded = this.encodeInFrame(message);
     if (encoded !== message) frame.withRefs.push(frame.messages.length);
-    frame.messages.push(encoded);
-    frame.to.push(ref.index);
+    frame.add(ref.path, ref.uid, encoded);
     this.inFlight++;
     if (frame.messages.length >= this.limits.batchMax) this.flush();
     else this.postFlush();
@@ -172,35 +143,41 @@ export class Link implements Observer {
     if (lifeline === undefined) {
       lifeline = new Lifeline();
       this.lifelines.set(key, lifeline);
-      this.frame.watch.push([ref.path, ref.uid]);
+      this.frame.extras.watch.push([ref.path, ref.uid]);
       this.postFlush();
     }
     return lifeline;
   }
 
   report(report: FaultReport): void {
-    this.frame.faults.push({ ...report, error: cloneable(report.error) });
+    this.frame.extras.faults.push({ ...report, error: cloneable(report.error) });
     this.postFlush();
   }
 
   /** The last word of a thread. */
   sendEnd(end: ThreadEnd): void {
-    this.frame.end = { ...end, error: cloneable(end.error) };
+    this.frame.extras.end = { ...end, error: cloneable(end.error) };
     this.flush();
   }
 
+  /** For what goes another way than in a frame: addresses stand where the references were. */
   encode(value: unknown): unknown {
-    return encodeRefs(value, isLocated, (ref) => {
-      if (ref instanceof Ask) ref.export();
-      return [ref.path, ref.uid] satisfies Address;
-    });
+    return encodeRefs(value, isLocated, (ref) => [ref.path, ref.uid] satisfies Address);
   }
 
   decode(value: unknown): unknown {
     return decodeRefs(value, (encoded) => {
       const [path, uid] = encoded as Address;
-      return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);
+      return this.refTo(path, uid);
     });
+  }
+
+  private encodeInFrame(message: unknown): unknown {
+    return encodeRefs(message, isLocated, this.addRef);
+  }
+
+  private refTo(path: string, uid: number): LocatedRef {
+    return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);
   }
 
   private postFlush(): void {
@@ -222,9 +199,9 @@ export class Link implements Observer {
     this.creditWaited = false;
     this.frame = new Frame();
     try {
-      this.port.postMessage(frame);
+      this.port.postMessage(frame.posted());
     } catch {
-      this.port.postMessage(this.withoutUncloneable(frame));
+      this.port.postMessage(this.withoutUncloneable(frame).posted());
     }
   }
 
@@ -234,10 +211,9 @@ export class Link implements Observer {
       try {
         structuredClone(message);
       } catch (error) {
-        const [path] = frame.targets[frame.to[i] as number] as Address;
-        this.kernel.report({ path, error, action: "ignored" });
+        this.kernel.report({ path: frame.pathOf(i), error, action: "ignored" });
         this.kernel.deadLetters++;
-        frame.to[i] = UNSENT;
+        frame.extras.unsent.push(i);
         frame.messages[i] = undefined;
       }
     });
@@ -246,26 +222,34 @@ export class Link implements Observer {
 
   // ---- inward ---------------------------------------------------------------------------------
 
-  private receive(frame: Frame): void {
+  private receive(frame: PostedFrame): void {
     if (this.closed) return;
-    for (const address of frame.watch) this.observe(address);
-    this.receiveMessages(frame);
-    for (const report of frame.faults) this.kernel.report(report);
-    for (const address of frame.gone) this.endLifeline(address);
-    this.credit(frame.taken);
-    if (frame.end !== undefined) this.onEnd?.(frame.end);
+    const [, , messages, , , taken, extras] = frame;
+    if (extras !== undefined) for (const address of extras.watch) this.observe(address);
+    if (messages.length > 0) this.receiveMessages(frame);
+    if (extras !== undefined) {
+      for (const report of extras.faults) this.kernel.report(report);
+      for (const address of extras.gone) this.endLifeline(address);
+    }
+    this.credit(taken);
+    if (extras?.end !== undefined) this.onEnd?.(extras.end);
   }
 
-  private receiveMessages(frame: Frame): void {
-    const { messages, withRefs } = frame;
-    if (messages.length === 0) return;
-    for (const i of withRefs) messages[i] = this.decode(messages[i]);
-    const targets = frame.targets.map(([path, uid]) => this.kernel.resolve(path, uid));
+  private receiveMessages([paths, runs, messages, withRefs, refs, , extras]: PostedFrame): void {
+    const decode = (encoded: unknown): LocatedRef => {
+      const at = 2 * (encoded as number);
+      return this.refTo(paths[refs[at]!]!, refs[at + 1]!);
+    };
+    for (const i of withRefs) messages[i] = decodeRefs(messages[i], decode);
+    const unsent = extras?.unsent ?? [];
     this.asSender(() => {
-      for (let i = 0; i < messages.length; i++) {
-        const to = frame.to[i] as number;
-        if (to === UNSENT) this.taken();
-        else this.deliver(targets[to], messages[i]);
+      let i = 0;
+      for (let run = 0; run < runs.length; run += RUN_NUMBERS) {
+        const target = this.kernel.resolve(paths[runs[run]!]!, runs[run + 1]!);
+        for (let left = runs[run + 2]!; left > 0; left--, i++) {
+          if (unsent.length > 0 && unsent.includes(i)) this.taken();
+          else this.deliver(target, messages[i]);
+        }
       }
     });
   }
@@ -276,8 +260,9 @@ export class Link implements Observer {
       this.taken();
       return;
     }
-    const held = this.held.get(ref.path);
-    if (held !== undefined) {
+    const held = this.held.size === 0 ? undefined : this.held.get(ref.path);
+    // An answer has the path of who asked, and does not wait behind what is told to it.
+    if (held?.ref === ref) {
       held.messages.push(message);
       return;
     }
@@ -328,7 +313,7 @@ export class Link implements Observer {
   private observe(address: Address): void {
     const lifeline = this.kernel.resolve(...address)?.lifeline();
     if (lifeline === undefined) {
-      this.frame.gone.push(address);
+      this.frame.extras.gone.push(address);
       this.postFlush();
       return;
     }
@@ -345,7 +330,7 @@ export class Link implements Observer {
     const address = this.watched.get(path);
     if (address === undefined) return;
     this.watched.delete(path);
-    this.frame.gone.push(address);
+    this.frame.extras.gone.push(address);
     this.postFlush();
   }
 
@@ -376,7 +361,7 @@ export class Link implements Observer {
     for (;;) {
       const last = this.closed ? undefined : receiveMessageOnPort(this.port);
       if (last === undefined) return;
-      this.receive(last.message as Frame);
+      this.receive(last.message as PostedFrame);
     }
   }
 
@@ -395,9 +380,6 @@ export class Link implements Observer {
     }
   }
 }
-
-/** In place of a target's index: the message could not be cloned, its credit comes back. */
-const UNSENT = -1;
 
 function keyOf([path, uid]: Address): string {
   return `${path}#${uid}`;

@@ -3,7 +3,8 @@
 
 import type { ActorFigures } from "./actor.js";
 import type { Timer } from "../ports.js";
-import type { RemoteRef, ThreadEnd } from "./link.js";
+import type { RemoteRef } from "./link.js";
+import type { ThreadEnd } from "./link-frame.js";
 import type { LocatedRef, ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
 import type { ModuleExport, ThreadControl, ThreadData } from "./thread-host.js";
 import type { Remote } from "comlink";

@@ -1,7 +1,7 @@
 import test from "ava";
 import type { ExecutionContext } from "ava";
 import { threadId } from "node:worker_threads";
-import type { ActorRef, Signal } from "../../src/runtime/actor.js";
+import type { ActorRef, AskOutcome, Signal } from "../../src/runtime/actor.js";
 import type { FaultReport } from "../../src/runtime/actor-system.js";
 import type { WorkerThreadsOptions } from "../../src/runtime/thread-link.js";
 import type { AskBack, WorkerEnv, WorkerMessage, Whereabouts } from "./thread-actors.js";
@@ -270,6 +270,40 @@ test("a full link refuses, loses nothing that it took, and says when it can take
   const figures = await system.allFigures();
   const worker = figures.find(({ path }) => path === "/app/worker");
   t.true((worker?.refused.full ?? 0) >= refusals);
+});
+
+test("an answer from a thread passes what waits for room in the mailbox of who asked", async (t) => {
+  const { system } = createThreadSystem(t);
+  const worker = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  const seen: string[] = [];
+  await new Promise<void>((resolve) => {
+    system.spawn<null, string | { answer: AskOutcome<number> }, null>(
+      {
+        name: "asker",
+        mailbox: { dataMax: 1, controlMax: 1, overflow: "reject" },
+        onFault: { kind: "stop" },
+        init: (context) => {
+          const to = { deep: Array.from({ length: 8 }, () => context.self) };
+          worker.tell({ type: "relay", to });
+          const question = (replyTo: ActorRef<number>): WorkerMessage => ({
+            type: "handled",
+            replyTo,
+          });
+          context.ask(worker, question, timeoutMs, (answer) => ({ answer }));
+          return null;
+        },
+        receive: (_, message) => {
+          if (typeof message === "string") seen.push("told");
+          else seen.push(`answered ${message.answer.ok && message.answer.value}`);
+          if (seen.length === 9) resolve();
+        },
+      },
+      null,
+      { name: "asker" },
+    );
+  });
+  t.is(seen.filter((entry) => entry === "told").length, 8);
+  t.true(seen.includes("answered 2"));
 });
 
 test("a message that cannot be cloned is dropped alone, and reported", async (t) => {

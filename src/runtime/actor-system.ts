@@ -186,8 +186,12 @@ export class System implements Kernel, Parent, Asker {
       at === "here"
         ? new Cell({ kernel: this, parent, type, args, name, uid })
         : this.spawnThread(parent, type, args, name, uid);
-    parent.children.set(name, child);
+    parent.adopt(child);
     return child;
+  }
+
+  adopt(child: Child): void {
+    this.children.set(child.name, child);
   }
 
   childGone(child: Child, error: unknown): void {

@@ -21,6 +21,8 @@ import { invariant } from "../errors.js";
  */
 type Phase = "new" | "running" | "backoff" | "stopping" | "stopped";
 
+const NO_CHILDREN: ReadonlyMap<string, Child> = new Map();
+
 export interface CellOptions {
   readonly kernel: Kernel;
   readonly parent: Parent;
@@ -35,9 +37,10 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   readonly uid: number;
   readonly name: string;
   readonly kernel: Kernel;
-  readonly children = new Map<string, Child>();
   incarnation = 0;
   pendingAsks = 0;
+  /** Made for the first child: most actors have none. */
+  private ownChildren: Map<string, Child> | undefined;
   private readonly parent: Parent;
   private readonly type: AnyType;
   private readonly args: unknown;
@@ -86,6 +89,10 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     );
     this.context = new CellContext(this);
     this.wake();
+  }
+
+  get children(): ReadonlyMap<string, Child> {
+    return this.ownChildren ?? NO_CHILDREN;
   }
 
   get ref(): this {
@@ -340,12 +347,17 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.restartTimer?.cancel();
     this.mailbox.clear();
     this.waiters.clear();
-    this.children.clear();
+    this.ownChildren = undefined;
     this.forget();
   }
 
+  adopt(child: Child): void {
+    this.ownChildren ??= new Map();
+    this.ownChildren.set(child.name, child);
+  }
+
   childGone(child: Child, error: unknown): void {
-    this.children.delete(child.name);
+    this.ownChildren?.delete(child.name);
     if (this.phase === "backoff") {
       this.startAgain();
     } else if (this.phase === "stopping") {

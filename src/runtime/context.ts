@@ -58,7 +58,7 @@ export class CellContext implements Context<unknown, unknown> {
     if (lifeline === undefined) {
       cell.notify({ type: "terminated", path: target.path }, cell.incarnation);
     } else {
-      lifeline.watchers.set(cell, cell.incarnation);
+      lifeline.watch(cell);
     }
   }
 

@@ -31,17 +31,23 @@ export interface Observer {
 
 /** Everybody who must learn that one actor stopped for good. */
 export class Lifeline {
-  /** Watchers, with their incarnation at that time. */
-  readonly watchers = new Map<Observer, number>();
+  /** Watchers, with their incarnation at that time; most actors have none, so no map either. */
+  private watchers: Map<Observer, number> | undefined;
   /** Pending questions to this actor. */
   askCount = 0;
   ended = false;
 
+  /** The observer is notified when the actor has stopped. */
+  watch(observer: Observer): void {
+    this.watchers ??= new Map();
+    this.watchers.set(observer, observer.incarnation);
+  }
+
   end(path: string, deadlines: Deadlines): void {
     this.ended = true;
     deadlines.calleeGone(this);
-    const watchers = [...this.watchers];
-    this.watchers.clear();
+    const watchers = this.watchers ?? [];
+    this.watchers = undefined;
     for (const [watcher, incarnation] of watchers) {
       watcher.notify({ type: "terminated", path }, incarnation);
     }
@@ -50,27 +56,29 @@ export class Lifeline {
 
 /** Senders that were refused and will be told, once each, when there is room again. */
 export class Waiters {
-  private readonly senders = new Map<Observer, number>();
+  private senders: Map<Observer, number> | undefined;
 
   get size(): number {
-    return this.senders.size;
+    return this.senders?.size ?? 0;
   }
 
   /** `sender` is absent for code outside of every actor: it has no mailbox to be told in. */
   add(sender: Observer | undefined): void {
-    if (sender !== undefined) this.senders.set(sender, sender.incarnation);
+    if (sender === undefined) return;
+    this.senders ??= new Map();
+    this.senders.set(sender, sender.incarnation);
   }
 
   release(path: string): void {
-    const senders = [...this.senders];
-    this.senders.clear();
+    const senders = this.senders ?? [];
+    this.senders = undefined;
     for (const [sender, incarnation] of senders) {
       sender.notify({ type: "writable", path }, incarnation);
     }
   }
 
   clear(): void {
-    this.senders.clear();
+    this.senders = undefined;
   }
 }
 
@@ -85,7 +93,8 @@ export interface Child {
 
 export interface Parent {
   readonly path: string;
-  readonly children: Map<string, Child>;
+  readonly children: ReadonlyMap<string, Child>;
+  adopt(child: Child): void;
   childGone(child: Child, error: unknown): void;
   /** A child's fault that its policy escalates; the parent must stop or restart. */
   childEscalated(child: Child, error: unknown): void;

@@ -278,7 +278,7 @@ export class Link implements Observer {
     const messages = new Ring<unknown>();
     messages.push(message);
     this.held.set(ref.path, { ref, messages });
-    lifeline.watchers.set(this, this.incarnation);
+    lifeline.watch(this);
   }
 
   notify(signal: Signal): void {
@@ -318,7 +318,7 @@ export class Link implements Observer {
       return;
     }
     this.watched.set(address[0], address);
-    lifeline.watchers.set(this, this.incarnation);
+    lifeline.watch(this);
   }
 
   /** An actor of this side stopped for good. */

@@ -2,9 +2,11 @@
 // ends, no allocation per item, and memory only for what was once queued.
 
 const CAPACITY_MIN = 8;
+/** Of every ring that was never used; a length of 0 is full, so nothing is ever put into it. */
+const NO_SLOTS: undefined[] = [];
 
 export class Ring<T> {
-  private slots: (T | undefined)[] = new Array<T | undefined>(CAPACITY_MIN);
+  private slots: (T | undefined)[] = NO_SLOTS;
   private head = 0;
   private count = 0;
 
@@ -35,7 +37,7 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.slots = new Array<T | undefined>(CAPACITY_MIN);
+    this.slots = NO_SLOTS;
     this.head = 0;
     this.count = 0;
   }
@@ -44,7 +46,7 @@ export class Ring<T> {
     const { slots, head } = this;
     // The length stays a power of two, so that positions wrap with a mask.
     this.slots = slots.slice(head).concat(slots.slice(0, head));
-    this.slots.length = slots.length * 2;
+    this.slots.length = Math.max(CAPACITY_MIN, slots.length * 2);
     this.head = 0;
   }
 }

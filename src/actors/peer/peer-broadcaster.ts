@@ -113,7 +113,7 @@ export const peerBroadcaster = defineActor<
     const { knownPerPeerMax } = env.config.gossip;
     for (const { known, pending } of peers.values()) {
       invariant(known.size <= knownPerPeerMax, `${known.size} known items of a peer`);
-      invariant(pending.length <= knownPerPeerMax, `${pending.length} announcements wait`);
+      invariant(pending.size <= knownPerPeerMax, `${pending.size} announcements wait`);
     }
   },
 });

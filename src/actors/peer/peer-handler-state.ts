@@ -68,9 +68,10 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly requestsWaiting: RequestCommand[];
   /** SweepDue is on its way. */
   sweeping: boolean;
-  /** The peer's quotas, mirrored, and ours, by message code. */
+  /** The peer's quotas, mirrored, by message code. */
   readonly askLimits: Map<number, RateLimit>;
-  readonly serveLimits: Map<MessageKind, RateLimit>;
+  /** Ours; made for the first request. */
+  serveLimits: ReadonlyMap<MessageKind, RateLimit> | undefined;
   /** Requests of the peer: handed on and not yet replied to, and those that wait their turn. */
   servesOpen: number;
   readonly servesWaiting: Incoming[];

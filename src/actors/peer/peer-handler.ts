@@ -10,7 +10,6 @@ import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import { SendLanes } from "../../protocol/codec/send-lanes.js";
 import type { NodeEnv } from "../env.js";
 import { Inbox } from "./inbox.js";
-import { serveRates } from "./local-info.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import {
   close,
@@ -74,9 +73,7 @@ export const peerHandler = defineActor<
       requestsWaiting: [],
       sweeping: false,
       askLimits: new Map(),
-      serveLimits: new Map(
-        [...serveRates(config)].map(([kind, rate]) => [kind, new RateLimit(rate)]),
-      ),
+      serveLimits: undefined,
       servesOpen: 0,
       servesWaiting: [],
       held: [],

@@ -10,6 +10,7 @@ import { violation, type Violation } from "../../protocol/violation.js";
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import type { DecodeFramesVerdict } from "../../ports.js";
 import { isCoded } from "../../errors.js";
+import { serveRates } from "./local-info.js";
 import type { Incoming } from "./peer-handler-messages.js";
 import {
   blame,
@@ -129,7 +130,7 @@ function dispatch(
     case "RequestHeaders":
     case "RequestBlockRange":
     case "RequestTransactions":
-      return serve(state, incoming(state, message, received, context));
+      return serve(state, incoming(state, message, received, context), context);
     case "AnnounceBlock": {
       const { height, hash, totalDifficulty } = message;
       const head = { height, hash, totalDifficulty };
@@ -238,7 +239,14 @@ function reward(state: PeerHandlerState): void {
 }
 
 /** Admits a request: within its rate, and not before the replies ahead of it are on their way. */
-function serve(state: PeerHandlerState, request: Incoming): Violation | undefined {
+function serve(
+  state: PeerHandlerState,
+  request: Incoming,
+  { env }: PeerHandlerContext,
+): Violation | undefined {
+  state.serveLimits ??= new Map(
+    [...serveRates(env.config)].map(([kind, rate]) => [kind, new RateLimit(rate)]),
+  );
   const limit = state.serveLimits.get(request.message.kind);
   if (limit !== undefined && !limit.take(itemsOf(request.message), state.nowMs)) {
     consume(state, request.lane, request.bytes);

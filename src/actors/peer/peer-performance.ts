@@ -71,7 +71,23 @@ export class PeerPerformance {
   }
 
   snapshot(): PerformanceSnapshot {
-    return { ...this, score: this.score() };
+    // Field by field: a spread gives each of them a shape of its own, 700 bytes.
+    return {
+      score: this.score(),
+      pingMs: this.pingMs,
+      responseMs: this.responseMs,
+      propagationMs: this.propagationMs,
+      messagesIn: this.messagesIn,
+      messagesOut: this.messagesOut,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      successes: this.successes,
+      failures: this.failures,
+      timeouts: this.timeouts,
+      invalid: this.invalid,
+      duplicates: this.duplicates,
+      violations: this.violations,
+    };
   }
 }
 

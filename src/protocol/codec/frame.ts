@@ -102,7 +102,8 @@ interface OpenMessage {
 
 /** Turns a byte stream into frames: any split of the same bytes gives the same frames. */
 export class FrameDecoder {
-  readonly #allowed = new Uint8Array(256);
+  /** A bit for each code: an array of so few bytes lies within the heap, without a buffer. */
+  readonly #allowed = new Uint8Array(256 / 8);
   readonly #open: (OpenMessage | undefined)[] = LANES.map(() => undefined);
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #headerBytes = 0;
@@ -122,7 +123,10 @@ export class FrameDecoder {
   /** Replaces the kinds that may come; holds from the next header on, even within a chunk. */
   allow(kinds: Iterable<MessageKind>): void {
     this.#allowed.fill(0);
-    for (const kind of kinds) this.#allowed[KINDS[kind].code] = 1;
+    for (const kind of kinds) {
+      const { code } = KINDS[kind];
+      this.#allowed[code >> 3]! |= 1 << (code & 7);
+    }
   }
 
   /** Memory held for a frame that is not complete yet. */
@@ -182,7 +186,8 @@ export class FrameDecoder {
     const requestId = readUint32(bytes, at + 6);
     const entry = BY_CODE[code];
     if (entry === undefined) return violation("unknown-kind", `kind code ${code}`);
-    if (this.#allowed[code] === 0) return violation("kind-not-allowed", entry.kind);
+    if ((this.#allowed[code >> 3]! & (1 << (code & 7))) === 0)
+      return violation("kind-not-allowed", entry.kind);
     const fault = judgeFlags(entry, flags) ?? judgeLength(entry, length);
     if (fault !== undefined) return fault;
     if ((requestId === 0) !== (entry.rule.role === "oneWay")) {

@@ -4,11 +4,14 @@
 // machine for a while disturbs both. The chain is long enough (20 s) that the syncer's warm-up, some
 // 1.5 s of JIT compilation, is a small part of the figures; it is not taken out of them.
 
+import { invariant } from "../src/errors.js";
 import { startChild } from "./lib/child.js";
-import { runRounds } from "./lib/contenders.js";
+import { runRounds, type Contender } from "./lib/contenders.js";
+import { startLibp2p } from "./lib/libp2p.js";
 import { Report, type BenchOptions } from "./lib/report.js";
 import {
   chainDirectory,
+  chainFile,
   makeDirectory,
   removeDirectory,
   type ChainSize,
@@ -17,6 +20,8 @@ import type {
   HolderMethods,
   LimitFigures,
   LimitMethods,
+  PeerHolderMethods,
+  PeerSyncerMethods,
   SyncerMethods,
   SyncFigures,
 } from "./lib/sync-roles.js";
@@ -27,6 +32,7 @@ const RATE = "transactions";
 const COST = "cpu-per-transaction";
 /** What strangers took meanwhile: the rates of a round compare only while it stays near nothing. */
 const OTHERS = "used-by-others";
+const PEER_CHECKS = ["inline", "pool"] as const;
 /** No sync can check signatures faster than the limit does; noise is 3%. */
 const RATIO_MAX = 1.03;
 
@@ -46,9 +52,14 @@ export async function run(options: BenchOptions): Promise<void> {
         before = after;
       },
     },
+    ...(options.libp2p ? await libp2p(chain, size, report) : []),
   ]);
   report.ratio("vibecoin", "limit", RATE);
   report.ratio("vibecoin", "limit", COST);
+  for (const checks of PEER_CHECKS) {
+    report.ratio("vibecoin", "libp2p", RATE, `${checks}/${RATE}`);
+    report.ratio("vibecoin", "libp2p", "ping-p99", `${checks}/ping-p99`);
+  }
   report.print();
   // A smoke run is too short for its ratio to mean anything.
   if (!smoke) judge(report);
@@ -93,7 +104,7 @@ async function measureSync(chain: string, size: ChainSize, report: Report): Prom
     const { address, height } = await holder.listen({ chain });
     const figures = await syncer.sync({ address, height, data });
     const server = await holder.finish(undefined);
-    sampleSyncer(figures, size, report);
+    sampleSyncer(figures, size, { subject: "vibecoin", prefix: "", report });
     report.process("vibecoin", "server", server);
     const others = figures.machineSeconds - figures.cpuSeconds - server.cpuSeconds;
     report.sample("vibecoin", OTHERS, "cores", others / figures.seconds);
@@ -103,10 +114,18 @@ async function measureSync(chain: string, size: ChainSize, report: Report): Prom
   }
 }
 
-function sampleSyncer(figures: SyncFigures, size: ChainSize, report: Report): void {
+interface Place {
+  readonly subject: string;
+  /** Begins every metric of this variant: empty, or `pool/`. */
+  readonly prefix: string;
+  readonly report: Report;
+}
+
+function sampleSyncer(figures: SyncFigures, size: ChainSize, place: Place): void {
   const { seconds, cpuSeconds, sessions, pings } = figures;
+  const { subject, prefix, report } = place;
   const sample = (metric: string, unit: string, value: number): void =>
-    report.sample("vibecoin", metric, unit, value);
+    report.sample(subject, `${prefix}${metric}`, unit, value);
   const transactions = size.blocks * size.transactionsPerBlock;
   sample(RATE, "1/s", transactions / seconds);
   sample(COST, "µs", (cpuSeconds * 1e6) / transactions);
@@ -114,6 +133,28 @@ function sampleSyncer(figures: SyncFigures, size: ChainSize, report: Report): vo
   sample("ping-p99", "ms", pings.p99Ms);
   sample("ping-max", "ms", pings.maxMs);
   sample("pings-lost", "1", pings.lost);
-  sample("sessions", "1", sessions);
-  report.process("vibecoin", "syncer", figures);
+  if (sessions !== undefined) sample("sessions", "1", sessions);
+  report.process(subject, `${prefix}syncer`, figures);
+}
+
+/** The same chain over js-libp2p, checked on its event loop and in a pool like ours. */
+async function libp2p(chain: string, size: ChainSize, report: Report): Promise<Contender[]> {
+  const file = await chainFile(chain);
+  return PEER_CHECKS.map((checks) => ({
+    name: `libp2p ${checks}`,
+    async run() {
+      const holder = await startLibp2p<PeerHolderMethods>("sync", "holder");
+      const syncer = await startLibp2p<PeerSyncerMethods>("sync", `${checks}-syncer`);
+      try {
+        const figures = await syncer.sync(await holder.listen({ file }));
+        const expected = size.blocks * size.transactionsPerBlock;
+        invariant(figures.transactions === expected, "the peer checked the whole chain");
+        const server = await holder.finish(undefined);
+        sampleSyncer(figures, size, { subject: "libp2p", prefix: `${checks}/`, report });
+        report.process("libp2p", `${checks}/server`, server);
+      } finally {
+        await Promise.all([holder.release(), syncer.release()]);
+      }
+    },
+  }));
 }

@@ -1,7 +1,6 @@
 // Pings a peer at a steady rate, whether or not the last one is back. Latency counts from when a
 // ping was due, so that a loop which could not even send it shows.
 
-import type { Network } from "../../src/network.js";
 import { percentiles } from "./percentiles.js";
 
 export interface PingLatency {
@@ -10,6 +9,11 @@ export interface PingLatency {
   readonly maxMs: number;
   /** Pings that were due and never answered. */
   readonly lost: number;
+}
+
+/** Answers when the ping is back; a network of ours, or a peer's. */
+export interface Pinged {
+  pingPeer(peerId: string): Promise<unknown>;
 }
 
 const PERIOD_MS = 10;
@@ -21,7 +25,7 @@ export class Pinger {
   #dueMs = performance.now() + PERIOD_MS;
   #lost = 0;
 
-  constructor(network: Network, peerId: string) {
+  constructor(network: Pinged, peerId: string) {
     const pingDue = (): void => {
       for (; this.#dueMs <= performance.now(); this.#dueMs += PERIOD_MS) {
         const sent = this.#ping(network, peerId, this.#dueMs);
@@ -34,9 +38,9 @@ export class Pinger {
     this.#timer = setTimeout(pingDue, PERIOD_MS);
   }
 
-  async #ping(network: Network, peerId: string, dueMs: number): Promise<void> {
-    const elapsedMs = await network.pingPeer(peerId).catch(() => undefined);
-    if (elapsedMs === undefined) this.#lost++;
+  async #ping(network: Pinged, peerId: string, dueMs: number): Promise<void> {
+    const answer = await network.pingPeer(peerId).catch(() => undefined);
+    if (answer === undefined) this.#lost++;
     else this.#latenciesMs.push(performance.now() - dueMs);
   }
 

@@ -1,7 +1,7 @@
 // The chain that the sync bench syncs: generated once, kept under .build by its parameters.
 
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { generateChain } from "../../src/chain/generate.js";
@@ -41,6 +41,24 @@ export async function chainDirectory(size: ChainSize): Promise<string> {
   // Whole or not there at all, also when two benches make it at once.
   await rename(unfinished, directory).catch(() => removeDirectory(unfinished));
   return directory;
+}
+
+/** The same blocks from height 1 on in one file, each behind its length, for who has no LMDB. */
+export async function chainFile(directory: string): Promise<string> {
+  const file = `${directory}.blocks`;
+  if (existsSync(file)) return file;
+  const stores = await openLmdbStores({ directory, genesis: genesisOf(consensus) });
+  const parts: Uint8Array[] = [];
+  for (let height = 1; height <= stores.blocks.head().height; height++) {
+    const block = stores.blocks.block(stores.blocks.hashAt(height)!)!;
+    const length = new Uint8Array(4);
+    new DataView(length.buffer).setUint32(0, block.length);
+    parts.push(length, block);
+  }
+  await stores.close();
+  await writeFile(`${file}.part`, parts);
+  await rename(`${file}.part`, file);
+  return file;
 }
 
 /** False for none, and for one that an older version of the store wrote. */

@@ -19,7 +19,7 @@ import { consensus } from "./sync-chain.js";
 
 export interface SyncFigures extends ProcessFigures {
   /** More than one when a request failed: the next session goes on where that one ended. */
-  readonly sessions: number;
+  readonly sessions?: number;
   readonly pings: PingLatency;
 }
 
@@ -34,6 +34,17 @@ export type HolderMethods = {
 };
 export type SyncerMethods = {
   sync(task: { address: string; height: number; data: string }): Promise<SyncFigures>;
+};
+/** js-libp2p's, which read the chain from a file and store nothing. */
+export type PeerHolderMethods = {
+  listen(task: { file: string }): Promise<{ address: string; height: number }>;
+  finish(): ProcessFigures;
+};
+export type PeerSyncerMethods = {
+  sync(task: {
+    address: string;
+    height: number;
+  }): Promise<SyncFigures & { readonly transactions: number }>;
 };
 export type LimitMethods = {
   /** Verifies the chain's signatures, from the start again at its end, for so many seconds. */

@@ -52,7 +52,7 @@ export async function makeNode({
     },
     services: {
       identify: identify({ runOnConnectionOpen: runIdentify }),
-      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+      ping: ping({ maxInboundStreams: 4_096, maxOutboundStreams: 4_096 }),
       ...services,
     },
   });

@@ -35,8 +35,8 @@ interface Subject {
 
 export function run(options: BenchOptions): Promise<void> {
   const report = new Report("codec", options);
-  const rounds = options.smoke ? 1 : 7;
-  const roundMs = options.smoke ? 10 : 300;
+  const rounds = options.smoke ? 3 : 7;
+  const roundMs = options.smoke ? 50 : 300;
   for (const each of cases()) {
     const bytes = encodeMessage(each.message).length;
     const count = Math.max(1, Math.floor(BATCH_BYTES / bytes));

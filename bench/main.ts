@@ -2,17 +2,22 @@
 // beside js-libp2p. The only table of benches; each is loaded when it is run.
 
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { profileChildren } from "./lib/child.js";
+import { guard } from "./lib/guard.js";
 import { installLibp2p, libp2pVersion } from "./lib/libp2p.js";
+import { runAll, writePerformance } from "./lib/performance.js";
 import { printProfiles } from "./lib/profile.js";
 import type { BenchOptions } from "./lib/report.js";
+import { parseLines } from "./lib/run-bench.js";
 
 interface Bench {
   readonly measures: string;
+  /** Runs js-libp2p too, and so belongs into docs/performance.md. */
+  readonly sideBySide?: true;
   load(): Promise<{ run(options: BenchOptions): Promise<void> }>;
 }
 
@@ -27,10 +32,12 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   bulk: {
     measures: "64 KiB payloads a second through lanes and a handler, beside bare TLS",
+    sideBySide: true,
     load: () => import("./bulk.js"),
   },
   messages: {
     measures: "188-byte messages a second, decoded and routed, beside bare TLS with cbor-x",
+    sideBySide: true,
     load: () => import("./messages.js"),
   },
   reqresp: {
@@ -55,6 +62,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
+    sideBySide: true,
     load: () => import("./sync.js"),
   },
   sim: {
@@ -72,9 +80,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 };
 
 const USAGE =
-  "usage: npm run bench -- NAME [--smoke | --full] [--json] [--vs libp2p] [--profile], " +
-  "or --list for the names";
+  "usage: npm run bench -- NAME [--smoke | --full] [--json] [--vs libp2p] [--profile]; " +
+  "--list for the names, guard, or report [--from FILE]";
 const ROUNDS = 3;
+const BUILD = join(".build", "bench");
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -82,20 +91,22 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: string[]): Promise<number> {
   const asked = parse(args);
   if (asked === undefined) return refuse(USAGE);
-  const { name, list, options, profile } = asked;
+  const { name, list, options, profile, from } = asked;
   if (list || name === undefined) {
     for (const [known, { measures }] of Object.entries(BENCHES)) {
       console.log(list ? known : `${known.padEnd(13)}${measures}`);
     }
     return 0;
   }
+  if (name === "guard") return (await guard()) ? 0 : 1;
+  if (name === "report") return report(options, from);
   const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (bench === undefined) {
     return refuse(`${name} is no bench: there are ${Object.keys(BENCHES).join(", ")}`);
   }
   if (options.libp2p) installLibp2p();
   if (options.json) console.log(JSON.stringify({ bench: name, ...machine(options) }));
-  const directory = join(process.cwd(), ".build", "bench", "profiles", name);
+  const directory = join(process.cwd(), BUILD, "profiles", name);
   if (profile) {
     rmSync(directory, { recursive: true, force: true });
     profileChildren(directory);
@@ -103,6 +114,17 @@ async function main(args: string[]): Promise<number> {
   const loaded = await bench.load();
   await loaded.run(options);
   if (profile) printProfiles(directory);
+  return 0;
+}
+
+/** All that runs beside js-libp2p, into docs/performance.md; from stored lines without measuring. */
+async function report({ smoke }: BenchOptions, from: string | undefined): Promise<number> {
+  const file = from ?? join(BUILD, "report.jsonl");
+  const names = Object.keys(BENCHES).filter((name) => BENCHES[name]!.sideBySide);
+  mkdirSync(BUILD, { recursive: true });
+  if (from === undefined) await runAll(names, smoke ? ["--smoke"] : [], file);
+  writePerformance("docs", parseLines(readFileSync(file, "utf8")));
+  console.log(`docs/performance.md is written from ${file}.`);
   return 0;
 }
 
@@ -124,14 +146,15 @@ function parse(args: string[]) {
         list: flag,
         profile: flag,
         vs: { type: "string" },
+        from: { type: "string" },
       },
     });
-    const { smoke, full, json, list, profile, vs } = values;
+    const { smoke, full, json, list, profile, vs, from } = values;
     if (positionals.length > 1 || (smoke && full)) return undefined;
     if (vs !== undefined && vs !== "libp2p") return undefined;
     const rounds = smoke || profile ? 1 : ROUNDS;
     const options: BenchOptions = { smoke, json, libp2p: vs === "libp2p", rounds };
-    return { name: positionals[0], list, profile, options };
+    return { name: positionals[0], list, profile, options, from };
   } catch {
     return undefined;
   }

@@ -12,6 +12,7 @@ import { installLibp2p, libp2pVersion } from "./lib/libp2p.js";
 import { runAll, writePerformance } from "./lib/performance.js";
 import { printProfiles } from "./lib/profile.js";
 import type { BenchOptions } from "./lib/report.js";
+import { runSizes, writeScale } from "./lib/scale-report.js";
 import { parseLines } from "./lib/run-bench.js";
 
 interface Bench {
@@ -81,7 +82,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 const USAGE =
   "usage: npm run bench -- NAME [--smoke | --full] [--json] [--vs libp2p] [--profile]; " +
-  "--list for the names, guard, or report [--from FILE]";
+  "--list for the names, guard, report or report-scale [--from FILE]";
 const ROUNDS = 3;
 const BUILD = join(".build", "bench");
 
@@ -100,6 +101,7 @@ async function main(args: string[]): Promise<number> {
   }
   if (name === "guard") return (await guard()) ? 0 : 1;
   if (name === "report") return report(options, from);
+  if (name === "report-scale") return scale(from);
   const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
   if (bench === undefined) {
     return refuse(`${name} is no bench: there are ${Object.keys(BENCHES).join(", ")}`);
@@ -125,6 +127,16 @@ async function report({ smoke }: BenchOptions, from: string | undefined): Promis
   if (from === undefined) await runAll(names, smoke ? ["--smoke"] : [], file);
   writePerformance("docs", parseLines(readFileSync(file, "utf8")));
   console.log(`docs/performance.md is written from ${file}.`);
+  return 0;
+}
+
+/** How simulated networks grow, into docs/scale.md; from stored lines without simulating. */
+async function scale(from: string | undefined): Promise<number> {
+  const file = from ?? join(BUILD, "scale.jsonl");
+  mkdirSync(BUILD, { recursive: true });
+  if (from === undefined) await runSizes(file);
+  writeScale("docs", readFileSync(file, "utf8"));
+  console.log(`docs/scale.md is written from ${file}.`);
   return 0;
 }
 

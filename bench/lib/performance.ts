@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { splice, table } from "./document.js";
 import { barPlot } from "./plot.js";
 import type { FigureLine, Summary } from "./report.js";
 import { isFigure, isRatio, runBench, type Line, type MachineLine } from "./run-bench.js";
@@ -31,16 +32,6 @@ export function writePerformance(docs: string, lines: readonly Line[]): void {
     document = splice(document, bench, sectionOf(bench, own));
   }
   writeFileSync(file, document);
-}
-
-/** Replaces what is between the bench's markers; appends a section where there are none. */
-export function splice(document: string, bench: string, content: string): string {
-  const [start, end] = [`<!-- figures:${bench} -->`, `<!-- /figures:${bench} -->`];
-  const from = document.indexOf(start);
-  const to = document.indexOf(end);
-  const block = `${start}\n\n${content}\n\n${end}`;
-  if (from < 0 || to < from) return `${document.trimEnd()}\n\n## ${bench}\n\n${block}\n`;
-  return document.slice(0, from) + block + document.slice(to + end.length);
 }
 
 function sectionOf(bench: string, lines: readonly Line[]): string {
@@ -78,15 +69,6 @@ function figureRows(figures: readonly FigureLine[]): string[][] {
 
 function values({ min, median, max }: Summary): string[] {
   return [min, median, max].map((value) => value.toLocaleString("en-US"));
-}
-
-/** As the project's formatter writes it. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
-  const rule = widths.map((width) => "-".repeat(Math.max(3, width)));
-  return [line(rows[0]!), line(rule), ...rows.slice(1).map(line)].join("\n");
 }
 
 /** Everything that is counted a second: one group a metric. */

@@ -1,41 +1,34 @@
 // docs/scale.md: runs every size of the sim bench and writes tables and plots of how a network grows,
 // between the markers of the document; the words around them are written by hand.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { measureSize, SCALE_SIZES } from "../sim.js";
+import { splice, table } from "./document.js";
 import { linePlot, type LineSeries } from "./plot.js";
 import type { SimFigures } from "./sim-roles.js";
 
-const START = "<!-- measured: npm run bench -- report-scale -->";
-const END = "<!-- end of what was measured -->";
-
-/** Stored lines are drawn again; without them every size is run, some 20 minutes. */
-export async function reportScale(docs: string, from: string | undefined): Promise<void> {
-  const runs: SimFigures[] = [];
-  if (from === undefined) {
-    for (const size of SCALE_SIZES) {
-      const figures = await measureSize(size);
-      runs.push(figures);
-      // Kept by the caller's shell: a run of twenty minutes is not to be lost.
-      console.log(JSON.stringify(figures));
-    }
-  } else {
-    const lines = readFileSync(from, "utf8").trim().split("\n");
-    runs.push(...lines.map((line) => JSON.parse(line) as SimFigures));
+/** Runs every size, some 20 minutes, and adds a line of JSON to the file for each. */
+export async function runSizes(file: string): Promise<void> {
+  writeFileSync(file, "");
+  for (const size of SCALE_SIZES) {
+    const figures = await measureSize(size);
+    appendFileSync(file, `${JSON.stringify(figures)}\n`);
+    const { nodes, blocks, wallSeconds } = figures;
+    console.log(`${nodes} nodes, ${blocks} blocks: ${wallSeconds.toFixed(0)} s`);
   }
-  const file = join(docs, "scale.md");
-  const text = readFileSync(file, "utf8");
-  writeFileSync(file, replaceMeasured(text, tables(runs)));
-  mkdirSync(join(docs, "plots"), { recursive: true });
-  for (const [name, svg] of plots(runs)) writeFileSync(join(docs, "plots", `${name}.svg`), svg);
 }
 
-/** The text with what stands between the markers replaced. Throws when it has no markers. */
-export function replaceMeasured(text: string, measured: string): string {
-  const [start, end] = [text.indexOf(START), text.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`The document lacks ${START} … ${END}.`);
-  return `${text.slice(0, start + START.length)}\n\n${measured}\n\n${text.slice(end)}`;
+/** `lines` are those of `runSizes`. */
+export function writeScale(docs: string, lines: string): void {
+  const runs = lines
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as SimFigures);
+  const file = join(docs, "scale.md");
+  writeFileSync(file, splice(readFileSync(file, "utf8"), "scale", tables(runs)));
+  mkdirSync(join(docs, "plots"), { recursive: true });
+  for (const [name, svg] of plots(runs)) writeFileSync(join(docs, "plots", `${name}.svg`), svg);
 }
 
 function tables(runs: readonly SimFigures[]): string {
@@ -59,12 +52,12 @@ function tables(runs: readonly SimFigures[]): string {
   ]);
   return [
     "Propagation in milliseconds of virtual time, of blocks without a rival and of all blocks:",
-    table(
+    table([
       ["nodes", "blocks", "p50", "p95", "p99", "all p50", "all p95", "all p99", "races"],
-      spread,
-    ),
+      ...spread,
+    ]),
     "What it costs each node, and what simulating it cost:",
-    table(
+    table([
       [
         "nodes",
         "blocks",
@@ -77,8 +70,8 @@ function tables(runs: readonly SimFigures[]): string {
         "wall s",
         "RSS GiB",
       ],
-      cost,
-    ),
+      ...cost,
+    ]),
     "![Block propagation by number of nodes](plots/scale-propagation.svg)",
     "![Bytes a node and block by number of nodes](plots/scale-bytes.svg)",
     "![Connections by number of nodes](plots/scale-connections.svg)",
@@ -134,9 +127,4 @@ function load({ nodes, blocks, transactionsPerBlock }: SimFigures): string[] {
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---:")), ...rows.map(line)].join("\n");
 }

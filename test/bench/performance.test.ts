@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
-import { splice, writePerformance } from "../../bench/lib/performance.js";
+import { splice } from "../../bench/lib/document.js";
+import { writePerformance } from "../../bench/lib/performance.js";
 import { parseLines } from "../../bench/lib/run-bench.js";
 
 const LINES = parseLines(

@@ -87,7 +87,7 @@ function plots(runs: readonly SimFigures[]): readonly (readonly [string, string]
     wanted: readonly number[] = sizes,
   ): LineSeries[] =>
     wanted.map((size) => ({
-      name: [what, `${size} transactions`].filter((part) => part !== "").join(", "),
+      name: [what, `${size} tx`].filter((part) => part !== "").join(", "),
       points: runs
         .filter(({ transactionsPerBlock }) => transactionsPerBlock === size)
         .map((run) => [run.nodes, of(run)] as const),

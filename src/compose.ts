@@ -67,11 +67,11 @@ export async function startNode(
   checkAddresses(config);
   const closers: Closers = [];
   try {
-    const { env, poolStarted } = await buildEnv(config, own, closers);
+    const { env, threadsStarted } = await buildEnv(config, own, closers);
     const scheduler = createScheduler(env.clock);
     const network = await runNode(env, scheduler, () => closeAll(closers));
-    // The node listens while the pool's threads still load; what they are to check waits for them.
-    await poolStarted.catch(async (error: unknown) => {
+    // The node listens while its threads still load; what they are to check and write waits for them.
+    await threadsStarted.catch(async (error: unknown) => {
       await network.stop();
       throw error;
     });
@@ -188,7 +188,7 @@ function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
 
 interface BuiltEnv {
   readonly env: NodeEnv;
-  readonly poolStarted: Promise<void>;
+  readonly threadsStarted: Promise<unknown>;
 }
 
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
@@ -199,7 +199,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 
-  const stores = await openStores(config, own, consensus, closers);
+  const { started, ...stores } = await openStores(config, own, consensus, closers);
   // The adapters below take long to load: each is imported only where it is used.
   const { createIdentity, generateSeed, loadOrCreateIdentity } =
     await import("./transport/tls-identity.js");
@@ -226,10 +226,12 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
     mempool: own.mempool ?? defaultMempool(config),
     consensus,
   };
-  return { env, poolStarted: workers.started };
+  return { env, threadsStarted: Promise.all([started, workers.started]) };
 }
 
-type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers">;
+type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {
+  readonly started: Promise<void>;
+};
 
 async function openStores(
   config: NetworkConfig,
@@ -252,6 +254,7 @@ async function openStores(
     blocks: own.blockStore ?? stores.blocks,
     ...(transactions === undefined ? {} : { transactions }),
     peers: own.peerStore ?? stores.peers,
+    started: stores.started,
   };
 }
 

@@ -88,7 +88,7 @@ async function openDirectory(
     engine.put(Table.meta, FORMAT_KEY, toJson(format));
     await engine.durable();
   }
-  return storesOn(engine);
+  return storesOn(engine, engine.started);
 }
 
 /** The real path, so that two names of one directory are one. */

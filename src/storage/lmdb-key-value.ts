@@ -57,18 +57,28 @@ export class LmdbKeyValue implements KeyValue {
   private failure: CodedError | undefined;
   private closing: Promise<void> | undefined;
   private closed = false;
+  /** Resolves when the writer thread runs; rejects with STORE_FAILED when it cannot. */
+  readonly started: Promise<void>;
+  private readonly writerEnded: Promise<void>;
 
   constructor(parts: LmdbParts) {
     this.parts = parts;
-    parts.writer.on("message", (report: WriterReport) => {
-      if (report.type === "committed") this.onCommitted();
-      else this.fail(report.detail);
+    const { writer } = parts;
+    this.started = new Promise((resolve, reject) => {
+      writer.on("message", (report: WriterReport) => {
+        if (report.type === "ready") resolve();
+        else if (report.type === "committed") this.onCommitted();
+        else this.fail(report.detail);
+      });
+      writer.on("error", (error) => reject(this.fail(error.message)));
+      writer.on("exit", () => {
+        if (this.closing) resolve();
+        else reject(this.fail("the writer thread ended"));
+      });
     });
-    parts.writer.on("error", (error) => this.fail(error.message));
-    parts.writer.on("exit", () => {
-      if (!this.closing) this.fail("the writer thread ended");
-    });
-    parts.writer.unref();
+    this.started.catch(() => undefined);
+    this.writerEnded = new Promise((resolve) => writer.once("exit", () => resolve()));
+    writer.unref();
   }
 
   get(table: Table, key: string): Uint8Array | undefined {
@@ -129,11 +139,10 @@ export class LmdbKeyValue implements KeyValue {
     // A failure was told to those whose commits it hit; closing goes on all the same.
     await this.durable().catch(() => undefined);
     this.closed = true;
-    const exited = new Promise((resolve) => writer.once("exit", resolve));
     writer.ref();
     if (this.failure) void writer.terminate();
     else writer.postMessage(null);
-    await exited;
+    await this.writerEnded;
     if (!this.failure) unlock();
     await root.close();
     afterClose();
@@ -220,12 +229,13 @@ export class LmdbKeyValue implements KeyValue {
     else this.pause = clock.setTimer(GROUP_PAUSE_MS, () => this.writeOldest());
   }
 
-  private fail(detail: string): void {
-    if (this.failure) return;
+  private fail(detail: string): CodedError {
+    if (this.failure) return this.failure;
     this.pause?.cancel();
     const { directory } = this.parts;
     this.failure = new CodedError("STORE_FAILED", `Writing to ${directory} failed: ${detail}.`);
     for (const layer of this.layers) layer.reject(this.failure);
+    return this.failure;
   }
 }
 

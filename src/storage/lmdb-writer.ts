@@ -12,7 +12,9 @@ export interface WriterData {
 }
 
 export type WriterReport =
-  { readonly type: "committed" } | { readonly type: "failed"; readonly detail: string };
+  | { readonly type: "ready" }
+  | { readonly type: "committed" }
+  | { readonly type: "failed"; readonly detail: string };
 
 const port = parentPort!;
 const root = openEnvironment(workerData as WriterData);
@@ -41,3 +43,4 @@ port.on("message", (packed: Uint8Array<ArrayBuffer> | null) => {
   if (packed) return write(packed);
   void root.close().then(() => port.close());
 });
+report({ type: "ready" });

@@ -11,12 +11,14 @@ export interface Stores {
   readonly blocks: KeyValueBlockStore;
   readonly transactions: TxStore;
   readonly peers: PeerStore;
+  /** Resolves when writes can reach the disk; rejects with STORE_FAILED when they never will. */
+  readonly started: Promise<void>;
   /** Closes all three: waits for their writes and releases the directory. Idempotent. */
   readonly close: () => Promise<void>;
 }
 
 /** The three stores on one engine. */
-export function storesOn(engine: KeyValue): Stores {
+export function storesOn(engine: KeyValue, started = Promise.resolve()): Stores {
   const shared = new SharedKeyValue(engine);
   const blocks = new KeyValueBlockStore(shared);
   const transactions = new KeyValueTxStore(shared, blocks);
@@ -24,5 +26,5 @@ export function storesOn(engine: KeyValue): Stores {
   const close = async () => {
     await Promise.all([blocks.close(), transactions.close(), peers.close()]);
   };
-  return { blocks, transactions, peers, close };
+  return { blocks, transactions, peers, started, close };
 }

@@ -7,8 +7,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import test from "ava";
-import { open as openLmdb } from "lmdb";
+import { open as openLmdb, type RootDatabase } from "lmdb";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
+import { LmdbKeyValue } from "../../src/storage/lmdb-key-value.js";
 import type { Stores } from "../../src/storage/stores.js";
 import { bytesOf, extension, GENESIS, makeBlock } from "./chain-model.js";
 import { storeContract } from "./contract.js";
@@ -122,6 +123,24 @@ test("what was acknowledged survives kill -9 at any moment, whole", async (t) =>
     });
     await close();
   }
+});
+
+test("a writer that cannot start fails the store, which can be closed all the same", async (t) => {
+  const writer = new Worker("throw new Error('no disk')", { eval: true });
+  let released = false;
+  const engine = new LmdbKeyValue({
+    directory: "nowhere",
+    root: { close: () => Promise.resolve() } as RootDatabase,
+    tables: [],
+    writer,
+    clock: undefined,
+    unlock: () => undefined,
+    afterClose: () => void (released = true),
+  });
+  await new Promise((resolve) => writer.once("exit", resolve));
+  await t.throwsAsync(engine.started, { code: "STORE_FAILED", message: /no disk/ });
+  await engine.close();
+  t.true(released);
 });
 
 test("a full disk fails the store for good and loses nothing acknowledged", async (t) => {

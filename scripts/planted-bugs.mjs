@@ -112,6 +112,12 @@ export const plantedBugs = [
     with: "taken += 2;",
   },
   {
+    name: "transactions are not announced",
+    in: "actors/peer/peer-broadcaster.js",
+    find: "pending.add(id);",
+    with: "continue;",
+  },
+  {
     name: "requests in flight have no limit",
     in: "actors/peer/request-table.js",
     find: "this.#pending.size + this.#expired.size >= this.#settings.inFlightMax",

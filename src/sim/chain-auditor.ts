@@ -33,7 +33,7 @@ export interface AuditedNode {
 
 export interface AuditorOptions {
   /** Told of every block that a node stores. */
-  readonly onStored?: (header: HeaderSummary) => void;
+  readonly onStored?: (node: string, header: HeaderSummary) => void;
   /** Held against the rules that the nodes run. */
   readonly reference?: ChainReference | undefined;
 }
@@ -93,7 +93,7 @@ export class ChainAuditor {
       commit: (commit) => {
         for (const block of commit.blocks) {
           this.#audit(block, node);
-          this.#watching.onStored?.(block.header);
+          this.#watching.onStored?.(node.name, block.header);
         }
         const before = store.head();
         const durable = store.commit(commit);

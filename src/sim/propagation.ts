@@ -13,7 +13,8 @@ export interface PropagationTimes {
 interface Spread {
   readonly height: number;
   readonly firstMs: number;
-  readonly delaysMs: number[];
+  /** By node, in order; 0 for the first. */
+  readonly delaysMs: Map<string, number>;
 }
 
 export class Propagation {
@@ -21,14 +22,17 @@ export class Propagation {
   /** Different blocks by height. */
   readonly #rivals = new Map<number, number>();
 
-  /** A node has the block in its store; nodes that were down or apart count from the same start. */
-  stored({ hash, height }: HeaderSummary, atMs: number): void {
+  /**
+   * A node has the block in its store; nodes that were down or apart count from the same start. One
+   * that stores it again, after a crash, had it once.
+   */
+  stored(node: string, { hash, height }: HeaderSummary, atMs: number): void {
     const spread = this.#blocks.get(hash);
     if (spread !== undefined) {
-      spread.delaysMs.push(atMs - spread.firstMs);
+      if (!spread.delaysMs.has(node)) spread.delaysMs.set(node, atMs - spread.firstMs);
       return;
     }
-    this.#blocks.set(hash, { height, firstMs: atMs, delaysMs: [] });
+    this.#blocks.set(hash, { height, firstMs: atMs, delaysMs: new Map([[node, 0]]) });
     this.#rivals.set(height, (this.#rivals.get(height) ?? 0) + 1);
   }
 
@@ -54,7 +58,9 @@ export class Propagation {
 }
 
 function timesOf(blocks: readonly Spread[]): PropagationTimes {
-  const sorted = Float64Array.from(blocks.flatMap(({ delaysMs }) => delaysMs)).sort();
+  // The first entry is the node from which the time counts.
+  const delays = blocks.flatMap(({ delaysMs }) => [...delaysMs.values()].slice(1));
+  const sorted = Float64Array.from(delays).sort();
   const at = (part: number): number => {
     const delayMs = sorted[Math.ceil(part * sorted.length) - 1] ?? 0;
     return Math.round(delayMs * 10) / 10;

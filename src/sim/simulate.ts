@@ -8,6 +8,7 @@ import { systemClock } from "../runtime/clock.js";
 import { FAULT_PRESETS, startFaults, type FaultOptions, type FaultPreset } from "./faults.js";
 import { SIM_CHAIN, type WorldOptions } from "./options.js";
 import type { PropagationTimes } from "./propagation.js";
+import { transactionsTravel } from "./gossip-probe.js";
 import { startTraffic, type TrafficOptions } from "./traffic.js";
 import { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
 
@@ -62,6 +63,7 @@ export interface Verdict {
 const DURATION_MS = 60_000;
 const CONVERGE_MS = 120_000;
 const CHECK_EVERY_MS = 1_000;
+const GOSSIP_MS = 60_000;
 
 /** Never rejects for what a check found: that is the verdict. */
 export async function simulate(options: SimulateOptions): Promise<Verdict> {
@@ -84,6 +86,9 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
     faults.stop();
     await world.converge(convergeMs);
     traffic?.stop();
+    if (traffic !== undefined && !(await transactionsTravel(world, GOSSIP_MS))) {
+      world.report(`no transaction got from a node into a block within ${GOSSIP_MS} ms`);
+    }
   } catch (error) {
     if (!(error instanceof SimulationFailed)) throw error;
   }

@@ -112,7 +112,7 @@ export class World {
     this.#links = createMemoryNetwork({ clock, random: chance, ...links, ...this.#places });
     const violated = (what: string): void => this.report(what);
     this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated, {
-      onStored: (header) => this.#propagation.stored(header, this.nowMs),
+      onStored: (node, header) => this.#propagation.stored(node, header, this.nowMs),
       reference: this.chain.reference?.(this.signatures.verify),
     });
     this.#relays = new RelayAuditor({

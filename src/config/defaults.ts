@@ -86,7 +86,8 @@ export const DEFAULTS = deepFreeze({
   },
   gossip: {
     knownPerPeerMax: 5_000,
-    requestedMax: 100,
+    /** Requests for announced transactions that one peer may owe us; it can fill no more. */
+    requestsPerPeerMax: 32,
     /** The mean: each wait is drawn between half of it and half as much again. */
     announceIntervalMs: 100,
     /**

@@ -64,13 +64,18 @@ interface Candidate {
   readonly replyTo: ActorRef<SubmitOutcome> | undefined;
 }
 
+interface Asked {
+  readonly peerId: PeerId;
+  readonly ids: readonly HashHex[];
+}
+
 interface State extends TransactionHandlerArgs {
   /** Ids that were taken up lately, valid or not. */
   readonly seen: IdCache;
   readonly queue: Candidate[];
   readonly batches: Map<number, readonly Candidate[]>;
-  /** Ids asked for, by the tag of the request. */
-  readonly asked: Map<number, readonly HashHex[]>;
+  /** What was asked of whom, by the tag of the request. */
+  readonly asked: Map<number, Asked>;
   nextTag: number;
   /** Refused because the queue was full. */
   dropped: number;
@@ -81,7 +86,6 @@ type Ctx = Context<TransactionHandlerMessage, TransactionHandlerEnv>;
 /** Batches in the pool at once: enough to keep two threads busy, few enough to batch well. */
 const BATCHES_MAX = 2;
 const SEEN_MAX = 65_536;
-const REQUESTS_MAX = 256;
 
 export const transactionHandler = defineActor<
   TransactionHandlerArgs,
@@ -152,12 +156,16 @@ export const transactionHandler = defineActor<
   },
 
   invariants({ queue, batches, asked }, { env }) {
-    const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
+    const { requestsPerPeerMax, transactionBatchMax, transactionQueueMax } = env.config.gossip;
     invariant(queue.length <= transactionQueueMax, `${queue.length} transactions wait`);
     for (const { length } of batches.values()) {
       invariant(length <= transactionBatchMax, `${length} transactions in a batch`);
     }
-    invariant(asked.size <= REQUESTS_MAX, `${asked.size} requests for transactions`);
+    const owed = new Map<PeerId, number>();
+    for (const { peerId } of asked.values()) owed.set(peerId, (owed.get(peerId) ?? 0) + 1);
+    for (const count of owed.values()) {
+      invariant(count <= requestsPerPeerMax, `${count} requests for transactions of one peer`);
+    }
   },
 });
 
@@ -221,12 +229,14 @@ function announced(
   context: Ctx,
 ): void {
   state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
-  if (state.asked.size >= REQUESTS_MAX) return;
+  let owed = 0;
+  for (const other of state.asked.values()) if (other.peerId === peerId) owed++;
+  if (owed >= context.env.config.gossip.requestsPerPeerMax) return;
   const wanted = message.ids.filter((id) => !state.seen.has(id));
   if (wanted.length === 0) return;
   for (const id of wanted) state.seen.add(id);
   const tag = state.nextTag++;
-  state.asked.set(tag, wanted);
+  state.asked.set(tag, { peerId, ids: wanted });
   const items = wanted.length;
   const request = { kind: "RequestTransactions", ids: wanted } as const;
   if (!from.tell({ type: "Request", message: request, tag, items, replyTo: context.self })) {
@@ -236,7 +246,7 @@ function announced(
 
 /** What did not come may be asked of the next one who announces it. */
 function forget(state: State, tag: number): void {
-  for (const id of state.asked.get(tag) ?? []) state.seen.delete(id);
+  for (const id of state.asked.get(tag)?.ids ?? []) state.seen.delete(id);
   state.asked.delete(tag);
 }
 

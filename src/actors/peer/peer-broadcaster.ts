@@ -57,7 +57,7 @@ export const peerBroadcaster = defineActor<
 >({
   name: "broadcaster",
   mailbox: {
-    dataMax: 65_536,
+    dataMax: 4_096,
     controlMax: 16_384,
     overflow: "dropOldest",
     isControl: ({ type }) => type !== "PeerKnows" && type !== "RelayTransactions",

@@ -72,8 +72,12 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly askLimits: Map<number, RateLimit>;
   /** Ours; made for the first request. */
   serveLimits: ReadonlyMap<MessageKind, RateLimit> | undefined;
-  /** Requests of the peer: handed on and not yet replied to, and those that wait their turn. */
-  servesOpen: number;
+  /** Requests of the peer that were handed on: how many bytes their replies may hold, by id. */
+  readonly servesOpen: Map<number, number>;
+  servesOpenBytes: number;
+  /** What a reply with blocks may be expected to hold, by those before it. */
+  blockReplyBytes: number;
+  /** Requests of the peer that wait their turn. */
   readonly servesWaiting: Incoming[];
   /** Messages that the router could not take. */
   readonly held: Incoming[];

@@ -23,7 +23,14 @@ import {
   type PeerHandlerContext,
   type PeerHandlerState,
 } from "./peer-handler-state.js";
-import { decodeCollected, decoded, readInbox, routeHeld, serveWaiting } from "./peer-inbound.js";
+import {
+  decodeCollected,
+  decoded,
+  readInbox,
+  reply,
+  routeHeld,
+  serveWaiting,
+} from "./peer-inbound.js";
 import { keepAlive, ping, request, sweep } from "./peer-outbound.js";
 import { PeerPerformance } from "./peer-performance.js";
 import { RateLimit } from "./rate-limit.js";
@@ -74,7 +81,9 @@ export const peerHandler = defineActor<
       sweeping: false,
       askLimits: new Map(),
       serveLimits: undefined,
-      servesOpen: 0,
+      servesOpen: new Map(),
+      servesOpenBytes: 0,
+      blockReplyBytes: config.lanes.sendQueueBytesMax / 8,
       servesWaiting: [],
       held: [],
       decodeNext: [],
@@ -119,8 +128,7 @@ export const peerHandler = defineActor<
         request(state, message, context);
         return;
       case "Reply":
-        state.servesOpen--;
-        send(state, message.message, message.requestId);
+        reply(state, message);
         return;
       case "Consumed":
         consume(state, message.lane, message.bytes);
@@ -197,8 +205,10 @@ export const peerHandler = defineActor<
     state.receiveLanes.invariants();
     state.sendLanes.invariants();
     state.requests.invariants();
-    const { servesOpen } = state;
-    invariant(servesOpen >= 0 && servesOpen <= serve.repliesQueuedMax, `${servesOpen} replies`);
+    const { servesOpen, servesOpenBytes } = state;
+    invariant(servesOpen.size <= serve.repliesQueuedMax, `${servesOpen.size} open replies`);
+    const expected = [...servesOpen.values()].reduce((sum, bytes) => sum + bytes, 0);
+    invariant(expected === servesOpenBytes, "bytes of open replies are miscounted");
     const queued = queuedBytes(state);
     invariant(queued <= lanes.sendQueueBytesMax || state.phase === "closing", `${queued} B queued`);
   },

@@ -2,7 +2,7 @@
 // handler itself. Everything a peer can send is judged here.
 
 import { KINDS, type Message } from "../../protocol/types/message.js";
-import { decodeMessage, messageFromItems } from "../../protocol/codec/codec.js";
+import { decodeMessage, encodeMessage, messageFromItems } from "../../protocol/codec/codec.js";
 import type { Frame } from "../../protocol/codec/frame.js";
 import type { ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
 import { negotiate } from "../../protocol/handshake.js";
@@ -11,13 +11,14 @@ import { packBytes, packedItem } from "../../bytes/packed.js";
 import type { DecodeFramesVerdict } from "../../ports.js";
 import { isCoded } from "../../errors.js";
 import { serveRates } from "./local-info.js";
-import type { Incoming } from "./peer-handler-messages.js";
+import type { Incoming, PeerHandlerMessage } from "./peer-handler-messages.js";
 import {
   blame,
   close,
   consume,
   queuedBytes,
   send,
+  sendEncoded,
   violate,
   type PeerHandlerContext,
   type PeerHandlerState,
@@ -125,7 +126,7 @@ function dispatch(
     case "ResponseHeaders":
     case "ResponseBlockRange":
     case "ResponseTransactions":
-      return answer(state, message, received);
+      return answer(state, message, received, context);
     case "RequestBlock":
     case "RequestHeaders":
     case "RequestBlockRange":
@@ -203,6 +204,7 @@ function answer(
   state: PeerHandlerState,
   message: Message,
   received: ReceivedMessage,
+  context: PeerHandlerContext,
 ): Violation | undefined {
   // What was asked for is bounded by the request table: its credit need not wait.
   consume(state, received.lane, received.creditBytes);
@@ -227,7 +229,7 @@ function answer(
     replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: true, message, elapsedMs });
   }
   measured(state);
-  sendWaiting(state);
+  sendWaiting(state, context);
   return undefined;
 }
 
@@ -253,6 +255,11 @@ function serve(
     send(state, { kind: "RequestRefused", reason: "RateLimited" }, request.requestId);
     return undefined;
   }
+  const { requestId } = request;
+  const isOpen = (other: Incoming): boolean => other.requestId === requestId;
+  if (state.servesOpen.has(requestId) || state.servesWaiting.some(isOpen)) {
+    return violation("request-id", `request ${requestId} is not answered yet`);
+  }
   if (state.servesWaiting.length >= SERVES_WAITING_MAX) {
     return violation("flood", `more than ${SERVES_WAITING_MAX} requests wait`);
   }
@@ -265,17 +272,37 @@ export function serveWaiting(state: PeerHandlerState, context: PeerHandlerContex
   const { serve: limits, lanes } = context.env.config;
   while (
     state.servesWaiting.length > 0 &&
-    state.servesOpen < limits.repliesQueuedMax &&
-    // Half of the send queue is for replies: a peer that only reads slowly is not dropped for them.
-    2 * (queuedBytes(state) + (state.servesOpen + 1) * limits.bytesSoftMax) <=
-      lanes.sendQueueBytesMax &&
+    state.servesOpen.size < limits.repliesQueuedMax &&
     state.held.length === 0
   ) {
-    const request = state.servesWaiting.shift();
-    if (request === undefined) return;
-    state.servesOpen++;
+    const request = state.servesWaiting[0]!;
+    // A reply holds one block however large: those before it say what to expect, four at first.
+    const withBlocks = /^RequestBlock/.test(request.message.kind);
+    const bytes = withBlocks ? state.blockReplyBytes : limits.bytesSoftMax;
+    // Half of the send queue is for replies: a peer that only reads slowly is not dropped for them.
+    const wouldBe = queuedBytes(state) + state.servesOpenBytes + bytes;
+    const alone = state.servesOpen.size === 0 && queuedBytes(state) === 0;
+    if (2 * wouldBe > lanes.sendQueueBytesMax && !alone) return;
+    state.servesWaiting.shift();
+    state.servesOpen.set(request.requestId, bytes);
+    state.servesOpenBytes += bytes;
     route(state, request);
   }
+}
+
+/** An actor's answer to a request of the peer. */
+export function reply(
+  state: PeerHandlerState,
+  { message, requestId }: Extract<PeerHandlerMessage, { type: "Reply" }>,
+): void {
+  state.servesOpenBytes -= state.servesOpen.get(requestId) ?? 0;
+  state.servesOpen.delete(requestId);
+  const { kind } = message;
+  const payload = encodeMessage(message);
+  if (kind === "ResponseBlock" || kind === "ResponseBlockRange") {
+    state.blockReplyBytes = Math.max(payload.length, Math.ceil(state.blockReplyBytes / 2));
+  }
+  sendEncoded(state, kind, payload, requestId);
 }
 
 function itemsOf(message: Message): number {

@@ -28,7 +28,7 @@ export function request(
     return;
   }
   enqueue(state.requestsWaiting, command);
-  sendWaiting(state);
+  sendWaiting(state, context);
   sweepLater(state, context);
 }
 
@@ -52,19 +52,21 @@ function laneOf({ message }: RequestCommand): number {
 }
 
 /** Sends waiting requests in order, as far as quota and limit allow. */
-export function sendWaiting(state: PeerHandlerState): void {
+export function sendWaiting(state: PeerHandlerState, context: PeerHandlerContext): void {
   while (state.requestsWaiting.length > 0) {
     const command = state.requestsWaiting[0]!;
     if (!state.requests.hasRoom(command.message.kind)) return;
     const limit = state.askLimits.get(KINDS[command.message.kind].code);
     if (limit !== undefined && !limit.take(command.items, state.nowMs)) {
-      if (Number.isFinite(limit.waitMs(command.items, state.nowMs))) return;
-      // More than the peer ever serves at once.
+      if (limit.waitMs(command.items, state.nowMs) <= context.env.config.requests.timeoutMaxMs) {
+        return;
+      }
+      // More than the peer ever serves at once, or later than an answer is waited for.
       refuse(state, command, "RateLimited");
     } else {
       const { message, tag, replyTo } = command;
-      const { bytesIn } = state.performance;
-      const id = state.requests.add(message, tag, replyTo, state.nowMs, bytesIn);
+      const arrived = state.decoder.answerBytes(KINDS[message.kind].lane);
+      const id = state.requests.add(message, tag, replyTo, state.nowMs, arrived);
       send(state, message, id);
     }
     state.requestsWaiting.shift();
@@ -81,8 +83,8 @@ function refuse(
 
 export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
   state.sweeping = false;
-  const { bytesIn } = state.performance;
-  for (const { tag, replyTo, kind, sentMs } of state.requests.expire(state.nowMs, bytesIn)) {
+  const due = state.requests.expire(state.nowMs, (lane) => state.decoder.answerBytes(lane));
+  for (const { tag, replyTo, kind, sentMs } of due) {
     state.performance.timeouts++;
     // A silence is one failure, however much was asked during it: a link that stalls one way for
     // some seconds must not ban a peer that has announced much meanwhile.
@@ -97,7 +99,7 @@ export function sweep(state: PeerHandlerState, context: PeerHandlerContext): voi
     close(state, context, { reason: "Timeout", detail: "no request is answered any more" });
     return;
   }
-  sendWaiting(state);
+  sendWaiting(state, context);
   if (state.requests.size > 0 || state.requestsWaiting.length > 0) sweepLater(state, context);
 }
 

@@ -3,7 +3,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import { KINDS, type Message, type MessageKind } from "../../protocol/types/message.js";
+import { KINDS, type Lane, type Message, type MessageKind } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { RequestOutcome } from "./peer-handler-messages.js";
 
@@ -14,8 +14,8 @@ export interface PendingRequest {
   readonly replyTo: ActorRef<RequestOutcome>;
   readonly sentMs: number;
   readonly dueMs: number;
-  /** Bytes that had come from the peer when this was sent. */
-  readonly bytesBefore: number;
+  /** Bytes of answers that had come on its lane when this was sent. */
+  readonly answerBytesBefore: number;
 }
 
 export type Settlement =
@@ -27,8 +27,9 @@ export type Settlement =
 
 const REQUEST_ID_MAX = 2 ** 32 - 1;
 /**
- * What the peer sends meanwhile prolongs a deadline at this rate: an answer that arrives over a
- * slow link is not late while it arrives, and a peer that drips gains nothing. 64 kbit/s.
+ * What the peer answers meanwhile on the request's lane prolongs a deadline at this rate: an answer
+ * that arrives over a slow link, behind others, is not late while they arrive. Nothing else does:
+ * pings and news cost a peer nothing, and would let it withhold an answer for good. 64 kbit/s.
  */
 const ARRIVING_BYTES_PER_MS_MIN = 8;
 /** RFC 6298's gain. */
@@ -40,8 +41,8 @@ export class RequestTable {
   readonly #settings: Settings;
   /** In order of sending. */
   readonly #pending = new Map<number, PendingRequest>();
-  /** Timed out and still unanswered: a late answer is told from a made-up one. */
-  readonly #expired = new Set<number>();
+  /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
+  readonly #expired = new Map<number, MessageKind>();
   #nextId: number;
   #smoothedMs: number | undefined;
 
@@ -65,11 +66,10 @@ export class RequestTable {
   /** Transactions leave half of all places to blocks, headers and ranges. */
   hasRoom(kind: MessageKind): boolean {
     if (this.full) return false;
-    if (KINDS[kind].lane !== "transaction") return true;
+    if (!isForTransactions(kind)) return true;
     let taken = 0;
-    for (const request of this.#pending.values()) {
-      if (KINDS[request.kind].lane === "transaction") taken++;
-    }
+    for (const { kind: other } of this.#pending.values()) if (isForTransactions(other)) taken++;
+    for (const other of this.#expired.values()) if (isForTransactions(other)) taken++;
     return 2 * taken < this.#settings.inFlightMax;
   }
 
@@ -85,13 +85,13 @@ export class RequestTable {
     return Math.max(timeoutMinMs, Math.min(timeoutMaxMs, rttFactor * this.#smoothedMs));
   }
 
-  /** `bytesIn`: all bytes that came from the peer so far. */
+  /** `answerBytes`: bytes of answers that came on the request's lane so far. */
   add(
     message: Message,
     tag: number,
     replyTo: ActorRef<RequestOutcome>,
     nowMs: number,
-    bytesIn = 0,
+    answerBytes = 0,
   ): number {
     const requestId = this.#nextId;
     this.#nextId = requestId === REQUEST_ID_MAX ? 1 : requestId + 1;
@@ -103,7 +103,7 @@ export class RequestTable {
       replyTo,
       sentMs: nowMs,
       dueMs,
-      bytesBefore: bytesIn,
+      answerBytesBefore: answerBytes,
     });
     return requestId;
   }
@@ -135,16 +135,17 @@ export class RequestTable {
     return { type: "answered", request };
   }
 
-  /** Takes out what is due. */
-  expire(nowMs: number, bytesIn = 0): readonly PendingRequest[] {
+  /** Takes out what is due. `answerBytes`: those of a lane so far. */
+  expire(nowMs: number, answerBytes: (lane: Lane) => number): readonly PendingRequest[] {
     const due: PendingRequest[] = [];
     for (const request of this.#pending.values()) {
-      const graceMs = (bytesIn - request.bytesBefore) / ARRIVING_BYTES_PER_MS_MIN;
+      const arrived = answerBytes(KINDS[request.kind].lane) - request.answerBytesBefore;
+      const graceMs = arrived / ARRIVING_BYTES_PER_MS_MIN;
       if (request.dueMs + graceMs <= nowMs) due.push(request);
     }
-    for (const { requestId } of due) {
+    for (const { requestId, kind } of due) {
       this.#pending.delete(requestId);
-      this.#expired.add(requestId);
+      this.#expired.set(requestId, kind);
     }
     return due;
   }
@@ -160,4 +161,8 @@ export class RequestTable {
     this.#pending.clear();
     return all;
   }
+}
+
+function isForTransactions(kind: MessageKind): boolean {
+  return KINDS[kind].lane === "transaction";
 }

@@ -95,6 +95,7 @@ export function headersAnswered(
   context: SyncContext,
 ): void {
   state.exchange = undefined;
+  if (outcome.ok) state.patienceMs = context.env.config.sync.stallMinMs;
   const { peerId } = outcome;
   const headers =
     outcome.ok && outcome.message.kind === "ResponseHeaders" ? outcome.message.headers : undefined;
@@ -107,7 +108,6 @@ export function headersAnswered(
   } else if (headers.length === 0) {
     headersExhausted(state, peerId, context);
   } else {
-    state.patienceMs = context.env.config.sync.stallMinMs;
     // Copies: the views would keep the received chunks for as long as the session lasts.
     const copies = headers.map((header) => header.slice());
     check(state, peerId, copies, headers.length < headersPerRequest, context);

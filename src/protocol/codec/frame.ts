@@ -114,6 +114,8 @@ export class FrameDecoder {
   #payloadBytes = 0;
   #partial: Uint8Array | undefined;
   #partialBytes = 0;
+  /** By lane. */
+  readonly #answerBytes = LANES.map(() => 0);
   #failure: Violation | undefined;
 
   constructor(allowed: Iterable<MessageKind>) {
@@ -127,6 +129,11 @@ export class FrameDecoder {
       const { code } = KINDS[kind];
       this.#allowed[code >> 3]! |= 1 << (code & 7);
     }
+  }
+
+  /** Bytes of responses that came on a lane so far, unfinished frames included. */
+  answerBytes(lane: Lane): number {
+    return this.#answerBytes[laneIndex(lane)]!;
   }
 
   /** Memory held for a frame that is not complete yet. */
@@ -143,6 +150,9 @@ export class FrameDecoder {
         if (this.#entry === undefined) break;
       }
       const payloadEnd = at + this.#payloadBytes - this.#partialBytes;
+      if (this.#entry.rule.role === "response") {
+        this.#answerBytes[this.#entry.laneIndex]! += Math.min(payloadEnd, chunk.length) - at;
+      }
       if (payloadEnd > chunk.length) {
         this.#keepPartial(chunk, at);
         break;

@@ -58,10 +58,14 @@ async function start(options: StartOptions = {}) {
     events: events.ref,
   });
   await harness.settle();
-  const incoming = (message: Incoming<Kind>["message"], requestId = 0): void => {
+  const incoming = (
+    message: Incoming<Kind>["message"],
+    requestId = 0,
+    peerId = peerIdOf(1),
+  ): void => {
     const from = peer.ref;
     const delivery = {
-      peerId: peerIdOf(1),
+      peerId,
       from,
       lane: "transaction",
       bytes: 9,
@@ -200,6 +204,17 @@ test("what comes together is checked together, in batches of the limit", async (
     harness.batches.flat(),
     Array.from({ length: 10 }, (_, nonce) => idAt(nonce)),
   );
+});
+
+test("whoever answers no requests owes a bounded number, and others are asked all the same", async (t) => {
+  const harness = await start({ config: { gossip: { requestsPerPeerMax: 3 } } });
+  for (let nonce = 0; nonce < 5; nonce++) harness.announce(idAt(nonce));
+  await harness.settle();
+  t.is(harness.requested().length, 3);
+  const message = { kind: "AnnounceTransactions", ids: [idAt(4)] } as const;
+  harness.incoming(message, 0, peerIdOf(2));
+  await harness.settle();
+  t.is(harness.requested().length, 4);
 });
 
 test("no more than two batches are in the pool at once, and a full queue drops", async (t) => {

@@ -68,6 +68,36 @@ test("replies that the peer does not take hold its next requests back", async (t
   t.is(harness.incoming().length, 2);
 });
 
+test("after a large reply with blocks no more requests are handed on than its like would fit", async (t) => {
+  const lanes = { sendQueueBytesMax: 8 * MIB };
+  const harness = await ready({ config: { lanes } });
+  harness.connection.full = true;
+  for (let id = 1; id <= 6; id++) harness.remote.send(requestBlock, id);
+  await harness.settle();
+  t.is(harness.incoming().length, 4, "each may hold a megabyte");
+  const large: Message = { kind: "ResponseBlock", block: new Uint8Array(3 * MIB) };
+  harness.handler.tell({ type: "Reply", requestId: 1, message: large });
+  await harness.settle();
+  t.is(
+    harness.incoming().length,
+    4,
+    "with three open and three queued megabytes nothing more fits into half of it",
+  );
+  t.is(harness.closing(), undefined);
+});
+
+test("an id of a request that is not answered yet must not be used again", async (t) => {
+  for (const waiting of [false, true]) {
+    const harness = await ready({ config: { serve: { repliesQueuedMax: 1 } } });
+    if (waiting) harness.remote.send(requestBlock, 1);
+    harness.remote.send(requestBlock, 7);
+    await harness.settle();
+    harness.remote.send(requestBlock, 7);
+    await harness.settle();
+    t.regex(harness.blames()[0]!, /request-id: request 7 is not answered yet/);
+  }
+});
+
 test("more waiting requests than any honest peer sends are a violation", async (t) => {
   const harness = await ready({ config: { serve: { repliesQueuedMax: 4 } } });
   for (let id = 1; id <= 68; id++) {

@@ -46,6 +46,17 @@ test("a request that is not answered in time is given up and blamed; a late answ
   t.is(harness.closing(), undefined);
 });
 
+test("nothing but answers on its own lane prolongs a request", async (t) => {
+  const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000 } } });
+  harness.ask(requestBlock, 1);
+  await harness.settle();
+  for (let ms = 0; ms < 4_000; ms += 100) {
+    for (let i = 0; i < 60; i++) harness.remote.send({ kind: "Pong", nonce: 1n });
+    await harness.advance(100);
+  }
+  t.like(harness.outcomes.take(), [{ tag: 1, ok: false, reason: "Timeout" }]);
+});
+
 test("requests that meet one silence are one timeout, the next silence is another", async (t) => {
   const harness = await ready({ config: { requests: { timeoutMaxMs: 3_000 } } });
   for (let tag = 1; tag <= 20; tag++) {
@@ -142,6 +153,20 @@ test("requests keep to the quota that the peer stated", async (t) => {
   t.is(harness.remote.heardOf("RequestBlock").length, 2);
   await harness.advance(1_000);
   t.is(harness.remote.heardOf("RequestBlock").length, 3);
+});
+
+test("a request that the peer's quota would hold back for longer than a deadline is refused", async (t) => {
+  const quota = { kind: 0x20, itemsPerSecond: 1, burstItems: 60 };
+  const config = { requests: { timeoutMaxMs: 20_000 } };
+  const harness = await ready({ config, info: { quotas: [quota] } });
+  harness.ask(requestBlock, 1, 60);
+  harness.ask(requestBlock, 2, 10);
+  harness.ask(requestBlock, 3, 30);
+  await harness.settle();
+  t.deepEqual(harness.outcomes.take(), []);
+  await harness.advance(10_500);
+  t.is(harness.remote.heardOf("RequestBlock").length, 2);
+  t.like(harness.outcomes.take(), [{ tag: 3, ok: false, reason: "RateLimited" }]);
 });
 
 test("a request for more than the peer ever serves is refused here", async (t) => {

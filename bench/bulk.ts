@@ -3,7 +3,7 @@
 // ours), and js-libp2p with noise and with its TLS.
 
 import { runRounds } from "./lib/contenders.js";
-import { NODE_FLAGS, startChild } from "./lib/child.js";
+import { startChild } from "./lib/child.js";
 import { startLibp2p } from "./lib/libp2p.js";
 import { Report, type BenchOptions } from "./lib/report.js";
 import type { ReceiverMethods, SenderMethods } from "./lib/stream-roles.js";
@@ -35,12 +35,11 @@ export async function run(options: BenchOptions): Promise<void> {
 }
 
 function ours(subject: "vibecoin" | "limit"): StreamRun {
-  const flags = subject === "vibecoin" ? NODE_FLAGS : [];
   return {
     subject,
     prefix: "",
-    receiver: () => startChild<ReceiverMethods>(ROLES, `bulk-${subject}-receiver`, flags),
-    sender: () => startChild<SenderMethods>(ROLES, `bulk-${subject}-sender`, flags),
+    receiver: () => startChild<ReceiverMethods>(ROLES, `bulk-${subject}-receiver`),
+    sender: () => startChild<SenderMethods>(ROLES, `bulk-${subject}-sender`),
   };
 }
 

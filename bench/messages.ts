@@ -4,7 +4,7 @@
 // js-libp2p: one write a message, and joined by hand; encoded and decoded with cbor-x too.
 
 import { runRounds } from "./lib/contenders.js";
-import { NODE_FLAGS, startChild } from "./lib/child.js";
+import { startChild } from "./lib/child.js";
 import { startLibp2p } from "./lib/libp2p.js";
 import { Report, type BenchOptions } from "./lib/report.js";
 import type { ReceiverMethods, SenderMethods } from "./lib/stream-roles.js";
@@ -36,12 +36,11 @@ export async function run(options: BenchOptions): Promise<void> {
 }
 
 function ours(subject: "vibecoin" | "limit"): StreamRun {
-  const flags = subject === "vibecoin" ? NODE_FLAGS : [];
   return {
     subject,
     prefix: "",
-    receiver: () => startChild<ReceiverMethods>(ROLES, `messages-${subject}-receiver`, flags),
-    sender: () => startChild<SenderMethods>(ROLES, `messages-${subject}-sender`, flags),
+    receiver: () => startChild<ReceiverMethods>(ROLES, `messages-${subject}-receiver`),
+    sender: () => startChild<SenderMethods>(ROLES, `messages-${subject}-sender`),
   };
 }
 

@@ -75,8 +75,11 @@ export interface Connection {
   readonly bufferedBytes: number;
   /** Attaches the handler and starts reading; called once. */
   open(handler: ConnectionHandler): void;
-  /** Takes ownership of `chunk`. False: the buffer is over its mark, wait for onDrain. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Takes ownership of `chunk`; gives it back by `onTaken` when nothing of it is needed any more,
+   * or never when the connection ends before. False: the buffer is over its mark, wait for onDrain.
+   */
+  write(chunk: Uint8Array, onTaken?: () => void): boolean;
   pause(): void;
   resume(): void;
   /** Sends what is buffered, then ends; destroyed after a bounded wait. */

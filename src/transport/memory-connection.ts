@@ -69,10 +69,10 @@ export class MemoryConnection implements Connection {
     else this.#inward?.wake();
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, onTaken?: () => void): boolean {
     if (this.#ended) return false;
     this.#args.onWritten(chunk.length);
-    return this.#out.pushBytes(chunk);
+    return this.#out.pushBytes(chunk, onTaken);
   }
 
   pause(): void {

@@ -38,7 +38,11 @@ interface Due {
 }
 
 type Item = Due &
-  ({ readonly type: Exclude<ItemType, "bytes"> } | { readonly type: "bytes"; rest: Uint8Array });
+  (
+    | { readonly type: Exclude<ItemType, "bytes"> }
+    // `onTaken` is the last segment's of what was written.
+    | { readonly type: "bytes"; rest: Uint8Array; readonly onTaken: (() => void) | undefined }
+  );
 
 /** Rounding may let a timer fire this much before its item is due. */
 const EARLY_MS = 1e-6;
@@ -68,13 +72,14 @@ export class MemoryPipe {
     return this.#bytes;
   }
 
-  /** False: full, `onDrain` follows. */
-  pushBytes(chunk: Uint8Array): boolean {
+  /** False: full, `onDrain` follows. `onTaken` is called when all of it is delivered. */
+  pushBytes(chunk: Uint8Array, onTaken?: () => void): boolean {
     this.#bytes += chunk.length;
     const segmentBytes = this.#segmentBytes;
     for (let rest = chunk; rest.length > 0; rest = rest.subarray(segmentBytes)) {
       const segment = rest.subarray(0, segmentBytes);
-      this.#push({ type: "bytes", ...this.#due(segment.length), rest: segment });
+      const last = segment.length === rest.length ? onTaken : undefined;
+      this.#push({ type: "bytes", ...this.#due(segment.length), rest: segment, onTaken: last });
     }
     this.#full ||= this.#bytes >= this.#options.capacityBytes;
     return !this.#full;
@@ -170,10 +175,11 @@ export class MemoryPipe {
         return true;
       case "bytes": {
         const length = Math.min(item.rest.length, Math.max(1, pieceBytes(item.rest.length)));
-        // A copy: one buffer may be written to many links, and each receiver owns its chunk.
+        // A copy: the sender takes the buffer back, and each receiver owns its chunk.
         const piece = new Uint8Array(item.rest.subarray(0, length));
         item.rest = item.rest.subarray(length);
         this.#bytes -= length;
+        if (item.rest.length === 0) item.onTaken?.();
         ends.onChunk(piece);
         return item.rest.length === 0;
       }

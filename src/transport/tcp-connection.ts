@@ -67,10 +67,11 @@ export class TcpConnection implements Connection {
     if (!this.#ended) socket.on("data", this.#onData);
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, onTaken?: () => void): boolean {
     if (this.#ended) return false;
     const socket = this.#socket;
-    socket.write(chunk);
+    // Node and TLS keep the chunk until the callback; one that failed may be read even then.
+    socket.write(chunk, onTaken && ((error) => void (error ?? onTaken())));
     if (socket.writableLength < this.#args.bufferBytesMax) return true;
     this.#waitsForDrain = true;
     return false;

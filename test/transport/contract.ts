@@ -107,6 +107,22 @@ function identityChecks(check: Check): void {
 }
 
 function dataChecks(check: Check): void {
+  check("a chunk may be written to again once it is given back, not before", async (t, world) => {
+    const { dialed, accepted } = await connect(world);
+    const received = new Recorder(accepted);
+    new Recorder(dialed);
+    const data = patterned(20 * 30_000);
+    const given: Promise<void>[] = [];
+    for (let at = 0; at < data.length; at += 30_000) {
+      const chunk = data.slice(at, at + 30_000);
+      const taken = new Promise<void>((resolve) => void dialed.write(chunk, resolve));
+      given.push(taken.then(() => void chunk.fill(0)));
+    }
+    await received.received(data.length);
+    await Promise.all(given);
+    t.deepEqual(new Uint8Array(Buffer.concat(received.chunks)), data);
+  });
+
   check("bytes arrive both ways, whole and in order, however they are split", async (t, world) => {
     const { dialed, accepted } = await connect(world);
     const sides = [new Recorder(dialed), new Recorder(accepted)] as const;

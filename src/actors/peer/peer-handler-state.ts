@@ -2,6 +2,7 @@
 // closing, blaming. Only peer-handler.ts and its two halves import this.
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
+import { BufferPool } from "../../bytes/buffer-pool.js";
 import type { Connection, PeerId } from "../../ports.js";
 import {
   FRAGMENT_BYTES_MAX,
@@ -9,7 +10,7 @@ import {
   type FrameDecoder,
 } from "../../protocol/codec/frame.js";
 import type { ReceivedMessage, ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
-import type { SendLanes } from "../../protocol/codec/send-lanes.js";
+import type { Allocate, SendLanes } from "../../protocol/codec/send-lanes.js";
 import type { SharedBytes } from "../../protocol/codec/window-options.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import {
@@ -96,6 +97,9 @@ export type PeerHandlerContext = Context<PeerHandlerMessage, NodeEnv>;
 
 /** Bytes given to the socket in one write: two of the largest frames, which are never cut for it. */
 const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
+/** All connections' of this thread, 1 MiB at rest: what is in a buffer is seen by its writer alone. */
+const writeBuffers = new BufferPool({ bufferBytes: WRITE_BYTES, freeMax: 8 });
+const allocate: Allocate = (bytes) => writeBuffers.take(bytes);
 /** From the close of a connection that never was ready to its end. */
 const STRANGER_DRAIN_MS = 400;
 
@@ -123,10 +127,11 @@ export function queuedBytes(state: PeerHandlerState): number {
 /** Writes what credit and the socket allow. */
 export function flush(state: PeerHandlerState): void {
   while (state.blockedSinceMs === undefined) {
-    const chunk = state.sendLanes.pull(WRITE_BYTES);
+    const chunk = state.sendLanes.pull(WRITE_BYTES, allocate);
     if (chunk === undefined) return;
     state.performance.bytesOut += chunk.length;
-    if (!state.connection.write(chunk)) state.blockedSinceMs = state.nowMs;
+    const onTaken = (): void => writeBuffers.give(chunk);
+    if (!state.connection.write(chunk, onTaken)) state.blockedSinceMs = state.nowMs;
   }
 }
 

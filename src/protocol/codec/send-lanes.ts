@@ -24,6 +24,9 @@ const QUANTUM_BYTES = 16_384;
 /** Shares of a connection when every lane has work: a block must not wait behind a sync. */
 const WEIGHTS: { readonly [L in Lane]: number } = { control: 0, block: 4, sync: 2, transaction: 1 };
 
+/** A buffer of so many bytes, whatever they are. */
+export type Allocate = (bytes: number) => Uint8Array;
+
 interface QueuedMessage {
   readonly kind: MessageKind;
   readonly requestId: number;
@@ -183,16 +186,16 @@ export class SendLanes {
 
   /**
    * The next frames in one buffer for one write, which the caller owns; undefined when nothing
-   * may be sent. Large payloads are copied too: with its allocation that takes 14 µs of the 65 µs
-   * that TLS needs for 64 KiB, where a write of the header alone would be a record of its own.
+   * may be sent. Large payloads are copied too: a write of the header alone would be a TLS record
+   * of its own, and node joins what is written together by copying it as well.
    */
-  pull(bytesMax: number): Uint8Array | undefined {
+  pull(bytesMax: number, allocate: Allocate = uninitialised): Uint8Array | undefined {
     invariant(bytesMax >= FRAME_HEADER_BYTES + FRAGMENT_BYTES_MIN, "too little room for a frame");
     let sendable = 0;
     for (const lane of this.#lanes) sendable += lane.sendableBytesMax;
     if (sendable === 0) return undefined;
-    // Not zeroed: only what was written to it leaves.
-    const chunk = uninitialised(Math.min(bytesMax, sendable));
+    // It may hold anything: only what was written to it leaves.
+    const chunk = allocate(Math.min(bytesMax, sendable));
     const end = chunk.length;
     let at = 0;
     const control = this.#lanes[0]!;

@@ -142,13 +142,14 @@ function vibecoinSender(load: "bulk" | "messages"): void {
 }
 
 function newTransaction(sequence: number) {
-  const transaction = new Uint8Array(TRANSACTION_BYTES);
-  new DataView(transaction.buffer).setUint32(0, sequence);
+  // From node's pool of small buffers, as the limit's: a buffer for each costs malloc and collector.
+  const transaction = Buffer.allocUnsafe(TRANSACTION_BYTES).fill(0);
+  transaction.writeUInt32BE(sequence);
   return { type: "Send", message: { kind: "NewTransaction", transaction } } as const;
 }
 
 function readSequence(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
 }
 
 // ---- limit -----------------------------------------------------------------------------------

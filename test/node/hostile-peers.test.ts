@@ -205,8 +205,19 @@ const OFFENCES: readonly Offence[] = [
     title: "a flood of requests",
     rule: /^flood: more than 64 requests wait/,
     commit: (peer) => {
+      const payload = requestPayload();
+      const frames = Array.from({ length: 500 }, (_, index) =>
+        fragmentBytes("RequestBlock", payload, { requestId: index + 1 }),
+      );
+      peer.sendBytes(Buffer.concat(frames));
+    },
+  },
+  {
+    title: "a request whose id is still open",
+    rule: /^request-id: request 1 is not answered yet/,
+    commit: (peer) => {
       const frame = Buffer.from(fragmentBytes("RequestBlock", requestPayload(), { requestId: 1 }));
-      peer.sendBytes(Buffer.concat(Array.from({ length: 500 }, () => frame)));
+      peer.sendBytes(Buffer.concat([frame, frame]));
     },
   },
   {

@@ -21,9 +21,11 @@ export async function run(flags: RunFlags): Promise<void> {
   let http: HttpServer | undefined;
   let code = EXIT_OK;
   try {
+    // Loaded before, so that its metrics count from the node's first block on.
+    const openHttp = flags.http === undefined ? undefined : await loadHttp(flags.http);
     network = await startNode(input, { log: output.log });
     output.watch(network);
-    if (flags.http !== undefined) http = await openHttp(flags.http, network, output);
+    http = await openHttp?.(network, output);
     announce(network, http, output);
     const ended = await Promise.race([signal, network.stopped]);
     if (ended !== undefined) output.log.write("info", "stopping", { signal: ended });
@@ -44,9 +46,11 @@ export async function run(flags: RunFlags): Promise<void> {
   process.exit(code);
 }
 
-async function openHttp(address: string, network: Network, output: Output): Promise<HttpServer> {
+type OpenHttp = (network: Network, output: Output) => Promise<HttpServer>;
+
+async function loadHttp(address: string): Promise<OpenHttp> {
   const { openHttpServer } = await import("../api/server.js");
-  return openHttpServer({ address, network, log: output.log });
+  return (network, { log }) => openHttpServer({ address, network, log });
 }
 
 function announce(network: Network, http: HttpServer | undefined, { log }: Output): void {

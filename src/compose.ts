@@ -57,7 +57,8 @@ export function networkParams(name: string): ChainParams {
 
 /**
  * Builds and starts a node on real adapters: TCP, threads, LMDB or memory. Rejects with a coded
- * error whose message is one plain sentence, and leaves nothing open.
+ * error whose message is one plain sentence, and leaves nothing open. Threads that cannot start end
+ * the network, see `stopped`.
  */
 export async function startNode(
   input: NetworkConfigInput = {},
@@ -67,15 +68,9 @@ export async function startNode(
   checkAddresses(config);
   const closers: Closers = [];
   try {
-    const { env, threadsStarted } = await buildEnv(config, own, closers);
-    const scheduler = createScheduler(env.clock);
-    const network = await runNode(env, scheduler, () => closeAll(closers));
-    // The node listens while its threads still load; what they are to check and write waits for them.
-    await threadsStarted.catch(async (error: unknown) => {
-      await network.stop();
-      throw error;
-    });
-    return network;
+    const built = await buildEnv(config, own, closers);
+    const scheduler = createScheduler(built.env.clock);
+    return await runNode(built, scheduler, () => closeAll(closers));
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -84,7 +79,7 @@ export async function startNode(
 
 /** Starts the actors on an environment; `close` releases it after they stopped. */
 async function runNode(
-  env: NodeEnv,
+  { env, threadsStarted }: BuiltEnv,
   scheduler: Scheduler,
   close: () => Promise<void>,
 ): Promise<Network> {
@@ -99,7 +94,11 @@ async function runNode(
     throw outcome.error;
   }
   const listenAddress = outcome.address === "" ? null : outcome.address;
-  return handleOf(env, spawned, { listenAddress, close });
+  // The threads still load; what they are to check and write waits for them. A caller must not wait
+  // too, or blocks connect before it can subscribe: threads that cannot start end the network.
+  const threadsFailed = new Promise<CodedError>((onFailed) => void threadsStarted.catch(onFailed));
+  const serviceGone = Promise.race([spawned.serviceGone, threadsFailed]);
+  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, close });
 }
 
 export interface SpawnOptions {

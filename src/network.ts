@@ -61,8 +61,9 @@ export interface Network {
   figures(): readonly ActorFigures[];
   /**
    * Resolves when the network has stopped because `stop` was called. Rejects, after everything was
-   * released, with STORE_FAILED when the block store could not commit, and with STOPPED when the
-   * actors gave up after repeated faults. Safe to ignore.
+   * released, with STORE_FAILED when the block store could not commit or start, with RULES_UNLOADABLE
+   * or WORKER_LOST when no thread of the pool could start, and with STOPPED when the actors gave up
+   * after repeated faults. Safe to ignore.
    */
   readonly stopped: Promise<void>;
   /** Says goodbye to the peers, makes everything durable and releases what it holds. */
@@ -72,7 +73,7 @@ export interface Network {
 export interface NetworkParts {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
-  /** Resolves when the service stopped for good, to why it did unless it was asked for. */
+  /** Resolves when the service stopped for good or must, to why it did unless it was asked for. */
   readonly serviceGone: Promise<CodedError>;
   readonly peerId: PeerId;
   readonly listenAddress: string | null;

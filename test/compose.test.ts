@@ -74,15 +74,15 @@ test("a busy port is refused with its name, and nothing is left open", async (t)
   await second.stop();
 });
 
-test("rules that no pool thread can load are refused, and nothing is left open", async (t) => {
+test("rules that no pool thread can load end the network, and nothing is left open", async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
   const consensus = createPowConsensus(testParams);
   const moduleUrl = new URL("./support/trap-rules.js", import.meta.url).href;
   const rulesModule = { moduleUrl, exportName: "createMainOnlyRules", options: testParams };
   const input = { bindAddr: "127.0.0.1:0", dataDir, pool: { threads: 1 } };
-  const broken = startNode(input, { consensus: { ...consensus, rulesModule } });
-  await t.throwsAsync(broken, { code: "RULES_UNLOADABLE" });
+  const broken = await startNode(input, { consensus: { ...consensus, rulesModule } });
+  await t.throwsAsync(broken.stopped, { code: "RULES_UNLOADABLE" });
   const node = await startNode(input, { consensus });
   await node.stop();
 });

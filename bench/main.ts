@@ -10,15 +10,15 @@ import { profileChildren } from "./lib/child.js";
 import { guard } from "./lib/guard.js";
 import { installLibp2p, libp2pVersion } from "./lib/libp2p.js";
 import { runAll, writePerformance } from "./lib/performance.js";
-import { printProfiles } from "./lib/profile.js";
+import { printProfiles, profileHere, readProfiles } from "./lib/profile.js";
 import type { BenchOptions } from "./lib/report.js";
 import { runSizes, writeScale } from "./lib/scale-report.js";
 import { parseLines } from "./lib/run-bench.js";
 
 interface Bench {
   readonly measures: string;
-  /** Runs js-libp2p too, and so belongs into docs/performance.md. */
-  readonly sideBySide?: true;
+  /** Has no place in docs/performance.md. */
+  readonly unreported?: true;
   load(): Promise<{ run(options: BenchOptions): Promise<void> }>;
 }
 
@@ -33,12 +33,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   bulk: {
     measures: "64 KiB payloads a second through lanes and a handler, beside bare TLS",
-    sideBySide: true,
     load: () => import("./bulk.js"),
   },
   messages: {
     measures: "188-byte messages a second, decoded and routed, beside bare TLS with cbor-x",
-    sideBySide: true,
     load: () => import("./messages.js"),
   },
   reqresp: {
@@ -63,11 +61,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
-    sideBySide: true,
     load: () => import("./sync.js"),
   },
   sim: {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
+    unreported: true,
     load: () => import("./sim.js"),
   },
   workers: {
@@ -76,6 +74,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   hostile: {
     measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
+    unreported: true,
     load: () => import("./hostile.js"),
   },
 };
@@ -108,21 +107,32 @@ async function main(args: string[]): Promise<number> {
   }
   if (options.libp2p) installLibp2p();
   if (options.json) console.log(JSON.stringify({ bench: name, ...machine(options) }));
-  const directory = join(process.cwd(), BUILD, "profiles", name);
-  if (profile) {
-    rmSync(directory, { recursive: true, force: true });
-    profileChildren(directory);
-  }
-  const loaded = await bench.load();
-  await loaded.run(options);
-  if (profile) printProfiles(directory);
+  const { run } = await bench.load();
+  if (profile) await runProfiled(name, () => run(options), options);
+  else await run(options);
   return 0;
 }
 
-/** All that runs beside js-libp2p, into docs/performance.md; from stored lines without measuring. */
+/** The profiles of the bench's own thread and of all threads of its children. */
+async function runProfiled(
+  name: string,
+  run: () => Promise<void>,
+  { json }: BenchOptions,
+): Promise<void> {
+  const directory = join(process.cwd(), BUILD, "profiles", name);
+  rmSync(directory, { recursive: true, force: true });
+  profileChildren(directory);
+  const ended = await profileHere();
+  await run();
+  const profiles = [await ended(), ...readProfiles(directory)];
+  if (!json) return printProfiles(profiles);
+  for (const profile of profiles) console.log(JSON.stringify({ bench: name, ...profile }));
+}
+
+/** Measures and profiles into docs/performance.md; from stored lines without measuring. */
 async function report({ smoke }: BenchOptions, from: string | undefined): Promise<number> {
   const file = from ?? join(BUILD, "report.jsonl");
-  const names = Object.keys(BENCHES).filter((name) => BENCHES[name]!.sideBySide);
+  const names = Object.keys(BENCHES).filter((name) => !BENCHES[name]!.unreported);
   mkdirSync(BUILD, { recursive: true });
   if (from === undefined) await runAll(names, smoke ? ["--smoke"] : [], file);
   writePerformance("docs", parseLines(readFileSync(file, "utf8")));

@@ -4,18 +4,40 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { splice, table } from "./document.js";
-import { barPlot } from "./plot.js";
-import type { FigureLine, Summary } from "./report.js";
-import { isFigure, isRatio, runBench, type Line, type MachineLine } from "./run-bench.js";
+import { barPlot, type BarGroup } from "./plot.js";
+import type { ProfileLine } from "./profile.js";
+import { PROCESS_METRICS, type FigureLine, type RatioLine, type Summary } from "./report.js";
+import {
+  isFigure,
+  isProfile,
+  isRatio,
+  runBench,
+  type Line,
+  type MachineLine,
+} from "./run-bench.js";
 
-const SUBJECTS = ["vibecoin", "libp2p", "limit"] as const;
+/** These first, in this order; a bench may have others. */
+const SUBJECTS = ["vibecoin", "libp2p", "limit"];
+const PROCESS_METRIC = new RegExp(`^(.+)-(${Object.keys(PROCESS_METRICS).join("|")})$`);
+/** Roles of the limit, whose profiles say nothing of ours. */
+const LIMIT_ROLE = /limit|^bare/;
+/** A thread that is busy for less of its time is no hot path. */
+const BUSY_PART_MIN = 0.1;
+const FUNCTIONS_SHOWN = 10;
 
-/** Runs the benches in full beside js-libp2p; their lines go to `file`, one bench after another. */
+/**
+ * Runs the benches beside js-libp2p, then once more with profiles, which cost too much to stand in
+ * the measured runs. Their lines go to `file`, one bench after another.
+ */
 export async function runAll(names: readonly string[], flags: readonly string[], file: string) {
   const lines: Line[] = [];
   for (const name of names) {
     console.error(`bench ${name}`);
-    lines.push(...(await runBench(name, ["--vs", "libp2p", ...flags])));
+    const profiled = await runBench(name, ["--profile", ...flags]);
+    lines.push(
+      ...(await runBench(name, ["--vs", "libp2p", ...flags])),
+      ...profiled.filter(isProfile),
+    );
     // After each bench: what was measured so far survives a failure of the next.
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
@@ -28,7 +50,8 @@ export function writePerformance(docs: string, lines: readonly Line[]): void {
   mkdirSync(join(docs, "plots"), { recursive: true });
   for (const bench of new Set(lines.map((line) => line.bench))) {
     const own = lines.filter((line) => line.bench === bench);
-    writeFileSync(join(docs, "plots", `${bench}.svg`), plotOf(bench, own.filter(isFigure)));
+    const groups = comparisons(own.filter(isFigure), own.filter(isRatio));
+    writeFileSync(join(docs, "plots", `${bench}.svg`), barPlot({ title: bench, groups }));
     document = splice(document, bench, sectionOf(bench, own));
   }
   writeFileSync(file, document);
@@ -36,13 +59,16 @@ export function writePerformance(docs: string, lines: readonly Line[]): void {
 
 function sectionOf(bench: string, lines: readonly Line[]): string {
   const machine = lines.find((line): line is MachineLine => "machine" in line);
-  const ratios = lines.filter(isRatio);
-  const ratioRows = ratios.map((line) => [line.metric, line.ratio, ...values(line)]);
+  const figures = lines.filter(isFigure);
+  const processes = figures.filter(({ metric }) => PROCESS_METRIC.test(metric));
+  const results = figures.filter((figure) => !processes.includes(figure));
   return [
     ...(machine === undefined ? [] : [conditions(machine)]),
-    `![Rates of bench ${bench}](plots/${bench}.svg)`,
-    table([["ratio of", "between", "min", "median", "max"], ...ratioRows]),
-    table(figureRows(lines.filter(isFigure))),
+    `![${bench}, compared](plots/${bench}.svg)`,
+    ...ratioTable(lines.filter(isRatio)),
+    ...resultTable(results),
+    ...processTable(processes),
+    ...lines.filter(isProfile).filter(isHotPath).flatMap(profileTable),
   ].join("\n\n");
 }
 
@@ -52,11 +78,17 @@ function conditions({ machine, cores, node, libp2p, commit, size, date }: Machin
   return `${cores} cores of ${machine}, Node ${node}${peer}, commit ${commit}, ${date.slice(0, 10)}${run}.`;
 }
 
+function ratioTable(ratios: readonly RatioLine[]): string[] {
+  const rows = ratios.map((line) => [line.metric, line.ratio, ...values(line)]);
+  return tableOf(["ratio of", "between", "min", "median", "max"], rows);
+}
+
 /** A row a metric, with the median and the range of each subject. */
-function figureRows(figures: readonly FigureLine[]): string[][] {
-  const rows = [...new Set(figures.map(({ metric }) => metric))].map((metric) => {
+function resultTable(figures: readonly FigureLine[]): string[] {
+  const subjects = subjectsOf(figures);
+  const rows = distinct(figures.map(({ metric }) => metric)).map((metric) => {
     const own = figures.filter((figure) => figure.metric === metric);
-    const cells = SUBJECTS.map((subject) => {
+    const cells = subjects.map((subject) => {
       const figure = own.find((each) => each.subject === subject);
       if (figure === undefined) return "";
       const [min, median, max] = values(figure);
@@ -64,24 +96,80 @@ function figureRows(figures: readonly FigureLine[]): string[][] {
     });
     return [metric, own[0]!.unit, ...cells];
   });
-  return [["metric", "unit", ...SUBJECTS], ...rows];
+  return tableOf(["metric", "unit", ...subjects], rows);
+}
+
+/** A row a process, with medians. */
+function processTable(figures: readonly FigureLine[]): string[] {
+  const processOf = ({ metric }: FigureLine): string => PROCESS_METRIC.exec(metric)![1]!;
+  const units = Object.entries(PROCESS_METRICS);
+  const rows = subjectsOf(figures).flatMap((subject) => {
+    const own = figures.filter((figure) => figure.subject === subject);
+    return distinct(own.map(processOf)).map((process) => [
+      subject,
+      process,
+      ...units.map(([metric]) => {
+        const figure = own.find((each) => each.metric === `${process}-${metric}`);
+        return figure === undefined ? "" : values(figure)[1]!;
+      }),
+    ]);
+  });
+  const heads = units.map(([metric, unit]) => `${metric.replaceAll("-", " ")}, ${unit}`);
+  return tableOf(["subject", "process (medians)", ...heads], rows);
+}
+
+function isHotPath({ role, busyMs, idleMs }: ProfileLine): boolean {
+  return !LIMIT_ROLE.test(role) && busyMs >= BUSY_PART_MIN * (busyMs + idleMs);
+}
+
+function profileTable({ role, thread, busyMs, idleMs, functions }: ProfileLine): string[] {
+  const percent = (part: number): string => `${(100 * part).toFixed(1)}%`;
+  const busy = percent(busyMs / (busyMs + idleMs));
+  const head = `self time in ${role}, thread ${thread}, ${busy} busy`;
+  const rows = functions
+    .slice(0, FUNCTIONS_SHOWN)
+    .map(({ name, part }) => [`\`${name.replace(/ {2}/, " ")}\``, percent(part)]);
+  return tableOf([head, "part"], rows);
+}
+
+/** What the ratios compare: a group of bars for each metric of ours that is compared with another. */
+function comparisons(figures: readonly FigureLine[], ratios: readonly RatioLine[]): BarGroup[] {
+  const figureOf = (subject: string, metric: string): FigureLine | undefined =>
+    figures.find((figure) => figure.subject === subject && figure.metric === metric);
+  const groups = new Map<string, { unit: string; bars: Map<string, number> }>();
+  for (const { ratio, metric: compared } of ratios) {
+    const [subject, base] = ratio.split("/") as [string, string];
+    const [metric, baseMetric = metric] = compared.split(":") as [string, string?];
+    const own = figureOf(subject, metric);
+    const other = figureOf(base, baseMetric);
+    if (own === undefined || other === undefined) continue;
+    const group = groups.get(metric) ?? { unit: own.unit, bars: new Map<string, number>() };
+    groups.set(metric, group);
+    group.bars.set(subject, own.median);
+    const variant = metric === baseMetric ? "" : ` ${baseMetric.split("/")[0]!}`;
+    group.bars.set(`${base}${variant}`, other.median);
+  }
+  return [...groups].map(([label, { unit, bars }]) => ({
+    label,
+    unit: unit === "1" ? "" : unit,
+    bars: [...bars].map(([series, value]) => ({ series, value })),
+  }));
+}
+
+function subjectsOf(figures: readonly FigureLine[]): string[] {
+  const found = distinct(figures.map(({ subject }) => subject));
+  const known = SUBJECTS.filter((subject) => found.includes(subject));
+  return [...known, ...found.filter((subject) => !SUBJECTS.includes(subject))];
+}
+
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return rows.length === 0 ? [] : [table([head, ...rows])];
 }
 
 function values({ min, median, max }: Summary): string[] {
   return [min, median, max].map((value) => value.toLocaleString("en-US"));
 }
 
-/** Everything that is counted a second: one group a metric. */
-function plotOf(bench: string, figures: readonly FigureLine[]): string {
-  const rates = figures.filter(({ unit }) => unit.endsWith("/s"));
-  const [first] = rates;
-  const shown = rates.filter(({ unit }) => unit === first?.unit);
-  const groups = [...new Set(shown.map(({ metric }) => metric))].map((metric) => ({
-    label: metric,
-    bars: SUBJECTS.flatMap((series) => {
-      const figure = shown.find((each) => each.metric === metric && each.subject === series);
-      return figure === undefined ? [] : [{ series, value: figure.median }];
-    }),
-  }));
-  return barPlot({ title: bench, valueLabel: first?.unit ?? "", groups });
+function distinct<T>(items: readonly T[]): T[] {
+  return [...new Set(items)];
 }

@@ -1,19 +1,18 @@
-// Plots as SVG text: horizontal bars and lines, with axes and a legend, readable on light and dark
-// pages (the ink follows the page's colour scheme, the series have colours that stand out on both).
+// Plots as SVG text: groups of horizontal bars, and lines over axes, each with a legend, readable on
+// light and dark pages (the ink follows the page's colour scheme, the series stand out on both).
 
 import { linearAxis, logAxis, type Axis } from "./plot-axis.js";
 
 export interface BarPlot {
   readonly title: string;
-  /** What the lengths are, with the unit. */
-  readonly valueLabel: string;
   readonly groups: readonly BarGroup[];
-  /** A line across all groups, such as 1 for ratios. */
-  readonly mark?: number;
 }
 
+/** Has a scale of its own: bars compare within a group, whose longest fills the width. */
 export interface BarGroup {
   readonly label: string;
+  /** Stands behind each value. */
+  readonly unit: string;
   /** Series of the same name have the same colour in all groups. */
   readonly bars: readonly { readonly series: string; readonly value: number }[];
 }
@@ -38,43 +37,34 @@ export interface LineSeries {
 const WIDTH = 760;
 const BAR = 16;
 const GAP = 14;
+/** Room for a value and its unit behind the longest bar. */
+const VALUE_WIDTH = 110;
 const CHARACTER = 6.6;
 const LINES_HEIGHT = 300;
 const TOP = 62;
 const COLOURS = ["#2f7ed8", "#e0812f", "#8b93a1", "#3aa76d", "#b05cc6", "#d14b5a"];
 
-export function barPlot({ title, valueLabel, groups, mark }: BarPlot): string {
+export function barPlot({ title, groups }: BarPlot): string {
   const names = [...new Set(groups.flatMap(({ bars }) => bars.map(({ series }) => series)))];
-  const left = 20 + CHARACTER * Math.max(...groups.map(({ label }) => label.length));
-  const right = WIDTH - 70;
-  const values = groups.flatMap(({ bars }) => bars.map(({ value }) => value));
-  const axis = linearAxis([0, ...values, mark ?? 0], left, right);
+  const left = 20 + CHARACTER * Math.max(0, ...groups.map(({ label }) => label.length));
+  const widest = WIDTH - VALUE_WIDTH - left;
   const body: string[] = [];
   let y = TOP;
-  for (const { label, bars } of groups) {
-    const middle = y + (bars.length * BAR) / 2;
-    body.push(text(left - 8, middle + 4, label, "end"));
+  for (const { label, unit, bars } of groups) {
+    body.push(text(left - 8, y + (bars.length * BAR) / 2 + 4, label, "end"));
+    const longest = Math.max(...bars.map(({ value }) => value));
     for (const { series, value } of bars) {
-      const width = Math.max(1, axis.at(value) - left);
+      const width = Math.max(1, (widest * value) / longest);
       const fill = COLOURS[names.indexOf(series) % COLOURS.length]!;
       body.push(
         `<rect x="${n(left)}" y="${n(y + 1)}" width="${n(width)}" height="${BAR - 2}" fill="${fill}"/>`,
-        text(left + width + 5, y + 12, shown(value), "start", "small"),
+        text(left + width + 5, y + 12, `${shown(value)} ${unit}`, "start", "small"),
       );
       y += BAR;
     }
     y += GAP;
   }
-  const bottom = y - GAP / 2;
-  const grid = axis.ticks.flatMap((tick) => [
-    line([axis.at(tick), TOP - 6], [axis.at(tick), bottom], "grid"),
-    text(axis.at(tick), bottom + 15, shown(tick), "middle", "small"),
-  ]);
-  if (mark !== undefined) {
-    body.push(line([axis.at(mark), TOP - 6], [axis.at(mark), bottom], "mark"));
-  }
-  body.push(text((left + right) / 2, bottom + 34, valueLabel, "middle"));
-  return svg(bottom + 46, [heading(title), ...legend(names), ...grid, ...body]);
+  return svg(y, [heading(title), ...legend(names), ...body]);
 }
 
 export function linePlot({ title, x, y, series }: LinePlot): string {
@@ -132,7 +122,6 @@ text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-size: 14px; font-weight: 600 }
 .small { font-size: 11px }
 .grid { stroke: #8b93a1; stroke-opacity: 0.35 }
-.mark { stroke: #d14b5a; stroke-dasharray: 4 3 }
 @media (prefers-color-scheme: dark) { text { fill: #d8dee6 } }
 `;
 

@@ -1,7 +1,9 @@
 // What a CPU profile says, by self time: the functions that a thread spent its time in. Printed by
-// `npm run bench -- NAME --profile`.
+// `npm run bench -- NAME --profile`, and a part of docs/performance.md. Threads that are ended from
+// outside, as the pool's are, leave none.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import { join } from "node:path";
 
 interface CpuProfile {
@@ -19,7 +21,7 @@ interface CallFrame {
 export interface SelfTimes {
   readonly busyMs: number;
   readonly idleMs: number;
-  /** By falling self time; `part` is of the busy time. */
+  /** The first by falling self time; `part` is of the busy time. */
   readonly functions: readonly {
     readonly name: string;
     readonly ms: number;
@@ -27,7 +29,7 @@ export interface SelfTimes {
   }[];
 }
 
-const SHOWN = 22;
+const FUNCTIONS_MAX = 22;
 
 export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTimes {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
@@ -46,31 +48,65 @@ export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTimes
   }
   const functions = [...totals]
     .sort(([, a], [, b]) => b - a)
+    .slice(0, FUNCTIONS_MAX)
     .map(([name, ms]) => ({ name, ms, part: ms / busyMs }));
   return { busyMs, idleMs, functions };
 }
 
-/** Prints the top of every profile below the directory, one folder a process. */
-export function printProfiles(directory: string): void {
-  for (const process of readdirSync(directory).sort()) {
-    for (const file of readdirSync(join(directory, process)).sort()) {
-      const path = join(directory, process, file);
-      const { busyMs, idleMs, functions } = selfTimes(
-        JSON.parse(readFileSync(path, "utf8")) as CpuProfile,
-      );
-      const thread = /\.(\d+)\.\d+\.cpuprofile$/.exec(file)?.[1] ?? "?";
-      const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
+/** What one thread of a process did. */
+export interface ThreadProfile extends SelfTimes {
+  /** The process's role, without the number of its start. */
+  readonly role: string;
+  readonly thread: number;
+}
+
+/** A thread's profile as a JSON line of a bench. */
+export interface ProfileLine extends ThreadProfile {
+  readonly bench: string;
+}
+
+/** Every profile below the directory, one folder a process, in the order of their starts. */
+export function readProfiles(directory: string): ThreadProfile[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .sort()
+    .flatMap((process) =>
+      readdirSync(join(directory, process))
+        .sort()
+        .map((file) => {
+          const profile = readFileSync(join(directory, process, file), "utf8");
+          return {
+            role: process.replace(/^\d+-/, ""),
+            thread: Number(/\.(\d+)\.\d+\.cpuprofile$/.exec(file)?.[1] ?? 0),
+            ...selfTimes(JSON.parse(profile) as CpuProfile),
+          };
+        }),
+    );
+}
+
+export function printProfiles(profiles: readonly ThreadProfile[]): void {
+  for (const { role, thread, busyMs, idleMs, functions } of profiles) {
+    const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
+    console.log(`\n${role}, thread ${thread}: busy ${seconds(busyMs)} s, idle ${seconds(idleMs)} s`);
+    for (const { name, ms, part } of functions) {
       console.log(
-        `\n${process}, thread ${thread}: busy ${seconds(busyMs)} s, idle ${seconds(idleMs)} s`,
+        `${(100 * part).toFixed(1).padStart(6)}% ${ms.toFixed(0).padStart(7)} ms  ${name}`,
       );
-      for (const { name, ms, part } of functions.slice(0, SHOWN)) {
-        console.log(
-          `${(100 * part).toFixed(1).padStart(6)}% ${ms.toFixed(0).padStart(7)} ms  ${name}`,
-        );
-      }
     }
   }
-  console.log(`\nThe profiles are in ${directory}.`);
+}
+
+/** Profiles this thread until the answer is called. */
+export async function profileHere(): Promise<() => Promise<ThreadProfile>> {
+  const session = new Session();
+  session.connect();
+  await session.post("Profiler.enable");
+  await session.post("Profiler.start");
+  return async () => {
+    const { profile } = await session.post("Profiler.stop");
+    session.disconnect();
+    return { role: "bench", thread: 0, ...selfTimes(profile as CpuProfile) };
+  };
 }
 
 function nameOf({ functionName, url, lineNumber }: CallFrame): string {

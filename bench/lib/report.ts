@@ -36,6 +36,16 @@ export interface RatioLine extends Summary {
   readonly metric: string;
 }
 
+/** What `Report.process` samples of a process: the ends of its metrics' names, and their units. */
+export const PROCESS_METRICS = {
+  cpu: "s",
+  "loop-delay-p50": "ms",
+  "loop-delay-p99": "ms",
+  "loop-delay-max": "ms",
+  "rss-max": "MiB",
+  "rss-anon-max": "MiB",
+} as const;
+
 interface Series extends Pick<FigureLine, "subject" | "metric" | "unit"> {
   readonly values: number[];
 }
@@ -74,13 +84,18 @@ export class Report {
   /** What a process spent, as metrics that begin with `prefix`, such as `single/receiver`. */
   process(subject: string, prefix: string, figures: ProcessFigures): void {
     const { cpuSeconds, loop, rssMiB, rssAnonMiB } = figures;
-    this.sample(subject, `${prefix}-cpu`, "s", cpuSeconds);
-    this.sample(subject, `${prefix}-loop-delay-p50`, "ms", loop.p50Ms);
-    this.sample(subject, `${prefix}-loop-delay-p99`, "ms", loop.p99Ms);
-    this.sample(subject, `${prefix}-loop-delay-max`, "ms", loop.maxMs);
-    this.sample(subject, `${prefix}-rss-max`, "MiB", rssMiB);
-    if (!Number.isNaN(rssAnonMiB)) {
-      this.sample(subject, `${prefix}-rss-anon-max`, "MiB", rssAnonMiB);
+    const values: Record<keyof typeof PROCESS_METRICS, number> = {
+      cpu: cpuSeconds,
+      "loop-delay-p50": loop.p50Ms,
+      "loop-delay-p99": loop.p99Ms,
+      "loop-delay-max": loop.maxMs,
+      "rss-max": rssMiB,
+      "rss-anon-max": rssAnonMiB,
+    };
+    for (const [metric, unit] of Object.entries(PROCESS_METRICS)) {
+      const value = values[metric as keyof typeof PROCESS_METRICS];
+      // Only Linux tells anonymous pages apart.
+      if (!Number.isNaN(value)) this.sample(subject, `${prefix}-${metric}`, unit, value);
     }
   }
 

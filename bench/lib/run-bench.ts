@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { invariant } from "../../src/errors.js";
+import type { ProfileLine } from "./profile.js";
 import type { FigureLine, RatioLine } from "./report.js";
 
 /** The first line of a bench: what its figures are worth nothing without. */
@@ -17,7 +18,7 @@ export interface MachineLine {
   readonly date: string;
 }
 
-export type Line = MachineLine | FigureLine | RatioLine;
+export type Line = MachineLine | FigureLine | RatioLine | ProfileLine;
 
 const MAIN = fileURLToPath(new URL("../main.js", import.meta.url));
 
@@ -46,4 +47,8 @@ export function isRatio(line: Line): line is RatioLine {
 
 export function isFigure(line: Line): line is FigureLine {
   return "subject" in line;
+}
+
+export function isProfile(line: Line): line is ProfileLine {
+  return "functions" in line;
 }

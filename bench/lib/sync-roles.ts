@@ -9,7 +9,7 @@ import { genesisOf, networkParams, startNode } from "../../src/compose.js";
 import { DEFAULTS } from "../../src/config.js";
 import { invariant } from "../../src/errors.js";
 import type { Network } from "../../src/network.js";
-import type { BlockStore, Packed } from "../../src/ports.js";
+import type { BlockStore, Packed, PeerId } from "../../src/ports.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 import { threadPoolOptions } from "../../src/workers/pool.js";
 import { serveParent, serveRole } from "./child.js";
@@ -18,6 +18,8 @@ import { Pinger, type PingLatency } from "./pinger.js";
 import { consensus } from "./sync-chain.js";
 
 export interface SyncFigures extends ProcessFigures {
+  /** Checked, and connected where there is a chain, in the measured time. */
+  readonly transactions: number;
   /** More than one when a request failed: the next session goes on where that one ended. */
   readonly sessions?: number;
   readonly pings: PingLatency;
@@ -28,23 +30,23 @@ export interface LimitFigures extends Spent {
 }
 
 export type HolderMethods = {
-  /** Answers where it listens, and is measured from now on. */
   listen(task: { chain: string }): Promise<{ address: string; height: number }>;
+  /** Measures itself until `finish`. */
+  measure(): void;
   finish(): ProcessFigures;
 };
 export type SyncerMethods = {
-  sync(task: { address: string; height: number; data: string }): Promise<SyncFigures>;
+  /** Answers when the chain has this height; the sync goes on. */
+  warmUp(task: { address: string; height: number; data: string }): Promise<void>;
+  /** Measures the rest. */
+  sync(task: { height: number }): Promise<SyncFigures>;
 };
 /** js-libp2p's, which read the chain from a file and store nothing. */
-export type PeerHolderMethods = {
+export type PeerHolderMethods = Pick<HolderMethods, "measure" | "finish"> & {
   listen(task: { file: string }): Promise<{ address: string; height: number }>;
-  finish(): ProcessFigures;
 };
-export type PeerSyncerMethods = {
-  sync(task: {
-    address: string;
-    height: number;
-  }): Promise<SyncFigures & { readonly transactions: number }>;
+export type PeerSyncerMethods = Pick<SyncerMethods, "sync"> & {
+  warmUp(task: { address: string; height: number }): Promise<void>;
 };
 export type LimitMethods = {
   /** Verifies the chain's signatures, from the start again at its end, for so many seconds. */
@@ -57,8 +59,10 @@ function holder(): void {
   const methods: HolderMethods = {
     async listen({ chain }) {
       network = await startNode({ dataDir: chain, bindAddr: "tcp://127.0.0.1:0" });
-      meter = new ProcessMeter();
       return { address: network.listenAddress!, height: network.head().height };
+    },
+    measure() {
+      meter = new ProcessMeter();
     },
     finish: () => meter.stop(),
   };
@@ -66,28 +70,35 @@ function holder(): void {
 }
 
 function syncer(): void {
-  let network: Network | undefined;
+  let network: Network;
+  let peerId: PeerId;
+  let transactions = 0;
+  let sessions = 0;
+  const reached = (height: number): Promise<void> =>
+    new Promise((resolve) => {
+      const end = network.subscribe(["BlockConnected"], (block) => {
+        if (block.height < height) return;
+        end();
+        resolve();
+      });
+    });
   const methods: SyncerMethods = {
-    async sync({ address, height, data }) {
-      const started = await startNode({ dataDir: data });
-      network = started;
-      let sessions = 0;
-      const finished = new Promise<void>((resolve) => {
-        started.subscribe(["SyncFinished", "SyncFailed"], (event) => {
-          sessions++;
-          if (event.type === "SyncFinished" && event.height === height) resolve();
-        });
-      });
-      const connected = new Promise<string>((resolve) => {
-        started.subscribe(["PeerConnected"], ({ peerId }) => resolve(peerId));
-      });
-      started.connect(address);
-      // The first request for headers goes out in this turn.
-      const peerId = await connected;
+    async warmUp({ address, height, data }) {
+      network = await startNode({ dataDir: data });
+      network.subscribe(["PeerConnected"], (peer) => (peerId = peer.peerId));
+      network.subscribe(["SyncFinished", "SyncFailed"], () => sessions++);
+      network.subscribe(["BlockConnected"], (block) => (transactions += block.transactionCount));
+      const warm = reached(height);
+      network.connect(address);
+      await warm;
+    },
+    async sync({ height }) {
+      const finished = reached(height);
+      const before = transactions;
       const meter = new ProcessMeter();
-      const pinger = new Pinger(started, peerId);
+      const pinger = new Pinger(network, peerId);
       await finished;
-      const figures = { ...meter.stop(), sessions };
+      const figures = { ...meter.stop(), transactions: transactions - before, sessions };
       return { ...figures, pings: await pinger.stop() };
     },
   };

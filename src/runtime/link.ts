@@ -10,7 +10,7 @@ import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { Ask } from "./ask.js";
 import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
-import { Frame, RUN_NUMBERS } from "./link-frame.js";
+import { Frame, messagesOf, RUN_NUMBERS } from "./link-frame.js";
 import { Ring } from "./ring.js";
 import { decodeRefs, encodeRefs } from "./wire-refs.js";
 
@@ -95,6 +95,11 @@ export class Link implements Observer {
     if (ref instanceof Ask) ref.export();
     return this.frame.addRef(ref.path, ref.uid);
   };
+  /** A value that is a reference becomes its number; one that holds some gets markers. */
+  private readonly encodeValue = (value: unknown): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    return isLocated(value) ? this.addRef(value) : encodeRefs(value, isLocated, this.addRef);
+  };
 
   constructor(kernel: Kernel, port: MessagePort, limits: LinkLimits) {
     this.kernel = kernel;
@@ -126,11 +131,9 @@ export class Link implements Observer {
       return false;
     }
     const { frame } = this;
-    const encoded = this.encodeInFrame(message);
-    if (encoded !== message) frame.withRefs.push(frame.messages.length);
-    frame.add(ref.path, ref.uid, encoded);
+    frame.add(ref.path, ref.uid, message, this.encodeValue);
     this.inFlight++;
-    if (frame.messages.length >= this.limits.batchMax) this.flush();
+    if (frame.messageCount >= this.limits.batchMax) this.flush();
     else this.postFlush();
     return true;
   }
@@ -172,10 +175,6 @@ export class Link implements Observer {
     });
   }
 
-  private encodeInFrame(message: unknown): unknown {
-    return encodeRefs(message, isLocated, this.addRef);
-  }
-
   private refTo(path: string, uid: number): LocatedRef {
     return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);
   }
@@ -201,32 +200,22 @@ export class Link implements Observer {
     try {
       this.port.postMessage(frame.posted());
     } catch {
-      this.port.postMessage(this.withoutUncloneable(frame).posted());
-    }
-  }
-
-  /** One message that cannot be cloned is its sender's mistake and must not take others along. */
-  private withoutUncloneable(frame: Frame): Frame {
-    frame.messages.forEach((message, i) => {
-      try {
-        structuredClone(message);
-      } catch (error) {
-        this.kernel.report({ path: frame.pathOf(i), error, action: "ignored" });
+      // A message that cannot be cloned is its sender's mistake and must not take others along.
+      frame.emptyUncloneable((path, error) => {
+        this.kernel.report({ path, error, action: "ignored" });
         this.kernel.deadLetters++;
-        frame.extras.unsent.push(i);
-        frame.messages[i] = undefined;
-      }
-    });
-    return frame;
+      });
+      this.port.postMessage(frame.posted());
+    }
   }
 
   // ---- inward ---------------------------------------------------------------------------------
 
   private receive(frame: PostedFrame): void {
     if (this.closed) return;
-    const [, , messages, , , taken, extras] = frame;
+    const [, runs, , , , , , taken, extras] = frame;
     if (extras !== undefined) for (const address of extras.watch) this.observe(address);
-    if (messages.length > 0) this.receiveMessages(frame);
+    if (runs.length > 0) this.receiveMessages(frame);
     if (extras !== undefined) {
       for (const report of extras.faults) this.kernel.report(report);
       for (const address of extras.gone) this.endLifeline(address);
@@ -235,12 +224,17 @@ export class Link implements Observer {
     if (extras?.end !== undefined) this.onEnd?.(extras.end);
   }
 
-  private receiveMessages([paths, runs, messages, withRefs, refs, , extras]: PostedFrame): void {
+  private receiveMessages(frame: PostedFrame): void {
+    const [paths, runs, , , values, refSlots, refs, , extras] = frame;
     const decode = (encoded: unknown): LocatedRef => {
       const at = 2 * (encoded as number);
       return this.refTo(paths[refs[at]!]!, refs[at + 1]!);
     };
-    for (const i of withRefs) messages[i] = decodeRefs(messages[i], decode);
+    for (const slot of refSlots) {
+      const value = values[slot];
+      values[slot] = typeof value === "number" ? decode(value) : decodeRefs(value, decode);
+    }
+    const messages = messagesOf(frame);
     const unsent = extras?.unsent ?? [];
     this.asSender(() => {
       let i = 0;

@@ -29,25 +29,26 @@ test("an axis may run upwards and hold a single value", (t) => {
   t.is(linearAxis([0, 0], 0, 10).at(0), 0);
 });
 
-test("bars are as long as their values", (t) => {
+test("bars are as long as their values, and the longest of each group fills the width", (t) => {
+  const bars = (vibecoin: number, libp2p: number) => [
+    { series: "vibecoin", value: vibecoin },
+    { series: "libp2p", value: libp2p },
+  ];
   const picture = barPlot({
-    title: "rates",
-    valueLabel: "MiB/s",
+    title: "bulk",
     groups: [
-      {
-        label: "bulk",
-        bars: [
-          { series: "vibecoin", value: 100 },
-          { series: "libp2p", value: 25 },
-        ],
-      },
+      { label: "rate", unit: "MiB/s", bars: bars(100, 25) },
+      { label: "cost", unit: "µs", bars: bars(1, 2) },
     ],
   });
   const widths = [...picture.matchAll(/<rect [^>]*width="([\d.]+)" height="14"/g)].map((found) =>
     Number(found[1]),
   );
-  t.is(widths.length, 2);
+  t.is(widths.length, 4);
   t.true(Math.abs(widths[0]! / widths[1]! - 4) < 0.01);
+  t.true(Math.abs(widths[3]! / widths[2]! - 2) < 0.01);
+  t.is(widths[0], widths[3]);
+  t.true(picture.includes("25 MiB/s"));
 });
 
 test("a line passes through its points, and text is escaped", (t) => {

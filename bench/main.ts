@@ -107,9 +107,9 @@ async function main(args: string[]): Promise<number> {
   }
   if (options.libp2p) installLibp2p();
   if (options.json) console.log(JSON.stringify({ bench: name, ...machine(options) }));
-  const { run } = await bench.load();
-  if (profile) await runProfiled(name, () => run(options), options);
-  else await run(options);
+  const loaded = await bench.load();
+  if (profile) await runProfiled(name, () => loaded.run(options), options);
+  else await loaded.run(options);
   return 0;
 }
 

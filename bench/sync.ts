@@ -135,11 +135,7 @@ function sampleSyncer(figures: SyncFigures, server: ProcessFigures, place: Place
 }
 
 /** The same chain over js-libp2p, checked on its event loop and in a pool like ours. */
-async function libp2p(
-  chain: string,
-  warmUpHeight: number,
-  report: Report,
-): Promise<Contender[]> {
+async function libp2p(chain: string, warmUpHeight: number, report: Report): Promise<Contender[]> {
   const file = await chainFile(chain);
   return PEER_CHECKS.map((checks) => ({
     name: `libp2p ${checks}`,

@@ -87,7 +87,9 @@ export function readProfiles(directory: string): ThreadProfile[] {
 export function printProfiles(profiles: readonly ThreadProfile[]): void {
   for (const { role, thread, busyMs, idleMs, functions } of profiles) {
     const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
-    console.log(`\n${role}, thread ${thread}: busy ${seconds(busyMs)} s, idle ${seconds(idleMs)} s`);
+    console.log(
+      `\n${role}, thread ${thread}: busy ${seconds(busyMs)} s, idle ${seconds(idleMs)} s`,
+    );
     for (const { name, ms, part } of functions) {
       console.log(
         `${(100 * part).toFixed(1).padStart(6)}% ${ms.toFixed(0).padStart(7)} ms  ${name}`,

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { splice, table } from "./document.js";
+import { goalTable, readGoals } from "./goals.js";
 import { barPlot, type BarGroup } from "./plot.js";
 import type { ProfileLine } from "./profile.js";
 import { PROCESS_METRICS, type FigureLine, type RatioLine, type Summary } from "./report.js";
@@ -22,7 +23,7 @@ const PROCESS_METRIC = new RegExp(`^(.+)-(${Object.keys(PROCESS_METRICS).join("|
 /** Roles of the limit, whose profiles say nothing of ours. */
 const LIMIT_ROLE = /limit|^bare/;
 /** A thread that is busy for less of its time is no hot path. */
-const BUSY_PART_MIN = 0.1;
+const BUSY_PART_MIN = 0.05;
 const FUNCTIONS_SHOWN = 10;
 
 /**
@@ -54,6 +55,7 @@ export function writePerformance(docs: string, lines: readonly Line[]): void {
     writeFileSync(join(docs, "plots", `${bench}.svg`), barPlot({ title: bench, groups }));
     document = splice(document, bench, sectionOf(bench, own));
   }
+  document = splice(document, "goals", goalTable(readGoals(), lines));
   writeFileSync(file, document);
 }
 

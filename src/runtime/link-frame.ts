@@ -108,16 +108,16 @@ export class Frame {
     });
   }
 
+  posted(): PostedFrame {
+    const { paths, runs, shapes, rows, values, refSlots, refs, taken, rare } = this;
+    return [paths, runs, shapes, rows, values, refSlots, refs, taken, rare];
+  }
+
   /** The path of the message at this index. */
   private pathOf(index: number): string {
     let run = 0;
     for (let end = this.runs[2]!; end <= index; end += this.runs[run + 2]!) run += RUN_NUMBERS;
     return this.paths[this.runs[run]!]!;
-  }
-
-  posted(): PostedFrame {
-    const { paths, runs, shapes, rows, values, refSlots, refs, taken, rare } = this;
-    return [paths, runs, shapes, rows, values, refSlots, refs, taken, rare];
   }
 
   private addValue(value: unknown, encode: (value: unknown) => unknown): void {

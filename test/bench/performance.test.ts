@@ -35,7 +35,7 @@ const LINES = parseLines(
     },
     profile("bulk-vibecoin-sender", 100),
     profile("bulk-limit-sender", 100),
-    profile("idler", 5),
+    profile("idler", 1),
   ]
     .map((line) => JSON.stringify(line))
     .join("\n"),

@@ -166,8 +166,8 @@ serveRole({
   "bulk-noise-sender": () => sender("bulk", "noise"),
   "bulk-tls-receiver": () => receiver("bulk", "tls"),
   "bulk-tls-sender": () => sender("bulk", "tls"),
-  "single-receiver": () => receiver("messages", "noise"),
-  "single-sender": () => sender("single", "noise"),
-  "batched-receiver": () => receiver("messages", "noise"),
-  "batched-sender": () => sender("batched", "noise"),
+  "messages-single-receiver": () => receiver("messages", "noise"),
+  "messages-single-sender": () => sender("single", "noise"),
+  "messages-batched-receiver": () => receiver("messages", "noise"),
+  "messages-batched-sender": () => sender("batched", "noise"),
 });

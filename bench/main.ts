@@ -17,64 +17,73 @@ import { parseLines } from "./lib/run-bench.js";
 
 interface Bench {
   readonly measures: string;
-  /** Has no place in docs/performance.md. */
-  readonly unreported?: true;
+  /** Roles of ours whose profiles docs/performance.md shows; without any the bench is not in it. */
+  readonly hotRoles?: readonly string[];
   load(): Promise<{ run(options: BenchOptions): Promise<void> }>;
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   actors: {
     measures: "tells and asks per second, here and across threads, beside fastq and MessagePort",
+    hotRoles: ["bench"],
     load: () => import("./actors.js"),
   },
   codec: {
     measures: "frames and bytes per second, encoded and decoded, beside bare cbor-x",
+    hotRoles: ["bench"],
     load: () => import("./codec.js"),
   },
   bulk: {
     measures: "64 KiB payloads a second through lanes and a handler, beside bare TLS",
+    hotRoles: ["bulk-vibecoin-sender", "bulk-vibecoin-receiver"],
     load: () => import("./bulk.js"),
   },
   messages: {
     measures: "188-byte messages a second, decoded and routed, beside bare TLS with cbor-x",
+    hotRoles: ["messages-vibecoin-sender", "messages-vibecoin-receiver"],
     load: () => import("./messages.js"),
   },
   reqresp: {
     measures: "requests and answers on one connection, one at a time and 16 in flight",
+    hotRoles: ["asker", "answerer"],
     load: () => import("./reqresp.js"),
   },
   connections: {
     measures: "connections accepted per processor second, and memory of idle ones",
+    hotRoles: ["acceptor"],
     load: () => import("./connections.js"),
   },
   gossip: {
     measures: "transactions from one publisher to eight subscribers: latency, cost, bytes",
+    hotRoles: ["nodes"],
     load: () => import("./gossip.js"),
   },
   "gossip-rate": {
     measures: "the highest rate that the network of the gossip bench sustains",
+    hotRoles: ["nodes"],
     load: () => import("./gossip-rate.js"),
   },
   start: {
     measures: "a process until peers can connect, on 100,000 blocks, beside a bare node:tls",
+    hotRoles: [],
     load: () => import("./start.js"),
   },
   sync: {
     measures: "a full sync between two processes beside bare signature checks; pings, loop delay",
+    hotRoles: ["holder", "syncer"],
     load: () => import("./sync.js"),
   },
   sim: {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
-    unreported: true,
     load: () => import("./sim.js"),
   },
   workers: {
     measures: "checked transactions per second by pool threads; a network beside a busy host",
+    hotRoles: ["checker"],
     load: () => import("./workers.js"),
   },
   hostile: {
     measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
-    unreported: true,
     load: () => import("./hostile.js"),
   },
 };
@@ -132,9 +141,11 @@ async function runProfiled(
 /** Measures and profiles into docs/performance.md; from stored lines without measuring. */
 async function report({ smoke }: BenchOptions, from: string | undefined): Promise<number> {
   const file = from ?? join(BUILD, "report.jsonl");
-  const names = Object.keys(BENCHES).filter((name) => !BENCHES[name]!.unreported);
+  const reported = Object.entries(BENCHES).flatMap(([name, { hotRoles }]) =>
+    hotRoles === undefined ? [] : { name, hotRoles },
+  );
   mkdirSync(BUILD, { recursive: true });
-  if (from === undefined) await runAll(names, smoke ? ["--smoke"] : [], file);
+  if (from === undefined) await runAll(reported, smoke ? ["--smoke"] : [], file);
   writePerformance("docs", parseLines(readFileSync(file, "utf8")));
   console.log(`docs/performance.md is written from ${file}.`);
   return 0;

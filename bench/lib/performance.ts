@@ -20,28 +20,53 @@ import {
 /** These first, in this order; a bench may have others. */
 const SUBJECTS = ["vibecoin", "libp2p", "limit"];
 const PROCESS_METRIC = new RegExp(`^(.+)-(${Object.keys(PROCESS_METRICS).join("|")})$`);
-/** Roles of the limit, whose profiles say nothing of ours. */
-const LIMIT_ROLE = /limit|^bare/;
 /** A thread that is busy for less of its time is no hot path. */
 const BUSY_PART_MIN = 0.05;
 const FUNCTIONS_SHOWN = 10;
+
+export interface ReportedBench {
+  readonly name: string;
+  readonly hotRoles: readonly string[];
+}
 
 /**
  * Runs the benches beside js-libp2p, then once more with profiles, which cost too much to stand in
  * the measured runs. Their lines go to `file`, one bench after another.
  */
-export async function runAll(names: readonly string[], flags: readonly string[], file: string) {
+export async function runAll(
+  benches: readonly ReportedBench[],
+  flags: readonly string[],
+  file: string,
+): Promise<void> {
   const lines: Line[] = [];
-  for (const name of names) {
+  for (const { name, hotRoles } of benches) {
     console.error(`bench ${name}`);
-    const profiled = await runBench(name, ["--profile", ...flags]);
-    lines.push(
-      ...(await runBench(name, ["--vs", "libp2p", ...flags])),
-      ...profiled.filter(isProfile),
-    );
+    lines.push(...(await runBench(name, ["--vs", "libp2p", ...flags])));
+    if (hotRoles.length > 0) {
+      const profiled = await runBench(name, ["--profile", ...flags]);
+      lines.push(...hotPaths(profiled.filter(isProfile), hotRoles));
+    }
     // After each bench: what was measured so far survives a failure of the next.
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   }
+}
+
+/** Of each role the busiest process: its threads that do something. */
+export function hotPaths(
+  profiles: readonly ProfileLine[],
+  roles: readonly string[],
+): readonly ProfileLine[] {
+  return roles.flatMap((role) => {
+    const threads = new Map<number, ProfileLine>();
+    for (const profile of profiles) {
+      if (profile.role !== role || busyPart(profile) < BUSY_PART_MIN) continue;
+      const busiest = threads.get(profile.thread);
+      if (busiest === undefined || busyPart(profile) > busyPart(busiest)) {
+        threads.set(profile.thread, profile);
+      }
+    }
+    return [...threads.values()];
+  });
 }
 
 /** Below `docs`: performance.md and plots/NAME.svg. */
@@ -70,7 +95,7 @@ function sectionOf(bench: string, lines: readonly Line[]): string {
     ...ratioTable(lines.filter(isRatio)),
     ...resultTable(results),
     ...processTable(processes),
-    ...lines.filter(isProfile).filter(isHotPath).flatMap(profileTable),
+    ...lines.filter(isProfile).flatMap(profileTable),
   ].join("\n\n");
 }
 
@@ -120,15 +145,15 @@ function processTable(figures: readonly FigureLine[]): string[] {
   return tableOf(["subject", "process (medians)", ...heads], rows);
 }
 
-function isHotPath({ role, busyMs, idleMs }: ProfileLine): boolean {
-  return !LIMIT_ROLE.test(role) && busyMs >= BUSY_PART_MIN * (busyMs + idleMs);
+function busyPart({ busyMs, idleMs }: ProfileLine): number {
+  return busyMs / (busyMs + idleMs);
 }
 
-function profileTable({ role, thread, busyMs, idleMs, functions }: ProfileLine): string[] {
+function profileTable(profile: ProfileLine): string[] {
   const percent = (part: number): string => `${(100 * part).toFixed(1)}%`;
-  const busy = percent(busyMs / (busyMs + idleMs));
-  const head = `self time in ${role}, thread ${thread}, ${busy} busy`;
-  const rows = functions
+  const { role, thread } = profile;
+  const head = `self time in ${role}, thread ${thread}, ${percent(busyPart(profile))} busy`;
+  const rows = profile.functions
     .slice(0, FUNCTIONS_SHOWN)
     .map(({ name, part }) => [`\`${name.replace(/ {2}/, " ")}\``, percent(part)]);
   return tableOf([head, "part"], rows);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
 import { splice } from "../../bench/lib/document.js";
-import { writePerformance } from "../../bench/lib/performance.js";
+import { hotPaths, writePerformance } from "../../bench/lib/performance.js";
 import { parseLines, type Line } from "../../bench/lib/run-bench.js";
 
 const figure = (subject: string, metric: string, unit: string, values: readonly number[]) => {
@@ -34,8 +34,6 @@ const LINES = parseLines(
       max: 3,
     },
     profile("bulk-vibecoin-sender", 100),
-    profile("bulk-limit-sender", 100),
-    profile("idler", 1),
   ]
     .map((line) => JSON.stringify(line))
     .join("\n"),
@@ -69,12 +67,21 @@ test("a row a metric and a column a subject; what a process spent is a row of it
   t.false(document.includes("sender-cpu"));
 });
 
-test("threads of ours that were busy have their profile, the limit's and idle ones do not", (t) => {
+test("a profile is a table of functions by self time", (t) => {
   const document = written(LINES);
   t.regex(document, /\| self time in bulk-vibecoin-sender, thread 0, 66.7% busy \| part +\|/);
   t.regex(document, /\| `writev net.js:9` +\| 40.0% \|/);
-  t.false(document.includes("bulk-limit-sender"));
-  t.false(document.includes("idler"));
+});
+
+test("the busiest process of each asked role is a hot path, without its idle threads", (t) => {
+  const profiles = [
+    profile("limit", 100),
+    profile("nodes", 40),
+    profile("nodes", 90),
+    { ...profile("nodes", 1), thread: 2 },
+    { ...profile("nodes", 30), thread: 1 },
+  ];
+  t.deepEqual(hotPaths(profiles, ["nodes", "absent"]), [profiles[2]!, profiles[4]!]);
 });
 
 test("the plot shows what the ratios compare, side by side", (t) => {

@@ -61,7 +61,8 @@ export async function run(options: BenchOptions): Promise<void> {
       },
     ],
   ];
-  for (const [metric, fullCount, subjects] of plan) {
+  for (const [metric, fullCount, all] of plan) {
+    const subjects = options.profiled ? { vibecoin: all["vibecoin"]! } : all;
     const count = options.smoke ? fullCount / 50 : fullCount;
     for (const subject of Object.values(subjects)) await subject(Math.ceil(count / 5));
     for (let round = 0; round < (options.smoke ? 3 : 5); round++) {

@@ -40,7 +40,7 @@ export function run(options: BenchOptions): Promise<void> {
   for (const each of cases()) {
     const bytes = encodeMessage(each.message).length;
     const count = Math.max(1, Math.floor(BATCH_BYTES / bytes));
-    const subjects = [vibecoin(each, count), bareCbor(each)];
+    const subjects = [vibecoin(each, count), ...(options.profiled ? [] : [bareCbor(each)])];
     for (const subject of subjects) {
       measure(() => subject.encode(count), roundMs);
       measure(() => subject.decode(count), roundMs);

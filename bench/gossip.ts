@@ -21,33 +21,35 @@ const GOSSIPERS: Readonly<Record<string, () => Promise<Member>>> = {
   libp2p: () => startLibp2p<MemberMethods>("gossip", "nodes"),
 };
 
-/** Those that the options ask for, each with a network of its own in each round. */
+/** Those that the options ask for; `start` makes a network of its own each time, warmed up. */
 export function gossipContenders(
   options: BenchOptions,
-  measure: (network: GossipNetwork, subject: string) => Promise<void>,
+  measure: (start: () => Promise<GossipNetwork>, subject: string) => Promise<void>,
 ): Contender[] {
   const { smoke, libp2p } = options;
   const subjects = Object.keys(GOSSIPERS).filter((subject) => libp2p || subject !== "libp2p");
   return subjects.map((subject) => ({
     name: subject,
-    async run() {
-      const network = await GossipNetwork.start(GOSSIPERS[subject]!);
-      try {
+    run: () =>
+      measure(async () => {
+        const network = await GossipNetwork.start(GOSSIPERS[subject]!);
         await network.run(smoke ? { ...WARM_UP, seconds: 0.2 } : WARM_UP);
-        await measure(network, subject);
-      } finally {
-        await network.stop();
-      }
-    },
+        return network;
+      }, subject),
   }));
 }
 
 export async function run(options: BenchOptions): Promise<void> {
   const report = new Report("gossip", options);
   const seconds = options.smoke ? 1 : 6;
-  const contenders = gossipContenders(options, async (network, subject) =>
-    sample(report, subject, await network.run({ rate: RATE, seconds })),
-  );
+  const contenders = gossipContenders(options, async (start, subject) => {
+    const network = await start();
+    try {
+      sample(report, subject, await network.run({ rate: RATE, seconds }));
+    } finally {
+      await network.stop();
+    }
+  });
   await runRounds(options, contenders);
   for (const metric of ["cpu-per-delivery", "wire-bytes-per-useful-byte"]) {
     report.ratio("vibecoin", "limit", metric);

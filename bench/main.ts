@@ -17,7 +17,7 @@ import { parseLines } from "./lib/run-bench.js";
 
 interface Bench {
   readonly measures: string;
-  /** Roles of ours whose profiles docs/performance.md shows; without any the bench is not in it. */
+  /** A bench of docs/performance.md, and the roles of ours whose profiles stand there. */
   readonly hotRoles?: readonly string[];
   load(): Promise<{ run(options: BenchOptions): Promise<void> }>;
 }
@@ -186,7 +186,13 @@ function parse(args: string[]) {
     if (positionals.length > 1 || (smoke && full)) return undefined;
     if (vs !== undefined && vs !== "libp2p") return undefined;
     const rounds = smoke || profile ? 1 : ROUNDS;
-    const options: BenchOptions = { smoke, json, libp2p: vs === "libp2p", rounds };
+    const options: BenchOptions = {
+      smoke,
+      json,
+      profiled: profile,
+      libp2p: vs === "libp2p",
+      rounds,
+    };
     return { name: positionals[0], list, profile, options, from };
   } catch {
     return undefined;

@@ -225,7 +225,10 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
     mempool: own.mempool ?? defaultMempool(config),
     consensus,
   };
-  return { env, threadsStarted: Promise.all([started, workers.started]) };
+  const threadsStarted = Promise.all([started, workers.started]);
+  // Nobody waits for it when the node cannot listen.
+  threadsStarted.catch(() => undefined);
+  return { env, threadsStarted };
 }
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {

@@ -74,6 +74,20 @@ test("a busy port is refused with its name, and nothing is left open", async (t)
   await second.stop();
 });
 
+test("of a port that is taken and threads that cannot start the port is told", async (t) => {
+  const holder = await startNode({ ...inline, bindAddr: "127.0.0.1:0" });
+  t.teardown(() => holder.stop());
+  const consensus = createPowConsensus(testParams);
+  const moduleUrl = new URL("./support/trap-rules.js", import.meta.url).href;
+  const rulesModule = { moduleUrl, exportName: "createMainOnlyRules", options: testParams };
+  const start = startNode(
+    { bindAddr: holder.listenAddress!, pool: { threads: 1 } },
+    { consensus: { ...consensus, rulesModule } },
+  );
+  // The threads' failure must not be an unhandled rejection, which would fail this test.
+  await t.throwsAsync(start, { code: "ADDRESS_IN_USE" });
+});
+
 test("rules that no pool thread can load end the network, and nothing is left open", async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
@@ -81,10 +95,17 @@ test("rules that no pool thread can load end the network, and nothing is left op
   const moduleUrl = new URL("./support/trap-rules.js", import.meta.url).href;
   const rulesModule = { moduleUrl, exportName: "createMainOnlyRules", options: testParams };
   const input = { bindAddr: "127.0.0.1:0", dataDir, pool: { threads: 1 } };
-  const broken = await startNode(input, { consensus: { ...consensus, rulesModule } });
+  const ports = { consensus: { ...consensus, rulesModule } };
+  const broken = await startNode(input, ports);
   await t.throwsAsync(broken.stopped, { code: "RULES_UNLOADABLE" });
   const node = await startNode(input, { consensus });
   await node.stop();
+});
+
+test("a node that is stopped while its threads still load has stopped as asked", async (t) => {
+  const node = await startNode({ bindAddr: "127.0.0.1:0", pool: { threads: 1 } });
+  await node.stop();
+  await t.notThrowsAsync(node.stopped);
 });
 
 test("a data directory keeps the identity; in memory each start is somebody else", async (t) => {

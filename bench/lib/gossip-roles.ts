@@ -27,7 +27,7 @@ function nodes(): void {
           bindAddr: "tcp://127.0.0.1:0",
           // Nine nodes share two cores, and no block takes transactions out of the mempool.
           pool: { threads: 1 },
-          mempool: { countMax: 500_000 },
+          mempool: { countMax: 200_000 },
         });
         network.subscribe(["TransactionAccepted"], ({ id }) => onArrival(node, id));
         networks.push(network);

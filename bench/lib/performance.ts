@@ -51,21 +51,18 @@ export async function runAll(
   }
 }
 
-/** Of each role the busiest process: its threads that do something. */
+/** Of each role the process with the busiest loop: its threads that do something. */
 export function hotPaths(
   profiles: readonly ProfileLine[],
   roles: readonly string[],
 ): readonly ProfileLine[] {
   return roles.flatMap((role) => {
-    const threads = new Map<number, ProfileLine>();
-    for (const profile of profiles) {
-      if (profile.role !== role || busyPart(profile) < BUSY_PART_MIN) continue;
-      const busiest = threads.get(profile.thread);
-      if (busiest === undefined || busyPart(profile) > busyPart(busiest)) {
-        threads.set(profile.thread, profile);
-      }
-    }
-    return [...threads.values()];
+    const own = profiles.filter((profile) => profile.role === role);
+    const loops = own.filter(({ thread }) => thread === 0);
+    const busiest = loops.toSorted((a, b) => busyPart(b) - busyPart(a))[0];
+    return own.filter(
+      (profile) => profile.process === busiest?.process && busyPart(profile) >= BUSY_PART_MIN,
+    );
   });
 }
 
@@ -80,7 +77,11 @@ export function writePerformance(docs: string, lines: readonly Line[]): void {
     writeFileSync(join(docs, "plots", `${bench}.svg`), barPlot({ title: bench, groups }));
     document = splice(document, bench, sectionOf(bench, own));
   }
-  document = splice(document, "goals", goalTable(readGoals(), lines));
+  const goals = readGoals();
+  // Figures of some benches say nothing of the others' goals.
+  if (goals.every(({ bench }) => lines.some((line) => line.bench === bench))) {
+    document = splice(document, "goals", goalTable(goals, lines));
+  }
   writeFileSync(file, document);
 }
 

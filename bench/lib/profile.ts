@@ -55,8 +55,9 @@ export function selfTimes({ nodes, samples, timeDeltas }: CpuProfile): SelfTimes
 
 /** What one thread of a process did. */
 export interface ThreadProfile extends SelfTimes {
-  /** The process's role, without the number of its start. */
   readonly role: string;
+  /** Numbers the processes in the order of their starts. */
+  readonly process: number;
   readonly thread: number;
 }
 
@@ -77,6 +78,7 @@ export function readProfiles(directory: string): ThreadProfile[] {
           const profile = readFileSync(join(directory, process, file), "utf8");
           return {
             role: process.replace(/^\d+-/, ""),
+            process: Number.parseInt(process, 10),
             thread: Number(/\.(\d+)\.\d+\.cpuprofile$/.exec(file)?.[1] ?? 0),
             ...selfTimes(JSON.parse(profile) as CpuProfile),
           };
@@ -107,7 +109,7 @@ export async function profileHere(): Promise<() => Promise<ThreadProfile>> {
   return async () => {
     const { profile } = await session.post("Profiler.stop");
     session.disconnect();
-    return { role: "bench", thread: 0, ...selfTimes(profile as CpuProfile) };
+    return { role: "bench", process: 0, thread: 0, ...selfTimes(profile as CpuProfile) };
   };
 }
 

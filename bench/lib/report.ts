@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly json: boolean;
   /** Run js-libp2p beside ours; it is installed by then. */
   readonly libp2p: boolean;
+  /** For a profile: where all subjects run on one thread, ours is alone. */
+  readonly profiled: boolean;
   /** How often each contender runs, interleaved. */
   readonly rounds: number;
 }

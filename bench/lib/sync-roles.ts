@@ -30,7 +30,7 @@ export interface LimitFigures extends Spent {
 }
 
 export type HolderMethods = {
-  listen(task: { chain: string }): Promise<{ address: string; height: number }>;
+  listen(task: { chain: string }): Promise<{ address: string }>;
   /** Measures itself until `finish`. */
   measure(): void;
   finish(): ProcessFigures;
@@ -38,12 +38,12 @@ export type HolderMethods = {
 export type SyncerMethods = {
   /** Answers when the chain has this height; the sync goes on. */
   warmUp(task: { address: string; height: number; data: string }): Promise<void>;
-  /** Measures the rest. */
+  /** Measures from now on until the chain has this height. */
   sync(task: { height: number }): Promise<SyncFigures>;
 };
 /** js-libp2p's, which read the chain from a file and store nothing. */
 export type PeerHolderMethods = Pick<HolderMethods, "measure" | "finish"> & {
-  listen(task: { file: string }): Promise<{ address: string; height: number }>;
+  listen(task: { file: string }): Promise<{ address: string }>;
 };
 export type PeerSyncerMethods = Pick<SyncerMethods, "sync"> & {
   warmUp(task: { address: string; height: number }): Promise<void>;
@@ -59,7 +59,7 @@ function holder(): void {
   const methods: HolderMethods = {
     async listen({ chain }) {
       network = await startNode({ dataDir: chain, bindAddr: "tcp://127.0.0.1:0" });
-      return { address: network.listenAddress!, height: network.head().height };
+      return { address: network.listenAddress! };
     },
     measure() {
       meter = new ProcessMeter();
@@ -72,33 +72,39 @@ function holder(): void {
 function syncer(): void {
   let network: Network;
   let peerId: PeerId;
-  let transactions = 0;
   let sessions = 0;
+  const seen = { height: 0, blocks: 0, transactions: 0 };
+  let onBlock: (() => void) | undefined;
   const reached = (height: number): Promise<void> =>
     new Promise((resolve) => {
-      const end = network.subscribe(["BlockConnected"], (block) => {
-        if (block.height < height) return;
-        end();
-        resolve();
-      });
+      invariant(seen.height < height, `the chain was at ${seen.height} before it was measured`);
+      onBlock = () => {
+        if (seen.height >= height) resolve();
+      };
     });
   const methods: SyncerMethods = {
     async warmUp({ address, height, data }) {
       network = await startNode({ dataDir: data });
       network.subscribe(["PeerConnected"], (peer) => (peerId = peer.peerId));
       network.subscribe(["SyncFinished", "SyncFailed"], () => sessions++);
-      network.subscribe(["BlockConnected"], (block) => (transactions += block.transactionCount));
+      network.subscribe(["BlockConnected"], (block) => {
+        seen.height = block.height;
+        seen.blocks++;
+        seen.transactions += block.transactionCount;
+        onBlock?.();
+      });
       const warm = reached(height);
       network.connect(address);
       await warm;
     },
     async sync({ height }) {
-      const finished = reached(height);
-      const before = transactions;
+      const before = { ...seen };
       const meter = new ProcessMeter();
       const pinger = new Pinger(network, peerId);
-      await finished;
-      const figures = { ...meter.stop(), transactions: transactions - before, sessions };
+      await reached(height);
+      const transactions = seen.transactions - before.transactions;
+      const figures = { ...meter.stop(), transactions, sessions };
+      invariant(seen.blocks === seen.height, "no block was missed");
       return { ...figures, pings: await pinger.stop() };
     },
   };

@@ -72,20 +72,28 @@ export class Frame {
     return this.messageCount === 0 && this.rare === undefined;
   }
 
-  /** `encode` answers the value itself when it holds no reference. */
+  /**
+   * `encode` answers the value itself when it holds no reference. What it throws (a message too deep
+   * to look into) leaves the frame without the message.
+   */
   add(path: string, uid: number, message: unknown, encode: (value: unknown) => unknown): void {
+    const before = { values: this.values.length, slots: this.refSlots.length };
+    const shape = isPlain(message) ? this.shapeOf(message) : ONE_VALUE;
+    try {
+      this.addValues(shape, message, encode);
+    } catch (error) {
+      this.values.length = before.values;
+      this.refSlots.length = before.slots;
+      throw error;
+    }
     const { paths, runs, rows } = this;
     const last = runs.length - RUN_NUMBERS;
     if (last >= 0 && runs[last + 1] === uid && paths[runs[last]!] === path) runs[last + 2]!++;
     else runs.push(this.indexOf(path), uid, 1);
-    const shape = isPlain(message) ? this.shapeOf(message) : ONE_VALUE;
     const lastRow = rows.length - ROW_NUMBERS;
     if (lastRow >= 0 && rows[lastRow] === shape) rows[lastRow + 1]!++;
     else rows.push(shape, 1);
     this.messageCount++;
-    if (shape === ONE_VALUE) return this.addValue(message, encode);
-    const fields = message as Fields;
-    for (const key of this.shapes[shape]!) this.addValue(fields[key], encode);
   }
 
   /** The place of a reference in the value that is added next. */
@@ -118,6 +126,11 @@ export class Frame {
     let run = 0;
     for (let end = this.runs[2]!; end <= index; end += this.runs[run + 2]!) run += RUN_NUMBERS;
     return this.paths[this.runs[run]!]!;
+  }
+
+  private addValues(shape: number, message: unknown, encode: (value: unknown) => unknown): void {
+    if (shape === ONE_VALUE) return this.addValue(message, encode);
+    for (const key of this.shapes[shape]!) this.addValue((message as Fields)[key], encode);
   }
 
   private addValue(value: unknown, encode: (value: unknown) => unknown): void {

@@ -76,6 +76,25 @@ test("every value that holds a reference is known by its slot", (t) => {
   const [paths, , , , values, refSlots, refs] = frame.posted();
   t.deepEqual(refSlots, [2, 5]);
   t.deepEqual(values, ["ask", 0, 0, "ask", 0, 1]);
-  t.deepEqual(refs, [1, 9, 1, 9]);
-  t.deepEqual(paths, ["/a", "/r"]);
+  t.deepEqual(refs, [0, 9, 0, 9]);
+  t.deepEqual(paths, ["/r", "/a"]);
+});
+
+test("a message whose encoding throws leaves no trace of itself", (t) => {
+  const frame = new Frame();
+  const encode = (value: unknown): unknown => {
+    if (value === "bad") throw new RangeError("too deep");
+    return value === "reference" ? frame.addRef("/r", 9) : value;
+  };
+  frame.add("/a", 1, { type: "good", to: "reference", value: 1 }, encode);
+  const bad = { type: "good", to: "reference", value: "bad" };
+  t.throws(() => frame.add("/a", 1, bad, encode), { instanceOf: RangeError });
+  frame.add("/b", 2, { type: "good", to: "reference", value: 2 }, encode);
+  const [paths, runs, , rows, values, refSlots, refs] = frame.posted();
+  t.deepEqual(values, ["good", 0, 1, "good", 2, 2]);
+  t.deepEqual(refSlots, [1, 4]);
+  t.is(paths[refs[2 * 2]!], "/r");
+  t.deepEqual(rows, [0, 2]);
+  t.deepEqual(runs, [paths.indexOf("/a"), 1, 1, paths.indexOf("/b"), 2, 1]);
+  t.is(frame.messageCount, 2);
 });

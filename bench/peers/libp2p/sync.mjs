@@ -41,7 +41,7 @@ function holder() {
           await stream.close();
         };
         await node.handle(PROTOCOL, serve, STREAMS);
-        return { address: addressOf(node), height: blocks.length };
+        return { address: addressOf(node) };
       },
       measure() {
         meter = new ProcessMeter();

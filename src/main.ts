@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --v8-pool-size=1 --max-semi-space-size=4
+#!/usr/bin/env -S node --v8-pool-size=1 --max-semi-space-size=4 --initial-old-space-size=32
 // The process of a node operator: arguments in, exit code out.
 //
 //   main ── program (commander) ─┬─ run ──────────── config, log, node, HTTP, progress, signals

@@ -20,7 +20,7 @@ import { consensus } from "./sync-chain.js";
 export interface SyncFigures extends ProcessFigures {
   /** Checked, and connected where there is a chain, in the measured time. */
   readonly transactions: number;
-  /** More than one when a request failed: the next session goes on where that one ended. */
+  /** That ended, each for a failure: the chain goes on behind what is measured. */
   readonly sessions?: number;
   readonly pings: PingLatency;
 }

@@ -54,22 +54,23 @@ async function highestRate(
   let best: GossipFigures | undefined;
   let failedRate = Infinity;
   let rate = START_RATE;
-  let network = await start();
+  let network: GossipNetwork | undefined;
   try {
     do {
+      network ??= await start();
       const figures = await network.run({ rate, seconds });
       if (sustains(figures)) {
         best = figures;
       } else {
         failedRate = rate;
         await network.stop();
-        network = await start();
+        network = undefined;
       }
       const passedRate = best?.rate ?? 0;
       rate = failedRate === Infinity ? 2 * rate : Math.round((passedRate + failedRate) / 2);
     } while (failedRate > Math.max(RATE_MIN, best?.rate ?? 0) * resolution);
   } finally {
-    await network.stop();
+    await network?.stop();
   }
   return { sustained: best?.rate ?? 0, best };
 }

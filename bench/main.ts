@@ -134,8 +134,12 @@ async function runProfiled(
   const ended = await profileHere();
   await run();
   const profiles = [await ended(), ...readProfiles(directory)];
-  if (!json) return printProfiles(profiles);
-  for (const profile of profiles) console.log(JSON.stringify({ bench: name, ...profile }));
+  if (json) {
+    for (const profile of profiles) console.log(JSON.stringify({ bench: name, ...profile }));
+  } else {
+    printProfiles(profiles);
+    console.log(`\nThe profiles of its processes are in ${directory}.`);
+  }
 }
 
 /** Measures and profiles into docs/performance.md; from stored lines without measuring. */

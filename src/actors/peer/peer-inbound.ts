@@ -277,7 +277,8 @@ export function serveWaiting(state: PeerHandlerState, context: PeerHandlerContex
   ) {
     const request = state.servesWaiting[0]!;
     // A reply holds one block however large: those before it say what to expect, four at first.
-    const withBlocks = /^RequestBlock/.test(request.message.kind);
+    const { kind } = request.message;
+    const withBlocks = kind === "RequestBlock" || kind === "RequestBlockRange";
     const bytes = withBlocks ? state.blockReplyBytes : limits.bytesSoftMax;
     // Half of the send queue is for replies: a peer that only reads slowly is not dropped for them.
     const wouldBe = queuedBytes(state) + state.servesOpenBytes + bytes;

@@ -203,7 +203,7 @@ const OFFENCES: readonly Offence[] = [
   },
   {
     title: "a flood of requests",
-    rule: /^flood: more than 64 requests wait/,
+    rule: /^flood: more than 64 requests are unanswered/,
     commit: (peer) => {
       const payload = requestPayload();
       const frames = Array.from({ length: 500 }, (_, index) =>

@@ -34,8 +34,8 @@ const TURN_BYTES = 256 * 1024;
  */
 const POOL_DECODE_BYTES_MIN = 32 * 1_024;
 const DECODE_RETRY_MS = 20;
-/** Requests of one peer that wait while the replies before them are unsent. */
-const SERVES_WAITING_MAX = 64;
+/** Requests of one peer that are not answered yet, as docs/protocol.md allows it. */
+const SERVES_MAX = 64;
 /** A smoothed answer under this is quick. */
 const QUICK_RESPONSE_MS = 250;
 const MEASURE_INTERVAL_MS = 1_000;
@@ -260,8 +260,8 @@ function serve(
   if (state.servesOpen.has(requestId) || state.servesWaiting.some(isOpen)) {
     return violation("request-id", `request ${requestId} is not answered yet`);
   }
-  if (state.servesWaiting.length >= SERVES_WAITING_MAX) {
-    return violation("flood", `more than ${SERVES_WAITING_MAX} requests wait`);
+  if (state.servesOpen.size + state.servesWaiting.length >= SERVES_MAX) {
+    return violation("flood", `more than ${SERVES_MAX} requests are unanswered`);
   }
   state.servesWaiting.push(request);
   return undefined;

@@ -2,7 +2,12 @@
 // of members only. Both are made from options that can be cloned, so that a thread can make them.
 import { createMempool, createPowConsensus, DEFAULTS, readTransaction } from "vibecoin-network";
 import type { ChainParams, Consensus, HashHex, Mempool } from "vibecoin-network";
-import type { MempoolAnswer, MempoolTransaction, StateView } from "vibecoin-network";
+import type {
+  DroppedTransaction,
+  MempoolAnswer,
+  MempoolTransaction,
+  StateView,
+} from "vibecoin-network";
 
 export const teaParams: ChainParams = {
   name: "tea-chain",
@@ -54,6 +59,9 @@ class MembersMempool implements Mempool {
 
   has = (id: HashHex): boolean => this.#inner.has(id);
   get = (id: HashHex): Uint8Array | undefined => this.#inner.get(id);
+  best = (): Iterator<HashHex> => this.#inner.best();
+  remove = (ids: readonly HashHex[]): void => this.#inner.remove(ids);
+  takeDropped = (): readonly DroppedTransaction[] => this.#inner.takeDropped();
 
   get count(): number {
     return this.#inner.count;

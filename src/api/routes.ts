@@ -18,9 +18,11 @@ const PROMISE =
 const REASONS: Readonly<Record<string, string>> = {
   busy: "The node has too many transactions in hand; send it again later.",
   conflict: "The mempool holds another transaction with this sender and nonce, paying as much.",
+  failed: "The node's mempool failed on this transaction; its log says how.",
   full: "The mempool is full of transactions that pay more; send it again later.",
   invalid: "The mempool cannot read this transaction.",
-  known: "This node has seen this transaction before.",
+  known: "This node holds this transaction already, and announces it again.",
+  refused: "A block of this node failed for this transaction; send it again later.",
   "stale-nonce": "The sender has already confirmed this nonce or a higher one.",
   underpriced: "The gas price is below what this node takes.",
 };
@@ -76,6 +78,7 @@ async function submit(network: Network, body: unknown, reply: FastifyReply): Pro
 
 function statusOf(rule: string): number {
   if (rule === "busy" || rule === "full") return 503;
+  if (rule === "failed") return 500;
   return rule === "size" ? 413 : 400;
 }
 

@@ -4,7 +4,13 @@
 
 import { toLatin1 } from "../bytes/compare.js";
 import { invariant } from "../errors.js";
-import type { Mempool, MempoolAnswer, MempoolTransaction, StateView } from "../ports.js";
+import type {
+  DroppedTransaction,
+  Mempool,
+  MempoolAnswer,
+  MempoolTransaction,
+  StateView,
+} from "../ports.js";
 import { Heap } from "./heap.js";
 import { lastNonce } from "./nonce-state.js";
 import type { Transaction } from "./transaction.js";
@@ -35,6 +41,8 @@ interface Entry extends MempoolTransaction {
 const HEAD_BYTES_MAX = 5;
 /** Less room than this takes no transaction: two addresses and a signature. */
 const TRANSACTION_BYTES_MIN = 128;
+/** Kept until somebody takes them: a wrapper of this mempool may never do. */
+const DROPPED_MAX = 4_096;
 /** Senders looked at per confirmed block for nonces that other transactions used up. */
 const SWEEP_SENDERS_MAX = 512;
 
@@ -64,6 +72,7 @@ export class PriceMempool implements Mempool {
   #sweep = this.#bySender.values();
   #bytes = 0;
   #added = 0;
+  #dropped: DroppedTransaction[] = [];
 
   constructor(limits: MempoolLimits, read: (bytes: Uint8Array) => Checked<Transaction>) {
     this.#limits = limits;
@@ -129,12 +138,37 @@ export class PriceMempool implements Mempool {
     return selected;
   }
 
-  confirmed(ids: readonly HashHex[], view: StateView): void {
+  *best(): Generator<HashHex, undefined> {
+    const heads = new Heap<Entry>(better);
+    for (const queue of this.#bySender.values()) heads.push(queue[0]!);
+    for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+      if (head.live) yield head.id;
+      const { senderKey, nonce } = head;
+      const next = this.#bySender.get(senderKey)?.find((entry) => entry.nonce > nonce);
+      if (next !== undefined) heads.push(next);
+    }
+  }
+
+  remove(ids: readonly HashHex[]): void {
     for (const id of ids) {
       const entry = this.#byId.get(id);
-      if (entry !== undefined) this.#dropStale(entry, view);
-      if (entry?.live === true) this.#remove(entry);
+      if (entry !== undefined) this.#remove(entry);
     }
+  }
+
+  takeDropped(): readonly DroppedTransaction[] {
+    return this.#dropped.length === 0 ? [] : this.#dropped.splice(0);
+  }
+
+  confirmed(ids: readonly HashHex[], view: StateView): void {
+    const senders = new Map<string, Entry>();
+    for (const id of ids) {
+      const entry = this.#byId.get(id);
+      if (entry === undefined) continue;
+      this.#remove(entry);
+      senders.set(entry.senderKey, entry);
+    }
+    for (const entry of senders.values()) this.#dropStale(entry, view);
     // A block may use up nonces with transactions that are not here, so the other senders are
     // looked at in turn, a bounded number per block.
     for (let i = Math.min(SWEEP_SENDERS_MAX, this.#bySender.size); i > 0; i--) {
@@ -199,8 +233,8 @@ export class PriceMempool implements Mempool {
       count--;
       bytes -= victim.bytes.length;
     }
-    for (const victim of victims) this.#remove(victim);
-    if (replaced?.live === true) this.#remove(replaced);
+    for (const victim of victims) this.#drop(victim, victim === replaced ? "replaced" : "evicted");
+    if (replaced?.live === true) this.#drop(replaced, "replaced");
     return true;
   }
 
@@ -220,9 +254,14 @@ export class PriceMempool implements Mempool {
   #dropStale({ sender, senderKey }: Entry, view: StateView): readonly Entry[] | undefined {
     const last = lastNonce(view, sender);
     for (const entry of [...(this.#bySender.get(senderKey) ?? [])]) {
-      if (entry.nonce <= last) this.#remove(entry);
+      if (entry.nonce <= last) this.#drop(entry, "stale-nonce");
     }
     return this.#bySender.get(senderKey);
+  }
+
+  #drop(entry: Entry, reason: string): void {
+    this.#remove(entry);
+    if (this.#dropped.length < DROPPED_MAX) this.#dropped.push({ id: entry.id, reason });
   }
 
   #remove(entry: Entry): void {

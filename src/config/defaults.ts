@@ -91,6 +91,16 @@ export const DEFAULTS = deepFreeze({
     /** The mean: each wait is drawn between half of it and half as much again. */
     announceIntervalMs: 100,
     /**
+     * A peer that became ready hears of the best transactions that wait here after about so long, and
+     * all that became ready meanwhile with it: one walk through the mempool serves many.
+     */
+    newPeerDelayMs: 500,
+    /**
+     * The mean time after which transactions that were submitted here and still wait are announced
+     * again, to those too who heard of them: three blocks of 10 s. Bitcoin Core waits for one or two.
+     */
+    announceAgainMs: 30_000,
+    /**
      * A block is pushed whole to so many peers and announced to the rest. Every push beyond the first
      * buys 30 ms of 350 to the median node of 200, and costs each as many bytes as another block.
      */
@@ -158,6 +168,16 @@ export const DEFAULTS = deepFreeze({
     perSenderMax: 256,
     minGasPrice: 0,
     replaceBumpPercent: 10,
+    /**
+     * What waits longer leaves the mempool: 2,160 blocks of 10 s. Bitcoin Core's 336 hours are 2,016
+     * of its blocks.
+     */
+    expiryMs: 21_600_000,
+    /**
+     * A transaction that made a block of this node fail is not taken again for so long: by then what
+     * it lacked may have come.
+     */
+    refusedMs: 600_000,
   },
   pool: {
     /** Pool threads; 0: one a core. Negative is refused; `inline` runs tasks on the loop. */

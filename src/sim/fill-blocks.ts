@@ -38,6 +38,9 @@ export function fillBlocks(
       // A template that loses its race leaves a gap in the nonces, which the rules allow.
       select: () => Array.from({ length: transactionsPerBlock }, next),
       confirmed: (ids, view) => kept.confirmed(ids, view),
+      best: () => kept.best?.() ?? [].values(),
+      remove: (ids) => kept.remove?.(ids),
+      takeDropped: () => kept.takeDropped?.() ?? [],
       get count() {
         return kept.count;
       },

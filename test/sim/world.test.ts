@@ -54,6 +54,8 @@ test("transactions submitted anywhere are confirmed everywhere, with real signat
   await world.runFor(1_000);
   t.is(traffic.accepted, traffic.submitted);
   t.true(await world.runUntil(() => confirmed === traffic.submitted, 60_000));
+  // The other nodes hear of the last block a little later.
+  await world.runFor(1_000);
   const status = await world.settled(world.nodes[1]!.network.status());
   t.is(status.mempool.count, 0);
   t.is(status.peers.length, 2);

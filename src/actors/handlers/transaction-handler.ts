@@ -12,15 +12,16 @@ import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
-import type { MempoolTransaction, PeerId, TransactionsVerdict } from "../../ports.js";
+import type { PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type { AddOutcome } from "../integration/mempool-integration.js";
+import type { AddedTransaction, AddOutcome } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
+import { TransactionWants, type PlannedRequest } from "./transaction-wants.js";
 
 type TransactionKind = "NewTransaction" | "AnnounceTransactions" | "RequestTransactions";
 
@@ -64,18 +65,20 @@ interface Candidate {
   readonly replyTo: ActorRef<SubmitOutcome> | undefined;
 }
 
-interface Asked {
-  readonly peerId: PeerId;
-  readonly ids: readonly HashHex[];
+interface Batch {
+  candidates: readonly Candidate[];
+  state: "checking" | "checked" | "adding";
+  /** Once checked; undefined: the pool lost it. */
+  verdict: TransactionsVerdict | undefined;
 }
 
 interface State extends TransactionHandlerArgs {
-  /** Ids that were taken up lately, valid or not. */
+  /** Ids of bodies that were taken up lately, valid or not. */
   readonly seen: IdCache;
   readonly queue: Candidate[];
-  readonly batches: Map<number, readonly Candidate[]>;
-  /** What was asked of whom, by the tag of the request. */
-  readonly asked: Map<number, Asked>;
+  /** In order of arrival, in which they enter the mempool: nonces that rise must not overtake. */
+  readonly batches: Map<number, Batch>;
+  readonly wants: TransactionWants;
   nextTag: number;
   /** Refused because the queue was full. */
   dropped: number;
@@ -110,7 +113,10 @@ export const transactionHandler = defineActor<
       seen: new IdCache(SEEN_MAX),
       queue: [],
       batches: new Map(),
-      asked: new Map(),
+      wants: new TransactionWants(
+        context.env.config.gossip.requestsPerPeerMax,
+        firstTag(context.env.random),
+      ),
       nextTag: firstTag(context.env.random),
       dropped: 0,
     };
@@ -122,15 +128,16 @@ export const transactionHandler = defineActor<
         receiveIncoming(state, message, context);
         return;
       case "Submit": {
-        const { transaction, replyTo } = message;
-        take(state, transaction, { peerId: undefined, message: undefined, replyTo }, context);
+        const { transaction: bytes, replyTo } = message;
+        const id = toHex(sha256(bytes));
+        take(state, { id, bytes, peerId: undefined, message: undefined, replyTo }, context);
         return;
       }
       case "RequestOutcome":
         fetched(state, message, context);
         return;
       case "Checked":
-        checked(state, message.tag, message.verdict, context);
+        checked(state, message, context);
         return;
       case "AddOutcome":
         added(state, message);
@@ -143,10 +150,10 @@ export const transactionHandler = defineActor<
   afterBatch(state, context) {
     const { transactionBatchMax } = context.env.config.gossip;
     while (state.queue.length > 0 && state.batches.size < BATCHES_MAX) {
-      const batch = state.queue.splice(0, transactionBatchMax);
+      const candidates = state.queue.splice(0, transactionBatchMax);
       const tag = state.nextTag++;
-      state.batches.set(tag, batch);
-      const packed = packBytes(batch.map(({ bytes }) => bytes));
+      state.batches.set(tag, { candidates, state: "checking", verdict: undefined });
+      const packed = packBytes(candidates.map(({ bytes }) => bytes));
       context.pipe(context.env.workers.validateTransactions(packed), (outcome) => ({
         type: "Checked",
         tag,
@@ -155,26 +162,26 @@ export const transactionHandler = defineActor<
     }
   },
 
-  invariants({ queue, batches, asked }, { env }) {
-    const { requestsPerPeerMax, transactionBatchMax, transactionQueueMax } = env.config.gossip;
+  invariants({ queue, batches, wants }, { env }) {
+    const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
     invariant(queue.length <= transactionQueueMax, `${queue.length} transactions wait`);
-    for (const { length } of batches.values()) {
+    for (const { candidates } of batches.values()) {
+      const { length } = candidates;
       invariant(length <= transactionBatchMax, `${length} transactions in a batch`);
     }
-    const owed = new Map<PeerId, number>();
-    for (const { peerId } of asked.values()) owed.set(peerId, (owed.get(peerId) ?? 0) + 1);
-    for (const count of owed.values()) {
-      invariant(count <= requestsPerPeerMax, `${count} requests for transactions of one peer`);
-    }
+    wants.invariants();
   },
 });
 
 function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, context: Ctx): void {
   const { message, from, peerId, requestId } = incoming;
   switch (message.kind) {
-    case "NewTransaction":
-      take(state, message.transaction, { peerId, message: incoming, replyTo: undefined }, context);
+    case "NewTransaction": {
+      const bytes = message.transaction;
+      const id = toHex(sha256(bytes));
+      take(state, { id, bytes, peerId, message: incoming, replyTo: undefined }, context);
       return;
+    }
     case "AnnounceTransactions":
       announced(state, incoming as Incoming<"AnnounceTransactions">, context);
       release(incoming);
@@ -198,14 +205,9 @@ function release({ from, lane, bytes }: Delivery): void {
   from.tell({ type: "Consumed", lane, bytes });
 }
 
-function take(
-  state: State,
-  bytes: Uint8Array,
-  origin: Pick<Candidate, "peerId" | "message" | "replyTo">,
-  context: Ctx,
-): void {
-  const id = toHex(sha256(bytes));
-  const { peerId, message, replyTo } = origin;
+function take(state: State, candidate: Candidate, context: Ctx): void {
+  const { id, peerId, message, replyTo } = candidate;
+  state.wants.arrived(id);
   // What was fetched was announced before.
   if (peerId !== undefined && message !== undefined) {
     state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
@@ -219,7 +221,7 @@ function take(
     return;
   }
   state.seen.add(id);
-  state.queue.push({ id, bytes, ...origin });
+  state.queue.push(candidate);
 }
 
 /** Asks the announcer for what nobody sent or was asked for yet. */
@@ -229,63 +231,70 @@ function announced(
   context: Ctx,
 ): void {
   state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
-  let owed = 0;
-  for (const other of state.asked.values()) if (other.peerId === peerId) owed++;
-  if (owed >= context.env.config.gossip.requestsPerPeerMax) return;
-  const wanted = message.ids.filter((id) => !state.seen.has(id));
-  if (wanted.length === 0) return;
-  for (const id of wanted) state.seen.add(id);
-  const tag = state.nextTag++;
-  state.asked.set(tag, { peerId, ids: wanted });
-  const items = wanted.length;
-  const request = { kind: "RequestTransactions", ids: wanted } as const;
-  if (!from.tell({ type: "Request", message: request, tag, items, replyTo: context.self })) {
-    forget(state, tag);
-  }
+  const unseen = message.ids.filter((id) => !state.seen.has(id));
+  const request = state.wants.announced({ peerId, from }, unseen);
+  if (request !== undefined) ask(state, [request], context);
 }
 
-/** What did not come may be asked of the next one who announces it. */
-function forget(state: State, tag: number): void {
-  for (const id of state.asked.get(tag)?.ids ?? []) state.seen.delete(id);
-  state.asked.delete(tag);
+function ask(state: State, requests: readonly PlannedRequest[], context: Ctx): void {
+  for (const { tag, to, ids } of requests) {
+    const message = { kind: "RequestTransactions", ids } as const;
+    const items = ids.length;
+    const request = { type: "Request", message, tag, items, replyTo: context.self } as const;
+    // It is gone: the next announcer, of which there are few.
+    if (!to.from.tell(request)) ask(state, state.wants.ended(tag, 0), context);
+  }
 }
 
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
-  forget(state, outcome.tag);
-  if (!outcome.ok || outcome.message.kind !== "ResponseTransactions") return;
-  for (const transaction of outcome.message.transactions) {
-    const { peerId } = outcome;
-    take(state, transaction, { peerId, message: undefined, replyTo: undefined }, context);
+  const { tag, peerId } = outcome;
+  const transactions =
+    outcome.ok && outcome.message.kind === "ResponseTransactions"
+      ? outcome.message.transactions
+      : [];
+  const ids = transactions.map((transaction) => toHex(sha256(transaction)));
+  const asked = state.wants.askedAmong(tag, ids);
+  for (const [index, bytes] of transactions.entries()) {
+    const id = ids[index]!;
+    if (!asked.has(id)) continue;
+    take(state, { id, bytes, peerId, message: undefined, replyTo: undefined }, context);
   }
+  ask(state, state.wants.ended(tag, asked.size), context);
 }
 
 function checked(
   state: State,
-  tag: number,
-  verdict: TransactionsVerdict | undefined,
+  { tag, verdict }: Extract<TransactionHandlerMessage, { type: "Checked" }>,
   context: Ctx,
 ): void {
   const batch = state.batches.get(tag);
   if (batch === undefined) return;
-  for (const { message } of batch) if (message !== undefined) release(message);
+  batch.state = "checked";
+  batch.verdict = verdict;
+  for (const [first, { state: phase }] of state.batches) {
+    if (phase === "checking") return;
+    if (phase === "checked") judge(state, first, context);
+  }
+}
+
+/** Takes the valid ones of a batch to the mempool, and tells the others' submitters. */
+function judge(state: State, tag: number, context: Ctx): void {
+  const { candidates, verdict } = state.batches.get(tag)!;
+  for (const { message } of candidates) if (message !== undefined) release(message);
   if (verdict === undefined) {
-    state.batches.delete(tag);
-    for (const { id, replyTo } of batch) {
-      state.seen.delete(id);
-      replyTo?.tell({ ok: false, id, reason: "busy" });
-    }
+    giveUp(state, tag, candidates);
     return;
   }
   const faults = new Map(verdict.faults.map(({ index, fault }) => [index, fault]));
   const valid: Candidate[] = [];
-  const transactions: MempoolTransaction[] = [];
-  for (const [index, candidate] of batch.entries()) {
+  const transactions: AddedTransaction[] = [];
+  for (const [index, candidate] of candidates.entries()) {
     const fault = faults.get(index);
     if (fault === undefined) {
       valid.push(candidate);
       // A copy: a view would keep the whole batch in memory for as long as one of it waits.
       const bytes = packedItem(verdict.transactions, index).slice();
-      transactions.push({ id: candidate.id, bytes });
+      transactions.push({ id: candidate.id, bytes, own: candidate.replyTo !== undefined });
       continue;
     }
     const { id, peerId, replyTo } = candidate;
@@ -296,11 +305,16 @@ function checked(
     const event = "InvalidTransaction";
     state.reputation.tell({ type: "Report", peerId, event, detail: reason });
   }
-  state.batches.set(tag, valid);
+  state.batches.set(tag, { candidates: valid, state: "adding", verdict: undefined });
   const add = { type: "AddTransactions", transactions, tag, replyTo: context.self } as const;
   if (valid.length > 0 && state.system.tell({ to: "mempool", message: add })) return;
+  giveUp(state, tag, valid);
+}
+
+/** Whoever has them may send them again. */
+function giveUp(state: State, tag: number, candidates: readonly Candidate[]): void {
   state.batches.delete(tag);
-  for (const { id, replyTo } of valid) {
+  for (const { id, replyTo } of candidates) {
     state.seen.delete(id);
     replyTo?.tell({ ok: false, id, reason: "busy" });
   }
@@ -317,7 +331,8 @@ function added(state: State, { tag, answers }: AddOutcome): void {
   if (batch === undefined) return;
   state.batches.delete(tag);
   const accepted: HashHex[] = [];
-  for (const [index, { id, peerId, replyTo }] of batch.entries()) {
+  const again: HashHex[] = [];
+  for (const [index, { id, peerId, replyTo }] of batch.candidates.entries()) {
     const answer = answers[index];
     if (answer?.ok === true) {
       accepted.push(id);
@@ -327,8 +342,13 @@ function added(state: State, { tag, answers }: AddOutcome): void {
     } else {
       const reason = answer?.reason ?? "unknown";
       replyTo?.tell({ ok: false, id, reason });
+      // It waits here, and its user waits for it: peers may have missed it.
+      if (reason === "known" && replyTo !== undefined) again.push(id);
+      // There may be room when it is announced again.
+      if (reason === "full") state.seen.delete(id);
       reject(state, id, reason, peerId);
     }
   }
   if (accepted.length > 0) state.broadcaster.tell({ type: "RelayTransactions", ids: accepted });
+  if (again.length > 0) state.broadcaster.tell({ type: "ReturnedTransactions", ids: again });
 }

@@ -1,16 +1,19 @@
 // Mempool integration: the one owner of the mempool. Takes checked transactions, serves them to
-// peers and the producer, and follows the chain.
-// Told by: transaction handler, producer, consensus integration. Tells: requesters, event bus.
+// peers and the producer, and follows the chain. Says what is to be announced again, what left.
+// Told by: transaction handler, producer, consensus integration, broadcaster. Tells: requesters,
+// event bus, broadcaster.
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 import { toHex } from "../../bytes/hex.js";
-import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
+import type { Mempool, MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
+import { guardMempool } from "./guarded-mempool.js";
+import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import { transactionIdsOf, type ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 
@@ -18,7 +21,7 @@ export type MempoolMessage =
   /** Transactions that passed every stateless check. */
   | {
       readonly type: "AddTransactions";
-      readonly transactions: readonly MempoolTransaction[];
+      readonly transactions: readonly AddedTransaction[];
       readonly tag: number;
       readonly replyTo: ActorRef<AddOutcome>;
     }
@@ -34,7 +37,29 @@ export type MempoolMessage =
       readonly bytesMax: number;
       readonly replyTo: ActorRef<SelectedTransactions>;
     }
+  /** These made a block of this node fail: they leave, and their submitters hear why. */
+  | {
+      readonly type: "RefuseTransactions";
+      readonly ids: readonly HashHex[];
+      readonly reason: string;
+    }
+  /** A slice of what waits, from the best on; `next` goes on where the last one ended. */
+  | {
+      readonly type: "ListWaiting";
+      readonly from: "best" | "next";
+      readonly countMax: number;
+      readonly replyTo: ActorRef<WaitingTransactions>;
+    }
+  /** Wants to hear of the transactions that are to be announced again. */
+  | { readonly type: "SubscribeReturned"; readonly subscriber: ActorRef<ReturnedTransactions> }
+  | { readonly type: "ExpiryDue" }
+  | { readonly type: "AgainDue" }
   | ChainChanged;
+
+export interface AddedTransaction extends MempoolTransaction {
+  /** Submitted to this node, which is to announce it until it is confirmed. */
+  readonly own: boolean;
+}
 
 /** One answer a transaction, in order. */
 export interface AddOutcome {
@@ -48,77 +73,180 @@ export interface SelectedTransactions {
   readonly transactions: readonly MempoolTransaction[];
 }
 
+export interface WaitingTransactions {
+  readonly ids: readonly HashHex[];
+  /** There are no more. */
+  readonly done: boolean;
+}
+
+/** They wait here, and no peer was told of them lately: they came back, or were submitted here. */
+export interface ReturnedTransactions {
+  readonly type: "ReturnedTransactions";
+  readonly ids: readonly HashHex[];
+}
+
 export interface MempoolArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
   readonly events: ActorRef<EventBusMessage>;
 }
 
-export type MempoolEnv = Pick<NodeEnv, "mempool" | "blocks" | "consensus" | "config" | "log">;
+export type MempoolEnv = Pick<
+  NodeEnv,
+  "mempool" | "blocks" | "clock" | "consensus" | "config" | "log" | "random"
+>;
+
+interface State extends MempoolArgs {
+  readonly mempool: Mempool;
+  readonly waiting: Waiting;
+  readonly returnedTo: Map<string, ActorRef<ReturnedTransactions>>;
+}
 
 type Ctx = Context<MempoolMessage, MempoolEnv>;
 
-export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, MempoolArgs, MempoolEnv>(
-  {
-    name: "mempool",
-    mailbox: {
-      dataMax: 1_024,
-      controlMax: 4_096,
-      overflow: "reject",
-      isControl: ({ type }) => type === "ChainChanged",
-    },
-    onFault: RESTART,
+/** A minute more or less does not matter to what waited for hours. */
+const EXPIRY_EVERY_MS = 60_000;
+/** Until the next slice of what expires. */
+const EXPIRY_SLICE_MS = 100;
 
-    init(context, args) {
-      args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-      return args;
-    },
-
-    receive(state, message, context) {
-      const { mempool, blocks } = context.env;
-      switch (message.type) {
-        case "AddTransactions": {
-          const answers = message.transactions.map((transaction) => {
-            const answer = mempool.add(transaction, blocks);
-            if (answer.ok) accepted(state, transaction.id);
-            return answer;
-          });
-          message.replyTo.tell({ type: "AddOutcome", tag: message.tag, answers });
-          return;
-        }
-        case "ServeTransactions":
-          serve(message, context);
-          return;
-        case "SelectTransactions":
-          message.replyTo.tell({
-            type: "SelectedTransactions",
-            transactions: mempool.select(message.bytesMax, blocks),
-          });
-          return;
-        case "ChainChanged":
-          follow(message, context);
-          return;
-        default:
-          unreachable(message);
-      }
-    },
-
-    invariants: (_state, { env }) => env.mempool.invariants?.(),
+export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State, MempoolEnv>({
+  name: "mempool",
+  mailbox: {
+    dataMax: 1_024,
+    controlMax: 4_096,
+    overflow: "reject",
+    isControl: ({ type }) => CONTROL.has(type),
   },
-);
+  onFault: RESTART,
 
-function accepted(state: MempoolArgs, id: HashHex): void {
-  state.events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
+  init(context, args) {
+    args.consensus.tell({ type: "Subscribe", subscriber: context.self });
+    const { clock, config, log } = context.env;
+    const mempool = guardMempool(context.env.mempool, log);
+    const waiting = new Waiting(config, mempool, clock.monotonicMs());
+    expireLater(context, EXPIRY_EVERY_MS);
+    announceAgainLater(context);
+    return { ...args, mempool, waiting, returnedTo: new Map() };
+  },
+
+  receive(state, message, context) {
+    const { blocks, clock } = context.env;
+    const { mempool, waiting } = state;
+    switch (message.type) {
+      case "AddTransactions":
+        message.replyTo.tell({
+          type: "AddOutcome",
+          tag: message.tag,
+          answers: message.transactions.map((transaction) => add(state, transaction, context)),
+        });
+        break;
+      case "ServeTransactions":
+        serve(message, mempool, context);
+        return;
+      case "SelectTransactions": {
+        const nowMs = clock.monotonicMs();
+        const selected = mempool.select(message.bytesMax, blocks);
+        const transactions = selected.filter(({ id }) => !waiting.isRefused(id, nowMs));
+        message.replyTo.tell({ type: "SelectedTransactions", transactions });
+        break;
+      }
+      case "RefuseTransactions":
+        waiting.refuse(message.ids, clock.monotonicMs());
+        rejected(state, message.ids, message.reason);
+        return;
+      case "ListWaiting":
+        message.replyTo.tell(waiting.list(message.from, message.countMax));
+        return;
+      case "SubscribeReturned":
+        state.returnedTo.set(message.subscriber.path, message.subscriber);
+        context.watch(message.subscriber);
+        return;
+      case "ExpiryDue": {
+        const expired = waiting.expire(clock.monotonicMs());
+        rejected(state, expired, "expired");
+        expireLater(context, expired.length > 0 ? EXPIRY_SLICE_MS : EXPIRY_EVERY_MS);
+        return;
+      }
+      case "AgainDue":
+        returned(state, waiting.dueAgain(clock.monotonicMs()));
+        announceAgainLater(context);
+        return;
+      case "ChainChanged":
+        follow(state, message, context);
+        break;
+      default:
+        unreachable(message);
+    }
+    for (const { id, reason } of mempool.takeDropped!()) rejected(state, [id], reason);
+  },
+
+  signal(state, signal) {
+    if (signal.type === "terminated") state.returnedTo.delete(signal.path);
+  },
+
+  invariants(state, { env }) {
+    env.mempool.invariants?.();
+    state.waiting.invariants();
+  },
+});
+
+const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
+  "ChainChanged",
+  "RefuseTransactions",
+  "SubscribeReturned",
+  "ExpiryDue",
+  "AgainDue",
+]);
+
+function add(
+  { mempool, waiting, events }: State,
+  transaction: AddedTransaction,
+  { env }: Ctx,
+): MempoolAnswer {
+  const { id, own } = transaction;
+  const nowMs = env.clock.monotonicMs();
+  if (waiting.isRefused(id, nowMs)) return { ok: false, reason: "refused" };
+  const answer = mempool.add(transaction, env.blocks);
+  if (!answer.ok) return answer;
+  waiting.accepted(id, own, nowMs);
+  events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
+  return answer;
+}
+
+/** They were accepted once and will not be confirmed. */
+function rejected({ events }: State, ids: readonly HashHex[], reason: string): void {
+  for (const id of ids) {
+    events.tell({ type: "Publish", event: { type: "TransactionRejected", id, reason } });
+  }
+}
+
+function returned({ returnedTo }: State, ids: readonly HashHex[]): void {
+  if (ids.length === 0) return;
+  for (const subscriber of returnedTo.values()) {
+    subscriber.tell({ type: "ReturnedTransactions", ids });
+  }
+}
+
+function expireLater(context: Ctx, delayMs: number): void {
+  context.startTimer("expiry", delayMs, { type: "ExpiryDue" });
+}
+
+/** Drawn from around the mean: nodes that started together do not speak together. */
+function announceAgainLater(context: Ctx): void {
+  const { config, random } = context.env;
+  const delayMs = config.gossip.announceAgainMs * (0.5 + random.float());
+  context.startTimer("again", delayMs, { type: "AgainDue" });
 }
 
 function serve(
   message: Extract<MempoolMessage, { type: "ServeTransactions" }>,
+  mempool: Mempool,
   { env }: Ctx,
 ): void {
   const { itemsMax, bytesSoftMax } = env.config.serve;
   const transactions: Uint8Array[] = [];
   let bytes = 0;
   for (const id of message.ids.slice(0, itemsMax)) {
-    const transaction = env.mempool.get(id);
+    const transaction = mempool.get(id);
     if (transaction === undefined) continue;
     transactions.push(transaction);
     bytes += transaction.length;
@@ -132,24 +260,38 @@ function serve(
 }
 
 /** Confirmed transactions leave; those of abandoned blocks come back as far as they still fit. */
-function follow(change: ChainChanged, { env }: Ctx): void {
-  const { mempool, blocks } = env;
+function follow(state: State, change: ChainChanged, { env }: Ctx): void {
+  const { mempool } = state;
   // A sync connects hundreds of thousands of transactions past a mempool that holds none of them.
   if (mempool.count === 0 && change.disconnected.length === 0) return;
   const confirmed = change.connected.flatMap(transactionIdsOf);
-  for (const header of change.disconnected) readd(header, new Set(confirmed), env);
-  mempool.confirmed(confirmed, blocks);
+  const back: HashHex[] = [];
+  for (const header of change.disconnected) {
+    for (const id of readd(header, new Set(confirmed), mempool, env)) {
+      state.waiting.accepted(id, false, env.clock.monotonicMs());
+      back.push(id);
+    }
+  }
+  mempool.confirmed(confirmed, env.blocks);
+  returned(state, back);
 }
 
-function readd(header: HeaderSummary, confirmed: ReadonlySet<HashHex>, env: MempoolEnv): void {
-  const { blocks, consensus, mempool } = env;
+function readd(
+  header: HeaderSummary,
+  confirmed: ReadonlySet<HashHex>,
+  mempool: Mempool,
+  { blocks, consensus }: MempoolEnv,
+): readonly HashHex[] {
   const bytes = blocks.block(header.hash);
   const parts = bytes && consensus.rules.splitBlock(bytes);
-  if (parts === undefined || !parts.ok) return;
+  if (parts === undefined || !parts.ok) return [];
+  const back: HashHex[] = [];
   for (const transaction of parts.value.transactions) {
     const summary = consensus.rules.readTransaction(transaction);
     if (!summary.ok) continue;
     const id = toHex(summary.value.id);
-    if (!confirmed.has(id)) mempool.add({ id, bytes: transaction.slice() }, blocks);
+    if (confirmed.has(id)) continue;
+    if (mempool.add({ id, bytes: transaction.slice() }, blocks).ok) back.push(id);
   }
+  return back;
 }

@@ -1,9 +1,10 @@
 // PeerBroadcaster: fan-out to the ready peers. Remembers what each peer knows, pushes new blocks to
-// one of them, announces them to the rest by hash, and gathers announcements.
-// Told by: registry, handlers, consensus integration. Tells: peer handlers.
+// one of them, announces them to the rest by hash, and gathers announcements. Tells a new peer of
+// the transactions that wait.
+// Told by: registry, handlers, consensus and mempool integration. Tells: peer handlers, mempool.
 
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
 import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
@@ -13,6 +14,11 @@ import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
 import type { ChainChanged } from "../integration/chain-events.js";
 import type { ConsensusMessage } from "../integration/consensus-integration.js";
+import type {
+  MempoolMessage,
+  ReturnedTransactions,
+  WaitingTransactions,
+} from "../integration/mempool-integration.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
 
@@ -21,12 +27,18 @@ export type BroadcasterMessage =
   | { readonly type: "PeerKnows"; readonly peerId: PeerId; readonly hashes: readonly HashHex[] }
   | { readonly type: "RelayTransactions"; readonly ids: readonly HashHex[] }
   | { readonly type: "AnnounceDue" }
+  /** The next slice of what waits is due for the new peers. */
+  | { readonly type: "WelcomeDue" }
+  | { readonly type: "Waiting"; readonly outcome: AskOutcome<WaitingTransactions> }
+  /** To be announced to all, whatever they were told before. */
+  | ReturnedTransactions
   | ChainChanged
   | PeerTableEvent;
 
 export interface BroadcasterArgs {
   readonly registry: ActorRef<RegistryMessage>;
   readonly consensus: ActorRef<ConsensusMessage>;
+  readonly mempool: ActorRef<MempoolMessage>;
 }
 
 export type BroadcasterEnv = Pick<NodeEnv, "config" | "random">;
@@ -42,12 +54,27 @@ interface Peer {
   readonly pending: Set<HashHex>;
 }
 
+/** New peers that hear together, slice by slice, of the transactions that wait. */
+interface Welcome {
+  readonly peerIds: ReadonlySet<PeerId>;
+  /** Ids that they may still be told. */
+  left: number;
+}
+
 interface State {
+  readonly mempool: ActorRef<MempoolMessage>;
   readonly peers: Map<PeerId, Peer>;
   timing: boolean;
+  /** Became ready since the last welcome began. */
+  newcomers: Set<PeerId>;
+  welcome: Welcome | undefined;
 }
 
 type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
+
+/** Of waiting transactions, to a new peer at once. */
+const WELCOME_SLICE_IDS = 512;
+const MEMPOOL_TIMEOUT_MS = 5_000;
 
 export const peerBroadcaster = defineActor<
   BroadcasterArgs,
@@ -60,14 +87,21 @@ export const peerBroadcaster = defineActor<
     dataMax: 4_096,
     controlMax: 16_384,
     overflow: "dropOldest",
-    isControl: ({ type }) => type !== "PeerKnows" && type !== "RelayTransactions",
+    isControl: ({ type }) => !DATA.has(type),
   },
   onFault: RESTART,
 
   init(context, args) {
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-    return { peers: new Map(), timing: false };
+    args.mempool.tell({ type: "SubscribeReturned", subscriber: context.self });
+    return {
+      mempool: args.mempool,
+      peers: new Map(),
+      timing: false,
+      newcomers: new Set(),
+      welcome: undefined,
+    };
   },
 
   receive(state, message, context) {
@@ -80,9 +114,14 @@ export const peerBroadcaster = defineActor<
           known: new IdCache(context.env.config.gossip.knownPerPeerMax),
           pending: new Set(),
         });
+        if (!message.capabilities.has("transactions/1")) return;
+        state.newcomers.add(message.peerId);
+        welcomeLater(state, context);
         return;
       case "PeerGone":
-        if (message.wasReady) state.peers.delete(message.peerId);
+        if (!message.wasReady) return;
+        state.peers.delete(message.peerId);
+        state.newcomers.delete(message.peerId);
         return;
       case "PeerClaimed": {
         const peer = state.peers.get(message.peerId);
@@ -95,7 +134,23 @@ export const peerBroadcaster = defineActor<
         peerKnows(state, message.peerId, message.hashes);
         return;
       case "RelayTransactions":
-        relayTransactions(state, message.ids, context);
+        for (const peer of state.peers.values()) {
+          announceLater(
+            state,
+            peer,
+            message.ids.filter((id) => !peer.known.has(id)),
+            context,
+          );
+        }
+        return;
+      case "ReturnedTransactions":
+        for (const peer of state.peers.values()) announceLater(state, peer, message.ids, context);
+        return;
+      case "WelcomeDue":
+        welcome(state, context);
+        return;
+      case "Waiting":
+        waiting(state, message.outcome, context);
         return;
       case "AnnounceDue":
         state.timing = false;
@@ -109,14 +164,21 @@ export const peerBroadcaster = defineActor<
     }
   },
 
-  invariants({ peers }, { env }) {
+  invariants({ peers, newcomers }, { env }) {
     const { knownPerPeerMax } = env.config.gossip;
+    for (const peerId of newcomers) invariant(peers.has(peerId), "newcomers are ready peers");
     for (const { known, pending } of peers.values()) {
       invariant(known.size <= knownPerPeerMax, `${known.size} known items of a peer`);
       invariant(pending.size <= knownPerPeerMax, `${pending.size} announcements wait`);
     }
   },
 });
+
+const DATA: ReadonlySet<BroadcasterMessage["type"]> = new Set([
+  "PeerKnows",
+  "RelayTransactions",
+  "ReturnedTransactions",
+]);
 
 function peerKnows(state: State, peerId: PeerId, hashes: readonly HashHex[]): void {
   const peer = state.peers.get(peerId);
@@ -127,23 +189,81 @@ function peerKnows(state: State, peerId: PeerId, hashes: readonly HashHex[]): vo
   }
 }
 
-function relayTransactions(state: State, ids: readonly HashHex[], context: Ctx): void {
+function announceLater(
+  state: State,
+  { capabilities, pending }: Peer,
+  ids: readonly HashHex[],
+  context: Ctx,
+): void {
+  if (ids.length === 0 || !capabilities.has("transactions/1")) return;
   const { knownPerPeerMax, announceIntervalMs } = context.env.config.gossip;
-  for (const { capabilities, known, pending } of state.peers.values()) {
-    if (!capabilities.has("transactions/1")) continue;
-    for (const id of ids) if (!known.has(id)) pending.add(id);
-    // The oldest are the likeliest to have reached the peer by others.
-    for (const id of pending) {
-      if (pending.size <= knownPerPeerMax) break;
-      pending.delete(id);
-    }
+  for (const id of ids) pending.add(id);
+  // The oldest are the likeliest to have reached the peer by others.
+  for (const id of pending) {
+    if (pending.size <= knownPerPeerMax) break;
+    pending.delete(id);
   }
   if (state.timing) return;
   state.timing = true;
   // Nodes that heard of a transaction together would announce it to each other together: of two
   // that wait for different times only one does, for the other is told meanwhile.
-  const delayMs = announceIntervalMs * (0.5 + context.env.random.float());
-  context.startTimer("announce", delayMs, { type: "AnnounceDue" });
+  context.startTimer("announce", around(announceIntervalMs, context), { type: "AnnounceDue" });
+}
+
+/** Between half of it and half as much again. */
+function around(meanMs: number, { env }: Ctx): number {
+  return meanMs * (0.5 + env.random.float());
+}
+
+/** Peers that become ready meanwhile are welcomed together. */
+function welcomeLater(state: State, context: Ctx): void {
+  if (state.welcome !== undefined || state.newcomers.size === 0) return;
+  const { newPeerDelayMs } = context.env.config.gossip;
+  context.startTimer("welcome", around(newPeerDelayMs, context), { type: "WelcomeDue" });
+}
+
+function welcome(state: State, context: Ctx): void {
+  const from = state.welcome === undefined ? "best" : "next";
+  state.welcome ??= {
+    peerIds: state.newcomers,
+    left: context.env.config.gossip.knownPerPeerMax,
+  };
+  if (from === "best") state.newcomers = new Set();
+  const countMax = Math.min(WELCOME_SLICE_IDS, state.welcome.left);
+  context.ask<MempoolMessage, WaitingTransactions>(
+    state.mempool,
+    (replyTo) => ({ type: "ListWaiting", from, countMax, replyTo }),
+    MEMPOOL_TIMEOUT_MS,
+    (outcome) => ({ type: "Waiting", outcome }),
+  );
+}
+
+function waiting(state: State, outcome: AskOutcome<WaitingTransactions>, context: Ctx): void {
+  const current = state.welcome;
+  if (current === undefined) return;
+  const { ids, done } = outcome.ok ? outcome.value : { ids: [], done: true };
+  // Without an answer they are welcomed with the next ones.
+  if (!outcome.ok) {
+    for (const peerId of current.peerIds) if (state.peers.has(peerId)) state.newcomers.add(peerId);
+  }
+  for (const peerId of current.peerIds) {
+    const peer = state.peers.get(peerId);
+    if (peer === undefined) continue;
+    announceLater(
+      state,
+      peer,
+      ids.filter((id) => !peer.known.has(id)),
+      context,
+    );
+  }
+  current.left -= ids.length;
+  if (!done && current.left > 0) {
+    const { announceIntervalMs } = context.env.config.gossip;
+    context.startTimer("welcome", around(announceIntervalMs, context), { type: "WelcomeDue" });
+    return;
+  }
+  state.welcome = undefined;
+  welcomeLater(state, context);
 }
 
 function announceTransactions({ handler, known, pending }: Peer): void {

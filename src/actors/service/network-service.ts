@@ -250,7 +250,7 @@ function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
   );
   const broadcaster = context.spawn(
     peerBroadcaster,
-    { registry, consensus },
+    { registry, consensus, mempool },
     { name: "broadcaster" },
   );
   const sync = context.spawn(

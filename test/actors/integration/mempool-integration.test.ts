@@ -38,7 +38,7 @@ async function start(options: HarnessOptions = {}) {
     events,
     outcomes,
     async add(...nonces: number[]): Promise<AddOutcome> {
-      const transactions = nonces.map(at);
+      const transactions = nonces.map((nonce) => ({ ...at(nonce), own: false }));
       ref.tell({ type: "AddTransactions", transactions, tag: 4, replyTo: outcomes.ref });
       await harness.settle();
       return outcomes.last!;

@@ -3,6 +3,7 @@ import { peerBroadcaster } from "../../../src/actors/peer/peer-broadcaster.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
+import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type { ChainChanged } from "../../../src/actors/integration/chain-events.js";
 import { decodeMessage } from "../../../src/protocol/codec/codec.js";
 import { makeChain, type MadeBlock } from "../../support/chain.js";
@@ -24,6 +25,7 @@ async function start(options: HarnessOptions = {}) {
   const ref = harness.spawn(peerBroadcaster, {
     registry: registry.ref,
     consensus: consensus.ref,
+    mempool: harness.probe<MempoolMessage>().ref,
   });
   await harness.settle();
   const join = (number: number, options: JoinOptions = {}) => {

@@ -1,0 +1,156 @@
+// Transactions between whole nodes and peers that answer short, late or never: none is lost while
+// somebody has it, and whoever submitted one hears what became of it.
+
+import test, { type ExecutionContext } from "ava";
+import { genesisOf } from "../../src/compose.js";
+import type { Network } from "../../src/network.js";
+import type { Message, MessageKind } from "../../src/protocol/index.js";
+import { makeBlock, makeKey, makeTransaction, transactionId } from "../support/chain.js";
+import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { consensus, nextEvent, reaches, startTestNode } from "./nodes.js";
+
+const NETWORK_ID = genesisOf(consensus).header.hash;
+const key = makeKey(1);
+const transactions = [1, 2, 3, 4].map((nonce) => makeTransaction(key, nonce));
+const ids = transactions.map(transactionId);
+
+async function join(t: ExecutionContext, node: Network, number: number): Promise<RawPeer> {
+  const peer = await RawPeer.connect({
+    address: node.listenAddress!,
+    identity: identityOf(number),
+  });
+  t.teardown(() => peer.destroy());
+  const ready = nextEvent(node, "PeerConnected", ({ peerId }) => peerId === peer.peerId);
+  peer.send(handshakeInfo(NETWORK_ID));
+  await ready;
+  return peer;
+}
+
+function sentTo<K extends MessageKind>(peer: RawPeer, kind: K) {
+  return peer.received.filter((message): message is Extract<Message, { kind: K }> => {
+    return message.kind === kind;
+  });
+}
+
+/** The requests for transactions that a peer was sent, answered by `answer`. */
+async function serve(
+  peer: RawPeer,
+  count: number,
+  answer: (ids: readonly string[]) => Message | undefined,
+): Promise<(readonly string[])[]> {
+  const asked: (readonly string[])[] = [];
+  for (let index = 0; asked.length < count; index++) {
+    await peer.until(() => peer.received.length > index || peer.ended);
+    const message = peer.received[index];
+    if (message === undefined) break;
+    if (message.kind !== "RequestTransactions") continue;
+    asked.push(message.ids);
+    const response = answer(message.ids);
+    if (response !== undefined) peer.send(response, peer.requestIds[index]);
+  }
+  return asked;
+}
+
+const bytesOf = (id: string): Uint8Array => transactions[ids.indexOf(id)]!;
+
+test("the rest of a short answer is asked for again, from the first that is missing", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const peer = await join(t, node, 1);
+  const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
+  peer.send({ kind: "AnnounceTransactions", ids });
+  const asked = await serve(peer, 4, ([first]) => ({
+    kind: "ResponseTransactions",
+    transactions: [bytesOf(first!)],
+  }));
+  t.deepEqual(asked, [ids, ids.slice(1), ids.slice(2), ids.slice(3)]);
+  await last;
+});
+
+for (const [how, answer] of [
+  ["has none of them", { kind: "ResponseTransactions", transactions: [] }],
+  ["refuses", { kind: "RequestRefused", reason: "Busy" }],
+  ["goes away", undefined],
+] as const) {
+  test(`when an announcer ${how} the next one is asked`, async (t) => {
+    const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+    const first = await join(t, node, 1);
+    const second = await join(t, node, 2);
+    first.send({ kind: "AnnounceTransactions", ids });
+    await first.until(() => sentTo(first, "RequestTransactions").length > 0);
+    second.send({ kind: "AnnounceTransactions", ids });
+    // The pong comes after what was sent before the ping was dealt with.
+    second.send({ kind: "Ping", nonce: 7n });
+    await second.message("Pong");
+    await new Promise((resolve) => setImmediate(resolve));
+    const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
+    if (answer === undefined) first.destroy();
+    else first.send(answer, first.requestIds.at(-1));
+    const asked = await serve(second, 1, (wanted) => ({
+      kind: "ResponseTransactions",
+      transactions: wanted.map((id) => bytesOf(id)),
+    }));
+    t.deepEqual(asked, [ids]);
+    await last;
+  });
+}
+
+test("a pushed transaction is taken while another peer owes it", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const silent = await join(t, node, 1);
+  const honest = await join(t, node, 2);
+  silent.send({ kind: "AnnounceTransactions", ids });
+  await silent.until(() => sentTo(silent, "RequestTransactions").length > 0);
+  const accepted = nextEvent(node, "TransactionAccepted");
+  honest.send({ kind: "NewTransaction", transaction: transactions[0]! });
+  t.is((await accepted).id, ids[0]!);
+});
+
+test("what a user submits again, though it is known, is announced again", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const peer = await join(t, node, 1);
+  const announced = () => sentTo(peer, "AnnounceTransactions").length;
+  t.true((await node.broadcastTransaction(transactions[0]!)).ok);
+  await peer.until(() => announced() === 1);
+  t.like(await node.broadcastTransaction(transactions[0]!), { ok: false, reason: "known" });
+  await peer.until(() => announced() === 2);
+  t.deepEqual(sentTo(peer, "AnnounceTransactions")[1]!.ids, [ids[0]]);
+});
+
+test("what a reorganisation puts back is announced", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const peer = await join(t, node, 1);
+  const lost = makeBlock({ transactions: transactions.slice(0, 1) });
+  node.broadcastBlock(lost.bytes);
+  await reaches(node, lost.header.hash);
+  const one = makeBlock({ transactions: [makeTransaction(makeKey(2), 1)] });
+  const two = makeBlock({ parent: one.header });
+  node.broadcastBlock(one.bytes);
+  node.broadcastBlock(two.bytes);
+  await reaches(node, two.header.hash);
+  const announcement = await peer.message("AnnounceTransactions");
+  t.deepEqual(announcement?.ids, [ids[0]]);
+});
+
+test("what a block makes void is told: it was accepted, and will never be confirmed", async (t) => {
+  const node = await startTestNode(t);
+  t.true((await node.broadcastTransaction(transactions[0]!)).ok);
+  const rejected = nextEvent(node, "TransactionRejected");
+  const block = makeBlock({ transactions: [makeTransaction(key, 5)] });
+  node.broadcastBlock(block.bytes);
+  t.like(await rejected, { id: ids[0], reason: "stale-nonce" });
+});
+
+test("what gives way to a better price is told", async (t) => {
+  const node = await startTestNode(t, { mempool: { countMax: 1 } });
+  const gone: string[] = [];
+  node.subscribe(["TransactionRejected"], ({ id, reason }) => void gone.push(`${id} ${reason}`));
+  t.true((await node.broadcastTransaction(transactions[0]!)).ok);
+  const replacing = makeTransaction(key, 1, { gasPrice: 9n });
+  const evicting = makeTransaction(makeKey(2), 1, { gasPrice: 99n });
+  for (const transaction of [replacing, evicting]) {
+    const told = nextEvent(node, "TransactionRejected");
+    t.true((await node.broadcastTransaction(transaction)).ok);
+    await told;
+  }
+  t.deepEqual(gone, [`${ids[0]} replaced`, `${transactionId(replacing)} evicted`]);
+});

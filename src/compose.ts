@@ -19,7 +19,7 @@ import type {
   StoredBlock,
   TxStore,
 } from "./ports.js";
-import type { StartingPool } from "./workers/pool.js";
+import type { StartingPool } from "./workers/jobs.js";
 import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
@@ -110,7 +110,7 @@ export interface SpawnOptions {
   readonly onStarted: (outcome: ListenOutcome) => void;
 }
 
-export type SpawnedNode = Pick<NetworkParts, "system" | "service" | "serviceGone">;
+export type SpawnedNode = Pick<NetworkParts, "system" | "service" | "serviceGone" | "missed">;
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
@@ -126,10 +126,12 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const started = system.spawn(startTap, { onStarted, onGone }, { name: "start" });
   // Beside the network, not below it: who subscribed stays subscribed when the network restarts.
   const mailboxMax = env.config.mailbox.dataMax;
-  const events = system.spawn(eventBus, { mailboxMax }, { name: "events" });
+  const missed = { count: 0 };
+  const onMissed = (): void => void missed.count++;
+  const events = system.spawn(eventBus, { mailboxMax, onMissed }, { name: "events" });
   const service = system.spawn(networkService, { started, events }, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
-  return { system, service, serviceGone };
+  return { system, service, serviceGone, missed };
 }
 
 /** The handle of a spawned node. */
@@ -138,7 +140,9 @@ export function handleOf(
   spawned: SpawnedNode,
   rest: Pick<NetworkParts, "listenAddress" | "close">,
 ): Network {
-  return networkHandle({ ...spawned, peerId, blocks, drainMs: config.shutdown.drainMs, ...rest });
+  const askTimeoutMs = config.calls.timeoutMs;
+  const { drainMs } = config.shutdown;
+  return networkHandle({ ...spawned, peerId, blocks, drainMs, askTimeoutMs, ...rest });
 }
 
 interface StartTapArgs {

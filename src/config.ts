@@ -128,7 +128,7 @@ function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
 }
 
 function relations(config: NetworkConfig): [boolean, string][] {
-  const { lanes, reputation, requests, dial, liveness, sync, serve } = config;
+  const { calls, lanes, reputation, requests, dial, liveness, sync, serve } = config;
   const planned = Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
   return [
     [
@@ -150,6 +150,11 @@ function relations(config: NetworkConfig): [boolean, string][] {
     ],
     [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
     [dial.concurrentMax >= 1, "dial.concurrentMax must be at least 1"],
+    [
+      calls.timeoutMs >= 1 && calls.timeoutMs < calls.threadTimeoutMs,
+      "calls.timeoutMs must be at least 1 and below calls.threadTimeoutMs",
+    ],
+    [calls.threadStartMs >= 1_000, "calls.threadStartMs must be at least 1000"],
     [
       liveness.pingIntervalMs > 0 && liveness.pingIntervalMs < liveness.deadAfterMs,
       "liveness.pingIntervalMs must be above 0 and below liveness.deadAfterMs",

@@ -21,7 +21,11 @@ import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-service.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
 
-/** Every method rejects with STOPPED once the network has stopped, TIMEOUT when it is overloaded. */
+/**
+ * Once `stop` was called, or the network has ended by itself, every method but `stop` rejects or
+ * throws STOPPED, with what ended it as the cause. A question that an overloaded network cannot
+ * answer rejects with TIMEOUT.
+ */
 export interface Network {
   readonly peerId: PeerId;
   /** Where peers can reach this node, with the real port; null when it does not listen. */
@@ -52,11 +56,16 @@ export interface Network {
   block(at: HashHex | number): Uint8Array | undefined;
   /** Where a transaction was confirmed; undefined when it was not, or nothing is indexed. */
   locateTransaction(id: HashHex): Promise<TransactionLocation | undefined>;
-  /** Calls `onEvent` for each event of these types; answers the function that ends it. */
+  /**
+   * Calls `onEvent` for each event of these types; answers the function that ends it. An `onEvent`
+   * that throws is not called again: a process warning says so, and the log.
+   */
   subscribe<T extends NetworkEventType>(
     types: readonly T[],
     onEvent: (event: NetworkEventOf<T>) => void,
   ): () => void;
+  /** Events that were dropped because this process was too slow to take them. */
+  readonly missed: number;
   /** Figures of every actor. */
   figures(): readonly ActorFigures[];
   /**
@@ -70,37 +79,44 @@ export interface Network {
   stop(): Promise<void>;
 }
 
+/** Counted where events are dropped: at the event bus and at each subscriber. */
+export interface MissedEvents {
+  count: number;
+}
+
 export interface NetworkParts {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
   /** Resolves when the service stopped for good or must, to why it did unless it was asked for. */
   readonly serviceGone: Promise<CodedError>;
+  readonly missed: MissedEvents;
   readonly peerId: PeerId;
   readonly listenAddress: string | null;
   readonly blocks: BlockStore;
   readonly drainMs: number;
+  readonly askTimeoutMs: number;
   /** Closes the adapters, after the last actor. */
   close(): Promise<void>;
 }
 
-const ASK_TIMEOUT_MS = 10_000;
-
 export function networkHandle(parts: NetworkParts): Network {
   const { system, service, blocks } = parts;
   let stopping: Promise<void> | undefined;
+  let failure: CodedError | undefined;
   let taps = 0;
 
-  const ask = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
-    system.ask(service, question, ASK_TIMEOUT_MS);
-  const tell = (message: NetworkMessage): void => {
-    if (stopping !== undefined) throw stoppedError();
-    service.tell(message);
+  /** What this is called on runs: first in every method. */
+  const running = <T>(part: T): T => {
+    if (stopping !== undefined) throw stoppedError(failure);
+    return part;
   };
+  const ask = async <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
+    running(system).ask(service, question, parts.askTimeoutMs);
+  const tell = (message: NetworkMessage): void => void running(service).tell(message);
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
-    typeof at === "number" ? blocks.hashAt(at) : at;
+    typeof at === "number" ? running(blocks).hashAt(at) : at;
 
-  let failure: CodedError | undefined;
   let settle = (): void => undefined;
   const stopped = new Promise<void>((resolve, reject) => {
     settle = () => (failure === undefined ? resolve() : reject(failure));
@@ -131,20 +147,21 @@ export function networkHandle(parts: NetworkParts): Network {
       return elapsedMs;
     },
     connect(...addresses) {
+      running(service);
       for (const address of addresses) parseAddress(address);
       tell({ type: "AddAddresses", addresses });
     },
     broadcastTransaction: (transaction) =>
       ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo })),
     broadcastBlock: (block) => tell({ type: "SubmitBlock", block }),
-    head: () => blocks.head(),
+    head: () => running(blocks).head(),
     header(at) {
       const hash = hashOf(at);
-      return hash === undefined ? undefined : blocks.summary(hash);
+      return hash === undefined ? undefined : running(blocks).summary(hash);
     },
     block(at) {
       const hash = hashOf(at);
-      return hash === undefined ? undefined : blocks.block(hash);
+      return hash === undefined ? undefined : running(blocks).block(hash);
     },
     async locateTransaction(id) {
       const { location } = await ask<{ location?: TransactionLocation }>((replyTo) => ({
@@ -155,23 +172,38 @@ export function networkHandle(parts: NetworkParts): Network {
       return location;
     },
     subscribe(types, onEvent) {
-      if (stopping !== undefined) throw stoppedError();
-      const tap = system.spawn(
-        eventTap,
-        { onEvent: onEvent as (event: NetworkEvent) => void },
-        { name: `tap-${++taps}` },
-      );
+      const args = {
+        onEvent: onEvent as Subscriber,
+        onFailed,
+        onMissed: () => parts.missed.count++,
+      };
+      const tap = running(system).spawn(eventTap, args, { name: `tap-${++taps}` });
       tell({ type: "Subscribe", subscriber: tap, types });
       return () => void tap.tell({ type: "TapEnded" });
     },
-    figures: () => system.figures(),
+    get missed() {
+      return parts.missed.count;
+    },
+    figures: () => running(system).figures(),
     stopped,
     stop: stopOnce,
   };
 }
 
-function stoppedError(): CodedError {
-  return new CodedError("STOPPED", "The network has stopped.");
+type Subscriber = (event: NetworkEvent) => void;
+
+/** Of a host's function that threw, for those too who gave no log. */
+function onFailed(error: unknown): void {
+  process.emitWarning(`a subscriber of the network failed: ${String(error)}`, "ActorFault");
+}
+
+function stoppedError(cause: CodedError | undefined): CodedError {
+  const why = cause === undefined ? "The network has stopped." : stoppedBecause(cause);
+  return new CodedError("STOPPED", why, { cause });
+}
+
+function stoppedBecause({ message }: CodedError): string {
+  return `The network has stopped: ${message}`;
 }
 
 async function stopAll(parts: NetworkParts): Promise<void> {

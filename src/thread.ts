@@ -6,10 +6,10 @@ import { MessageChannel, Worker, type ResourceLimits } from "node:worker_threads
 import { transfer, wrap, type Remote } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
-import type { NetworkConfigInput } from "./config.js";
+import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError } from "./errors.js";
 import type { Network } from "./network.js";
-import type { Log, LogLevel } from "./ports.js";
+import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
 import type { Outcome, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
@@ -36,8 +36,9 @@ export interface NetworkThreadExit {
 }
 
 /**
- * A Network of which every method answers a promise. All reject with STOPPED once the thread has
- * ended, also those that were pending; errors of the network keep their codes.
+ * A Network of which every method answers a promise. All reject with STOPPED once `stop` was called
+ * or the thread has ended, also those that were pending then; with TIMEOUT, which names the method,
+ * when the thread hangs (`calls.threadTimeoutMs`). Errors of the network keep their codes.
  */
 export interface NetworkThread
   extends RemoteCalls, Pick<Network, "peerId" | "listenAddress" | "subscribe" | "stopped"> {
@@ -50,15 +51,19 @@ export interface NetworkThread
   stop(): Promise<void>;
 }
 
-/** Like startNetwork, in a thread of its own. Rejects with the same errors. */
+/**
+ * Like startNetwork, in a thread of its own. Rejects with the same errors, and with TIMEOUT when
+ * the thread has not started within `calls.threadStartMs`.
+ */
 export async function startNetworkThread(
   config: NetworkConfigInput = {},
   options: NetworkThreadOptions = {},
 ): Promise<NetworkThread> {
-  const owner = new Owner(options);
+  const { calls } = resolveConfig(config);
+  const owner = new Owner(options, calls);
   try {
     const log = options.log !== undefined;
-    const started = await owner.guard((control) =>
+    const started = await owner.guard("start", calls.threadStartMs, (control) =>
       control.start({ config, ports: options.ports ?? {}, log }),
     );
     return owner.handle(started);
@@ -73,6 +78,7 @@ type Subscriber = (event: NetworkEvent) => void;
 /** This side of one network thread. */
 class Owner {
   readonly #options: NetworkThreadOptions;
+  readonly #calls: NetworkConfig["calls"];
   readonly #worker: Worker;
   readonly #control: Remote<ThreadControl>;
   readonly #feed: FeedReader;
@@ -86,8 +92,9 @@ class Owner {
   #cause: Error | undefined;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: NetworkThreadOptions) {
+  constructor(options: NetworkThreadOptions, calls: NetworkConfig["calls"]) {
     this.#options = options;
+    this.#calls = calls;
     const { port1, port2 } = new MessageChannel();
     this.#worker = new Worker(new URL("./thread/host.js", import.meta.url), {
       name: "vibecoin-network",
@@ -110,7 +117,9 @@ class Owner {
       method,
       (...args: unknown[]) => {
         const sent = args.map(ownBytes);
-        return this.guard((control) => control.call(method, transfer(sent, buffersOf(sent))));
+        return this.guard(method, this.#calls.threadTimeoutMs, (control) =>
+          control.call(method, transfer(sent, buffersOf(sent))),
+        );
       },
     ]);
     const stopped = this.#exited.then(({ error }) => {
@@ -129,16 +138,37 @@ class Owner {
     };
   }
 
-  /** The answer of the thread, or its end: comlink alone would wait for a dead thread for ever. */
-  async guard<T>(call: (control: Remote<ThreadControl>) => Promise<Outcome<T>>): Promise<T> {
+  /**
+   * The answer of the thread, its end, or that it hangs: comlink alone would wait for ever. `name`
+   * is the method's.
+   */
+  async guard<T>(
+    name: string,
+    timeoutMs: number,
+    call: (control: Remote<ThreadControl>) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    this.#assertRunning();
     let fail: (error: Error) => void = () => undefined;
+    let timer: Timer | undefined;
     const outcome = await new Promise<Outcome<T>>((resolve, reject) => {
-      if (this.#exit !== undefined) throw this.#over(this.#exit);
       fail = reject;
       this.#pending.add(fail);
       call(this.#control).then(resolve, reject);
-    }).finally(() => this.#pending.delete(fail));
+      const late = `the network's thread did not answer ${name} within ${timeoutMs} ms`;
+      timer = systemClock.setTimer(timeoutMs, () => {
+        // Once round the loop: if it was this thread that hung, the answer waits to be read.
+        timer = systemClock.setTimer(1, () => reject(new CodedError("TIMEOUT", late)));
+      });
+    }).finally(() => {
+      timer?.cancel();
+      this.#pending.delete(fail);
+    });
     return valueOf(outcome);
+  }
+
+  #assertRunning(): void {
+    if (this.#exit !== undefined) throw this.#over(this.#exit);
+    if (this.#stopping !== undefined) throw this.#over();
   }
 
   async terminate(): Promise<void> {
@@ -146,8 +176,7 @@ class Owner {
   }
 
   #subscribe(types: readonly NetworkEventType[], subscriber: Subscriber): () => void {
-    if (this.#exit !== undefined) throw this.#over(this.#exit);
-    if (this.#stopping !== undefined) throw this.#over();
+    this.#assertRunning();
     const id = this.#nextId++;
     this.#subscribers.set(id, subscriber);
     // By the way of the calls, so that a call made later finds the subscription in place.

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import test from "ava";
 import { createPowConsensus } from "../src/chain/consensus.js";
 import { genesisOf, networkParams, startNode } from "../src/compose.js";
@@ -36,8 +37,7 @@ test("a network whose root gives up tells its host and leaves nothing open", asy
   faultAgain = () => network.unbanPeer(peerId);
   faultAgain();
   await t.throwsAsync(network.stopped, { code: "STOPPED", message: /gave up after repeated/ });
-  t.is(network.figures().length, 0);
-  await t.throwsAsync(network.status(), { code: "STOPPED" });
+  await t.throwsAsync(network.status(), { code: "STOPPED", message: /stopped: .*gave up after/ });
   await t.notThrowsAsync(network.stop());
 });
 
@@ -49,8 +49,8 @@ test("a network whose store fails ends at once, says why and leaves nothing open
   await announced;
   stores.fail();
   await t.throwsAsync(network.stopped, { code: "STORE_FAILED", message: /told to fail/ });
-  t.is(network.figures().length, 0);
-  await t.throwsAsync(network.status(), { code: "STOPPED" });
+  const error = await t.throwsAsync(network.status(), { code: "STOPPED", message: /told to fail/ });
+  t.is((error?.cause as { code?: string } | undefined)?.code, "STORE_FAILED");
 });
 
 test("a network whose actors cannot start is refused after some attempts", async (t) => {
@@ -97,7 +97,9 @@ test("a subscription ends when it is told to, and its actor with it", async (t) 
 
 test("after the stop every method says that the network has stopped", async (t) => {
   const network = await startNetwork(inline);
-  await network.stop();
+  const stopping = network.stop();
+  t.throws(() => network.head(), { code: "STOPPED" }, "from the moment it is told to");
+  await stopping;
   await network.stop();
   const id = "ab".repeat(32);
   const questions = [
@@ -117,8 +119,33 @@ test("after the stop every method says that the network has stopped", async (t) 
     () => network.connect("127.0.0.1:1"),
     () => network.broadcastBlock(new Uint8Array(1)),
     () => network.subscribe(["PeerConnected"], () => undefined),
+    () => network.head(),
+    () => network.header(0),
+    () => network.header(id),
+    () => network.block(0),
+    () => network.block(id),
+    () => network.figures(),
   ];
   for (const command of commands) t.throws(command, { code: "STOPPED" });
+});
+
+test("a subscriber that throws is reported, and the others go on", async (t) => {
+  const lines: unknown[] = [];
+  const log: Log = { write: (_level, ...line) => void lines.push(line) };
+  const network = await startNode(
+    { ...inline, produce: true, producer: { intervalMs: 1 } },
+    { log },
+  );
+  t.teardown(() => network.stop());
+  const warned = once(process, "warning");
+  network.subscribe(["BlockConnected"], () => {
+    throw new Error("a careless subscriber");
+  });
+  const [warning] = (await warned) as [Error];
+  t.regex(warning.message, /a subscriber of the network failed: .*careless/);
+  t.regex(JSON.stringify(lines), /careless/);
+  await new Promise((resolve) => network.subscribe(["BlockConnected"], resolve));
+  t.is(network.missed, 0);
 });
 
 test("two networks on loopback answer every question of their hosts", async (t) => {

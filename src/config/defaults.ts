@@ -198,6 +198,14 @@ export const DEFAULTS = deepFreeze({
     /** Empty blocks are produced too. */
     emptyBlocks: true,
   },
+  calls: {
+    /** A question to a network that is too busy to answer fails after this long. */
+    timeoutMs: 10_000,
+    /** The same to a network thread: longer, so that a thread that lives says itself what is wrong. */
+    threadTimeoutMs: 15_000,
+    /** A network thread that has not started by then is ended: its ports may take a while to open. */
+    threadStartMs: 60_000,
+  },
   mailbox: {
     dataMax: 16_384,
     controlMax: 16_384,

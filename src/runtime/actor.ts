@@ -14,6 +14,8 @@ export interface MailboxSpec<M> {
   readonly controlMax: number;
   readonly overflow: "reject" | "dropOldest" | "dropNewest";
   isControl?(message: M): boolean;
+  /** Called for each message that `overflow` drops. Must not throw. */
+  readonly onDropped?: () => void;
 }
 
 /** What the parent does when this actor throws. */

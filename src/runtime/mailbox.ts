@@ -61,6 +61,7 @@ export class Mailbox<M> {
       return REFUSED;
     }
     this.droppedCount++;
+    spec.onDropped?.();
     if (spec.overflow === "dropOldest") {
       data.shift();
       data.push(message);

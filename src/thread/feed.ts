@@ -34,6 +34,8 @@ export class FeedSender {
   readonly #port: MessagePort;
   readonly #queue = new Ring<FeedItem>();
   #credit = CREDIT_MAX;
+  /** Dropped before they came here. */
+  missedBefore = (): number => 0;
   #missed = 0;
   #armed = false;
 
@@ -65,7 +67,7 @@ export class FeedSender {
   end(end: FeedEnd): void {
     this.#port.postMessage({
       items: this.#take(this.#queue.length),
-      missed: this.#missed,
+      missed: this.#missed + this.missedBefore(),
       end,
     } satisfies Batch);
   }
@@ -74,7 +76,8 @@ export class FeedSender {
     while (this.#credit > 0 && this.#queue.length > 0) {
       const items = this.#take(Math.min(this.#credit, this.#queue.length, BATCH_MAX));
       this.#credit -= items.length;
-      this.#port.postMessage({ items, missed: this.#missed } satisfies Batch);
+      const missed = this.#missed + this.missedBefore();
+      this.#port.postMessage({ items, missed } satisfies Batch);
     }
   }
 

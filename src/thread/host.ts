@@ -33,7 +33,9 @@ class Host implements ThreadControl {
           this.#ports[name] = await loadPort(name, module);
         }
         const own = this.#ports as OwnPorts;
-        this.#network = await startNode(config, log ? { ...own, log: this.#log() } : own);
+        const network = await startNode(config, log ? { ...own, log: this.#log() } : own);
+        this.#network = network;
+        this.#feed.missedBefore = () => network.missed;
       } catch (error) {
         await this.#closePorts();
         throw error;

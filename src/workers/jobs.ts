@@ -15,6 +15,14 @@ import type {
   WorkerPool,
 } from "../ports.js";
 
+export interface StartingPool extends WorkerPool {
+  /**
+   * Resolves when a thread has loaded the rules. Rejects with RULES_UNLOADABLE, or with WORKER_LOST
+   * when threads cannot live under these options: the pool is of no use then, and is to be closed.
+   */
+  readonly started: Promise<void>;
+}
+
 export interface Jobs {
   validateBlocks: ValidateBlocksJob;
   validateHeaders: ValidateHeadersJob;

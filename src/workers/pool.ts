@@ -6,9 +6,9 @@ import { SHARE_ENV } from "node:worker_threads";
 import { FixedQueue, Piscina } from "piscina";
 import type { ChainRules, RulesModule } from "../chain/types.js";
 import { CodedError } from "../errors.js";
-import type { BlocksVerdict, Clock, ValidateBlocksJob, WorkerPool } from "../ports.js";
+import type { BlocksVerdict, Clock, ValidateBlocksJob } from "../ports.js";
 import { poolMethods, queueFull, stopped, workerLost } from "./jobs.js";
-import type { JobKind, Jobs, PoolTask, Task, Verdicts } from "./jobs.js";
+import type { JobKind, Jobs, PoolTask, StartingPool, Task, Verdicts } from "./jobs.js";
 import { isLarge, validateLargeBlocks } from "./large-blocks.js";
 import type { LargeBlockSteps } from "./large-blocks.js";
 import { loadRules } from "./rules-loader.js";
@@ -84,14 +84,6 @@ export interface WorkerPoolOptions extends Pick<
   readonly clock: Clock;
   /** A thread failed while it had no task, and is replaced; for the log. */
   readonly onThreadError?: (error: Error) => void;
-}
-
-export interface StartingPool extends WorkerPool {
-  /**
-   * Resolves when a thread has loaded the rules. Rejects with RULES_UNLOADABLE, or with WORKER_LOST
-   * when threads cannot live under these options: the pool is of no use then, and is to be closed.
-   */
-  readonly started: Promise<void>;
 }
 
 /** Starts the threads; what they are given meanwhile waits. Rejects with RULES_UNLOADABLE. */

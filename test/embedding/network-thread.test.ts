@@ -279,6 +279,40 @@ test.serial("a thread that hangs is ended by force when its stop takes too long"
   t.is((exits[0]?.error as CodedError).code, "TIMEOUT");
 });
 
+test.serial("a call to a thread that hangs ends with the name of the method", async (t) => {
+  const config = { calls: { timeoutMs: 100, threadTimeoutMs: 300 } };
+  const { network, spring } = await startTrapped(t, "hang", config, { stopTimeoutMs: 200 });
+  const { call } = await spring();
+  const late = { instanceOf: CodedError, code: "TIMEOUT", message: /did not answer .* 300 ms/ };
+  t.regex((await t.throwsAsync(network.head(), late)).message, / head /);
+  t.regex((await t.throwsAsync(network.status(), late)).message, / status /);
+  t.regex((await t.throwsAsync(call, late)).message, / broadcastTransaction /);
+});
+
+test.serial("a thread that hangs while it starts is ended and said to", async (t) => {
+  const ports = { consensus, mempool: portModule("createNothing") };
+  const starting = startNetworkThread({ calls: { threadStartMs: 1_000 } }, { ports });
+  await t.throwsAsync(starting, { code: "TIMEOUT", message: /did not answer start within 1000/ });
+});
+
+test.serial("from the moment it is told to stop every call says so", async (t) => {
+  const { network } = await start(t);
+  const stopping = network.stop();
+  const id = "ab".repeat(32);
+  const calls = [
+    network.status(),
+    network.head(),
+    network.header(0),
+    network.block(id),
+    network.figures(),
+    network.connect("127.0.0.1:1"),
+    network.unbanPeer(id),
+  ];
+  for (const call of calls) await t.throwsAsync(call, { instanceOf: CodedError, code: "STOPPED" });
+  await stopping;
+  await t.throwsAsync(network.block(0), { code: "STOPPED" });
+});
+
 test.serial("a data directory is free when its thread has stopped, or has died", async (t) => {
   const dataDir = await temporaryDirectory(t);
   const { network } = await start(t, { dataDir });

@@ -68,6 +68,11 @@ export function createClosingPeerStore(file: string): PeerStore {
   };
 }
 
+/** Never answers, and lets nobody else of its thread speak. */
+export function createNothing(): never {
+  for (;;);
+}
+
 export async function createNoStore(): Promise<BlockStore> {
   throw new Error("there is no disk");
 }

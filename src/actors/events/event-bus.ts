@@ -22,14 +22,15 @@ interface Subscription {
   readonly types: ReadonlySet<NetworkEventType> | undefined;
 }
 
-interface State {
+interface State extends Pick<EventBusArgs, "onMissed"> {
   /** By path. */
   readonly subscriptions: Map<string, Subscription>;
-  missed: number;
 }
 
 export interface EventBusArgs {
   readonly mailboxMax: number;
+  /** Called for each event that no subscriber, or one of them, will get. Must not throw. */
+  readonly onMissed?: () => void;
 }
 
 export const eventBus = defineActor<EventBusArgs, EventBusMessage, State, unknown>({
@@ -41,17 +42,21 @@ export const eventBus = defineActor<EventBusArgs, EventBusMessage, State, unknow
     // Facts may be missed under overload; the newest are worth more than the oldest.
     overflow: "dropOldest",
     isControl: (message) => message.type !== "Publish",
+    ...(args.onMissed && { onDropped: args.onMissed }),
   }),
   onFault: ESCALATE,
 
-  init: () => ({ subscriptions: new Map(), missed: 0 }),
+  init: (_context, { onMissed }) => ({
+    subscriptions: new Map(),
+    ...(onMissed && { onMissed }),
+  }),
 
   receive(state, message, context) {
     switch (message.type) {
       case "Publish":
         for (const { subscriber, types } of state.subscriptions.values()) {
           if (types !== undefined && !types.has(message.event.type)) continue;
-          if (!subscriber.tell(message.event)) state.missed++;
+          if (!subscriber.tell(message.event)) state.onMissed?.();
         }
         return;
       case "Subscribe":

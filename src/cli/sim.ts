@@ -2,7 +2,7 @@
 // run that fails is the last, and its verdict comes with the command that replays it.
 
 import { CodedError } from "../errors.js";
-import { createTimeline, drawScripts, drawSwarm, simulate } from "../sim/index.js";
+import { checkTrace, createTimeline, drawScripts, drawSwarm, simulate } from "../sim/index.js";
 import type { SimulateOptions, Verdict } from "../sim/index.js";
 import { systemClock } from "../runtime/clock.js";
 import { seededRandom } from "../runtime/random.js";
@@ -36,32 +36,45 @@ export async function sim(flags: SimFlags): Promise<number> {
   const one = flags.for === undefined && flags.runs === 1;
   for (let run = 0; more(run); run++) {
     const seed = one ? flags.seed : `${flags.seed}/${run}`;
-    const verdict = await simulate(optionsOf({ ...flags, seed }));
+    const options = optionsOf({ ...flags, seed });
+    const trace = flags.trace === undefined ? undefined : traceOf(flags.trace, options);
+    const verdict = await simulate({ ...options, ...trace?.timeline });
     print(verdict, flags, seed);
+    if (trace?.lines === 0) {
+      process.stderr.write(`Nothing of this run mentions ${flags.trace}.\n`);
+    }
     if (!verdict.ok) return EXIT_FAULT;
   }
   return EXIT_OK;
 }
 
 function optionsOf(flags: SimFlags): SimulateOptions {
-  const timeline =
-    flags.trace === undefined
-      ? {}
-      : createTimeline(flags.trace, (line) => void process.stdout.write(`${line}\n`));
   const { seed, faults, traffic } = flags;
   const byzantine = Math.floor(flags.nodes * flags.byzantine);
   const nodes = flags.nodes - byzantine;
-  if (flags.swarm === true) return { ...drawSwarm(seed), ...timeline };
+  if (flags.swarm === true) return drawSwarm(seed);
   return {
     seed,
     nodes,
     producers: Math.min(flags.producers, nodes),
     byzantine: drawScripts(byzantine, seededRandom(`scripts ${seed}`)),
     durationMs: flags.minutes * 60_000,
-    ...(faults === "none" ? {} : { faults }),
+    faults,
     ...(traffic === 0 ? {} : { traffic: { perSecond: traffic } }),
-    ...timeline,
   };
+}
+
+/** Prints the timeline of `about` and counts its lines. */
+function traceOf(about: string, options: SimulateOptions) {
+  checkTrace(about, options);
+  const trace = {
+    lines: 0,
+    timeline: createTimeline(about, (line) => {
+      trace.lines++;
+      process.stdout.write(`${line}\n`);
+    }),
+  };
+  return trace;
 }
 
 function replayOf(flags: SimFlags, seed: string): string {

@@ -28,6 +28,7 @@ export type FaultPreset = keyof typeof FAULT_PRESETS;
 
 /** What operators live with, and what they hope never to see. */
 export const FAULT_PRESETS = {
+  none: {},
   mild: {
     crash: { everyMs: [30_000, 120_000] },
     leave: { everyMs: [30_000, 120_000] },

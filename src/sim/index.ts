@@ -9,6 +9,7 @@ export {
   type Faults,
   type FaultTimes,
 } from "./faults.js";
+export { checkTrace } from "./check-options.js";
 export type { FaultName } from "./fault-kinds.js";
 export { FIVE_REGIONS, type Regions } from "./places.js";
 export { BYZANTINE_SCRIPTS, drawScripts } from "./byzantine/scripts.js";

@@ -5,6 +5,7 @@
 import type { NetworkConfig } from "../config.js";
 import type { Consensus, Mempool } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
+import { checkOptions } from "./check-options.js";
 import { FAULT_PRESETS, startFaults, type FaultOptions, type FaultPreset } from "./faults.js";
 import { SIM_CHAIN, type WorldOptions } from "./options.js";
 import type { PropagationTimes } from "./propagation.js";
@@ -65,8 +66,9 @@ const CONVERGE_MS = 120_000;
 const CHECK_EVERY_MS = 1_000;
 const GOSSIP_MS = 60_000;
 
-/** Never rejects for what a check found: that is the verdict. */
+/** Never rejects for what a check found: that is the verdict. Bad options: CONFIG_INVALID. */
 export async function simulate(options: SimulateOptions): Promise<Verdict> {
+  checkOptions(options);
   const { durationMs = DURATION_MS, convergeMs = CONVERGE_MS } = options;
   const { mempool = SIM_CHAIN.mempool } = options;
   const startMs = systemClock.monotonicMs();

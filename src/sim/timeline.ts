@@ -5,6 +5,8 @@ import { toHex } from "../bytes/hex.js";
 import type { WorldOptions } from "./options.js";
 import { formatDelivery } from "./trace.js";
 
+/** A shorter text is mentioned everywhere by chance. */
+export const TRACE_TEXT_MIN = 8;
 /** Deeper than any message of the node. */
 const DEPTH_MAX = 8;
 
@@ -35,11 +37,10 @@ export function createTimeline(
   };
 }
 
-const TEXT_MIN = 8;
 const BYTES_MAX = 64;
 
 function mentions(value: unknown, text: string, depth: number): boolean {
-  if (text.length < TEXT_MIN || depth > DEPTH_MAX) return false;
+  if (text.length < TRACE_TEXT_MIN || depth > DEPTH_MAX) return false;
   if (typeof value === "string") return value.includes(text);
   if (typeof value !== "object" || value === null) return false;
   if (value instanceof Uint8Array) {

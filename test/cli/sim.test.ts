@@ -35,10 +35,21 @@ test("sim refuses what makes no sense with one sentence and exit code 2", async 
     ["--byzantine", "most"],
     ["--byzantine", "60%"],
     ["--trace", "n1", "--runs", "2"],
+    ["--trace", "n99"],
+    ["--trace", "b0"],
+    ["--trace", "abc"],
   ]) {
     const { code, stdout, stderr } = await startCli(t, ["sim", ...args]).ended;
     t.is(code, 2, args.join(" "));
     t.is(stdout, "");
     t.regex(stderr, /\S/);
   }
+});
+
+test("sim says so when a trace shows nothing", async (t) => {
+  const args = ["sim", "--nodes", "1", "--minutes", "0.05", "--trace", "#0123456789abcdef"];
+  const { code, stdout, stderr } = await startCli(t, args).ended;
+  t.is(code, 0);
+  t.is(stdout.trim().split("\n").length, 1);
+  t.regex(stderr, /Nothing of this run mentions #0123456789abcdef/);
 });

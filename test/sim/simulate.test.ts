@@ -64,3 +64,26 @@ test("a swarm draws its parameters from the seed", (t) => {
   t.deepEqual(drawSwarm("a"), drawSwarm("a"));
   t.notDeepEqual(drawSwarm("a"), drawSwarm("b"));
 });
+
+test("options that make no sense are refused with a sentence that names them", async (t) => {
+  const bad: [object, RegExp][] = [
+    [{ faults: "some" }, /faults: "some" is none of none, mild, wild/],
+    [{ faults: { quake: { everyMs: [1, 2] } } }, /faults/],
+    [{ faults: { crash: { everyMs: [5, 1] } } }, /faults/],
+    [{ nodes: 0 }, /nodes/],
+    [{ nodes: 2, producers: 3 }, /producers is 3, but nodes is 2/],
+    [{ late: 4 }, /late is 4/],
+    [{ durationMs: Number.NaN }, /durationMs/],
+    [{ links: { latencyMs: "slow" } }, /links.latencyMs/],
+    [{ fault: "wild" }, /fault/],
+    [{ onWorld: 1 }, /onWorld: must be a function/],
+  ];
+  for (const [wrong, sentence] of bad) {
+    const error = await t.throwsAsync(simulate({ ...options, ...wrong }), {
+      code: "CONFIG_INVALID",
+    });
+    t.regex(error.message, sentence);
+  }
+  const verdict = await simulate({ seed, nodes: 1, durationMs: 1_000, faults: "none" });
+  t.true(verdict.ok);
+});

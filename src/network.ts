@@ -101,32 +101,15 @@ export interface NetworkParts {
 
 export function networkHandle(parts: NetworkParts): Network {
   const { system, service, blocks } = parts;
-  let stopping: Promise<void> | undefined;
-  let failure: CodedError | undefined;
+  const { running, stop, stopped } = lifeOf(parts);
   let taps = 0;
 
-  /** What this is called on runs: first in every method. */
-  const running = <T>(part: T): T => {
-    if (stopping !== undefined) throw stoppedError(failure);
-    return part;
-  };
   const ask = async <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
     running(system).ask(service, question, parts.askTimeoutMs);
   const tell = (message: NetworkMessage): void => void running(service).tell(message);
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
     typeof at === "number" ? running(blocks).hashAt(at) : at;
-
-  let settle = (): void => undefined;
-  const stopped = new Promise<void>((resolve, reject) => {
-    settle = () => (failure === undefined ? resolve() : reject(failure));
-  });
-  stopped.catch(() => undefined);
-  const stopOnce = (): Promise<void> => (stopping ??= stopAll(parts).finally(settle));
-  void parts.serviceGone.then((reason) => {
-    if (stopping === undefined) failure = reason;
-    return stopOnce();
-  });
 
   return {
     peerId: parts.peerId,
@@ -186,7 +169,35 @@ export function networkHandle(parts: NetworkParts): Network {
     },
     figures: () => running(system).figures(),
     stopped,
-    stop: stopOnce,
+    stop,
+  };
+}
+
+interface Life extends Pick<Network, "stop" | "stopped"> {
+  /** Answers `part` while the network runs, throws STOPPED after: first in every method. */
+  readonly running: <T>(part: T) => T;
+}
+
+function lifeOf(parts: NetworkParts): Life {
+  let stopping: Promise<void> | undefined;
+  let failure: CodedError | undefined;
+  let settle = (): void => undefined;
+  const stopped = new Promise<void>((resolve, reject) => {
+    settle = () => (failure === undefined ? resolve() : reject(failure));
+  });
+  stopped.catch(() => undefined);
+  const stop = (): Promise<void> => (stopping ??= stopAll(parts).finally(settle));
+  void parts.serviceGone.then((reason) => {
+    if (stopping === undefined) failure = reason;
+    return stop();
+  });
+  return {
+    running(part) {
+      if (stopping !== undefined) throw stoppedError(failure);
+      return part;
+    },
+    stop,
+    stopped,
   };
 }
 

@@ -133,6 +133,18 @@ export const DEFAULTS = deepFreeze({
     /** Proven headers held ahead of the bodies. */
     headersAheadMax: 16_384,
     /**
+     * Headers of one branch that are checked while their work does not exceed ours: beyond a window
+     * of them only one in a window is kept. Ours would have to be a thousand times as heavy a block.
+     */
+    headersSurveyedMax: 1_048_576,
+    /**
+     * Whoever brings headers more slowly, while others wait to be asked, loses its turn: 1 KiB each
+     * at this rate is 256 kbit/s.
+     */
+    headersPerSecondMin: 32,
+    /** Peers whose refuted claims are remembered after they left. */
+    refutedPeersMax: 1_024,
+    /**
      * A range asks for about this many bytes, by the mean block size seen so far. It is connected in
      * one turn: 512 KiB of small transactions held the event loop for 7 ms on a loaded machine.
      */

@@ -5,13 +5,14 @@ import type { Fault } from "../../chain/types.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import { askHeaders } from "./sync-headers.js";
+import { announceStart, askHeaders } from "./sync-headers.js";
 import type { CheckTask, Range, ServingPeer, SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
   drop,
   finish,
+  MOVED,
   publish,
   refute,
   rejectBlock,
@@ -26,23 +27,31 @@ export function proceed(state: SyncState, context: SyncContext): void {
   const { session } = state;
   if (session === undefined) return;
   if (session.done) {
-    finish(state, context);
+    if (session.retracing) abort(state, context, MOVED);
+    else finish(state, context);
     return;
   }
+  // Before their work is proven to exceed ours, headers buy no bodies.
+  const proven = context.env.consensus.prefers(session.best, context.env.blocks.head());
+  if (proven && session.surveying) session.retrace();
+  else if (!proven && session.headersFull && session.idle) session.survey();
   const headerPeer = state.peers.get(session.headerPeer);
   if (headerPeer === undefined) session.exhausted = true;
   else if (session.wantsHeaders && state.exchange === undefined) {
     askHeaders(state, headerPeer, context);
   }
-  // Before their work is proven to exceed ours, headers buy no bodies.
-  const proven = context.env.consensus.prefers(session.tip.summary, context.env.blocks.head());
-  if (!proven && session.exhausted && state.exchange === undefined && !session.busy) {
+  // A full window that is no survey was proven before: it holds no more headers.
+  const ended = session.exhausted || session.headersFull;
+  if (!proven && ended && state.exchange === undefined && !session.busy) {
     // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one. What was
     // asked for is set aside first, for this branch may be the better one a block later.
     drop(state, context);
     return;
   }
-  if (proven || session.headersFull) askRanges(state, session, context);
+  if (proven) {
+    if (state.strategy === null) announceStart(state, context);
+    askRanges(state, session, context);
+  }
   checkTasks(session, context);
   connectRanges(state, session, context);
 }
@@ -120,12 +129,13 @@ export function rangeAnswered(
   const range = request === undefined ? undefined : session?.rangeOf(request);
   if (session === undefined || range === undefined) return;
   if (!outcome.ok || outcome.message.kind !== "ResponseBlockRange") {
-    if (!outcome.ok && outcome.reason === "NotFound" && outcome.peerId === session.headerPeer) {
+    const reason = outcome.ok ? "Busy" : outcome.reason;
+    if (reason === "NotFound" && outcome.peerId === session.headerPeer) {
       // It no longer has what it offered, so others will hardly have it: its new chain is better.
-      abort(state, context, "the peer moved to another branch");
+      abort(state, context, MOVED);
       return;
     }
-    undelivered(state, range, context);
+    undelivered(state, range, reason, context);
     return;
   }
   const { blocks } = outcome.message;
@@ -139,12 +149,31 @@ export function rangeAnswered(
   session.received(range, blocks);
 }
 
+/** What is known of a range that did not come: a silence is no refusal, nor is a dead line. */
+const UNDELIVERED: Readonly<Record<Extract<RequestOutcome, { ok: false }>["reason"], string>> = {
+  NotFound: "the peer does not have them",
+  Busy: "the peer withholds what it offered",
+  RateLimited: "the peer withholds what it offered, by its quota",
+  Timeout: "no answer in time",
+  Closed: "the connection ended",
+};
+
 /** A request for a range was not answered with it. */
-function undelivered(state: SyncState, range: Range, context: SyncContext): void {
+function undelivered(
+  state: SyncState,
+  range: Range,
+  reason: keyof typeof UNDELIVERED,
+  context: SyncContext,
+): void {
   const { session } = state;
   if (session === undefined) return;
-  if (!session.undelivered(range)) setBack(state, context);
-  else abort(state, context, "the peer withholds what it offered");
+  if (!session.undelivered(range)) {
+    setBack(state, context);
+    return;
+  }
+  const { fromHeight, count } = range;
+  const blocks = `blocks ${fromHeight} to ${fromHeight + count - 1} did not come`;
+  abort(state, context, `${blocks}: ${UNDELIVERED[reason]}`);
 }
 
 export function setBack(state: SyncState, context: SyncContext): void {

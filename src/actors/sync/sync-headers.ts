@@ -2,6 +2,7 @@
 // only checked headers start a session and move its target.
 
 import { packBytes } from "../../bytes/packed.js";
+import type { HeaderSummary } from "../../chain/types.js";
 import type { HeadersVerdict } from "../../ports.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
@@ -10,9 +11,11 @@ import {
   abort,
   blame,
   coolDown,
+  MOVED,
   publish,
   refute,
   rejectBlock,
+  type HeaderExchange,
   type SyncContext,
   type SyncPeer,
   type SyncState,
@@ -34,19 +37,41 @@ export function consider(state: SyncState, context: SyncContext): void {
   for (const peer of readyClaimants(state, context)) {
     if (best === undefined || isBetter(peer, best)) best = peer;
   }
-  if (best !== undefined) askHeaders(state, best, context);
+  if (best === undefined) return;
+  state.waitedMs = 0;
+  askHeaders(state, best, context);
 }
 
-/** Asking → idle, when the claimant lets others wait: those who never answer come in any number. */
+/**
+ * Asking → idle, when the one asked lets others wait: by its silence, or by headers that come one
+ * by one. Those who do come in any number.
+ */
 export function passOver(state: SyncState, context: SyncContext): void {
-  const { exchange } = state;
-  if (state.session !== undefined || exchange?.step !== "asked") return;
-  if (context.env.clock.monotonicMs() - exchange.askedMs < state.patienceMs) return;
-  if (!readyClaimants(state, context).some(({ peerId }) => peerId !== exchange.peerId)) return;
+  const { exchange, session } = state;
+  if (exchange?.step !== "asked") return;
+  const { peerId, askedMs } = exchange;
+  const waitedMs = state.waitedMs + context.env.clock.monotonicMs() - askedMs;
+  if (waitedMs < state.patienceMs) return;
+  if (!readyClaimants(state, context).some((peer) => peer.peerId !== peerId)) return;
   // A slow line among silent peers gets its time, too.
   state.patienceMs = Math.min(2 * state.patienceMs, context.env.config.sync.stallMaxMs);
   state.exchange = undefined;
-  coolDown(state, exchange.peerId, context);
+  context.env.log.write("info", "a peer is slow with its headers, others are asked", { peerId });
+  if (session === undefined) coolDown(state, peerId, context);
+  else if (session.idle) abort(state, context, "headers came too slowly");
+  else {
+    // What is proven of its chain is synced first.
+    session.exhausted = true;
+    coolDown(state, peerId, context);
+  }
+}
+
+/** Headers pay for the time that they took; those of a survey, which has no end of its own, do not. */
+function account(state: SyncState, askedMs: number, headers: number, context: SyncContext): void {
+  const { clock, config } = context.env;
+  const earned = state.session?.surveying === true ? 0 : headers / config.sync.headersPerSecondMin;
+  const waitedMs = state.waitedMs + clock.monotonicMs() - askedMs;
+  state.waitedMs = Math.max(0, waitedMs - 1_000 * earned);
 }
 
 function readyClaimants(state: SyncState, context: SyncContext): SyncPeer[] {
@@ -67,13 +92,24 @@ function isBetter(peer: SyncPeer, other: SyncPeer): boolean {
   return mine === theirs ? peer.score > other.score : mine > theirs;
 }
 
-/** Asks for what follows the session's tip, or our own chain when there is no session yet. */
-export function askHeaders(state: SyncState, peer: SyncPeer, context: SyncContext): void {
-  const { blocks, config } = context.env;
-  const hashesMax = ITEM_LIMITS.locatorHashesMax;
-  const own = locatorOf(blocks.head().height, (height) => blocks.hashAt(height), hashesMax - 1);
-  const tip = state.session?.tip.summary.hash;
-  const locator = tip === undefined ? own : [tip, ...own];
+/**
+ * Asks for what follows the session's tip, or our own chain when there is no session yet. `common`:
+ * a block of it that the peer is known to have.
+ */
+export function askHeaders(
+  state: SyncState,
+  peer: SyncPeer,
+  context: SyncContext,
+  common?: HeaderSummary,
+): void {
+  const { blocks, clock, config } = context.env;
+  const headHeight = blocks.head().height;
+  const after = state.session?.tip.summary ?? common;
+  const own = locatorOf(headHeight, (height) => blocks.hashAt(height), {
+    hashesMax: ITEM_LIMITS.locatorHashesMax - 1,
+    depthMax: config.chain.reorgDepthMax,
+  });
+  const locator = after === undefined ? own : [after.hash, ...own];
   const countMax = config.sync.headersPerRequest;
   const tag = state.nextTag++;
   const asked = peer.handler.tell({
@@ -85,20 +121,23 @@ export function askHeaders(state: SyncState, peer: SyncPeer, context: SyncContex
   });
   if (!asked) return;
   peer.askedDifficulty = peer.head.totalDifficulty;
-  const askedMs = context.env.clock.monotonicMs();
-  state.exchange = { step: "asked", tag, peerId: peer.peerId, askedMs };
+  const { peerId } = peer;
+  const askedMs = clock.monotonicMs();
+  const commonHeight = common?.height ?? -1;
+  state.exchange = { step: "asked", tag, peerId, askedMs, headHeight, commonHeight };
 }
 
 export function headersAnswered(
   state: SyncState,
+  asked: Extract<HeaderExchange, { step: "asked" }>,
   outcome: RequestOutcome,
   context: SyncContext,
 ): void {
   state.exchange = undefined;
-  if (outcome.ok) state.patienceMs = context.env.config.sync.stallMinMs;
-  const { peerId } = outcome;
+  const { peerId } = asked;
   const headers =
     outcome.ok && outcome.message.kind === "ResponseHeaders" ? outcome.message.headers : undefined;
+  account(state, asked.askedMs, headers?.length ?? 0, context);
   const { headersPerRequest } = context.env.config.sync;
   if (headers === undefined) {
     headersFailed(state, peerId, "headers did not come", context);
@@ -106,11 +145,12 @@ export function headersAnswered(
     blame(state, peerId, "ProtocolViolation", "more headers than asked for");
     headersFailed(state, peerId, "more headers than asked for", context);
   } else if (headers.length === 0) {
+    // Only an empty answer is the end: how many headers a server gives at a time is its own affair.
     headersExhausted(state, peerId, context);
+  } else if (state.session === undefined) {
+    part(state, asked, headers, context);
   } else {
-    // Copies: the views would keep the received chunks for as long as the session lasts.
-    const copies = headers.map((header) => header.slice());
-    check(state, peerId, copies, headers.length < headersPerRequest, context);
+    follow(state, peerId, headers, context);
   }
 }
 
@@ -141,52 +181,118 @@ function headersExhausted(state: SyncState, peerId: string, context: SyncContext
   coolDown(state, peerId, context);
 }
 
-function check(
+/** Asked → checking what follows the session's tip. */
+function follow(
   state: SyncState,
   peerId: string,
   headers: readonly Uint8Array[],
-  last: boolean,
   context: SyncContext,
 ): void {
-  const { blocks, clock, config, consensus, workers } = context.env;
-  const first = consensus.rules.readHeader(headers[0]!);
-  if (!first.ok) {
-    rejectBlock(state, context, { hash: "", fault: first.fault, peerId });
-    headersFailed(state, peerId, "a header that cannot be read", context);
+  const first = readFirst(state, peerId, headers, context);
+  if (first === undefined) return;
+  if (first.previousHash === state.session?.tip.summary.hash) check(state, headers, context);
+  else abort(state, context, MOVED);
+}
+
+/**
+ * Asked → checking, in a session that begins where their chain parts from ours: the headers before
+ * are ours too, since a locator names our deeper blocks with gaps.
+ */
+function part(
+  state: SyncState,
+  { peerId, headHeight, commonHeight }: Extract<HeaderExchange, { step: "asked" }>,
+  headers: readonly Uint8Array[],
+  context: SyncContext,
+): void {
+  const { blocks, config } = context.env;
+  const first = readFirst(state, peerId, headers, context);
+  if (first === undefined) return;
+  const before = blocks.summary(first.previousHash);
+  if (before === undefined) {
+    blame(state, peerId, "ProtocolViolation", "headers that do not follow the locator");
+    headersFailed(state, peerId, "headers that do not follow the locator", context);
     return;
   }
-  const { previousHash } = first.value;
-  if (state.session === undefined) {
-    const fork = blocks.summary(previousHash);
-    if (fork === undefined) {
-      blame(state, peerId, "ProtocolViolation", "headers that do not follow the locator");
-      headersFailed(state, peerId, "headers that do not follow the locator", context);
+  // The locator names the block at the limit: who begins below it does not have that one.
+  let tooDeep = headHeight - before.height > config.chain.reorgDepthMax;
+  let fork: HeaderSummary = before;
+  if (!tooDeep) {
+    const shared = sharedCount(headers, context);
+    const last = shared === 0 ? undefined : summaryOf(headers[shared - 1]!, context);
+    fork = last ?? before;
+    if (shared === headers.length && last !== undefined) {
+      const peer = state.peers.get(peerId);
+      if (last.height <= commonHeight) headersFailed(state, peerId, "the same headers", context);
+      else if (peer !== undefined) askHeaders(state, peer, context, last);
       return;
     }
-    if (blocks.head().height - fork.height > config.chain.reorgDepthMax) {
-      context.env.log.write("error", "a heavier chain forks too deep to follow", {
-        peerId,
-        forkHeight: fork.height,
-      });
-      refute(state, peerId);
+    if (blocks.hashAt(fork.height) !== fork.hash) {
+      // Our own chain moved while they were on their way.
+      headersFailed(state, peerId, "headers on a branch that was left", context);
       return;
     }
-    const base = { summary: fork, bytes: blocks.headerBytes(previousHash)! };
-    state.session = new SyncManager(state.nextSession++, peerId, base, config.sync);
-  } else if (previousHash !== state.session.tip.summary.hash) {
-    abort(state, context, "the peer moved to another branch");
+    headers = headers.slice(shared);
+    tooDeep = blocks.head().height - fork.height > config.chain.reorgDepthMax;
+  }
+  if (tooDeep) {
+    context.env.log.write("error", "a heavier chain forks too deep to follow", {
+      peerId,
+      forkHeight: fork.height,
+      depthMax: config.chain.reorgDepthMax,
+    });
+    refute(state, peerId);
     return;
   }
-  const session = state.session.id;
-  state.exchange = { step: "checking", headers, last };
+  const base = { summary: fork, bytes: blocks.headerBytes(fork.hash)! };
+  state.session = new SyncManager(state.nextSession++, peerId, base, config.sync);
+  check(state, headers, context);
+}
+
+/** How many of the first headers are canonical here. Chains part once, so it can be bisected. */
+function sharedCount(headers: readonly Uint8Array[], context: SyncContext): number {
+  let [shared, other] = [0, headers.length];
+  while (shared < other) {
+    const middle = (shared + other) >> 1;
+    const header = summaryOf(headers[middle]!, context);
+    const ours = header !== undefined && context.env.blocks.hashAt(header.height) === header.hash;
+    if (ours) shared = middle + 1;
+    else other = middle;
+  }
+  return shared;
+}
+
+function summaryOf(header: Uint8Array, { env }: SyncContext): HeaderSummary | undefined {
+  const read = env.consensus.rules.readHeader(header);
+  return read.ok ? read.value : undefined;
+}
+
+function readFirst(
+  state: SyncState,
+  peerId: string,
+  headers: readonly Uint8Array[],
+  context: SyncContext,
+): HeaderSummary | undefined {
+  const first = context.env.consensus.rules.readHeader(headers[0]!);
+  if (first.ok) return first.value;
+  rejectBlock(state, context, { hash: "", fault: first.fault, peerId });
+  headersFailed(state, peerId, "a header that cannot be read", context);
+  return undefined;
+}
+
+function check(state: SyncState, received: readonly Uint8Array[], context: SyncContext): void {
+  const { clock, workers } = context.env;
+  const session = state.session!;
+  // Copies: the views would keep the received chunks for as long as the session lasts.
+  const headers = received.map((header) => header.slice());
+  state.exchange = { step: "checking", headers };
   const job = {
     headers: packBytes(headers),
-    parentHeader: state.session.tip.bytes.slice(),
+    parentHeader: session.tip.bytes.slice(),
     nowMs: clock.wallMs(),
   };
   context.pipe(workers.validateHeaders(job), (outcome) => ({
     type: "HeadersChecked",
-    session,
+    session: session.id,
     verdict: outcome.ok ? outcome.value : undefined,
   }));
 }
@@ -201,7 +307,7 @@ export function headersChecked(
   state.exchange = undefined;
   // Lost by the pool: they are asked for again.
   if (verdict === undefined) return;
-  const { headers, last } = exchange;
+  const { headers } = exchange;
   const early = verdict.fault?.rule === "future";
   if (early && verdict.accepted.length === 0 && session.idle) {
     // The claim stands; once the time has come it is asked for again.
@@ -210,24 +316,25 @@ export function headersChecked(
   }
   if (verdict.fault !== undefined && !early) {
     const bad = headers[verdict.accepted.length]!;
-    const header = context.env.consensus.rules.readHeader(bad);
-    const hash = header.ok ? header.value.hash : "";
+    const hash = summaryOf(bad, context)?.hash ?? "";
     rejectBlock(state, context, { hash, fault: verdict.fault, peerId: session.headerPeer });
     refute(state, session.headerPeer);
     abort(state, context, `an invalid header: ${verdict.fault.rule}`);
     return;
   }
-  const fresh = session.tip === session.base && session.idle;
-  session.addHeaders(
-    verdict.accepted.map((summary, index) => ({ summary, bytes: headers[index]! })),
-  );
+  const proven = verdict.accepted.map((summary, index) => ({ summary, bytes: headers[index]! }));
+  if (!session.addHeaders(proven)) {
+    abort(state, context, MOVED);
+    return;
+  }
   // What follows a header from the future waits for its time.
-  if (last || early) session.exhausted = true;
-  if (fresh) announceStart(state, context);
+  if (early) session.exhausted = true;
 }
 
-function announceStart(state: SyncState, context: SyncContext): void {
+/** Headers that are worth their bodies: the sync is under way. */
+export function announceStart(state: SyncState, context: SyncContext): void {
   const session = state.session!;
+  state.patienceMs = context.env.config.sync.stallMinMs;
   const peer = state.peers.get(session.headerPeer);
   const { config } = context.env;
   const fromHeight = session.base.summary.height;

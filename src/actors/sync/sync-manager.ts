@@ -22,6 +22,9 @@ export interface ServingPeer {
   readonly score: number;
 }
 
+/** A header that a chain must have, because its work was counted with it. */
+type Mark = Pick<HeaderSummary, "height" | "hash">;
+
 /** Consecutive blocks asked of one peer at a time. */
 export interface Range {
   readonly fromHeight: number;
@@ -74,8 +77,20 @@ export class SyncManager {
   /** Whose headers these are. */
   readonly headerPeer: PeerId;
   readonly #settings: Settings;
-  /** Headers above `#base`, ascending without a gap. */
+  /** Headers above `#base`, ascending without a gap; during a survey those after its last mark. */
   readonly #headers: ProvenHeader[] = [];
+  /**
+   * Set while headers are surveyed: more of them than there is room for were checked before their
+   * work exceeded ours, and only this one is kept of them.
+   */
+  #surveyed: ProvenHeader | undefined;
+  #surveyedCount = 0;
+  /** The best header of a survey that found the heavier chain. */
+  #promised: HeaderSummary | undefined;
+  /** What the survey passed, ascending: its headers, which come once more, must pass it too. */
+  readonly #marks: Mark[] = [];
+  /** The height of the last mark that was passed. */
+  #passedHeight = 0;
   /** The block below the first header: connected. */
   #base: ProvenHeader;
   /** Ranges that are not connected yet, ascending without a gap. */
@@ -86,7 +101,7 @@ export class SyncManager {
   #nextRequest = 1;
   #nextTask = 1;
   #stallMs: number;
-  /** The header peer has no more headers. */
+  /** The header peer has no more headers, or no more of them are wanted. */
   exhausted = false;
 
   constructor(id: number, headerPeer: PeerId, fork: ProvenHeader, settings: Settings) {
@@ -99,7 +114,12 @@ export class SyncManager {
 
   /** The best proven header. */
   get tip(): ProvenHeader {
-    return this.#headers.at(-1) ?? this.#base;
+    return this.#headers.at(-1) ?? this.#surveyed ?? this.#base;
+  }
+
+  /** The best header that the chain is known to have, whether it is at hand or not. */
+  get best(): HeaderSummary {
+    return this.#promised ?? this.tip.summary;
   }
 
   get base(): ProvenHeader {
@@ -112,6 +132,15 @@ export class SyncManager {
 
   get headersFull(): boolean {
     return this.#headers.length >= this.#settings.headersAheadMax;
+  }
+
+  get surveying(): boolean {
+    return this.#surveyed !== undefined;
+  }
+
+  /** Headers of a survey come once more, and its end is not reached yet. */
+  get retracing(): boolean {
+    return this.#promised !== undefined;
   }
 
   /** Nothing was asked for or is under way: only headers so far. */
@@ -146,15 +175,48 @@ export class SyncManager {
     return bytes;
   }
 
-  /** Extends the plan by headers that were proven on top of `tip`. */
-  addHeaders(headers: readonly ProvenHeader[]): void {
+  /**
+   * Extends the plan by headers that were proven on top of `tip`. False: they leave the chain whose
+   * work was counted.
+   */
+  addHeaders(headers: readonly ProvenHeader[]): boolean {
     for (const header of headers) {
-      invariant(
-        header.summary.previousHash === this.tip.summary.hash,
-        "headers do not continue the plan",
-      );
+      const { height, hash, previousHash } = header.summary;
+      invariant(previousHash === this.tip.summary.hash, "headers do not continue the plan");
       this.#headers.push(header);
+      const mark = this.#marks[0];
+      if (this.surveying || mark === undefined || height < mark.height) continue;
+      if (hash !== mark.hash) return false;
+      this.#marks.shift();
+      this.#passedHeight = height;
+      if (this.#marks.length === 0) this.#promised = undefined;
     }
+    return true;
+  }
+
+  /**
+   * There is no room for more headers and their work does not exceed ours yet: goes on with a mark
+   * in place of them. A branch of many light blocks is followed so in bounded memory.
+   */
+  survey(): void {
+    invariant(this.idle && this.#promised === undefined, "a survey comes before the bodies");
+    const passed = this.#headers.splice(0, this.#settings.headersAheadMax);
+    this.#surveyed = passed.at(-1);
+    invariant(this.#surveyed !== undefined, "a survey of no headers");
+    this.#surveyedCount += passed.length;
+    const { height, hash } = this.#surveyed.summary;
+    this.#marks.push({ height, hash });
+    if (this.#surveyedCount >= this.#settings.headersSurveyedMax) this.exhausted = true;
+  }
+
+  /** The surveyed chain is heavier: its headers are asked for once more, and held to the marks. */
+  retrace(): void {
+    this.#promised = this.tip.summary;
+    const { height, hash } = this.#promised;
+    if (this.#headers.length > 0) this.#marks.push({ height, hash });
+    this.#headers.length = 0;
+    this.#surveyed = undefined;
+    this.exhausted = false;
   }
 
   /** Cuts new ranges and assigns wanted ones; the caller sends the requests. */
@@ -392,9 +454,11 @@ export class SyncManager {
 
   #cutRange(): Range | undefined {
     const { rangeBytesTarget, rangeBlocksMax, bytesInFlightMax } = this.#settings;
-    const last = this.#ranges.at(-1);
-    const from = last === undefined ? this.#base.summary.height + 1 : last.fromHeight + last.count;
-    const left = this.tip.summary.height - from + 1;
+    const end = this.#ranges.at(-1);
+    const from = end === undefined ? this.#base.summary.height + 1 : end.fromHeight + end.count;
+    // Behind the last mark that was passed, headers may still turn out to be another chain's.
+    const last = this.retracing ? this.#passedHeight : this.tip.summary.height;
+    const left = last - from + 1;
     if (left <= 0 || this.bytesInFlight >= bytesInFlightMax) return undefined;
     const fits = Math.max(1, Math.floor(rangeBytesTarget / this.#meanBlockBytes));
     const range = newRange(from, Math.min(left, fits, rangeBlocksMax));
@@ -456,19 +520,24 @@ function ranks(peer: ServingPeer, load: ReadonlyMap<PeerId, number>): number {
 
 /**
  * Block hashes from the head back to genesis, dense at first, then at doubling distances: the other
- * side finds the last one in common in one round (Bitcoin's block locator).
+ * side finds the last one in common in one round (Bitcoin's block locator). The block at `depthMax`
+ * is always named: who does not have it forks too deep, and who has it need not begin below it.
  */
 export function locatorOf(
   headHeight: number,
   hashAt: (height: number) => HashHex | undefined,
-  hashesMax: number,
+  { hashesMax, depthMax }: { readonly hashesMax: number; readonly depthMax: number },
 ): HashHex[] {
   const locator: HashHex[] = [];
+  const limit = headHeight - depthMax;
   let step = 1;
-  for (let height = headHeight; height > 0 && locator.length < hashesMax - 1; height -= step) {
+  let height = headHeight;
+  while (height > 0 && locator.length < hashesMax - 1) {
     const hash = hashAt(height);
     if (hash !== undefined) locator.push(hash);
     if (locator.length >= 8) step *= 2;
+    const next = height - step;
+    height = next < limit && limit < height ? limit : next;
   }
   const genesis = hashAt(0);
   if (genesis !== undefined) locator.push(genesis);

@@ -3,6 +3,7 @@
 // Told by: registry, peer handlers (answers), block handler, consensus (outcomes), the service.
 // Tells: peer handlers, system router, reputation, event bus.
 
+import { LRUCache } from "lru-cache";
 import { unreachable } from "../../errors.js";
 import { defineActor } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
@@ -49,6 +50,8 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       strategy: null,
       exchange: undefined,
       patienceMs: context.env.config.sync.stallMinMs,
+      waitedMs: 0,
+      refuted: new LRUCache({ max: context.env.config.sync.refutedPeersMax }),
       requests: new Map(),
       connects: new Set(),
       watchingStall: false,
@@ -71,7 +74,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
           claimedMs: Number.NEGATIVE_INFINITY,
           score: 0.5,
           askedDifficulty: 0n,
-          refutedDifficulty: 0n,
+          refutedDifficulty: state.refuted.get(peerId) ?? 0n,
           notBeforeMs: 0,
           failures: 0,
         });
@@ -113,7 +116,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
         return;
       case "RequestOutcome":
         if (state.exchange?.step === "asked" && state.exchange.tag === message.tag) {
-          headersAnswered(state, message, context);
+          headersAnswered(state, state.exchange, message, context);
         } else {
           rangeAnswered(state, message, context);
         }

@@ -1,6 +1,7 @@
 // What the sync service holds, and the ends of a session. Only the files of the sync service
 // import this.
 
+import type { LRUCache } from "lru-cache";
 import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { Fault, HashHex } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
@@ -53,8 +54,12 @@ export type HeaderExchange =
       readonly tag: number;
       readonly peerId: PeerId;
       readonly askedMs: number;
+      /** The height of our head then: what the locator was made of. */
+      readonly headHeight: number;
+      /** Without a session: up to here the peer's chain is known to be ours. */
+      readonly commonHeight: number;
     }
-  | { readonly step: "checking"; readonly headers: readonly Uint8Array[]; readonly last: boolean };
+  | { readonly step: "checking"; readonly headers: readonly Uint8Array[] };
 
 export interface SyncState extends SyncArgs {
   readonly peers: Map<PeerId, SyncPeer>;
@@ -62,8 +67,12 @@ export interface SyncState extends SyncArgs {
   session: SyncManager | undefined;
   strategy: SyncStrategy | null;
   exchange: HeaderExchange | undefined;
-  /** How long a claimant may take to answer while others wait to be asked. */
+  /** How long a claimant may keep us waiting while others wait to be asked. */
   patienceMs: number;
+  /** How long the one whose headers are asked for did so, less what it earned by headers. */
+  waitedMs: number;
+  /** Refuted claims of peers that left, so that coming back makes none of them new. */
+  readonly refuted: LRUCache<PeerId, bigint>;
   /** Range requests and connects under way: the session's own numbers by tag. */
   readonly requests: Map<number, number>;
   readonly connects: Set<number>;
@@ -75,6 +84,9 @@ export interface SyncState extends SyncArgs {
   nextSession: number;
   transactionCount: number;
 }
+
+/** Why a session ends whose chain its peer no longer has. */
+export const MOVED = "the peer moved to another branch";
 
 /** A peer that failed is left alone for a doubling time, at most 64 retries long. */
 const COOLDOWN_DOUBLINGS_MAX = 6;
@@ -116,13 +128,16 @@ export function coolDown(state: SyncState, peerId: PeerId, context: SyncContext)
 
 export function refute(state: SyncState, peerId: PeerId): void {
   const peer = state.peers.get(peerId);
-  if (peer !== undefined) peer.refutedDifficulty = peer.askedDifficulty;
+  if (peer === undefined) return;
+  peer.refutedDifficulty = peer.askedDifficulty;
+  state.refuted.set(peerId, peer.refutedDifficulty);
 }
 
 /** Session → idle: its chain is connected. */
 export function finish(state: SyncState, context: SyncContext): void {
   const peer = state.peers.get(state.session?.headerPeer ?? "");
-  if (peer !== undefined) peer.failures = 0;
+  const rests = peer !== undefined && peer.notBeforeMs > context.env.clock.monotonicMs();
+  if (peer !== undefined && !rests) peer.failures = 0;
   end(state, context);
 }
 

@@ -17,6 +17,7 @@ import { peerIdOf } from "../support.js";
 type Settings = NetworkConfig["sync"];
 
 const HEADER_PEER = peerIdOf(1);
+const limits = { hashesMax: 32, depthMax: 1_024 };
 const hashAt = (height: number): string => height.toString(16).padStart(64, "0");
 
 function summaryAt(height: number): HeaderSummary {
@@ -102,6 +103,45 @@ test("it wants headers until it holds enough ahead, or there are no more", (t) =
   const other = session(4);
   other.exhausted = true;
   t.false(other.wantsHeaders);
+});
+
+test("a chain longer than the window is surveyed first, then followed by its marks", (t) => {
+  const manager = session(5, { headersAheadMax: 5 });
+  manager.survey();
+  t.true(manager.surveying);
+  t.true(manager.wantsHeaders);
+  t.is(manager.tip.summary.height, 105);
+  t.true(manager.addHeaders(headers(106, 7)));
+  manager.survey();
+  t.is(manager.tip.summary.height, 112);
+  manager.retrace();
+  t.is(manager.best.height, 112);
+  t.is(manager.tip.summary.height, 100);
+  t.true(manager.addHeaders(headers(101, 4)));
+  t.deepEqual(manager.assign([peer(1)], 0), [], "no mark is passed yet");
+  t.true(manager.addHeaders(headers(105, 2)));
+  const [first, ...none] = manager.assign([peer(1)], 0);
+  t.deepEqual([first?.fromHeight, first?.count, none], [101, 5, []]);
+  t.false(manager.wantsHeaders);
+  serve(manager, first!);
+  manager.nextToConnect();
+  manager.connected();
+  t.true(manager.wantsHeaders);
+  t.true(manager.addHeaders(headers(107, 7)));
+  t.false(manager.retracing);
+  t.is(manager.best.height, 113);
+  t.is(manager.assign([peer(1)], 0)[0]?.fromHeight, 106);
+  manager.invariants();
+});
+
+test("headers that miss a mark of the survey are not taken for its chain", (t) => {
+  const manager = session(5, { headersAheadMax: 5 });
+  manager.survey();
+  manager.addHeaders(headers(106, 2));
+  manager.retrace();
+  const forged = headers(101, 5);
+  const last = { ...forged[4]!, summary: { ...forged[4]!.summary, hash: hashAt(999) } };
+  t.false(manager.addHeaders([...forged.slice(0, 4), last]));
 });
 
 test("it is done when there are no more headers and all blocks are connected", (t) => {
@@ -521,7 +561,7 @@ function runModel(
 // ---- the locator -----------------------------------------------------------------------------
 
 test("a locator is dense at the head, then sparser, and ends with genesis", (t) => {
-  const heights = locatorOf(1_000, hashAt, 32).map((hash) => Number.parseInt(hash, 16));
+  const heights = locatorOf(1_000, hashAt, limits).map((hash) => Number.parseInt(hash, 16));
   t.deepEqual(heights.slice(0, 9), [1_000, 999, 998, 997, 996, 995, 994, 993, 991]);
   t.is(heights.at(-1), 0);
   for (let i = 9; i < heights.length - 1; i++) {
@@ -529,12 +569,21 @@ test("a locator is dense at the head, then sparser, and ends with genesis", (t) 
   }
 });
 
+test("a locator names the block at the depth to which forks are followed", (t) => {
+  for (const depthMax of [3, 100, 700, 999]) {
+    const locator = locatorOf(1_000, hashAt, { ...limits, depthMax });
+    t.true(locator.includes(hashAt(1_000 - depthMax)));
+    t.deepEqual(locator, locator.toSorted().toReversed());
+    t.is(new Set(locator).size, locator.length);
+  }
+});
+
 test("a locator is bounded for any height, and short for a short chain", (t) => {
-  t.deepEqual(locatorOf(0, hashAt, 32), [hashAt(0)]);
-  t.deepEqual(locatorOf(2, hashAt, 32), [2, 1, 0].map(hashAt));
+  t.deepEqual(locatorOf(0, hashAt, limits), [hashAt(0)]);
+  t.deepEqual(locatorOf(2, hashAt, limits), [2, 1, 0].map(hashAt));
   fc.assert(
     fc.property(fc.nat({ max: 2 ** 31 }), fc.integer({ min: 2, max: 32 }), (height, hashesMax) => {
-      const locator = locatorOf(height, hashAt, hashesMax);
+      const locator = locatorOf(height, hashAt, { ...limits, hashesMax });
       return locator.length <= hashesMax && locator.at(-1) === hashAt(0);
     }),
   );

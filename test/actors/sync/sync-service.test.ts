@@ -205,7 +205,7 @@ test("headers that prove less than what we have are refuted, whether or not they
     const liar = harness.join(1, other.slice(0, length), 10n ** 18n);
     await harness.advance(60 * RETRY_MS);
     t.is(harness.head(), chain[29]!.header.hash);
-    t.true(liar.requests.length <= 2, `${liar.requests.length} requests for ${length}`);
+    t.true(liar.requests.length <= 3, `${liar.requests.length} requests for ${length}`);
     t.false(liar.requests.some(isRange));
     t.like(await harness.status(), { state: "synced" });
   }

@@ -1,0 +1,40 @@
+import test from "ava";
+import { DEFAULTS } from "../../../src/config.js";
+import type { MessageOf } from "../../../src/protocol/types/message.js";
+import { makeChain } from "../../support/chain.js";
+import { RETRY_MS, chain, config, isHeaders, start, tip } from "./sync-bench.js";
+
+test("who brings headers one by one while another waits with a better chain loses its turn", async (t) => {
+  const harness = start({ config, chain: chain.slice(0, 60) });
+  const branch = makeChain(200, { fields: { extra: Uint8Array.of(3) } });
+  const drip = harness.join(1, branch);
+  let answered = 0;
+  drip.answer = (request, honest) => {
+    if (!isHeaders(request) || typeof honest === "string") return honest;
+    const { headers } = honest as MessageOf<"ResponseHeaders">;
+    const one = { kind: "ResponseHeaders", headers: headers.slice(0, 1) } as const;
+    harness.clock.setTimer(200, () => drip.reply(request, one));
+    answered++;
+    return "silence";
+  };
+  await harness.settle();
+  harness.join(2, chain);
+  await harness.advance(2 * DEFAULTS.sync.stallMinMs);
+  t.is(harness.head(), tip.hash);
+  t.true(answered < 25, `${answered} answers`);
+  // Alone it may be slow: nobody waits for it.
+  await harness.advance(200 * DEFAULTS.sync.stallMinMs);
+  t.is(harness.head(), branch.at(-1)!.header.hash);
+});
+
+test("a branch that never shows more work than ours is given up, however long it is", async (t) => {
+  const sync = { ...config.sync, headersAheadMax: 32, headersSurveyedMax: 64 };
+  const harness = start({ config: { sync }, chain });
+  const heavy = { ...harness.env.blocks.head(), totalDifficulty: 10n ** 9n };
+  harness.stores.blocks.head = () => heavy;
+  const liar = harness.join(1, makeChain(300, { fields: { extra: Uint8Array.of(3) } }), 10n ** 18n);
+  await harness.advance(60 * RETRY_MS);
+  t.true(liar.requests.length <= 8, `${liar.requests.length} requests`);
+  t.true(liar.requests.every(isHeaders));
+  t.like(await harness.status(), { state: "synced" });
+});

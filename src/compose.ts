@@ -79,7 +79,7 @@ export async function startNode(
 
 /** Starts the actors on an environment; `close` releases it after they stopped. */
 async function runNode(
-  { env, threadsStarted }: BuiltEnv,
+  { env, threadsStarted, damaged }: BuiltEnv,
   scheduler: Scheduler,
   close: () => Promise<void>,
 ): Promise<Network> {
@@ -97,7 +97,7 @@ async function runNode(
   // The threads still load; what they are to check and write waits for them. A caller must not wait
   // too, or blocks connect before it can subscribe: threads that cannot start end the network.
   const threadsFailed = new Promise<CodedError>((onFailed) => void threadsStarted.catch(onFailed));
-  const serviceGone = Promise.race([spawned.serviceGone, threadsFailed]);
+  const serviceGone = Promise.race([spawned.serviceGone, threadsFailed, damaged]);
   return handleOf(env, { ...spawned, serviceGone }, { listenAddress, close });
 }
 
@@ -192,6 +192,8 @@ function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
 interface BuiltEnv {
   readonly env: NodeEnv;
   readonly threadsStarted: Promise<unknown>;
+  /** Resolves to why, once the node's own store proves to be damaged. */
+  readonly damaged: Promise<CodedError>;
 }
 
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
@@ -202,7 +204,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 
-  const { started, ...stores } = await openStores(config, own, consensus, closers);
+  const { started, damaged, ...stores } = await openStores(config, own, consensus, closers);
   // The adapters below take long to load: each is imported only where it is used.
   const { createIdentity, generateSeed, loadOrCreateIdentity } =
     await import("./transport/tls-identity.js");
@@ -232,11 +234,12 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const threadsStarted = Promise.all([started, workers.started]);
   // Nobody waits for it when the node cannot listen.
   threadsStarted.catch(() => undefined);
-  return { env, threadsStarted };
+  return { env, threadsStarted, damaged };
 }
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {
   readonly started: Promise<void>;
+  readonly damaged: Promise<CodedError>;
 };
 
 async function openStores(
@@ -261,6 +264,7 @@ async function openStores(
     ...(transactions === undefined ? {} : { transactions }),
     peers: own.peerStore ?? stores.peers,
     started: stores.started,
+    damaged: stores.damaged,
   };
 }
 

@@ -1,5 +1,5 @@
 import test from "ava";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPowConsensus } from "../src/chain/consensus.js";
@@ -72,6 +72,21 @@ test("a busy port is refused with its name, and nothing is left open", async (t)
   // The directory was released: a node on another port can have it.
   const second = await startNode({ ...inline, bindAddr: "127.0.0.1:0", dataDir });
   await second.stop();
+});
+
+test("a store that proves to be damaged while the node runs ends it, and nothing more is written", async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  const node = await startNode({ ...inline, dataDir });
+  const file = join(dataDir, "data.mdb");
+  const { size } = statSync(file);
+  const damaged = readFileSync(file).fill(0, 2 * 4_096);
+  writeFileSync(file, damaged, { flag: "r+" });
+  t.throws(() => node.block(0), { code: "DATA_CORRUPT", message: /MDB_.*Put a copy in its place/ });
+  await t.throwsAsync(node.stopped, { code: "DATA_CORRUPT" });
+  t.is(statSync(file).size, size);
+  t.true(readFileSync(file).equals(damaged));
+  await t.throwsAsync(startNode({ ...inline, dataDir }), { code: "DATA_CORRUPT" });
 });
 
 test("of a port that is taken and threads that cannot start the port is told", async (t) => {

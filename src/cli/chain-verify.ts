@@ -14,7 +14,7 @@ import { CodedError } from "../errors.js";
 import { silentLog } from "../log.js";
 import type { BlockStore, BlocksVerdict, Consensus, WorkerPool } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
-import { openLmdbStores } from "../storage/lmdb-environment.js";
+import { readLmdbStores } from "../storage/lmdb-environment.js";
 import { EXIT_FAULT, EXIT_OK } from "./exit.js";
 import { openProgress, type Progress } from "./progress.js";
 
@@ -38,7 +38,7 @@ export async function verify(flags: VerifyFlags): Promise<number> {
   }
   const consensus = createPowConsensus(networkParams(flags.network));
   const genesis = genesisOf(consensus);
-  const stores = await openLmdbStores({ directory, genesis, clock: systemClock });
+  const stores = await readLmdbStores({ directory, genesis });
   try {
     const workers = await openWorkers(resolveConfig(), consensus, silentLog);
     const head = stores.blocks.head();
@@ -82,6 +82,7 @@ async function verifyChain(
   progress: Progress,
 ): Promise<StoreFault | undefined> {
   const state = new StateOverlay({ state: () => undefined });
+  const undo = new UndoChecker(store);
   const reader = new TaskReader(store, consensus, workers);
   const tasks: Task[] = [];
   let fault: StoreFault | undefined;
@@ -94,7 +95,7 @@ async function verifyChain(
     const task = tasks.shift();
     if (task === undefined) break;
     const verdict = await task.verdict;
-    fault ??= judge(task, verdict, consensus, state);
+    fault ??= judge(task, verdict, { consensus, state, undo });
     progress.at(task.fromHeight + verdict.accepted.length - 1);
   }
   return fault ?? reader.fault ?? compareState(state, store);
@@ -164,14 +165,19 @@ class TaskReader {
   }
 }
 
+interface Connecting {
+  readonly consensus: Consensus;
+  readonly state: StateOverlay;
+  readonly undo: UndoChecker;
+}
+
 function judge(
   { fromHeight, hashes }: Task,
   verdict: BlocksVerdict,
-  consensus: Consensus,
-  state: StateOverlay,
+  connecting: Connecting,
 ): StoreFault | undefined {
   for (const [place, block] of verdict.accepted.entries()) {
-    const what = connectFault(block, hashes[place]!, consensus, state);
+    const what = connectFault(block, hashes[place]!, connecting);
     if (what !== undefined) return { height: fromHeight + place, what };
   }
   if (verdict.fault === undefined) return undefined;
@@ -183,14 +189,32 @@ function judge(
 function connectFault(
   block: CheckedBlock,
   indexed: string,
-  consensus: Consensus,
-  state: StateOverlay,
+  { consensus, state, undo }: Connecting,
 ): string | undefined {
   if (block.header.hash !== indexed) return `is indexed as ${indexed} but is ${block.header.hash}`;
   const connected = consensus.connect(block, state);
   if (!connected.ok) return `breaks the rule ${connected.fault.rule}: ${connected.fault.detail}`;
   state.apply(connected.value.writes);
-  return undefined;
+  return undo.fault(indexed, connected.value.undo);
+}
+
+/** Undo data are what a block's connecting answered, kept from some height on, without a gap. */
+class UndoChecker {
+  readonly #store: BlockStore;
+  #kept = false;
+
+  constructor(store: BlockStore) {
+    this.#store = store;
+  }
+
+  fault(hash: string, due: Uint8Array): string | undefined {
+    const stored = this.#store.undo(hash);
+    if (stored !== undefined && !equalBytes(stored, due)) return "is stored with other undo data";
+    const isDue = this.#kept || hash === this.#store.head().hash;
+    if (stored === undefined && isDue) return "has lost its undo data";
+    this.#kept = stored !== undefined;
+    return undefined;
+  }
 }
 
 /** What the blocks make of the state must be what is stored. */

@@ -71,7 +71,7 @@ function addGenerate(chain: Command): void {
 function addVerify(chain: Command): void {
   chain
     .command("verify")
-    .description("Check every block of a data directory from genesis; exit 1 at the first fault.")
+    .description("Check every page and block of a data directory; exit 1 at a fault, 2 at damage.")
     .requiredOption("--data <dir>", "the data directory; no node may be running on it")
     .option("--network <name>", "the chain it belongs to", DEFAULT_NETWORK)
     .action(async (flags: import("./chain-verify.js").VerifyFlags) => {

@@ -37,7 +37,11 @@ export class KeyValueBlockStore implements BlockStore {
     this.engine = shared.engine;
     const hash = this.engine.get(Table.meta, HEAD_KEY);
     const head = hash && this.summary(toHex(hash));
-    if (!head) throw new CodedError("DATA_CORRUPT", "The block store has lost its head block.");
+    if (!head)
+      throw new CodedError(
+        "DATA_CORRUPT",
+        "The block store is damaged: it has lost its head block.",
+      );
     this.headSummary = head;
     this.close = shared.use();
   }

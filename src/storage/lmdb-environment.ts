@@ -8,9 +8,11 @@ import { CodedError, isCoded } from "../errors.js";
 import type { Clock, StoredBlock } from "../ports.js";
 import { putGenesis } from "./block-store.js";
 import { currentHolder, isAlive, type Holder } from "./directory-lock.js";
-import { checkFiles } from "./lmdb-files.js";
+import { AT_START, checkFiles, EVERYTHING } from "./lmdb-files.js";
 import { LmdbKeyValue } from "./lmdb-key-value.js";
+import { Damage } from "./lmdb-layout.js";
 import { openEnvironment, openTextTables } from "./lmdb-open.js";
+import { damaged, readOnlyEngine, saysDamaged } from "./lmdb-reader.js";
 import type { WriterData } from "./lmdb-writer.js";
 import { storesOn, type Stores } from "./stores.js";
 import { Table, TABLE_SPECS } from "./tables.js";
@@ -54,7 +56,7 @@ export async function openLmdbStores(options: LmdbStoresOptions): Promise<Stores
     return await openDirectory(directory, options, undoSteps);
   } catch (error) {
     for (const step of undoSteps.reverse()) await step();
-    throw isCoded(error) ? error : unreadable(directory, (error as Error).message, error);
+    throw coded(directory, error);
   }
 }
 
@@ -65,7 +67,7 @@ async function openDirectory(
   undoSteps: (() => unknown)[],
 ): Promise<Stores> {
   const writerData: WriterData = { directory, mapSizeBytes };
-  await checkFiles(directory);
+  await checkFiles(directory, AT_START);
   const root = openEnvironment(writerData);
   undoSteps.push(() => root.close());
   checkOurs(directory, root);
@@ -88,7 +90,32 @@ async function openDirectory(
     engine.put(Table.meta, FORMAT_KEY, toJson(format));
     await engine.durable();
   }
-  return storesOn(engine, engine.started);
+  return storesOn(engine, engine.started, engine.damaged);
+}
+
+/**
+ * Opens what is there for reading alone, after a look at every page of it: nothing is written, and
+ * a read-only medium will do. Rejects like `openLmdbStores`.
+ */
+export async function readLmdbStores(
+  options: Pick<LmdbStoresOptions, "directory" | "genesis">,
+): Promise<Stores> {
+  const { directory, genesis } = options;
+  let root: RootDatabase | undefined;
+  try {
+    await checkFiles(directory, EVERYTHING);
+    root = openEnvironment({ directory, mapSizeBytes: MAP_SIZE_BYTES, readOnly: true });
+    const close = root.close.bind(root);
+    checkOurs(directory, root);
+    const tables = openTextTables(root);
+    const meta = tables[Table.meta]!;
+    if (checkFormat(directory, meta, genesis)) throw unreadable(directory, "it holds no chain");
+    checkFree(directory, meta);
+    return storesOn(readOnlyEngine(directory, tables, close));
+  } catch (error) {
+    await root?.close();
+    throw coded(directory, error);
+  }
 }
 
 /** The real path, so that two names of one directory are one. */
@@ -133,15 +160,20 @@ function checkFormat(directory: string, meta: MetaTable, genesis: StoredBlock): 
 
 /** Returns what releases the lock. Throws DATA_LOCKED. */
 function lock(directory: string, root: RootDatabase, meta: MetaTable): () => void {
-  const self = currentHolder();
   root.transactionSync(() => {
-    const bytes = meta.get(HOLDER_KEY);
-    const holder = bytes && (JSON.parse(bytes.toString()) as Holder);
-    const isSelf = holder?.pid === self.pid && holder.tid === self.tid;
-    if (holder && !isSelf && isAlive(holder)) throw lockedError(directory, holder.pid);
-    meta.putSync(HOLDER_KEY, toJson(self));
+    checkFree(directory, meta);
+    meta.putSync(HOLDER_KEY, toJson(currentHolder()));
   });
   return () => void meta.removeSync(HOLDER_KEY);
+}
+
+/** Throws DATA_LOCKED. */
+function checkFree(directory: string, meta: MetaTable): void {
+  const self = currentHolder();
+  const bytes = meta.get(HOLDER_KEY);
+  const holder = bytes && (JSON.parse(bytes.toString()) as Holder);
+  const isSelf = holder?.pid === self.pid && holder.tid === self.tid;
+  if (holder && !isSelf && isAlive(holder)) throw lockedError(directory, holder.pid);
 }
 
 function toJson(value: Format | Holder): Buffer {
@@ -156,4 +188,11 @@ function lockedError(directory: string, pid: number): CodedError {
 function unreadable(directory: string, detail: string, cause?: unknown): CodedError {
   const message = `The data directory ${directory} cannot be used: ${detail}.`;
   return new CodedError("DATA_UNREADABLE", message, { cause });
+}
+
+function coded(directory: string, error: unknown): CodedError {
+  if (isCoded(error)) return error;
+  const { message } = error as Error;
+  const isDamage = error instanceof Damage || saysDamaged(message);
+  return (isDamage ? damaged : unreadable)(directory, message, error);
 }

@@ -7,6 +7,7 @@ import type { Database, RootDatabase } from "lmdb";
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Timer } from "../ports.js";
 import type { KeyValue } from "./key-value.js";
+import { damaged, LmdbReader, saysDamaged } from "./lmdb-reader.js";
 import type { WriterReport } from "./lmdb-writer.js";
 import { RecentValues } from "./recent-values.js";
 import { Table, TABLE_SPECS } from "./tables.js";
@@ -47,6 +48,7 @@ interface LmdbParts {
 
 export class LmdbKeyValue implements KeyValue {
   private readonly parts: LmdbParts;
+  private readonly stored: LmdbReader;
   /** Oldest first: the one being written, sealed ones, and last the one that collects. */
   private readonly layers: Layer[] = [];
   private readonly recentState = new RecentValues(STATE_CACHE_BYTES);
@@ -60,20 +62,28 @@ export class LmdbKeyValue implements KeyValue {
   /** Resolves when the writer thread runs; rejects with STORE_FAILED when it cannot. */
   readonly started: Promise<void>;
   private readonly writerEnded: Promise<void>;
+  /** Resolves to why, once what is stored proves to be damaged. */
+  readonly damaged: Promise<CodedError>;
 
   constructor(parts: LmdbParts) {
     this.parts = parts;
+    let onDamage!: (error: CodedError) => void;
+    this.damaged = new Promise((resolve) => (onDamage = resolve));
+    // Writing to what is damaged would damage more.
+    this.stored = new LmdbReader(parts.directory, parts.tables, (error) => {
+      onDamage(this.fail(error));
+    });
     const { writer } = parts;
     this.started = new Promise((resolve, reject) => {
       writer.on("message", (report: WriterReport) => {
         if (report.type === "ready") resolve();
         else if (report.type === "committed") this.onCommitted();
-        else this.fail(report.detail);
+        else this.fail(this.unwritable(report.detail));
       });
-      writer.on("error", (error) => reject(this.fail(error.message)));
+      writer.on("error", (error) => reject(this.fail(this.unwritable(error.message))));
       writer.on("exit", () => {
         if (this.closing) resolve();
-        else reject(this.fail("the writer thread ended"));
+        else reject(this.fail(this.unwritable("the writer thread ended")));
       });
     });
     this.started.catch(() => undefined);
@@ -93,15 +103,12 @@ export class LmdbKeyValue implements KeyValue {
   has(table: Table, key: string): boolean {
     const layered = this.layered(table, key);
     if (layered !== undefined) return layered !== null;
-    return this.database(table).doesExist(key);
+    return this.reader().has(table, key);
   }
 
   keys(table: Table, limit: number, before?: string): string[] {
     const found: string[] = [];
-    const start = TABLE_SPECS[table]!.keys === "hex" ? "00" : "\0";
-    const end = before === undefined ? {} : { end: before };
-    const range = this.database(table).getKeys({ start, ...end });
-    for (const key of range) {
+    for (const key of this.reader().keys(table, before)) {
       if (this.layered(table, key) !== undefined) continue;
       if (found.push(key) >= limit) return found;
     }
@@ -148,18 +155,15 @@ export class LmdbKeyValue implements KeyValue {
     afterClose();
   }
 
-  private database(table: Table): Database<Buffer, string> {
+  private reader(): LmdbReader {
     if (this.closed) throw closedError(this.parts.directory);
-    return this.parts.tables[table]!;
+    return this.stored;
   }
 
   private read(table: Table, key: string): Uint8Array | undefined {
     const layered = this.layered(table, key);
-    // Never `slice`: on a Buffer it is a view, not a copy.
     if (layered !== undefined) return layered === null ? undefined : new Uint8Array(layered);
-    const bytes = this.database(table).getBinaryFast(key);
-    // LMDB's buffer is reused by the next read and longer than the value.
-    return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length).slice();
+    return this.reader().get(table, key);
   }
 
   /** Undefined: no layer knows the key. Null: it was deleted. */
@@ -229,13 +233,19 @@ export class LmdbKeyValue implements KeyValue {
     else this.pause = clock.setTimer(GROUP_PAUSE_MS, () => this.writeOldest());
   }
 
-  private fail(detail: string): CodedError {
+  /** Nothing is written any more; answers why, which is the first failure. */
+  private fail(error: CodedError): CodedError {
     if (this.failure) return this.failure;
     this.pause?.cancel();
+    this.failure = error;
+    for (const layer of this.layers) layer.reject(error);
+    return error;
+  }
+
+  private unwritable(detail: string): CodedError {
     const { directory } = this.parts;
-    this.failure = new CodedError("STORE_FAILED", `Writing to ${directory} failed: ${detail}.`);
-    for (const layer of this.layers) layer.reject(this.failure);
-    return this.failure;
+    if (saysDamaged(detail)) return damaged(directory, detail);
+    return new CodedError("STORE_FAILED", `Writing to ${directory} failed: ${detail}.`);
   }
 }
 

@@ -6,6 +6,7 @@ import { TABLE_SPECS } from "./tables.js";
 export interface EnvironmentOptions {
   readonly directory: string;
   readonly mapSizeBytes: number;
+  readonly readOnly?: boolean;
 }
 
 /** lmdb takes a `keyEncoder`, which its types do not know. */
@@ -21,6 +22,7 @@ export function openEnvironment(options: EnvironmentOptions): RootDatabase {
     noSubdir: false,
     // One large reservation of addresses: a growing map would be remapped under a reading thread.
     mapSize: options.mapSizeBytes,
+    readOnly: options.readOnly ?? false,
     maxDbs: TABLE_SPECS.length + 1,
     // Plain LMDB commits: synced when they return, and an error of the disk is an error here.
     overlappingSync: false,

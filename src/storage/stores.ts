@@ -1,5 +1,6 @@
 // The three stores of a node, opened and closed together on one engine.
 
+import type { CodedError } from "../errors.js";
 import type { PeerStore, TxStore } from "../ports.js";
 import { KeyValueBlockStore } from "./block-store.js";
 import { SharedKeyValue, type KeyValue } from "./key-value.js";
@@ -13,12 +14,20 @@ export interface Stores {
   readonly peers: PeerStore;
   /** Resolves when writes can reach the disk; rejects with STORE_FAILED when they never will. */
   readonly started: Promise<void>;
+  /** Resolves to DATA_CORRUPT when a read meets damage: what this node would do next is unsound. */
+  readonly damaged: Promise<CodedError>;
   /** Closes all three: waits for their writes and releases the directory. Idempotent. */
   readonly close: () => Promise<void>;
 }
 
+const NEVER = new Promise<never>(() => undefined);
+
 /** The three stores on one engine. */
-export function storesOn(engine: KeyValue, started = Promise.resolve()): Stores {
+export function storesOn(
+  engine: KeyValue,
+  started = Promise.resolve(),
+  damaged: Promise<CodedError> = NEVER,
+): Stores {
   const shared = new SharedKeyValue(engine);
   const blocks = new KeyValueBlockStore(shared);
   const transactions = new KeyValueTxStore(shared, blocks);
@@ -26,5 +35,5 @@ export function storesOn(engine: KeyValue, started = Promise.resolve()): Stores 
   const close = async () => {
     await Promise.all([blocks.close(), transactions.close(), peers.close()]);
   };
-  return { blocks, transactions, peers, started, close };
+  return { blocks, transactions, peers, started, damaged, close };
 }

@@ -71,6 +71,8 @@ const VERDICTS: Readonly<Record<keyof typeof DAMAGES, RegExp>> = {
   sibling: /^Block 20 is indexed as [0-9a-f]{64} but is [0-9a-f]{64}\.$/m,
   missing: /^Block 7 is not stored\.$/m,
   wrongSigner: /^Block 21 breaks the rule signature: /,
+  otherUndo: /^Block 7 is stored with other undo data\.$/m,
+  lostUndo: /^Block 7 has lost its undo data\.$/m,
   otherState: /^Block 20 left another state than is stored\.$/m,
 };
 
@@ -88,6 +90,17 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
     t.regex(stderr, VERDICTS[name as keyof typeof DAMAGES]);
   });
 }
+
+test.serial("verify takes undo data for dropped that a node has dropped", async (t) => {
+  const data = await temporaryDirectory(t);
+  const stores = await openLmdbStores({ directory: data, genesis });
+  const options = { params, blocks: 20, transactionsPerBlock: 3, accounts: 4, seed: "x" };
+  await storeChain(generateChain(options, signatures), stores.blocks, consensus);
+  await stores.blocks.prune(15);
+  await stores.close();
+  const { code, stderr } = await runCli(t, "chain", "verify", "--data", data);
+  t.is(code, 0, stderr);
+});
 
 test.serial(
   "verify refuses a directory without a chain, and the chain of another network",

@@ -51,6 +51,16 @@ export const DAMAGES = {
     const canonical = { fromHeight: height, hashes: [hash] };
     await store.commit({ blocks: [block], undo: [], canonical, state: [] });
   },
+  async otherUndo(store: Blocks) {
+    const undo = [{ hash: store.hashAt(HEIGHT)!, bytes: new Uint8Array(41).fill(1) }];
+    await store.commit({ blocks: [], undo, state: [] });
+  },
+  /** Undo data are dropped from below; a gap is damage. */
+  async lostUndo(store: Blocks) {
+    const hash = store.hashAt(HEIGHT)!;
+    store["engine"].delete(Table.undo, store["keyOf"](hash)!);
+    await store["engine"].durable();
+  },
   async otherState(store: Blocks) {
     const parts = rules.splitBlock(store.block(store.hashAt(1)!)!);
     const read = parts.ok && rules.readTransaction(parts.value.transactions[0]!);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -199,17 +199,6 @@ test("files that cannot be opened are refused", async (t) => {
     await rm(join(directory, name), { recursive: true });
     await (await openAt(directory)).close();
   }
-});
-
-test("a data file that was cut short is refused", async (t) => {
-  const directory = await newDirectory();
-  const stores = await openAt(directory);
-  const big = makeBlock(GENESIS.header, "big", 4_000_000);
-  await stores.blocks.commit(extension([big]));
-  await stores.close();
-  const file = join(directory, "data.mdb");
-  await truncate(file, (await stat(file)).size / 4);
-  await t.throwsAsync(openAt(directory), { code: "DATA_UNREADABLE", message: /has lost/ });
 });
 
 test("an LMDB environment of something else is refused", async (t) => {

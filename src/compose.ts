@@ -258,7 +258,9 @@ async function openStores(
     stores = await openLmdbStores({ directory: config.dataDir, genesis, clock: systemClock });
   }
   closers.push(() => stores.close());
-  const transactions = own.txStore ?? (config.txIndex ? stores.transactions : undefined);
+  const joined = (): TxStore =>
+    own.blockStore === undefined ? stores.joinIndex() : stores.transactions;
+  const transactions = own.txStore ?? (config.txIndex ? joined() : undefined);
   return {
     blocks: own.blockStore ?? stores.blocks,
     ...(transactions === undefined ? {} : { transactions }),

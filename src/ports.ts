@@ -219,6 +219,8 @@ export interface ChainCommit {
   /** Canonical hashes from `fromHeight` upward; what stood there and above is replaced. */
   readonly canonical?: { readonly fromHeight: number; readonly hashes: readonly HashHex[] };
   readonly state: readonly StateWrite[];
+  /** Of the blocks that extend the chain: for an index that is part of the store's commits. */
+  readonly transactions?: readonly CheckedTransactions[];
 }
 
 /**
@@ -250,16 +252,28 @@ export interface TransactionLocation {
 }
 
 /**
- * The optional index from transaction id to the block that confirmed it. What is written here in
- * the same turn as the block's `commit` becomes durable together with it.
+ * The optional index from transaction id to the block that confirmed it. It may lag behind the
+ * chain: who keeps it in step takes it back to the chain and then forward, at every start too.
  */
 export interface TxStore {
-  /** A hint, to be checked in that block: the index may keep only a part of each id. */
+  /**
+   * A hint, to be checked in that block: the index may keep only a part of each id, and may keep
+   * what an abandoned block held.
+   */
   locate(id: Uint8Array): TransactionLocation | undefined;
   /** The height up to which blocks are indexed; -1 when empty. */
   indexedHeight(): number;
+  /**
+   * The block at that height, by which a start finds out whether it was abandoned meanwhile. Absent:
+   * the index must have followed every change of the chain.
+   */
+  indexedHash?(): HashHex | undefined;
+  /** The block after the last indexed one. */
   connect(block: CheckedTransactions): Promise<void>;
+  /** The last indexed one; not called when there is `rewind`. */
   disconnect(block: CheckedTransactions): Promise<void>;
+  /** Forgets at once what is indexed above the canonical block at `height`; -1: all of it. */
+  rewind?(height: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -323,6 +337,11 @@ export interface DroppedTransaction {
  */
 export interface Mempool {
   add(transaction: MempoolTransaction, view: StateView): MempoolAnswer;
+  /**
+   * As `add`, for a transaction of an abandoned block: its sender's higher nonces give way to it,
+   * for without it they could never follow. Absent: `add` is asked.
+   */
+  restore?(transaction: MempoolTransaction, view: StateView): MempoolAnswer;
   has(id: HashHex): boolean;
   get(id: HashHex): Uint8Array | undefined;
   /**

@@ -96,6 +96,26 @@ export class PriceMempool implements Mempool {
   }
 
   add(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
+    return this.#add(transaction, view, undefined);
+  }
+
+  restore(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
+    const displaced: Entry[] = [];
+    const answer = this.#add(transaction, view, displaced);
+    for (const entry of displaced) {
+      // What gave way for nothing comes back.
+      if (answer.ok) this.#tell(entry, "evicted");
+      else this.#insert({ ...entry, live: true });
+    }
+    return answer;
+  }
+
+  /** `displaced`: takes the sender's higher nonces that gave way; absent: none of them does. */
+  #add(
+    transaction: MempoolTransaction,
+    view: StateView,
+    displaced: Entry[] | undefined,
+  ): MempoolAnswer {
     if (this.#byId.has(transaction.id)) return refused("known");
     const entry = this.#entry(transaction);
     if (entry === undefined) return refused("invalid");
@@ -105,11 +125,22 @@ export class PriceMempool implements Mempool {
     const replaced = queue.find(({ nonce }) => nonce === entry.nonce);
     if (replaced !== undefined && !this.#outbids(entry, replaced)) return refused("conflict");
     if (replaced === undefined && queue.length >= this.#limits.perSenderMax) {
-      return refused("full");
+      if (!this.#displace(entry, displaced)) return refused("full");
     }
-    if (!this.#makeRoom(entry, replaced)) return refused("full");
+    while (!this.#makeRoom(entry, replaced, displaced !== undefined)) {
+      if (replaced !== undefined || !this.#displace(entry, displaced)) return refused("full");
+    }
     this.#insert(entry);
     return { ok: true };
+  }
+
+  /** Takes out the sender's highest nonce, if it is above the entry's. */
+  #displace({ senderKey, nonce }: Entry, displaced: Entry[] | undefined): boolean {
+    const highest = this.#bySender.get(senderKey)?.at(-1);
+    if (displaced === undefined || highest === undefined || highest.nonce < nonce) return false;
+    this.#remove(highest);
+    displaced.push(highest);
+    return true;
   }
 
   select(bytesMax: number, view: StateView): readonly MempoolTransaction[] {
@@ -216,8 +247,11 @@ export class PriceMempool implements Mempool {
     return entry.gasPrice > replaced.gasPrice && entry.gasPrice * 100n >= due;
   }
 
-  /** Removes `replaced` and whatever is cheaper than `entry` until it fits; or nothing. */
-  #makeRoom(entry: Entry, replaced: Entry | undefined): boolean {
+  /**
+   * Removes `replaced` and whatever is cheaper than `entry` until it fits; or nothing. `keepsLower`:
+   * not if a lower nonce of its own sender would have to go.
+   */
+  #makeRoom(entry: Entry, replaced: Entry | undefined, keepsLower: boolean): boolean {
     let count = this.count + 1 - (replaced === undefined ? 0 : 1);
     let bytes = this.#bytes + entry.bytes.length - (replaced?.bytes.length ?? 0);
     const victims: Entry[] = [];
@@ -225,7 +259,8 @@ export class PriceMempool implements Mempool {
       const victim = this.#cheapest.pop();
       if (victim?.live === false) continue;
       if (victim !== undefined) victims.push(victim);
-      if (victim === undefined || victim.gasPrice >= entry.gasPrice) {
+      const isLower = victim?.senderKey === entry.senderKey && victim.nonce < entry.nonce;
+      if (victim === undefined || victim.gasPrice >= entry.gasPrice || (keepsLower && isLower)) {
         for (const kept of victims) this.#cheapest.push(kept);
         return false;
       }
@@ -261,6 +296,10 @@ export class PriceMempool implements Mempool {
 
   #drop(entry: Entry, reason: string): void {
     this.#remove(entry);
+    this.#tell(entry, reason);
+  }
+
+  #tell(entry: Entry, reason: string): void {
     if (this.#dropped.length < DROPPED_MAX) this.#dropped.push({ id: entry.id, reason });
   }
 

@@ -239,7 +239,7 @@ export class SimNode {
       transports: new Map([[transport.scheme, transport]]),
       workers,
       blocks: auditor.watch(stores.blocks, { name, clock }),
-      ...(config.txIndex ? { transactions: stores.transactions } : {}),
+      ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
       peers: stores.peers,
       mempool: chain.mempool(config),
       consensus,

@@ -6,7 +6,7 @@ import { toLatin1 } from "../bytes/compare.js";
 import { fromHex, toHex } from "../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../chain/types.js";
 import { CodedError, invariant } from "../errors.js";
-import type { BlockStore, ChainCommit, StoredBlock } from "../ports.js";
+import type { BlockStore, ChainCommit, CheckedTransactions, StoredBlock } from "../ports.js";
 import type { KeyValue, SharedKeyValue } from "./key-value.js";
 import { decodeHeaderBytes, decodeSummary, encodeHeaderRecord } from "./summary-codec.js";
 import { hashOfKey, heightKey, heightOfKey, KEY_BYTES_MAX, Table } from "./tables.js";
@@ -15,6 +15,11 @@ const HEAD_KEY = "head";
 const NOTHING = new Uint8Array(0);
 /** Keys dropped in one turn by `prune`, about 5 ms of work. */
 const PRUNE_KEYS_MAX = 1_024;
+
+/** Stages its own writes of a commit, once the canonical index shows the blocks. */
+interface ChainIndex {
+  extend(transactions: readonly CheckedTransactions[]): void;
+}
 
 /** Stages the genesis block in an empty engine. */
 export function putGenesis(engine: KeyValue, genesis: StoredBlock): void {
@@ -31,6 +36,8 @@ export class KeyValueBlockStore implements BlockStore {
   readonly close: () => Promise<void>;
   private readonly engine: KeyValue;
   private headSummary: HeaderSummary;
+  /** The index that is part of every commit, if there is one. */
+  private index: ChainIndex | undefined;
 
   /** Throws DATA_CORRUPT when the engine holds no head. */
   constructor(shared: SharedKeyValue) {
@@ -44,6 +51,11 @@ export class KeyValueBlockStore implements BlockStore {
       );
     this.headSummary = head;
     this.close = shared.use();
+  }
+
+  /** From now on this index changes with the chain, in the same unit. */
+  join(index: ChainIndex): void {
+    this.index = index;
   }
 
   head(): HeaderSummary {
@@ -106,6 +118,7 @@ export class KeyValueBlockStore implements BlockStore {
       if (this.hashAt(header.height) === header.hash) continue;
       this.engine.put(Table.forks, heightKey(header.height) + header.hash, NOTHING);
     }
+    this.index?.extend(commit.transactions ?? []);
     return this.engine.durable();
   }
 

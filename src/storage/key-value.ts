@@ -3,18 +3,22 @@
 
 import type { Table } from "./tables.js";
 
+/** The values passed in belong to the engine from then on. */
+export interface Writes {
+  put(table: Table, key: string, value: Uint8Array): void;
+  delete(table: Table, key: string): void;
+}
+
 /**
  * What is put and deleted in one turn of the event loop becomes durable together or not at all,
- * in the order of the turns. Keys are text as TABLE_SPECS says; the values passed in belong to
- * the engine, the values it returns to the caller. Every method throws CLOSED after `close`.
+ * in the order of the turns. Keys are text as TABLE_SPECS says; the values that it returns belong
+ * to the caller. Every method throws CLOSED after `close`.
  */
-export interface KeyValue {
+export interface KeyValue extends Writes {
   get(table: Table, key: string): Uint8Array | undefined;
   has(table: Table, key: string): boolean;
   /** Some keys below `before` (all, when it is absent), at most `limit`, in no order. */
   keys(table: Table, limit: number, before?: string): string[];
-  put(table: Table, key: string, value: Uint8Array): void;
-  delete(table: Table, key: string): void;
   /** Why nothing can be written any more: STORE_FAILED or CLOSED. */
   refusal(): Error | undefined;
   /** Resolves when all that was written so far is durable; rejects with STORE_FAILED. */

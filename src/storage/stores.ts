@@ -11,6 +11,8 @@ import { KeyValueTxStore } from "./tx-store.js";
 export interface Stores {
   readonly blocks: KeyValueBlockStore;
   readonly transactions: TxStore;
+  /** The same index, from now on a part of every commit of `blocks`. */
+  readonly joinIndex: () => TxStore;
   readonly peers: PeerStore;
   /** Resolves when writes can reach the disk; rejects with STORE_FAILED when they never will. */
   readonly started: Promise<void>;
@@ -35,5 +37,9 @@ export function storesOn(
   const close = async () => {
     await Promise.all([blocks.close(), transactions.close(), peers.close()]);
   };
-  return { blocks, transactions, peers, started, damaged, close };
+  const joinIndex = () => {
+    blocks.join(transactions);
+    return transactions;
+  };
+  return { blocks, transactions, joinIndex, peers, started, damaged, close };
 }

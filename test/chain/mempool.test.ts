@@ -180,6 +180,30 @@ test("a confirmed block drops its transactions and those it made stale", (t) => 
   mempool.invariants();
 });
 
+test("a restored transaction takes the place of its sender's higher nonces, and of no other's", (t) => {
+  const mempool = pool({ perSenderMax: 3, countMax: 4 });
+  for (const nonce of [5, 6, 7]) mempool.add(made(0, nonce, 9), fresh);
+  mempool.add(made(1, 1, 9), fresh);
+  t.like(mempool.add(made(0, 4, 9), fresh), { reason: "full" });
+  for (const nonce of [3, 4]) t.true(mempool.restore(made(0, nonce, 9), fresh).ok);
+  t.like(mempool.restore(made(0, 8, 90), fresh), { reason: "full" });
+  t.like(mempool.restore(made(2, 1, 9), fresh), { reason: "full" });
+  t.deepEqual(
+    mempool.select(100_000, fresh).map(({ id }) => id),
+    [made(1, 1, 9), made(0, 3, 9), made(0, 4, 9), made(0, 5, 9)].map(({ id }) => id),
+  );
+  mempool.invariants();
+});
+
+test("a restored transaction that is dearer does not drive out its sender's lower nonces", (t) => {
+  const mempool = pool({ countMax: 2 });
+  for (const nonce of [1, 2]) t.true(mempool.restore(made(0, nonce, 1), fresh).ok);
+  t.like(mempool.restore(made(0, 3, 50), fresh), { reason: "full" });
+  t.true(mempool.has(made(0, 1, 1).id));
+  t.true(mempool.restore(made(1, 3, 50), fresh).ok, "another sender's price counts");
+  mempool.invariants();
+});
+
 test("a transaction is kept in memory of its own", (t) => {
   const one = made(0, 1, 1);
   const message = new Uint8Array(10_000);

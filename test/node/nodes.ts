@@ -64,3 +64,20 @@ export async function reaches(node: Network, hash: string): Promise<void> {
   const connected = nextEvent(node, "BlockConnected", (event) => event.hash === hash);
   if (node.head().hash !== hash) await connected;
 }
+
+/** Hands in blocks, each once the one before is stored, on the best chain or beside it. */
+export async function offer(node: Network, blocks: readonly MadeBlock[]): Promise<void> {
+  for (const { bytes, header } of blocks) {
+    node.broadcastBlock(bytes);
+    await until(() => node.header(header.hash) !== undefined);
+  }
+}
+
+/** Resolves when it holds; gives up after 20 s, far beyond what anything here takes. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 4_000; i++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error("what was waited for never came");
+}

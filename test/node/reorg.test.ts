@@ -1,12 +1,17 @@
 import test from "ava";
+import { createMempool } from "../../src/chain/mempool.js";
+import { readTransaction } from "../../src/chain/transaction.js";
+import { DEFAULTS } from "../../src/config.js";
 import {
   makeBlock,
   makeChain,
   makeKey,
   makeTransaction,
+  testParams,
+  transactionId,
   type MadeBlock,
 } from "../support/chain.js";
-import { nextEvent, reaches, startTestNode } from "./nodes.js";
+import { nextEvent, offer, reaches, startTestNode, until } from "./nodes.js";
 
 const BIND = "tcp://127.0.0.1:0";
 
@@ -79,4 +84,28 @@ test("transactions of an abandoned block wait for the next one again", async (t)
   for (const { bytes } of heavy) node.broadcastBlock(bytes);
   await reaches(node, heavy.at(-1)!.header.hash);
   t.is((await node.status()).mempool.count, 1);
+});
+
+test("of one sender's many abandoned transactions those with the lowest nonces come back", async (t) => {
+  const { perSenderMax } = DEFAULTS.mempool;
+  const mempool = createMempool(DEFAULTS.mempool, (bytes) => readTransaction(bytes, testParams));
+  const node = await startTestNode(t, {}, { mempool });
+  const perBlock = 120;
+  const spent = Array.from({ length: 3 * perBlock }, (_, i) => makeTransaction(makeKey(9), i + 1));
+  let parent: MadeBlock | undefined;
+  for (let first = 0; first < spent.length; first += perBlock) {
+    const transactions = spent.slice(first, first + perBlock);
+    parent = makeBlock({ transactions, ...(parent && { parent: parent.header }) });
+    node.broadcastBlock(parent.bytes);
+    await reaches(node, parent.header.hash);
+  }
+  const heavy = branch(2, 4);
+  await offer(node, heavy);
+  await reaches(node, heavy.at(-1)!.header.hash);
+  await until(() => mempool.count >= perSenderMax);
+  t.deepEqual(
+    spent.map((bytes, i) => [i + 1, mempool.has(transactionId(bytes))]),
+    spent.map((_, i) => [i + 1, i < perSenderMax]),
+  );
+  mempool.invariants();
 });

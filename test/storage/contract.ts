@@ -186,7 +186,7 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     await close();
   });
 
-  test("a transaction is located in the canonical chain until its block is disconnected", async (t) => {
+  test("a transaction is located in the canonical chain, up to the block where the index stands", async (t) => {
     let stores = await subject.open();
     const one = makeBlock(GENESIS.header, "1").header;
     const two = makeBlock(one, "2").header;
@@ -210,15 +210,53 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     check();
     stores = await subject.reopen(stores);
     check();
-    t.throws(() => void stores.transactions.disconnect(first), { message: /last indexed/ });
     const disconnected = stores.transactions.disconnect(second);
-    t.is(stores.transactions.locate(idAt(second, 2)), undefined);
-    t.is(stores.transactions.indexedHeight(), 1);
+    const standsOn = (height: number, hash: string | undefined) => {
+      t.is(stores.transactions.indexedHeight(), height);
+      t.is(stores.transactions.indexedHash?.(), hash);
+    };
+    standsOn(1, one.hash);
     subject.settle();
     await disconnected;
     stores = await subject.reopen(stores);
-    t.is(stores.transactions.locate(idAt(second, 2)), undefined);
-    t.is(stores.transactions.indexedHeight(), 1);
+    standsOn(1, one.hash);
+    const again = stores.transactions.connect(second);
+    standsOn(2, two.hash);
+    const rewound = stores.transactions.rewind?.(-1);
+    standsOn(-1, undefined);
+    subject.settle();
+    await Promise.all([again, rewound]);
+    stores = await subject.reopen(stores);
+    standsOn(-1, undefined);
+    await stores.close();
+  });
+
+  test("an index that joined is extended by the commit itself, where it stands at its parent", async (t) => {
+    const stores = await subject.open();
+    const index = stores.joinIndex();
+    const blocks = [makeBlock(GENESIS.header, "1")];
+    blocks.push(makeBlock(blocks[0]!.header, "2"));
+    const transactions = blocks.map(({ header }) => transactionsOf(header.height, header.hash));
+    void stores.blocks.commit({
+      ...extension(blocks.slice(0, 1)),
+      transactions: [transactions[0]!],
+    });
+    t.is(index.indexedHeight(), -1, "genesis was not indexed yet");
+    void index.connect(transactionsOf(0, GENESIS.header.hash, 0));
+    void index.connect(transactions[0]!);
+    const durable = stores.blocks.commit({
+      ...extension(blocks.slice(1)),
+      transactions: transactions.slice(1),
+    });
+    t.is(index.indexedHash?.(), blocks[1]!.header.hash);
+    const other = makeBlock(blocks[0]!.header, "other");
+    const moved = stores.blocks.commit({
+      ...extension([other]),
+      transactions: [transactionsOf(2, other.header.hash)],
+    });
+    t.is(index.indexedHash?.(), blocks[1]!.header.hash, "an abandoned block, left to be seen");
+    subject.settle();
+    await Promise.all([durable, moved]);
     await stores.close();
   });
 

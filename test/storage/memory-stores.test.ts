@@ -102,9 +102,9 @@ test("writes of one instant are kept or lost together", (t) => {
     const delay = { clock: new ManualClock(), commitDelayMs: () => 5 };
     const stores = openMemoryStores({ genesis: GENESIS, delay });
     const block = makeBlock(GENESIS.header, "1");
-    void stores.blocks.commit(extension([block]));
     const transactionIds = new Uint8Array(32);
     const { hash: blockHash } = block.header;
+    void stores.blocks.commit(extension([block]));
     void stores.transactions.connect({ blockHash, height: 1, transactionIds });
     const after = stores.crash(randomOf(chance));
     const height = chance < 0.5 ? 0 : 1;

@@ -1,13 +1,13 @@
-// What the consensus integration tells those who follow the chain. Types only.
+// What the consensus integration tells those who follow the chain. Types, and how ids are read.
+// A change never holds the bytes of blocks: who needs them reads them from the store, in slices.
 
 import type { HashHex, HeaderSummary } from "../../chain/types.js";
 
 export interface ConnectedBlock {
   readonly header: HeaderSummary;
-  /** The encoded block. */
-  readonly bytes: Uint8Array;
-  /** 32 bytes each. */
-  readonly transactionIds: Uint8Array;
+  readonly transactionCount: number;
+  /** 32 bytes each. Absent after a reorganisation, whose blocks can be many: read the block. */
+  readonly transactionIds?: Uint8Array;
 }
 
 /** The canonical chain changed; the store's reads show it already. */
@@ -21,8 +21,7 @@ export interface ChainChanged {
 }
 
 /** Ids as hex, in order. */
-export function transactionIdsOf(block: Pick<ConnectedBlock, "transactionIds">): HashHex[] {
-  const { transactionIds: ids } = block;
+export function hexIds(ids: Uint8Array): HashHex[] {
   const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.length);
   const list: HashHex[] = [];
   for (let at = 0; at < bytes.length; at += 32) list.push(bytes.toString("hex", at, at + 32));

@@ -11,7 +11,7 @@ import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/ty
 import type { BlocksVerdict, ChainCommit } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type { ChainChanged, ConnectedBlock } from "./chain-events.js";
+import type { ChainChanged } from "./chain-events.js";
 import { branchTo, Reorganisation, type BranchEnv } from "./reorganisation.js";
 import { StateOverlay } from "./state-overlay.js";
 
@@ -59,7 +59,8 @@ export interface ConsensusArgs {
   readonly onStoreFailed: ActorRef<StoreFailed>;
 }
 
-export type ConsensusEnv = BranchEnv & Pick<NodeEnv, "clock" | "workers" | "log" | "config">;
+export type ConsensusEnv = BranchEnv &
+  Pick<NodeEnv, "clock" | "workers" | "log" | "config" | "transactions">;
 
 interface State extends ConsensusArgs {
   readonly subscribers: Map<string, ActorRef<ChainChanged>>;
@@ -225,10 +226,19 @@ function commitRun(
         hashes: run.connected.map(({ header }) => header.hash),
       },
       state: run.overlay.writes(),
+      ...(context.env.transactions === undefined ? {} : { transactions: indexed(run.connected) }),
     },
     { answers, change },
     context,
   );
+}
+
+function indexed(blocks: readonly CheckedBlock[]): ChainCommit["transactions"] & object {
+  return blocks.map(({ header: { hash, height }, transactionIds }) => ({
+    blockHash: hash,
+    height,
+    transactionIds,
+  }));
 }
 
 function answerOf(command: ConnectCommand, outcome: OutcomeBody): Answer {
@@ -361,10 +371,15 @@ function endReorganisation(state: State, context: Ctx, last: () => void): void {
 
 function changeOf(
   disconnected: readonly HeaderSummary[],
-  connected: readonly ConnectedBlock[],
+  blocks: readonly CheckedBlock[],
   head: HeaderSummary,
 ): ChainChanged | undefined {
-  if (connected.length === 0) return undefined;
+  if (blocks.length === 0) return undefined;
+  const connected = blocks.map(({ header, transactionCount, transactionIds }) => ({
+    header,
+    transactionCount,
+    transactionIds,
+  }));
   return { type: "ChainChanged", disconnected, connected, head };
 }
 
@@ -409,9 +424,8 @@ function committed(
   for (const { hash, height } of change.disconnected) {
     state.events.tell({ type: "Publish", event: { type: "BlockDisconnected", hash, height } });
   }
-  for (const { header, transactionIds } of change.connected) {
+  for (const { header, transactionCount } of change.connected) {
     const { hash, height } = header;
-    const transactionCount = transactionIds.length / 32;
     const event = { type: "BlockConnected", hash, height, transactionCount } as const;
     state.events.tell({ type: "Publish", event });
   }

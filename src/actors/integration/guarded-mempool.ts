@@ -16,6 +16,12 @@ export function guardMempool(mempool: Mempool, log: Log): Mempool {
   return {
     add: (transaction, view) =>
       tried("add", { ok: false, reason: "failed" }, () => mempool.add(transaction, view)),
+    restore: (transaction, view) =>
+      tried("restore", { ok: false, reason: "failed" }, () =>
+        mempool.restore === undefined
+          ? mempool.add(transaction, view)
+          : mempool.restore(transaction, view),
+      ),
     has: (id) => tried("has", false, () => mempool.has(id)),
     get: (id) => tried("get", undefined, () => mempool.get(id)),
     select: (bytesMax, view) => tried("select", [], () => mempool.select(bytesMax, view)),

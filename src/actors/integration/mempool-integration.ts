@@ -1,21 +1,23 @@
 // Mempool integration: the one owner of the mempool. Takes checked transactions, serves them to
-// peers and the producer, and follows the chain. Says what is to be announced again, what left.
+// peers and the producer, and follows the chain (mempool-follower.ts). Says what is to be announced
+// again, what left.
 // Told by: transaction handler, producer, consensus integration, broadcaster. Tells: requesters,
 // event bus, broadcaster.
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
-import { toHex } from "../../bytes/hex.js";
+import type { HashHex } from "../../chain/types.js";
 import type { Mempool, MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
+import { nextTurn } from "../next-turn.js";
 import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import { guardMempool } from "./guarded-mempool.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
-import { transactionIdsOf, type ChainChanged } from "./chain-events.js";
+import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
+import { MempoolFollower } from "./mempool-follower.js";
 
 export type MempoolMessage =
   /** Transactions that passed every stateless check. */
@@ -54,6 +56,7 @@ export type MempoolMessage =
   | { readonly type: "SubscribeReturned"; readonly subscriber: ActorRef<ReturnedTransactions> }
   | { readonly type: "ExpiryDue" }
   | { readonly type: "AgainDue" }
+  | { readonly type: "FollowOn" }
   | ChainChanged;
 
 export interface AddedTransaction extends MempoolTransaction {
@@ -95,8 +98,13 @@ export type MempoolEnv = Pick<
   "mempool" | "blocks" | "clock" | "consensus" | "config" | "log" | "random"
 >;
 
+type Selection = Extract<MempoolMessage, { type: "SelectTransactions" }>;
+
 interface State extends MempoolArgs {
   readonly mempool: Mempool;
+  readonly follower: MempoolFollower;
+  /** Waits until the mempool has followed the chain: a block must not confirm anything twice. */
+  selection: Selection | undefined;
   readonly waiting: Waiting;
   readonly returnedTo: Map<string, ActorRef<ReturnedTransactions>>;
 }
@@ -125,11 +133,13 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const waiting = new Waiting(config, mempool, clock.monotonicMs());
     expireLater(context, EXPIRY_EVERY_MS);
     announceAgainLater(context);
-    return { ...args, mempool, waiting, returnedTo: new Map() };
+    const follower = new MempoolFollower(mempool, context.env);
+    const returnedTo: State["returnedTo"] = new Map();
+    return { ...args, mempool, follower, selection: undefined, waiting, returnedTo };
   },
 
   receive(state, message, context) {
-    const { blocks, clock } = context.env;
+    const { clock } = context.env;
     const { mempool, waiting } = state;
     switch (message.type) {
       case "AddTransactions":
@@ -142,13 +152,11 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       case "ServeTransactions":
         serve(message, mempool, context);
         return;
-      case "SelectTransactions": {
-        const nowMs = clock.monotonicMs();
-        const selected = mempool.select(message.bytesMax, blocks);
-        const transactions = selected.filter(({ id }) => !waiting.isRefused(id, nowMs));
-        message.replyTo.tell({ type: "SelectedTransactions", transactions });
+      case "SelectTransactions":
+        // One producer asks, again when it hears nothing: the last question counts.
+        if (state.follower.behind) state.selection = message;
+        else select(state, message, context);
         break;
-      }
       case "RefuseTransactions":
         waiting.refuse(message.ids, clock.monotonicMs());
         rejected(state, message.ids, message.reason);
@@ -171,7 +179,15 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         announceAgainLater(context);
         return;
       case "ChainChanged":
-        follow(state, message, context);
+        if (state.follower.behind) {
+          state.follower.changed(message);
+          return;
+        }
+        state.follower.changed(message);
+        follow(state, context);
+        break;
+      case "FollowOn":
+        follow(state, context);
         break;
       default:
         unreachable(message);
@@ -195,6 +211,7 @@ const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
   "SubscribeReturned",
   "ExpiryDue",
   "AgainDue",
+  "FollowOn",
 ]);
 
 function add(
@@ -224,6 +241,28 @@ function returned({ returnedTo }: State, ids: readonly HashHex[]): void {
   for (const subscriber of returnedTo.values()) {
     subscriber.tell({ type: "ReturnedTransactions", ids });
   }
+}
+
+function select({ mempool, waiting }: State, { bytesMax, replyTo }: Selection, { env }: Ctx): void {
+  const nowMs = env.clock.monotonicMs();
+  const selected = mempool.select(bytesMax, env.blocks);
+  const transactions = selected.filter(({ id }) => !waiting.isRefused(id, nowMs));
+  replyTo.tell({ type: "SelectedTransactions", transactions });
+}
+
+/** A slice of what the chain changed; the rest in the next turns. */
+function follow(state: State, context: Ctx): void {
+  const ids = state.follower.slice();
+  const nowMs = context.env.clock.monotonicMs();
+  for (const id of ids) state.waiting.accepted(id, false, nowMs);
+  returned(state, ids);
+  if (state.follower.behind) {
+    nextTurn(context, { type: "FollowOn" });
+    return;
+  }
+  const { selection } = state;
+  state.selection = undefined;
+  if (selection !== undefined) select(state, selection, context);
 }
 
 function expireLater(context: Ctx, delayMs: number): void {
@@ -257,41 +296,4 @@ function serve(
     requestId: message.requestId,
     message: { kind: "ResponseTransactions", transactions },
   });
-}
-
-/** Confirmed transactions leave; those of abandoned blocks come back as far as they still fit. */
-function follow(state: State, change: ChainChanged, { env }: Ctx): void {
-  const { mempool } = state;
-  // A sync connects hundreds of thousands of transactions past a mempool that holds none of them.
-  if (mempool.count === 0 && change.disconnected.length === 0) return;
-  const confirmed = change.connected.flatMap(transactionIdsOf);
-  const back: HashHex[] = [];
-  for (const header of change.disconnected) {
-    for (const id of readd(header, new Set(confirmed), mempool, env)) {
-      state.waiting.accepted(id, false, env.clock.monotonicMs());
-      back.push(id);
-    }
-  }
-  mempool.confirmed(confirmed, env.blocks);
-  returned(state, back);
-}
-
-function readd(
-  header: HeaderSummary,
-  confirmed: ReadonlySet<HashHex>,
-  mempool: Mempool,
-  { blocks, consensus }: MempoolEnv,
-): readonly HashHex[] {
-  const bytes = blocks.block(header.hash);
-  const parts = bytes && consensus.rules.splitBlock(bytes);
-  if (parts === undefined || !parts.ok) return [];
-  const back: HashHex[] = [];
-  for (const transaction of parts.value.transactions) {
-    const summary = consensus.rules.readTransaction(transaction);
-    if (!summary.ok) continue;
-    const id = toHex(summary.value.id);
-    if (confirmed.has(id)) continue;
-    if (mempool.add({ id, bytes: transaction.slice() }, blocks).ok) back.push(id);
-  }
-  return back;
 }

@@ -6,7 +6,7 @@ import { packBytes } from "../../bytes/packed.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, ChainCommit, ValidateBlocksJob } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
-import type { ChainChanged } from "./chain-events.js";
+import type { ChainChanged, ConnectedBlock } from "./chain-events.js";
 import { StateOverlay } from "./state-overlay.js";
 
 export type BranchEnv = Pick<NodeEnv, "blocks" | "consensus">;
@@ -98,7 +98,12 @@ export class Reorganisation {
     return {
       ok: true,
       commit: { blocks: [], undo, canonical, state: overlay.writes() },
-      change: { type: "ChainChanged", disconnected, connected: this.#checked, head },
+      change: { type: "ChainChanged", disconnected, connected: this.#connected(), head },
     };
+  }
+
+  /** Without ids: of a long branch they are too many to hold. */
+  #connected(): ConnectedBlock[] {
+    return this.#checked.map(({ header, transactionCount }) => ({ header, transactionCount }));
   }
 }

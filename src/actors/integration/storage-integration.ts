@@ -1,5 +1,5 @@
 // Storage integration: serves blocks and headers from the store within the serving caps, and keeps
-// the transaction index in step with the chain.
+// the transaction index in step with the chain (index-follower.ts).
 // Told by: block and sync handlers (through the system router), consensus integration, the service.
 // Tells: peer handlers (replies), requesters.
 
@@ -7,13 +7,16 @@ import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { HashHex } from "../../chain/types.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
-import type { TransactionLocation, TxStore } from "../../ports.js";
+import type { TransactionLocation } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
+import { nextTurn } from "../next-turn.js";
 import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
+import { isTransactionAt } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
+import { IndexFollower } from "./index-follower.js";
 
 export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
 
@@ -29,6 +32,7 @@ export type StorageMessage =
       readonly id: HashHex;
       readonly replyTo: ActorRef<TransactionLocated>;
     }
+  | { readonly type: "IndexOn" }
   | { readonly type: "Indexed"; readonly error?: unknown }
   | ChainChanged;
 
@@ -45,12 +49,17 @@ export type StorageEnv = Pick<NodeEnv, "blocks" | "transactions" | "consensus" |
 
 type Ctx = Context<StorageMessage, StorageEnv>;
 
-/** Blocks indexed per turn when the index is behind the chain at start. */
-const CATCH_UP_BLOCKS = 8;
+/** Blocks given to the index that it did not acknowledge yet. */
+const WRITES_MAX = 64;
 
 interface State {
-  /** The chain was ahead of the index at start and is being caught up with. */
-  behind: boolean;
+  /** Absent: nothing is indexed. */
+  readonly follower: IndexFollower | undefined;
+  /** A turn of the follower is due. */
+  due: boolean;
+  writes: number;
+  /** The index refused: it is asked again when the chain moves. */
+  failed: boolean;
 }
 
 export const storageIntegration = defineActor<StorageArgs, StorageMessage, State, StorageEnv>({
@@ -59,14 +68,20 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     dataMax: 1_024,
     controlMax: 4_096,
     overflow: "reject",
-    isControl: ({ type }) => type === "ChainChanged" || type === "Indexed",
+    isControl: ({ type }) => type !== "Serve" && type !== "LocateTransaction",
   },
   onFault: RESTART,
 
   init(context, args) {
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-    const state = { behind: false };
-    catchUp(state, context);
+    const { transactions, blocks, log } = context.env;
+    const follower = transactions && new IndexFollower(transactions, context.env);
+    const state = { follower, due: false, writes: 0, failed: false };
+    if (follower?.behind === true) {
+      const fields = { indexedHeight: follower.height, height: blocks.head().height };
+      log.write("info", "transactions are indexed", fields);
+    }
+    indexOn(state, context);
     return state;
   },
 
@@ -78,20 +93,22 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         replyTo.tell({ type: "Reply", requestId, message: serve(message.request, env) });
         return;
       }
-      case "LocateTransaction": {
-        // What is no id was never confirmed.
-        const known = isHex(message.id, 32) ? env.transactions : undefined;
-        const location = known?.locate(fromHex(message.id));
-        message.replyTo.tell(location === undefined ? {} : { location });
+      case "LocateTransaction":
+        message.replyTo.tell(locate(message.id, env));
         return;
-      }
       case "ChainChanged":
-        if (env.transactions !== undefined) index(env.transactions, message, state, context);
+        if (state.follower === undefined) return;
+        state.failed = false;
+        follow(state, () => state.follower!.changed(message, state.writes === 0), context);
+        return;
+      case "IndexOn":
+        state.due = false;
+        if (!state.failed) follow(state, () => state.follower!.step(), context);
         return;
       case "Indexed":
-        if (message.error !== undefined) {
-          env.log.write("error", "indexing failed", { error: errorText(message.error) });
-        } else if (state.behind) catchUp(state, context);
+        state.writes--;
+        if (message.error !== undefined) indexFailed(state, message.error, context);
+        else indexOn(state, context);
         return;
       default:
         unreachable(message);
@@ -163,53 +180,42 @@ function serveHeaders(request: MessageOf<"RequestHeaders">, env: StorageEnv): Se
   return { kind: "ResponseHeaders", headers };
 }
 
-function index(store: TxStore, change: ChainChanged, state: State, context: Ctx): void {
-  for (const { hash, height } of change.disconnected) {
-    const ids = idsOf(hash, context.env);
-    const block = { blockHash: hash, height, transactionIds: ids };
-    context.pipe(store.disconnect(block), indexed);
-  }
-  // What is connected is reached by catching up, from the height that is left.
-  if (state.behind) return;
-  for (const { header, transactionIds } of change.connected) {
-    const block = { blockHash: header.hash, height: header.height, transactionIds };
-    context.pipe(store.connect(block), indexed);
-  }
+/** The index gives a hint; the block says whether it is right. */
+function locate(id: HashHex, env: StorageEnv): TransactionLocated {
+  // What is no id was never confirmed.
+  const bytes = isHex(id, 32) ? fromHex(id) : undefined;
+  const location = bytes && env.transactions?.locate(bytes);
+  return location !== undefined && isTransactionAt(location, bytes!, env) ? { location } : {};
 }
 
-/** Indexes the next blocks that a crash or an index switched on later left out. */
-function catchUp(state: State, context: Ctx): void {
-  const { transactions: store, blocks } = context.env;
-  if (store === undefined) return;
-  const from = store.indexedHeight() + 1;
-  const head: HeaderSummary = blocks.head();
-  const to = Math.min(head.height, from + CATCH_UP_BLOCKS - 1);
-  state.behind = from <= head.height;
-  if (!state.behind) return;
-  const jobs: Promise<void>[] = [];
-  for (let height = from; height <= to; height++) {
-    const blockHash = blocks.hashAt(height)!;
-    const transactionIds = idsOf(blockHash, context.env);
-    jobs.push(store.connect({ blockHash, height, transactionIds }));
+function follow(state: State, work: () => readonly Promise<void>[], context: Ctx): void {
+  let writes: readonly Promise<void>[];
+  try {
+    writes = work();
+  } catch (error) {
+    // A caller's own index may throw; the chain goes on without it.
+    indexFailed(state, error, context);
+    return;
   }
-  context.pipe(
-    Promise.all(jobs).then(() => undefined),
-    indexed,
-  );
+  for (const write of writes) {
+    state.writes++;
+    context.pipe(write, (outcome) =>
+      outcome.ok ? { type: "Indexed" } : { type: "Indexed", error: outcome.error },
+    );
+  }
+  indexOn(state, context);
 }
 
-function indexed(outcome: { ok: boolean; error?: unknown }): StorageMessage {
-  return outcome.ok ? { type: "Indexed" } : { type: "Indexed", error: outcome.error };
+/** Has the follower go on in the next turn, if there is something to do. */
+function indexOn(state: State, context: Ctx): void {
+  if (state.due || state.failed || state.writes >= WRITES_MAX) return;
+  if (state.follower?.behind !== true) return;
+  state.due = true;
+  nextTurn(context, { type: "IndexOn" });
 }
 
-function idsOf(hash: HashHex, { blocks, consensus }: StorageEnv): Uint8Array {
-  const bytes = blocks.block(hash);
-  const parts = bytes && consensus.rules.splitBlock(bytes);
-  if (parts === undefined || !parts.ok) return new Uint8Array(0);
-  const ids = new Uint8Array(32 * parts.value.transactions.length);
-  for (const [place, transaction] of parts.value.transactions.entries()) {
-    const summary = consensus.rules.readTransaction(transaction);
-    if (summary.ok) ids.set(summary.value.id, 32 * place);
-  }
-  return ids;
+function indexFailed(state: State, error: unknown, { env }: Ctx): void {
+  // Once for all the blocks that were under way.
+  if (!state.failed) env.log.write("error", "indexing failed", { error: errorText(error) });
+  state.failed = true;
 }

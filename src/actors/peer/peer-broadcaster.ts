@@ -41,7 +41,7 @@ export interface BroadcasterArgs {
   readonly mempool: ActorRef<MempoolMessage>;
 }
 
-export type BroadcasterEnv = Pick<NodeEnv, "config" | "random">;
+export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "random">;
 
 interface Peer {
   readonly handler: ActorRef<PeerHandlerMessage>;
@@ -287,8 +287,10 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
     receivers.push(peer);
   }
   if (receivers.length === 0) return;
-  const block = connected.length === 1 ? connected[0]?.bytes : undefined;
-  const pushes = block === undefined ? 0 : context.env.config.gossip.blockPushes;
+  const { blocks, config } = context.env;
+  const isPushed = connected.length === 1 && config.gossip.blockPushes > 0;
+  const block = isPushed ? blocks.block(head.hash) : undefined;
+  const pushes = block === undefined ? 0 : config.gossip.blockPushes;
   shuffle(receivers, context);
   const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
   const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });

@@ -271,8 +271,8 @@ test("a reorganisation while the index catches up is not lost on it", async (t) 
   const consensus = harness.probe<ConsensusMessage>();
   const ref = harness.spawn(storageIntegration, { consensus: consensus.ref });
   await harness.settle();
-  t.is(store.indexedHeight(), 7);
-  // Heights 6 to 10 are replaced while 8 to 10 are not indexed yet.
+  t.is(store.indexedHeight(), 10);
+  // Heights 6 to 10 are replaced while none of it is acknowledged yet.
   const branch = spending(6, { parent: spent[4]!, nonce: 50 });
   const fresh = checkedBlocks([...spent.slice(0, 5), ...branch]).slice(5);
   await harness.stores.blocks.commit({

@@ -19,7 +19,7 @@ interface JoinOptions {
 }
 
 async function start(options: HarnessOptions = {}) {
-  const harness = createHarness(options);
+  const harness = createHarness({ chain, ...options });
   const registry = harness.probe<RegistryMessage>();
   const consensus = harness.probe<ConsensusMessage>();
   const ref = harness.spawn(peerBroadcaster, {

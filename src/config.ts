@@ -59,6 +59,14 @@ const SPECIAL: Readonly<Record<string, z.ZodType>> = {
   seedPeers: z.array(z.string().min(1)).max(1_024),
   trustedPeers: z.array(peerId).max(256),
   nodeId: told(64),
+  "http.hosts": z
+    .array(z.string().regex(/^[a-z0-9.-]{1,253}$/, "must be a lower-case name"))
+    .max(64),
+  "http.connectionsMax": z.int().min(1).max(65_536),
+  "http.perAddressMax": z.int().min(1),
+  "http.requestTimeoutMs": z.int().min(100),
+  "http.keepAliveMs": z.int().min(1),
+  "http.headerBytesMax": z.int().min(1_024),
   "reputation.banScore": z.int().max(-1),
   "reputation.probationScore": z.int().max(-1),
   "requests.rttFactor": z.number().min(1),
@@ -153,6 +161,10 @@ function relations(config: NetworkConfig): [boolean, string][] {
     [
       calls.timeoutMs >= 1 && calls.timeoutMs < calls.threadTimeoutMs,
       "calls.timeoutMs must be at least 1 and below calls.threadTimeoutMs",
+    ],
+    [
+      config.http.loopbackReserve < config.http.connectionsMax,
+      "http.loopbackReserve must be below http.connectionsMax",
     ],
     [calls.threadStartMs >= 1_000, "calls.threadStartMs must be at least 1000"],
     [

@@ -3,12 +3,16 @@
 
 import fastify, { type FastifyInstance } from "fastify";
 import { CodedError } from "../errors.js";
+import type { NetworkConfig } from "../config.js";
+import { DEFAULTS } from "../config/defaults.js";
 import type { Network } from "../network.js";
 import type { Log } from "../ports.js";
 import { addressInvalid, parseAddress } from "../protocol/address.js";
 import { KINDS } from "../protocol/types/message.js";
+import { boundConnections } from "./connections.js";
 import { answerError, refuse } from "./errors.js";
 import { createMetrics } from "./metrics.js";
+import { originGate } from "./origin.js";
 import { addRoutes } from "./routes.js";
 
 export interface HttpServer {
@@ -23,24 +27,36 @@ export interface HttpServerOptions {
   readonly address: string;
   readonly network: Network;
   readonly log: Log;
+  /** Default: the defaults of the configuration. */
+  readonly config?: NetworkConfig["http"];
 }
 
 /** Two hex digits a byte of the largest transaction that peers take, and JSON around it. */
 const BODY_BYTES_MAX = 2 * KINDS.NewTransaction.payloadBytesMax + 1_024;
-const CONNECTIONS_MAX = 256;
-const REQUEST_TIMEOUT_MS = 10_000;
 
 /** Rejects with ADDRESS_INVALID or ADDRESS_IN_USE. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { network, log } = options;
+  const { network, log, config = DEFAULTS.http } = options;
   const { host, port } = parseAddress(options.address);
   const server = fastify({
     bodyLimit: BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: 2 * REQUEST_TIMEOUT_MS,
+    requestTimeout: config.requestTimeoutMs,
+    connectionTimeout: 2 * config.requestTimeoutMs,
+    keepAliveTimeout: config.keepAliveMs,
     forceCloseConnections: true,
+    http: {
+      headersTimeout: config.requestTimeoutMs,
+      maxHeaderSize: config.headerBytesMax,
+      // Node looks for what is overdue at this interval only, by default of half a minute.
+      connectionsCheckingInterval: Math.ceil(config.requestTimeoutMs / 10),
+    },
   });
-  server.server.maxConnections = CONNECTIONS_MAX;
+  boundConnections(server.server, config);
+  const gate = originGate(config.hosts);
+  server.addHook("onRequest", async (request, reply) => {
+    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    return gate(request, reply);
+  });
   server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
   server.setNotFoundHandler((request, reply) =>
     refuse(reply, 404, { error: `There is no ${request.method} ${request.url}.` }),

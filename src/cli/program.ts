@@ -37,6 +37,7 @@ function addRun(program: Command): void {
     .option("--seed <host:port>", "dial this node, [peerId@]host:port; repeatable", collect)
     .option("--data <dir>", "keys and chain; default: a new identity, all in memory")
     .option("--http <host:port>", "serve status, health, metrics and transactions here")
+    .option("--http-host <name>", "this node's name for HTTP clients; repeatable", collect)
     .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
     .option("--produce", "produce blocks")
     .option("--no-produce", "do not, whatever the file says")

@@ -12,6 +12,7 @@ export interface RunFlags {
   readonly seed?: readonly string[];
   readonly data?: string;
   readonly http?: string;
+  readonly httpHost?: readonly string[];
   readonly network?: string;
   readonly produce?: boolean;
   readonly config?: string;
@@ -35,6 +36,7 @@ export function networkInput(flags: RunFlags): NetworkConfigInput {
     trustedPeers: flags.trusted,
     maxInbound: flags.maxInbound,
     maxOutbound: flags.maxOutbound,
+    http: flags.httpHost && { ...file.http, hosts: flags.httpHost },
   };
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...file, ...Object.fromEntries(said) };

@@ -2,6 +2,7 @@
 // things start and end; whatever happens, the log is written out before the process ends.
 
 import { startNode } from "../compose.js";
+import { resolveConfig, type NetworkConfig } from "../config.js";
 import type { Network } from "../network.js";
 import type { HttpServer } from "../api/server.js";
 import { parseAddress } from "../protocol/address.js";
@@ -22,7 +23,8 @@ export async function run(flags: RunFlags): Promise<void> {
   let code = EXIT_OK;
   try {
     // Loaded before, so that its metrics count from the node's first block on.
-    const openHttp = flags.http === undefined ? undefined : await loadHttp(flags.http);
+    const openHttp =
+      flags.http === undefined ? undefined : await loadHttp(flags.http, resolveConfig(input));
     network = await startNode(input, { log: output.log });
     output.watch(network);
     http = await openHttp?.(network, output);
@@ -48,9 +50,9 @@ export async function run(flags: RunFlags): Promise<void> {
 
 type OpenHttp = (network: Network, output: Output) => Promise<HttpServer>;
 
-async function loadHttp(address: string): Promise<OpenHttp> {
+async function loadHttp(address: string, { http }: NetworkConfig): Promise<OpenHttp> {
   const { openHttpServer } = await import("../api/server.js");
-  return (network, { log }) => openHttpServer({ address, network, log });
+  return (network, { log }) => openHttpServer({ address, network, log, config: http });
 }
 
 function announce(network: Network, http: HttpServer | undefined, { log }: Output): void {

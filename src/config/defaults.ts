@@ -218,6 +218,21 @@ export const DEFAULTS = deepFreeze({
     /** A network thread that has not started by then is ended: its ports may take a while to open. */
     threadStartMs: 60_000,
   },
+  http: {
+    /** Names of this node in a request's Host header, besides localhost and IP addresses. */
+    hosts: [] as readonly string[],
+    /** Over it the connection that has waited longest for its next request gives way. */
+    connectionsMax: 256,
+    /** Of one remote address; this machine's own are exempt. */
+    perAddressMax: 64,
+    /** Places that only this machine's own connections may take. */
+    loopbackReserve: 16,
+    /** A whole request must arrive, and its body too, in this time. */
+    requestTimeoutMs: 10_000,
+    /** Between two requests of one connection: Prometheus asks every 15 s and connects again. */
+    keepAliveMs: 5_000,
+    headerBytesMax: 8 * KIB,
+  },
   mailbox: {
     dataMax: 16_384,
     controlMax: 16_384,

@@ -17,6 +17,8 @@ export interface BlockBook {
   /** The head of the best chain that any node connected. */
   readonly best: BookBlock;
   get(hash: HashHex): BookBlock | undefined;
+  /** All of them, genesis first, each after its parent. */
+  blocks(): Iterable<BookBlock>;
   /** Of the best chain. */
   at(height: number): BookBlock | undefined;
   /** Whether a node connected it: its transactions fit the state, not only its own bytes. */
@@ -54,6 +56,10 @@ export class BlockBookWriter<B extends BookBlock> implements BlockBook {
 
   get(hash: HashHex): B | undefined {
     return this.#blocks.get(hash);
+  }
+
+  blocks(): Iterable<B> {
+    return this.#blocks.values();
   }
 
   at(height: number): BookBlock | undefined {

@@ -27,6 +27,14 @@ const DOWN_MS: Range = [0, 20_000];
 const PARTITION_MS: Range = [1_000, 60_000];
 const CLOG_MS: Range = [100, 20_000];
 const DISK_MS: Range = [1_000, 30_000];
+/** A long turn or a stopped process: from what nobody notices to more than the keep-alive times. */
+const HOLD_MS: Range = [100, 25_000];
+const CLOCK_MS: Range = [1_000, 30_000];
+/** An operator's mistake, a machine in another zone. */
+const JUMP_MS: Range = [-3_600_000, 3_600_000];
+/** What a producer's clock may be off and others still take its blocks, of the 15 s allowed. */
+const PRODUCER_JUMP_MAX_MS = 8_000;
+const LOSSES: Range = [0.02, 0.5];
 /** Times as long as a commit should take: a disk that is rebuilt, a neighbour's backup. */
 const SLOWDOWN: Range = [5, 200];
 
@@ -109,6 +117,30 @@ export const FAULT_KINDS = {
     forMs: DOWN_MS,
     act: (fault) => onNode(fault, (node) => node.failDisk()),
   },
+  /** A process stands still, by a long turn or SIGSTOP; its machine answers for it. */
+  stall: { forMs: HOLD_MS, act: (fault) => hold(fault, false) },
+  /** A machine sleeps: its monotonic clock stands still too. */
+  sleep: { forMs: HOLD_MS, act: (fault) => hold(fault, true) },
+  /** A wall clock is set wrong, and right again. */
+  clockJump: {
+    forMs: CLOCK_MS,
+    act({ world, random }) {
+      const node = pick(world.nodes, random);
+      const jumpMs = Math.round(drawFrom(JUMP_MS, random));
+      // A chain of one producer that is ahead for an hour has to wait for an hour.
+      node.jumpClock(node.config.produce ? Math.min(jumpMs, PRODUCER_JUMP_MAX_MS) : jumpMs);
+      return () => node.jumpClock(0);
+    },
+  },
+  /** Threads of a pool die with what they were given. */
+  loseTasks: {
+    forMs: DISK_MS,
+    act({ world, random }) {
+      const node = pick(world.nodes, random);
+      node.tasksLost = drawFrom(LOSSES, random);
+      return () => void (node.tasksLost = 0);
+    },
+  },
 } as const satisfies Record<string, FaultKind>;
 
 /** Brings one node down, and up again. Never are all of them down. */
@@ -121,6 +153,11 @@ function onNode(
   const node = pick(healthy, random);
   end(node);
   return () => node.revive();
+}
+
+function hold({ world, random }: FaultContext, clockStands: boolean): (() => void) | undefined {
+  const healthy = world.nodes.filter((node) => node.healthy);
+  return healthy.length === 0 ? undefined : pick(healthy, random).hold({ clockStands });
 }
 
 function swizzle({ world, random, forMs, on }: FaultContext): () => void {

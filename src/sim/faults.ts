@@ -36,6 +36,7 @@ export const FAULT_PRESETS = {
     cut: { everyMs: [5_000, 60_000] },
     clogLink: { everyMs: [5_000, 60_000], forMs: [100, 5_000] },
     slowDisk: { everyMs: [20_000, 120_000] },
+    stall: { everyMs: [20_000, 120_000], forMs: [100, 3_000] },
   },
   wild: {
     crash: { everyMs: [1_000, 30_000] },
@@ -50,6 +51,10 @@ export const FAULT_PRESETS = {
     swizzle: { everyMs: [20_000, 120_000] },
     slowDisk: { everyMs: [2_000, 30_000] },
     failDisk: { everyMs: [5_000, 60_000] },
+    stall: { everyMs: [5_000, 60_000] },
+    sleep: { everyMs: [10_000, 60_000] },
+    clockJump: { everyMs: [5_000, 60_000] },
+    loseTasks: { everyMs: [5_000, 60_000] },
   },
 } as const satisfies Record<string, FaultOptions>;
 

@@ -15,9 +15,14 @@ import type { Scheduler } from "../runtime/scheduler.js";
 import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
 import type { MemoryNetwork } from "../transport/memory.js";
 import { createScheduledExecutor } from "../workers/inline-executor.js";
+import { BanAuditor } from "./ban-auditor.js";
 import type { ChainAuditor } from "./chain-auditor.js";
+import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
+import type { IndexAuditor } from "./index-auditor.js";
+import { losingPool } from "./losing-pool.js";
 import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
 import type { SimSignatures } from "./signatures.js";
+import { SimLoop, type HoldOptions } from "./sim-loop.js";
 
 /** What the nodes of a world share. */
 export interface Surroundings {
@@ -27,6 +32,7 @@ export interface Surroundings {
   readonly chain: SimChain;
   readonly signatures: SimSignatures;
   readonly auditor: ChainAuditor;
+  readonly indexAuditor: IndexAuditor;
   readonly pool: PoolOptions;
   readonly commitMs: Range;
   /** A node banned a peer. */
@@ -57,6 +63,8 @@ interface Life {
   readonly blocks: BlockStore;
   readonly transport: Transport;
   readonly workers: WorkerPool;
+  readonly loop: SimLoop;
+  readonly events: EventAuditor;
 }
 
 export class SimNode {
@@ -74,6 +82,12 @@ export class SimNode {
   #diskFailed = false;
   /** Commits take this many times as long as they should. */
   diskSlowdown = 1;
+  /** Of the tasks that the pool is given, this part is lost with its thread. */
+  tasksLost = 0;
+  #wallJumpMs = 0;
+  /** The latest time that its wall clock showed before it was set back. */
+  #wallShownMs = 0;
+  readonly #bans: BanAuditor;
   /** Heights of the blocks that a BlockConnected event said are durable, by hash. */
   readonly #acknowledged = new Map<HashHex, number>();
 
@@ -81,9 +95,15 @@ export class SimNode {
     this.name = options.name;
     this.peerId = options.peerId;
     this.config = options.config;
-    this.clock = options.clock;
+    const { clock } = options;
+    this.clock = {
+      monotonicMs: () => clock.monotonicMs(),
+      wallMs: () => clock.wallMs() + this.#wallJumpMs,
+      setTimer: (delayMs, callback) => clock.setTimer(delayMs, callback),
+    };
     this.#options = options;
     this.#around = around;
+    this.#bans = new BanAuditor(this.clock, (what) => around.violated(`${this.name}: ${what}`));
     const random = options.random.fork("disk");
     this.#stores = openMemoryStores({
       genesis: genesisOf(around.chain.consensus),
@@ -123,9 +143,10 @@ export class SimNode {
     invariant(this.#life === undefined, `${name} is down when it starts`);
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
-    const env = this.#environment(random);
+    const loop = new SimLoop(this.clock, around.scheduler);
+    const env = this.#environment(random, loop);
     const spawned = spawnNode(env, {
-      scheduler: around.scheduler,
+      scheduler: loop.scheduler,
       name,
       onFault: ({ path, action, error }: FaultReport) =>
         around.violated(`${path} failed (${action}): ${describeError(error)}`),
@@ -139,9 +160,14 @@ export class SimNode {
     const network = handleOf(env, spawned, { listenAddress, close });
     const { blocks, workers } = env;
     const transport = [...env.transports.values()][0]!;
-    const life: Life = { network, system: spawned.system, blocks, transport, workers };
+    const events = new EventAuditor({
+      book: around.auditor.book,
+      head: blocks.head().hash,
+      report: (what) => around.violated(`${name}: ${what}`),
+    });
+    const life = { network, system: spawned.system, blocks, transport, workers, loop, events };
     this.#life = life;
-    this.#observe(network);
+    this.#observe(life);
   }
 
   /** Stops in order, as an operator does it. Resolves when it is down, unless it crashes first. */
@@ -155,6 +181,23 @@ export class SimNode {
   failDisk(): void {
     this.#diskFailed = true;
     this.#stores.fail();
+  }
+
+  /**
+   * The process stands still: a turn of its event loop that takes long, a SIGSTOP, or its whole
+   * machine asleep. Answers what ends that; undefined when it is held already.
+   */
+  hold(options?: HoldOptions): (() => void) | undefined {
+    const { loop } = this.#alive;
+    if (loop.held) return undefined;
+    loop.hold(options);
+    return () => loop.release();
+  }
+
+  /** Sets the wall clock: so much later or earlier than it should be. */
+  jumpClock(byMs: number): void {
+    this.#wallShownMs = Math.max(this.#wallShownMs, this.clock.wallMs());
+    this.#wallJumpMs = byMs;
   }
 
   /** An impatient operator: ends what cannot go on, gives it a sound disk, starts it. */
@@ -184,7 +227,8 @@ export class SimNode {
     this.#leaving = false;
     this.#diskFailed = false;
     this.#stores = this.#stores.crash(this.#options.random.fork(`crash ${this.#starts}`));
-    const { blocks } = this.#stores;
+    const { blocks, peers } = this.#stores;
+    this.#bans.crashed(peers);
     const floor = blocks.head().height - this.config.chain.reorgDepthMax;
     for (const [hash, height] of this.#acknowledged) {
       if (height <= floor) this.#acknowledged.delete(hash);
@@ -198,13 +242,32 @@ export class SimNode {
   /** Throws nothing: what is wrong is reported. */
   checkActors(): void {
     if (this.#life === undefined) return;
-    const { system } = this.#life;
+    const { system, loop } = this.#life;
     this.#check("a state is wrong", () => system.invariants());
+    if (!loop.held) this.#bans.check();
   }
 
   /** Walks all stores: costs time in the length of the chain. */
   checkStores(): void {
-    this.#check("the block store is wrong", () => this.#stores.blocks.invariants());
+    const { blocks, transactions } = this.#stores;
+    this.#check("the block store is wrong", () => blocks.invariants());
+    if (!this.config.txIndex) return;
+    const wrong = this.#around.indexAuditor.audit({ blocks, transactions });
+    if (wrong !== undefined) this.#around.violated(`${this.name}: the index is wrong: ${wrong}`);
+  }
+
+  /** What a user who asks for transactions is told: none counts of a block that was abandoned. */
+  async checkIndex(): Promise<void> {
+    if (!this.config.txIndex) return;
+    const { network, blocks } = this.#alive;
+    for (const id of this.#around.indexAuditor.abandoned(blocks)) {
+      const found = await network.locateTransaction(id);
+      // A block may have brought it meanwhile.
+      if (found === undefined || !this.#around.indexAuditor.abandoned(blocks).includes(id))
+        continue;
+      this.#around.violated(`${this.name}: transaction ${id} counts, but its block was abandoned`);
+      return;
+    }
   }
 
   get #alive(): Life {
@@ -212,14 +275,15 @@ export class SimNode {
     return this.#life;
   }
 
-  #environment(random: SeededRandom): NodeEnv {
-    const { clock, config } = this.#options;
+  #environment(random: SeededRandom, loop: SimLoop): NodeEnv {
+    const { config } = this.#options;
+    const { clock } = loop;
     const { auditor, chain, links, log, pool, signatures } = this.#around;
     const { name, peerId } = this;
     const { consensus } = chain;
-    const transport = links.transport(peerId, { host: name, clock });
+    const transport = loop.transport(links.transport(peerId, { host: name, clock }));
     const poolRandom = random.fork("pool");
-    const workers = createScheduledExecutor({
+    const pooled = createScheduledExecutor({
       rules: consensus.rules,
       verify: signatures.verify,
       clock,
@@ -227,29 +291,39 @@ export class SimNode {
       queueMax: config.pool.queueMax,
       delayMs: (task) => pool.taskMs(task, poolRandom),
     });
+    const fraction = (): number => this.tasksLost;
+    const workers = losingPool(pooled, { fraction, random: random.fork("losses"), clock });
     const stores = this.#stores;
+    // What it checked by the clock before it was set back may be committed after.
+    const auditClock = { wallMs: () => Math.max(clock.wallMs(), this.#wallShownMs) };
     return {
       config,
       clock,
       random: random.fork("actors"),
       log: { write: (...line) => log(name, ...line) },
-      health: { loopDelayMs: () => 0 },
+      health: loop,
       peerId,
       agent: AGENT,
       transports: new Map([[transport.scheme, transport]]),
       workers,
-      blocks: auditor.watch(stores.blocks, { name, clock }),
+      blocks: auditor.watch(stores.blocks, { name, clock: auditClock }),
       ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
-      peers: stores.peers,
+      peers: this.#bans.watch(stores.peers, clock),
       mempool: chain.mempool(config),
       consensus,
     };
   }
 
-  #observe(network: Network): void {
-    network.subscribe(["BlockConnected", "PeerBanned"], (event) => {
+  #observe({ network, events }: Life): void {
+    network.subscribe([...AUDITED_EVENTS, "PeerBanned", "PeerUnbanned"], (event) => {
+      if (event.type === "PeerBanned") this.#around.banned(this.name, event);
+      if (event.type === "PeerBanned" || event.type === "PeerUnbanned") {
+        this.#bans.see(event);
+        return;
+      }
+      if (event.type === "PeerConnected") this.#bans.see(event);
       if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
-      else this.#around.banned(this.name, event);
+      events.see(event);
     });
   }
 

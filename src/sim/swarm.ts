@@ -4,6 +4,7 @@
 import { DEFAULTS, type NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
+import { withholding } from "./byzantine/withholding.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
 import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate.js";
@@ -54,11 +55,17 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     wallOffsetMaxMs: between(0, 2_000),
     driftMaxPpm: between(0, 1_000),
     late: whole(0, nodes - 1),
-    config: { txIndex: draw.float() < 0.5, ...maybe({ ...slots, ...drawLimits(whole) }) },
+    config: {
+      txIndex: draw.float() < 0.5,
+      // So short that bans end, and begin again, within the run.
+      ...maybe({ reputation: { banMs: whole(1_000, 20_000), banMaxMs: whole(20_000, 60_000) } }),
+      ...maybe({ ...slots, ...drawLimits(whole) }),
+    },
     traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
     faults,
     durationMs: 40_000,
-    convergeMs: 120_000,
+    // Who proves a heavier chain and withholds it takes up a sync for minutes, as long as it is met.
+    convergeMs: byzantine.includes(withholding) ? 600_000 : 120_000,
   };
 }
 

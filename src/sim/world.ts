@@ -24,6 +24,7 @@ import {
   type SimChain,
   type WorldOptions,
 } from "./options.js";
+import { IndexAuditor } from "./index-auditor.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
 import { createPlaces, type Places } from "./places.js";
 import { Propagation } from "./propagation.js";
@@ -296,6 +297,7 @@ export class World {
     // Byzantine nodes may hold the slots of those that a node knows.
     if (this.byzantine.length === 0) await this.#connectKnown(up, untilMs, withinMs);
     await this.#reachBest(up, untilMs, withinMs);
+    for (const node of up) await this.settled(node.checkIndex());
     this.checkInvariants();
     return lowestHead(up);
   }
@@ -357,6 +359,7 @@ export class World {
       chain: this.chain,
       signatures: this.signatures,
       auditor: this.#auditor,
+      indexAuditor: new IndexAuditor(this.#auditor.book, this.chain.consensus.rules),
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
       banned: (node, ban) => this.#population.banned(node, ban),

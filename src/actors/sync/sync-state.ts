@@ -165,11 +165,13 @@ function end(state: SyncState, context: SyncContext): void {
 /** Session → idle: the rest of the chain cannot be had from here. */
 export function abort(state: SyncState, context: SyncContext, reason: string): void {
   const peerId = state.session?.headerPeer;
+  const { strategy } = state;
   clear(state);
   if (peerId === undefined) return;
   coolDown(state, peerId, context);
   context.env.log.write("warn", "sync failed", { peerId, reason });
-  publish(state, { type: "SyncFailed", peerId, reason });
+  // As above: what nobody heard of cannot fail.
+  if (strategy !== null) publish(state, { type: "SyncFailed", peerId, reason });
 }
 
 function clear(state: SyncState): void {

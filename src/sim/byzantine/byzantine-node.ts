@@ -34,6 +34,9 @@ export interface ByzantineNodeOptions {
 
 const DIALS_MAX = 4;
 const DIAL_TIMEOUT_MS = 5_000;
+/** Of its dials, once it was banned, this part is made under an identity that was. */
+const FORMER_FRACTION = 0.25;
+const FORMER_MAX = 16;
 
 const CAPABILITIES = [...new Set(MESSAGE_KINDS.flatMap((kind) => KINDS[kind].capability ?? []))];
 
@@ -55,6 +58,8 @@ export class ByzantineNode implements ByzantineHost {
   /** Dialed and not closed yet. */
   readonly #dialing = new Map<Target, number>();
   #identity: PeerId;
+  /** Under these it was turned away: now and then it tries whether it still is. */
+  readonly #banned: PeerId[] = [];
 
   constructor(options: ByzantineNodeOptions) {
     const { around, name, random, script } = options;
@@ -79,8 +84,9 @@ export class ByzantineNode implements ByzantineHost {
   /** Begins to listen; the world calls `tick` from then on. */
   start(): void {
     const { address, links, name } = this.#options;
-    const transport = links.transport(this.#identity, { host: name });
-    const onConnection = (connection: Connection): void => this.#open(connection, undefined);
+    const own = this.#identity;
+    const transport = links.transport(own, { host: name });
+    const onConnection = (connection: Connection): void => this.#open(connection, own, undefined);
     void transport.listen(address, { onConnection, onRefused: () => undefined });
   }
 
@@ -111,15 +117,23 @@ export class ByzantineNode implements ByzantineHost {
       const free = victims.filter((target) => many || !this.#dialing.get(target));
       const target = free[this.random.uint32() % free.length];
       if (target === undefined) return;
-      this.#dialOne(target, many ? this.#newIdentity() : this.#identity);
+      this.#dialOne(
+        target,
+        this.#formerIdentity() ?? (many ? this.#newIdentity() : this.#identity),
+      );
     }
+  }
+
+  #formerIdentity(): PeerId | undefined {
+    if (this.#banned.length === 0 || this.random.float() >= FORMER_FRACTION) return undefined;
+    return this.#banned[this.random.uint32() % this.#banned.length];
   }
 
   #dialOne(target: Target, peerId: PeerId): void {
     const transport = this.#options.links.transport(peerId, { host: this.name });
     this.#count(target, 1);
     transport.dial(target.address, { timeoutMs: DIAL_TIMEOUT_MS }).then(
-      (connection) => this.#open(connection, target),
+      (connection) => this.#open(connection, peerId, target),
       () => this.#count(target, -1),
     );
   }
@@ -128,7 +142,7 @@ export class ByzantineNode implements ByzantineHost {
     this.#dialing.set(target, (this.#dialing.get(target) ?? 0) + change);
   }
 
-  #open(connection: Connection, dialed: Target | undefined): void {
+  #open(connection: Connection, own: PeerId, dialed: Target | undefined): void {
     const session = new Session({
       connection,
       clock: this.clock,
@@ -141,7 +155,7 @@ export class ByzantineNode implements ByzantineHost {
       onMessage: (from, message, requestId) => this.#receive(from, message, requestId),
       onBroken: ({ peerId }, { rule, detail }) =>
         this.#options.violated(`${peerId} broke a rule towards ${this.name}: ${rule}: ${detail}`),
-      onClosed: (closed, reason) => this.#closed(closed, dialed, reason),
+      onClosed: (closed, reason) => this.#closed(closed, own, dialed, reason),
     });
     this.#sessions.add(session);
   }
@@ -167,12 +181,15 @@ export class ByzantineNode implements ByzantineHost {
 
   #closed(
     session: Session,
+    own: PeerId,
     dialed: Target | undefined,
     reason: DisconnectReason | undefined,
   ): void {
     this.#sessions.delete(session);
     if (dialed !== undefined) this.#count(dialed, -1);
     // A key costs nothing: whoever is banned comes back as somebody else.
-    if (reason === "Banned") this.#identity = this.#newIdentity();
+    if (reason !== "Banned") return;
+    if (!this.#banned.includes(own) && this.#banned.push(own) > FORMER_MAX) this.#banned.shift();
+    if (own === this.#identity) this.#identity = this.#newIdentity();
   }
 }

@@ -1,0 +1,78 @@
+import test from "ava";
+import type { HeaderSummary } from "../../src/chain/types.js";
+import type { BookBlock } from "../../src/sim/block-book.js";
+import { EventAuditor } from "../../src/sim/event-auditor.js";
+
+/** Blocks a0, a1, … on one branch, b2, b3, … on another that begins on a1. */
+const block = (hash: string): BookBlock => {
+  const height = Number(hash.slice(1));
+  const previousHash = `${hash === "b2" ? "a" : hash[0]}${height - 1}`;
+  return { header: { hash, height, previousHash } as HeaderSummary } as BookBlock;
+};
+
+function auditor() {
+  const wrong: string[] = [];
+  const events = new EventAuditor({
+    book: { get: block },
+    head: "a0",
+    report: (what) => wrong.push(what),
+  });
+  const joined = (hash: string): void =>
+    events.see({
+      type: "BlockConnected",
+      hash,
+      height: Number(hash.slice(1)),
+      transactionCount: 0,
+    });
+  const left = (hash: string): void =>
+    events.see({ type: "BlockDisconnected", hash, height: Number(hash.slice(1)) });
+  return { events, wrong, joined, left };
+}
+
+const peer = { peerId: "p", address: "", direction: "inbound", agent: "", nodeId: "" } as const;
+const progress = {
+  type: "SyncProgressed",
+  height: 1,
+  targetHeight: 2,
+  transactionCount: 0,
+} as const;
+const start = { type: "SyncStarted", strategy: "full", fromHeight: 0, peerId: "p" } as const;
+const finish = { type: "SyncFinished", height: 1, headHash: "a1" } as const;
+
+test("a chain that grows and a reorganisation can be followed", (t) => {
+  const { wrong, joined, left } = auditor();
+  for (const hash of ["a1", "a2", "a3"]) joined(hash);
+  for (const hash of ["a3", "a2"]) left(hash);
+  for (const hash of ["b2", "b3", "b4"]) joined(hash);
+  t.deepEqual(wrong, []);
+});
+
+test("a gap, a block that joins before the others left, and one that left out of order are told", (t) => {
+  for (const play of [
+    ({ joined }) => joined("a2"),
+    ({ joined }) => ["a1", "a2", "b2"].forEach(joined),
+    ({ joined, left }) => (["a1", "a2", "a3"].forEach(joined), left("a2")),
+  ] as ((own: ReturnType<typeof auditor>) => void)[]) {
+    const own = auditor();
+    play(own);
+    t.is(own.wrong.length, 1);
+  }
+});
+
+test("a sync starts before it goes on or ends, and once at a time", (t) => {
+  const { events, wrong } = auditor();
+  for (const event of [start, progress, finish, start, finish]) events.see(event);
+  t.deepEqual(wrong, []);
+  for (const event of [progress, finish, start, start]) events.see(event);
+  t.is(wrong.length, 3);
+});
+
+test("a peer comes before it goes, and goes before it comes again", (t) => {
+  const { events, wrong } = auditor();
+  const came = { type: "PeerConnected", ...peer } as const;
+  const went = { type: "PeerDisconnected", peerId: "p", reason: "" } as const;
+  for (const event of [came, went, came, went]) events.see(event);
+  t.deepEqual(wrong, []);
+  for (const event of [went, came, came]) events.see(event);
+  t.is(wrong.length, 2);
+});

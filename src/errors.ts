@@ -12,6 +12,7 @@ export type ErrorCode =
   | "DATA_UNREADABLE"
   | "DIAL_FAILED"
   | "KEY_INVALID"
+  | "NAME_UNRESOLVED"
   | "QUEUE_FULL"
   | "RULES_UNLOADABLE"
   | "STOPPED"

@@ -25,7 +25,7 @@ import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
-import { addressInvalid, parseAddress } from "./protocol/address.js";
+import { addressInvalid, parseAddress, parseDialable } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
 import { defineActor, type ActorRef } from "./runtime/actor.js";
 import { systemClock } from "./runtime/clock.js";
@@ -184,7 +184,7 @@ const startTap = defineActor<
 /** Throws ADDRESS_INVALID: an operator's mistake is told at the start, not by failing dials. */
 function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
   for (const text of bindAddr === null ? seedPeers : [bindAddr, ...seedPeers]) {
-    const { scheme } = parseAddress(text);
+    const { scheme } = text === bindAddr ? parseAddress(text) : parseDialable(text);
     if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
   }
 }

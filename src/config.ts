@@ -69,6 +69,8 @@ const SPECIAL: Readonly<Record<string, z.ZodType>> = {
   "http.headerBytesMax": z.int().min(1_024),
   "reputation.banScore": z.int().max(-1),
   "reputation.probationScore": z.int().max(-1),
+  // Beyond the cores of any machine; each thread may have `pool.heapMiB`.
+  "pool.threads": z.int().min(0).max(256),
   "requests.rttFactor": z.number().min(1),
   "serve.blocksPerSecond": rate,
   "serve.blocksBurst": rate,
@@ -141,8 +143,9 @@ function relations(config: NetworkConfig): [boolean, string][] {
   return [
     [
       planned <= config.memoryBudgetBytes,
-      `memoryBudgetBytes is ${config.memoryBudgetBytes}, but the limits of this configuration can ` +
-        `hold ${planned} bytes: raise it, or lower maxInbound, mempool.bytesMax or sync.bytesInFlightMax`,
+      `memoryBudgetBytes is ${mib(config.memoryBudgetBytes)} MiB, but the limits of this ` +
+        `configuration can hold ${mib(planned)} MiB: set it to ${mib(planned) * MIB} ` +
+        `(--memory ${mib(planned)}), or lower maxInbound, mempool.bytesMax or sync.bytesInFlightMax`,
     ],
     [
       lanes.windowInitialBytes >= 64 * KIB && lanes.windowInitialBytes <= lanes.windowMaxBytes,
@@ -157,6 +160,7 @@ function relations(config: NetworkConfig): [boolean, string][] {
       "requests.timeoutMinMs must not exceed requests.timeoutMaxMs",
     ],
     [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
+    [dial.backoffAloneMaxMs >= 1_000, "dial.backoffAloneMaxMs must be at least 1000"],
     [dial.concurrentMax >= 1, "dial.concurrentMax must be at least 1"],
     [
       calls.timeoutMs >= 1 && calls.timeoutMs < calls.threadTimeoutMs,
@@ -194,6 +198,10 @@ function relations(config: NetworkConfig): [boolean, string][] {
       "mailboxes must hold at least 64 messages",
     ],
   ];
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / MIB);
 }
 
 function invalid(sentence: string): CodedError {

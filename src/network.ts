@@ -7,7 +7,7 @@ import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./chain/types.js";
 import type { BanRecord, BlockStore, PeerId, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
-import { parseAddress } from "./protocol/address.js";
+import { parseDialable } from "./protocol/address.js";
 import { eventTap } from "./actors/events/event-tap.js";
 import type {
   NetworkEvent,
@@ -131,7 +131,7 @@ export function networkHandle(parts: NetworkParts): Network {
     },
     connect(...addresses) {
       running(service);
-      for (const address of addresses) parseAddress(address);
+      for (const address of addresses) parseDialable(address);
       tell({ type: "AddAddresses", addresses });
     },
     broadcastTransaction: (transaction) =>

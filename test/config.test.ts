@@ -71,8 +71,15 @@ test("a wrong field is refused by its name", (t) => {
 
 test("each relation between limits is held, and the sentence names what to change", (t) => {
   const cases: [NetworkConfigInput, RegExp][] = [
-    [{ memoryBudgetBytes: MIB }, /memoryBudgetBytes is 1048576, but .* can hold \d+ bytes/],
+    [
+      { memoryBudgetBytes: MIB },
+      /memoryBudgetBytes is 1 MiB, but .* can hold (\d+) MiB: set it to \d+ \(--memory \1\)/,
+    ],
     [{ maxInbound: 100_000 }, /memoryBudgetBytes/],
+    [{ pool: { threads: 500 } }, /pool.threads/],
+    [{ calls: { timeoutMs: 20_000 } }, /calls.timeoutMs must .* below calls.threadTimeoutMs/],
+    [{ http: { loopbackReserve: 256 } }, /http.loopbackReserve must be below/],
+    [{ dial: { backoffAloneMaxMs: 10 } }, /dial.backoffAloneMaxMs must be at least/],
     [{ lanes: { windowInitialBytes: 65_535 } }, /lanes\.windowInitialBytes/],
     [{ lanes: { windowInitialBytes: 2 * MIB, windowMaxBytes: MIB } }, /lanes\.window/],
     [{ lanes: { windowMaxBytes: 4 * MIB + 1 } }, /lanes\.windowMaxBytes/],

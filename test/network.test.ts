@@ -72,9 +72,14 @@ test("addresses that are none are refused where they are given", async (t) => {
   await t.throwsAsync(startNetwork({ ...inline, seedPeers: ["nowhere"] }), {
     code: "ADDRESS_INVALID",
   });
+  await t.throwsAsync(startNetwork({ ...inline, seedPeers: ["127.0.0.1:0"] }), {
+    code: "ADDRESS_INVALID",
+    message: /port 0 cannot be dialed/,
+  });
   const network = await startNetwork(inline);
   t.teardown(() => network.stop());
   t.throws(() => network.connect("nowhere"), { code: "ADDRESS_INVALID" });
+  t.throws(() => network.connect("127.0.0.1:0"), { code: "ADDRESS_INVALID" });
   t.is((await network.status()).peers.length, 0);
 });
 

@@ -21,6 +21,8 @@ export interface RunFlags {
   readonly trusted?: readonly string[];
   readonly maxInbound?: number;
   readonly maxOutbound?: number;
+  /** MiB. */
+  readonly memory?: number;
 }
 
 /** Throws CONFIG_INVALID; what the network's own checks refuse is refused when it starts. */
@@ -36,6 +38,7 @@ export function networkInput(flags: RunFlags): NetworkConfigInput {
     trustedPeers: flags.trusted,
     maxInbound: flags.maxInbound,
     maxOutbound: flags.maxOutbound,
+    memoryBudgetBytes: flags.memory === undefined ? undefined : flags.memory * 1_024 * 1_024,
     http: flags.httpHost && { ...file.http, hosts: flags.httpHost },
   };
   const said = Object.entries(given).filter(([, value]) => value !== undefined);

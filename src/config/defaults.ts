@@ -51,6 +51,10 @@ export const DEFAULTS = deepFreeze({
     concurrentMax: 8,
     backoffMinMs: 1_000,
     backoffMaxMs: 600_000,
+    /** The same while there is no peer at all: a seed that comes back is found within a minute. */
+    backoffAloneMaxMs: 45_000,
+    /** How often the log says that there is no peer. */
+    aloneWarnMs: 30_000,
     candidatesMax: 1_024,
   },
   lanes: {

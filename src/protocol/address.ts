@@ -60,6 +60,13 @@ export function parseAddress(text: string): Address {
   throw addressInvalid(text, reading.detail);
 }
 
+/** The same for an address that is to be dialed: port 0 means any free one, and is none. */
+export function parseDialable(text: string): Address {
+  const address = parseAddress(text);
+  if (address.port === 0) throw addressInvalid(text, "port 0 cannot be dialed");
+  return address;
+}
+
 /** One plain sentence; `text` is quoted and cut, it may come from anywhere. */
 export function addressInvalid(text: string, detail: string): CodedError {
   const shown = JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);

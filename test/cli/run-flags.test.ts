@@ -20,6 +20,14 @@ test("flags win over the file, and the file over the defaults", async (t) => {
   t.is(resolved.mempool.perSenderMax, resolveConfig().mempool.perSenderMax);
 });
 
+test("a name for HTTP leaves the rest of what the file says of it", async (t) => {
+  const config = path.join(await temporaryDirectory(t), "node.json");
+  await writeFile(config, JSON.stringify({ http: { hosts: ["a"], perAddressMax: 9 } }));
+  const { http } = resolveConfig(networkInput({ config, httpHost: ["node.example"], logLevel }));
+  t.deepEqual(http.hosts, ["node.example"]);
+  t.is(http.perAddressMax, 9);
+});
+
 test("without flags nothing is said, so a node listens nowhere and keeps nothing", (t) => {
   t.deepEqual(networkInput({ logLevel }), {});
 });
@@ -33,6 +41,7 @@ test("every flag reaches its field, and the directory is made absolute", (t) => 
     nodeId: "me",
     trusted: ["ab"],
     maxInbound: 0,
+    memory: 2,
     logLevel,
   });
   t.deepEqual(input, {
@@ -43,5 +52,6 @@ test("every flag reaches its field, and the directory is made absolute", (t) => 
     nodeId: "me",
     trustedPeers: ["ab"],
     maxInbound: 0,
+    memoryBudgetBytes: 2_097_152,
   });
 });

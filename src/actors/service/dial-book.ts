@@ -13,6 +13,8 @@ export interface DialTarget {
   failures: number;
   /** Monotonic time before which it is left alone. */
   notBeforeMs: number;
+  /** Why the last dial failed. */
+  reason?: string;
 }
 
 type Settings = NetworkConfig["dial"];
@@ -55,25 +57,37 @@ export class DialBook {
     return count;
   }
 
-  /** At most `count` targets that may be dialed now; the caller marks them. */
+  /**
+   * At most `count` targets that may be dialed now, those that wait longest first, so that many dead
+   * ones cannot keep out the others; the caller marks them.
+   */
   due(nowMs: number, count: number, isConnected: (peerId: PeerId) => boolean): DialTarget[] {
+    if (count <= 0) return [];
     const due: DialTarget[] = [];
     for (const target of this.#targets.values()) {
-      if (due.length >= count) break;
       if (target.state !== "idle" || target.notBeforeMs > nowMs) continue;
       if (target.peerId !== undefined && isConnected(target.peerId)) continue;
       due.push(target);
     }
-    return due;
+    return due.sort((left, right) => left.notBeforeMs - right.notBeforeMs).slice(0, count);
   }
 
-  /** When the next idle target becomes due; undefined: none is waiting. */
-  nextDueMs(): number | undefined {
-    let next: number | undefined;
-    for (const { state, notBeforeMs } of this.#targets.values()) {
-      if (state === "idle" && (next === undefined || notBeforeMs < next)) next = notBeforeMs;
+  /** The idle target that becomes due next; undefined: none is waiting. */
+  next(): DialTarget | undefined {
+    let next: DialTarget | undefined;
+    for (const target of this.#targets.values()) {
+      if (target.state !== "idle") continue;
+      if (next === undefined || target.notBeforeMs < next.notBeforeMs) next = target;
     }
     return next;
+  }
+
+  /** The last peer has gone: nobody is left alone for long. */
+  hurry(nowMs: number): void {
+    for (const target of this.#targets.values()) {
+      if (target.state !== "idle") continue;
+      target.notBeforeMs = Math.min(target.notBeforeMs, nowMs + this.#pauseMs(target, true));
+    }
   }
 
   /** Any → Connected; an address that is not in the book is added. */
@@ -85,13 +99,21 @@ export class DialBook {
     target.peerId = peerId;
   }
 
-  /** Dialing | Connected → Idle. `grows`: this failure lengthens the backoff. */
-  failed(target: DialTarget, nowMs: number, grows: boolean): void {
+  /**
+   * Dialing | Connected → Idle. `grows`: this failure lengthens the backoff; `alone`: there is no
+   * peer, and it does not become long.
+   */
+  failed(target: DialTarget, nowMs: number, { grows = true, alone = false } = {}): void {
     if (grows) target.failures++;
     target.state = "idle";
-    const { backoffMinMs, backoffMaxMs } = this.#settings;
-    const ceilingMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(target.failures, 32));
-    target.notBeforeMs = nowMs + Math.max(backoffMinMs, this.#float() * ceilingMs);
+    target.notBeforeMs = nowMs + this.#pauseMs(target, alone);
+  }
+
+  #pauseMs({ failures }: DialTarget, alone: boolean): number {
+    const { backoffMinMs, backoffMaxMs, backoffAloneMaxMs } = this.#settings;
+    const maxMs = alone ? Math.min(backoffMaxMs, backoffAloneMaxMs) : backoffMaxMs;
+    const ceilingMs = Math.min(maxMs, backoffMinMs * 2 ** Math.min(failures, 32));
+    return Math.max(backoffMinMs, this.#float() * ceilingMs);
   }
 
   invariants(): void {

@@ -17,8 +17,15 @@ export type DialerMessage =
   | { readonly type: "DialDue" }
   | { readonly type: "Dialed"; readonly address: string; readonly connection: Connection }
   | { readonly type: "DialFailed"; readonly address: string; readonly error: unknown }
+  | { readonly type: "GetDialStatus"; readonly replyTo: ActorRef<DialStatus> }
   | { readonly type: "Stop" }
   | PeerTableEvent;
+
+/** What the dialer does about having no peer. */
+export interface DialStatus {
+  /** A phrase for people; null while there is a peer. */
+  readonly waitingFor: string | null;
+}
 
 export interface DialerArgs {
   readonly registry: ActorRef<RegistryMessage>;
@@ -34,8 +41,18 @@ interface State extends DialerArgs {
   /** Bounds how many dials run at once. */
   readonly queue: fastq.queue<string, Connection>;
   readonly connected: Set<PeerId>;
+  /** Monotonic time since when there is no peer; undefined while there is one. */
+  aloneSinceMs: number | undefined;
+  /** When the log said so last. */
+  warnedMs: number;
   stopped: boolean;
 }
+
+const DATA: ReadonlySet<DialerMessage["type"]> = new Set([
+  "AddAddresses",
+  "GetDialStatus",
+  "PeerMeasured",
+]);
 
 /** A connection that lasted this long was good: its end starts the backoff anew. */
 const STABLE_MS = 60_000;
@@ -46,7 +63,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
     dataMax: 1_024,
     controlMax: 16_384,
     overflow: "reject",
-    isControl: ({ type }) => type !== "AddAddresses" && type !== "PeerMeasured",
+    isControl: ({ type }) => !DATA.has(type),
   },
   onFault: RESTART,
 
@@ -61,6 +78,8 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
       book: new DialBook(env.config.dial, () => env.random.float()),
       queue: fastq(dialWorker(env), env.config.dial.concurrentMax),
       connected: new Set(),
+      aloneSinceMs: env.clock.monotonicMs(),
+      warnedMs: Number.NEGATIVE_INFINITY,
       stopped: false,
     };
   },
@@ -86,7 +105,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
         target.peerId = connection.peerId;
         if (state.registry.tell({ type: "Connected", connection, dialed: address })) return;
         connection.destroy();
-        state.book.failed(target, env.clock.monotonicMs(), false);
+        state.book.failed(target, env.clock.monotonicMs(), { grows: false });
         fill(state, context);
         return;
       }
@@ -95,6 +114,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
         return;
       case "PeerReady":
         state.connected.add(message.peerId);
+        state.aloneSinceMs = undefined;
         // After a restart it is the registry that knows what was dialed.
         if (message.dialed !== undefined) state.book.connected(message.dialed, message.peerId);
         return;
@@ -104,6 +124,13 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
       case "PeerMeasured":
       case "PeerClaimed":
         return;
+      case "GetDialStatus": {
+        const nowMs = env.clock.monotonicMs();
+        const { aloneSinceMs } = state;
+        const waitingFor = aloneSinceMs === undefined ? null : loneliness(state, nowMs);
+        message.replyTo.tell({ waitingFor });
+        return;
+      }
       case "Stop":
         state.stopped = true;
         context.cancelTimer("dial");
@@ -152,7 +179,7 @@ function fill(state: State, context: Context<DialerMessage, DialerEnv>): void {
       else if (!self.tell({ type: "Dialed", address, connection })) connection.destroy();
     });
   }
-  const nextMs = state.book.nextDueMs();
+  const nextMs = state.book.next()?.notBeforeMs;
   if (nextMs === undefined) context.cancelTimer("dial");
   else {
     // Not before the shortest backoff: a target can be due while no slot is free.
@@ -170,14 +197,47 @@ function dialFailed(
   const { env } = context;
   const target = state.book.get(address);
   if (target === undefined) return;
-  state.book.failed(target, env.clock.monotonicMs(), true);
+  const alone = state.aloneSinceMs !== undefined;
+  state.book.failed(target, env.clock.monotonicMs(), { alone });
   const reason = error instanceof Error ? error.message : String(error);
+  target.reason = reason;
   env.log.write(isCoded(error, "DIAL_FAILED") ? "info" : "warn", "dial failed", {
     address,
     failures: target.failures,
     reason,
   });
   fill(state, context);
+  if (alone) warnAlone(state, context);
+}
+
+/** Once all that can be dialed has failed, and now and then: this node does nothing until it ends. */
+function warnAlone(state: State, { env }: Context<DialerMessage, DialerEnv>): void {
+  const nowMs = env.clock.monotonicMs();
+  const next = state.book.next();
+  const soon = nowMs - state.warnedMs < env.config.dial.aloneWarnMs;
+  if (next === undefined || state.book.open > 0 || soon) return;
+  state.warnedMs = nowMs;
+  env.log.write("warn", "there is no peer", {
+    sinceSeconds: secondsUntil(nowMs, state.aloneSinceMs ?? nowMs),
+    next: next.address,
+    nextTrySeconds: secondsUntil(next.notBeforeMs, nowMs),
+    failures: next.failures,
+    reason: next.reason ?? "not dialed yet",
+  });
+}
+
+/** Which peer is waited for, since when and until when. */
+function loneliness({ book, aloneSinceMs }: State, nowMs: number): string {
+  const since = `none for ${secondsUntil(nowMs, aloneSinceMs ?? nowMs)} s`;
+  if (book.open > 0) return `a peer (${since}; ${book.open} are being dialed)`;
+  const next = book.next();
+  if (next === undefined) return `a peer (${since}; no address to dial)`;
+  const inSeconds = secondsUntil(next.notBeforeMs, nowMs);
+  return `a peer (${since}; ${next.address} failed ${next.failures} times, next try in ${inSeconds} s)`;
+}
+
+function secondsUntil(toMs: number, fromMs: number): number {
+  return Math.max(0, Math.round((toMs - fromMs) / 1_000));
 }
 
 /** Connected → Idle, with a backoff that depends on why. */
@@ -187,7 +247,11 @@ function gone(
   context: Context<DialerMessage, DialerEnv>,
 ): void {
   const { env } = context;
-  if (event.wasReady) state.connected.delete(event.peerId);
+  const nowMs = env.clock.monotonicMs();
+  if (event.wasReady && state.connected.delete(event.peerId) && state.connected.size === 0) {
+    state.aloneSinceMs = nowMs;
+    state.book.hurry(nowMs);
+  }
   const target = event.dialed === undefined ? undefined : state.book.get(event.dialed);
   if (target === undefined) {
     fill(state, context);
@@ -199,7 +263,8 @@ function gone(
   } else {
     if (event.readyForMs >= STABLE_MS) target.failures = 0;
     const crowded = event.reason === "TooManyConnections" || event.reason === "DuplicateConnection";
-    state.book.failed(target, env.clock.monotonicMs(), !crowded);
+    const alone = state.aloneSinceMs !== undefined;
+    state.book.failed(target, nowMs, { grows: !crowded, alone });
   }
   fill(state, context);
 }

@@ -28,7 +28,7 @@ import type { PeerReport, PingOutcome, RegistryMessage } from "../peer/peer-tabl
 import type { PeerExplanation } from "../peer/reputation-ledger.js";
 import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
 import { syncService } from "../sync/sync-service.js";
-import { dialer, type DialerMessage } from "./dialer.js";
+import { dialer, type DialerMessage, type DialStatus } from "./dialer.js";
 import { listener, type ListenerMessage, type ListenOutcome } from "./listener.js";
 import { messageRouter, type KindStatistics, type MessageRouterMessage } from "./message-router.js";
 import { peerStatus, type NodeStatus } from "./node-status.js";
@@ -71,7 +71,7 @@ export type NetworkMessage =
   | ListenOutcome
   | StoreFailed;
 
-type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus };
+type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus } | { dial: DialStatus };
 
 export interface NetworkServiceArgs {
   /** Told at each start: the node listens (or does not want to), or why it cannot. */
@@ -95,6 +95,7 @@ interface StatusQuery {
   readonly replyTo: ActorRef<NodeStatus>;
   peers: readonly PeerReport[] | undefined;
   sync: SyncStatus | undefined;
+  dial: DialStatus | undefined;
 }
 
 interface State extends NetworkServiceArgs {
@@ -295,7 +296,7 @@ function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
 
 function askStatus(state: State, replyTo: ActorRef<NodeStatus>, context: Ctx): void {
   const query = state.nextQuery++;
-  state.queries.set(query, { replyTo, peers: undefined, sync: undefined });
+  state.queries.set(query, { replyTo, peers: undefined, sync: undefined, dial: undefined });
   context.ask<RegistryMessage, readonly PeerReport[]>(
     state.children.registry,
     (to) => ({ type: "GetPeers", replyTo: to }),
@@ -308,6 +309,22 @@ function askStatus(state: State, replyTo: ActorRef<NodeStatus>, context: Ctx): v
     ASK_TIMEOUT_MS,
     (outcome) => ({ type: "StatusPart", query, part: { sync: valueOr(outcome, UNKNOWN_SYNC) } }),
   );
+  context.ask<DialerMessage, DialStatus>(
+    state.children.dialer,
+    (to) => ({ type: "GetDialStatus", replyTo: to }),
+    ASK_TIMEOUT_MS,
+    (outcome) => ({
+      type: "StatusPart",
+      query,
+      part: { dial: valueOr(outcome, { waitingFor: null }) },
+    }),
+  );
+}
+
+/** A sync without any peer waits for one: the dialer says for which, since when and until when. */
+function syncStatus(sync: SyncStatus, { waitingFor }: DialStatus): SyncStatus {
+  const alone = sync.state === "waiting" && sync !== UNKNOWN_SYNC && waitingFor !== null;
+  return alone ? { ...sync, waitingFor } : sync;
 }
 
 function valueOr<R>(outcome: AskOutcome<R>, otherwise: R): R {
@@ -318,9 +335,10 @@ function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): voi
   const query = state.queries.get(id);
   if (query === undefined) return;
   if ("peers" in part) query.peers = part.peers;
+  else if ("dial" in part) query.dial = part.dial;
   else query.sync = part.sync;
-  const { peers, sync, replyTo } = query;
-  if (peers === undefined || sync === undefined) return;
+  const { peers, sync, dial, replyTo } = query;
+  if (peers === undefined || sync === undefined || dial === undefined) return;
   state.queries.delete(id);
   const { blocks, config, mempool, peerId, workers } = env;
   const head = blocks.head();
@@ -334,7 +352,7 @@ function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): voi
     totalDifficulty: head.totalDifficulty.toString(),
     listenAddress: state.listenAddress,
     peers: peers.map(peerStatus),
-    sync,
+    sync: syncStatus(sync, dial),
     pool: { queued, running },
     mempool: { count: mempool.count, bytes: mempool.bytes },
   });

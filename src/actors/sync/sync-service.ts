@@ -191,7 +191,8 @@ function statusOf(state: SyncState, context: SyncContext): SyncStatus {
   }
   const none = { strategy: null, targetHeight: null };
   if (exchange?.step === "asked") {
-    const waitingFor = `headers from ${exchange.peerId.slice(0, 8)}`;
+    const seconds = ((context.env.clock.monotonicMs() - exchange.askedMs) / 1_000).toFixed(1);
+    const waitingFor = `headers from ${exchange.peerId.slice(0, 8)} for ${seconds} s`;
     return { state: "syncing", ...none, waitingFor };
   }
   if (state.peers.size === 0) return { state: "waiting", ...none, waitingFor: "a peer" };

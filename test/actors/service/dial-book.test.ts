@@ -51,7 +51,7 @@ test("the pause after a failure doubles at most, and jitter spreads all of it", 
       const target = book.get("a")!;
       for (next = 0; next < jitters.length; next++) {
         target.state = "dialing";
-        book.failed(target, 1_000, true);
+        book.failed(target, 1_000);
         const pauseMs = target.notBeforeMs - 1_000;
         const ceilingMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** (next + 1));
         t.true(pauseMs >= backoffMinMs && pauseMs <= ceilingMs);
@@ -67,20 +67,49 @@ test("a failure that does not grow leaves the length of the pause alone", (t) =>
   const book = new DialBook(settings, () => 0.999);
   book.add("a");
   const target = book.get("a")!;
-  for (let i = 0; i < 10; i++) book.failed(target, 0, false);
+  for (let i = 0; i < 10; i++) book.failed(target, 0, { grows: false });
   t.is(target.failures, 0);
   t.is(target.notBeforeMs, settings.backoffMinMs);
 });
 
 test("the next time to look is that of the idle address that is due first", (t) => {
   const book = new DialBook(settings, () => 0);
-  t.is(book.nextDueMs(), undefined);
+  t.is(book.next(), undefined);
   book.add("a");
   book.add("b");
-  book.failed(book.get("a")!, 5_000, true);
-  t.is(book.nextDueMs(), 0);
+  book.failed(book.get("a")!, 5_000);
+  t.is(book.next()?.notBeforeMs, 0);
   book.get("b")!.state = "dialing";
-  t.is(book.nextDueMs(), 5_000 + settings.backoffMinMs);
+  t.is(book.next()?.notBeforeMs, 5_000 + settings.backoffMinMs);
   t.deepEqual(book.due(5_999, 9, nobody), []);
   t.deepEqual(addresses(book.due(6_000, 9, nobody)), ["a"]);
+});
+
+test("alone the pause stays short, and becomes short when the last peer goes", (t) => {
+  const book = new DialBook(settings, () => 0.999);
+  book.add("a");
+  const target = book.get("a")!;
+  for (let i = 0; i < 20; i++) book.failed(target, 0, { alone: true });
+  t.true(target.notBeforeMs <= settings.backoffAloneMaxMs);
+  book.failed(target, 0);
+  t.true(target.notBeforeMs > 500_000);
+  book.hurry(1_000);
+  t.true(target.notBeforeMs <= 1_000 + settings.backoffAloneMaxMs);
+  const beforeMs = target.notBeforeMs;
+  book.hurry(2_000);
+  t.is(target.notBeforeMs, beforeMs, "nothing is put off");
+});
+
+test("whoever waits longest is dialed first, so that dead addresses keep nobody out", (t) => {
+  const book = new DialBook(settings, () => 0);
+  const dead = Array.from({ length: 20 }, (_, i) => `dead${i}`);
+  for (const address of [...dead, "good"]) book.add(address);
+  const dialed = new Set<string>();
+  for (let nowMs = 0; nowMs < 5_000; nowMs += 1_000) {
+    for (const target of book.due(nowMs, 8, nobody)) {
+      dialed.add(target.address);
+      book.failed(target, nowMs, { alone: true });
+    }
+  }
+  t.true(dialed.has("good"));
 });

@@ -1,5 +1,5 @@
 import test from "ava";
-import { dialer, type DialerMessage } from "../../../src/actors/service/dialer.js";
+import { dialer, type DialerMessage, type DialStatus } from "../../../src/actors/service/dialer.js";
 import type { PeerTableEvent, RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import { CodedError } from "../../../src/errors.js";
@@ -266,4 +266,51 @@ test("after a restart it does not dial whom the registry says it is connected to
   harness.ready(peerIdOf(1), seeds(2)[0]);
   await harness.advance(0);
   t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+});
+
+test("a node without a peer dials again within a minute, and says so", async (t) => {
+  const harness = start({ seedPeers: seeds(1) });
+  const answers = harness.probe<DialStatus>();
+  const asked = async (): Promise<DialStatus | undefined> => {
+    harness.ref.tell({ type: "GetDialStatus", replyTo: answers.ref });
+    await harness.settle();
+    return answers.last;
+  };
+  await harness.advance(0);
+  t.is((await asked())?.waitingFor, "a peer (none for 0 s; 1 are being dialed)");
+  let longestMs = 0;
+  for (let i = 0; i < 40; i++) {
+    await harness.fail();
+    const fromMs = harness.clock.monotonicMs();
+    while (harness.transport.dials.length === 0) await harness.advance(500);
+    longestMs = Math.max(longestMs, harness.clock.monotonicMs() - fromMs);
+  }
+  t.true(longestMs <= 60_000, `${longestMs} ms`);
+  const warnings = harness.log.filter(({ event }) => event === "there is no peer");
+  t.true(warnings.length > 5);
+  t.true(warnings.every(({ level }) => level === "warn"));
+  t.like(warnings.at(-1)?.fields, { next: seeds(1)[0], reason: "refused" });
+  t.is(typeof warnings.at(-1)?.fields.nextTrySeconds, "number");
+  await harness.fail();
+  const sentence = /^a peer \(none for \d+ s; tcp:\S+ failed 41 times, next try in \d+ s\)$/;
+  t.regex((await asked())!.waitingFor!, sentence);
+  while (harness.transport.dials.length === 0) await harness.advance(500);
+  await harness.succeed();
+  harness.ready(peerIdOf(1), seeds(1)[0]);
+  t.is((await asked())?.waitingFor, null);
+});
+
+test("when the last peer goes, seeds that were down for hours are dialed within a minute", async (t) => {
+  const harness = start({ seedPeers: seeds(2) });
+  await harness.advance(0);
+  await harness.succeed(peerIdOf(1));
+  harness.ready(peerIdOf(1), seeds(2)[0]);
+  for (let i = 0; i < 20; i++) {
+    await harness.fail();
+    while (harness.transport.dials.length === 0) await harness.advance(1_000);
+  }
+  await harness.fail();
+  harness.gone(peerIdOf(1), seeds(2)[0], { readyForMs: 3_600_000 });
+  await harness.advance(60_000);
+  t.true(harness.dials().includes(seeds(2)[1]!));
 });

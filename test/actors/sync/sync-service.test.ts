@@ -541,7 +541,10 @@ test("when it leaves before anything was proven, nothing is told and others are 
   const offering = harness.join(1, chain);
   offering.answer = () => "silence";
   await harness.settle();
-  t.like(await harness.status(), { state: "syncing", waitingFor: "headers from 00000000" });
+  t.like(await harness.status(), {
+    state: "syncing",
+    waitingFor: "headers from 00000000 for 0.0 s",
+  });
   harness.leave(offering);
   await harness.advance(RETRY_MS);
   t.deepEqual(harness.types(), []);

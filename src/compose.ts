@@ -201,6 +201,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const random = createSystemRandom();
   const log = own.log ?? silentLog;
   const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
+  checkEnvelope(consensus);
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 
@@ -235,6 +236,17 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   // Nobody waits for it when the node cannot listen.
   threadsStarted.catch(() => undefined);
   return { env, threadsStarted, damaged };
+}
+
+/** Throws CONFIG_INVALID: a producer could not tell how many transactions fit into a block. */
+function checkEnvelope({ blockBytesMax, envelopeBytesMax = 0 }: Consensus): void {
+  const sound = Number.isSafeInteger(envelopeBytesMax) && envelopeBytesMax >= 0;
+  if (sound && envelopeBytesMax < blockBytesMax) return;
+  throw new CodedError(
+    "CONFIG_INVALID",
+    `envelopeBytesMax of the consensus is ${envelopeBytesMax}: it must be a whole number of bytes ` +
+      `from 0 to below blockBytesMax, which is ${blockBytesMax}`,
+  );
 }
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {

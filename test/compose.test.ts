@@ -184,3 +184,13 @@ test("the agent names the software and fits the handshake", (t) => {
   t.regex(AGENT, /^vibecoin-network\/\d/);
   t.true(Buffer.byteLength(AGENT) <= 64);
 });
+
+test("a consensus that cannot say what its blocks weigh is refused at the start", async (t) => {
+  const consensus = createPowConsensus(testParams);
+  for (const envelopeBytesMax of [-1, 1.5, Number.NaN, consensus.blockBytesMax]) {
+    await t.throwsAsync(startNode(inline, { consensus: { ...consensus, envelopeBytesMax } }), {
+      code: "CONFIG_INVALID",
+      message: /^envelopeBytesMax of the consensus is \S+: it must be a whole number/,
+    });
+  }
+});

@@ -9,6 +9,9 @@ import type { BlockParts, Checked } from "./types.js";
 /** A transaction has at least two addresses and a signature, so no block holds more than this. */
 const TRANSACTION_BYTES_MIN = 128;
 
+/** The heads of block, header and list of transactions: what a block takes beside their bytes. */
+export const ENVELOPE_HEADS_BYTES_MAX = 1 + 3 + 5;
+
 export function splitBlock(block: Uint8Array, blockBytesMax: number): Checked<BlockParts> {
   if (block.length > blockBytesMax) return fault("size", `a block of ${block.length} bytes`);
   const cursor = new CborCursor(block);

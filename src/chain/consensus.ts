@@ -7,9 +7,9 @@ import { toHex } from "../bytes/hex.js";
 import { sha256 } from "../bytes/sha256.js";
 import { invariant } from "../errors.js";
 import type { Consensus, StateView, StateWrite } from "../ports.js";
-import { encodeBlock } from "./block.js";
+import { encodeBlock, ENVELOPE_HEADS_BYTES_MAX } from "./block.js";
 import { fault, valid } from "./faults.js";
-import { encodeHeader } from "./header.js";
+import { encodeHeader, HEADER_BYTES_WITHOUT_EXTRA_MAX } from "./header.js";
 import { merkleRoot } from "./merkle.js";
 import { genesisBlock } from "./networks.js";
 import { lastNonce, NONCE_BYTES, nonceWrite } from "./nonce-state.js";
@@ -19,6 +19,9 @@ import { createPowRules, EFFECT_BYTES, powRulesModule } from "./rules.js";
 import { ADDRESS_BYTES } from "./transaction.js";
 import type { BlockParts, Checked, ChainRules, HeaderSummary, RulesModule } from "./types.js";
 
+/** Templates leave `extra` empty. */
+const ENVELOPE_BYTES_MAX = HEADER_BYTES_WITHOUT_EXTRA_MAX + ENVELOPE_HEADS_BYTES_MAX;
+
 /** Undo data: for each sender of the block its key, 1 if it had a nonce before, and that nonce. */
 const UNDO_BYTES = ADDRESS_BYTES + 1 + NONCE_BYTES;
 
@@ -27,15 +30,21 @@ export interface PowConsensusOptions {
   readonly foreign?: { readonly rulesModule: RulesModule; readonly rules: ChainRules };
 }
 
+/** Proof of work always has a block to search. */
+export interface PowConsensus extends Consensus {
+  template(parent: HeaderSummary, transactions: readonly Uint8Array[], nowMs: number): BlockParts;
+}
+
 export function createPowConsensus(
   params: ChainParams,
   options: PowConsensusOptions = {},
-): Consensus {
+): PowConsensus {
   return {
     rulesModule: options.foreign?.rulesModule ?? powRulesModule(params),
     rules: options.foreign?.rules ?? createPowRules(params),
     genesis: genesisBlock(params),
     blockBytesMax: params.blockBytesMax,
+    envelopeBytesMax: ENVELOPE_BYTES_MAX,
     prefers: (candidate, current) => candidate.totalDifficulty > current.totalDifficulty,
     connect: (block, view) => connect(block.effects, view),
     disconnect,

@@ -2,8 +2,15 @@
 
 import type { Checked, RuleName } from "./types.js";
 
-export function fault(rule: RuleName, detail: string): Checked<never> {
-  return { ok: false, fault: { rule, detail } };
+/** `transaction`: the index of the one to blame. */
+export function fault(rule: RuleName, detail: string, transaction?: number): Checked<never> {
+  const place = transaction === undefined ? {} : { transaction };
+  return { ok: false, fault: { rule, detail, ...place } };
+}
+
+/** The sender of what broke such a rule did nothing wrong: it is this node's clock or code. */
+export function blamesNobody(rule: RuleName): boolean {
+  return rule === "future" || rule === "consensus-failed";
 }
 
 export function valid<T>(value: T): Checked<T> {

@@ -9,8 +9,10 @@ import { fault, valid } from "./faults.js";
 import type { Checked, HashHex, HeaderSummary } from "./types.js";
 
 const HEADER_EXTRA_BYTES_MAX = 1024;
-/** All fields at their widest, rounded up: nothing longer is worth reading. */
-export const HEADER_BYTES_MAX = HEADER_EXTRA_BYTES_MAX + 176;
+/** All fields at their widest, rounded up. */
+export const HEADER_BYTES_WITHOUT_EXTRA_MAX = 176;
+/** Nothing longer is worth reading. */
+export const HEADER_BYTES_MAX = HEADER_EXTRA_BYTES_MAX + HEADER_BYTES_WITHOUT_EXTRA_MAX;
 const HEADER_ITEMS = 9;
 
 export interface HeaderFields {

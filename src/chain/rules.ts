@@ -99,7 +99,7 @@ function checkBody(header: Uint8Array, transactions: readonly Transaction[]): Ch
     } else if (nonce > range.last) {
       range.last = nonce;
     } else {
-      return fault("nonce", `transaction ${i} has nonce ${nonce} after ${range.last}`);
+      return fault("nonce", `transaction ${i} has nonce ${nonce} after ${range.last}`, i);
     }
   }
   return valid(encodeEffects(senders));

@@ -30,12 +30,19 @@ export type RuleName =
   | "signature"
   | "nonce"
   | "state-root"
-  | "custom";
+  | "custom"
+  /** This node's consensus threw at the block: nobody else is to blame. */
+  | "consensus-failed";
 
 /** A broken rule, with the place (`transaction 12`) in plain words. A value, never thrown. */
 export interface Fault {
   readonly rule: RuleName;
   readonly detail: string;
+  /**
+   * The index in its block of the transaction to blame, where it is a single one: a producer whose
+   * block fails leaves it out. Without it the producer finds it by halving.
+   */
+  readonly transaction?: number;
 }
 
 export type Checked<T> =

@@ -211,6 +211,11 @@ export const DEFAULTS = deepFreeze({
     intervalMs: 2_000,
     /** Nonces tried in one pool task: about 5 ms. */
     attemptsPerTask: 4_096,
+    /**
+     * Kept free in a block, though no more than a quarter of it, where the consensus does not say what
+     * it needs beside the transactions: room for a header, a few signatures and proofs.
+     */
+    envelopeBytes: 4 * KIB,
     /** Empty blocks are produced too. */
     emptyBlocks: true,
   },

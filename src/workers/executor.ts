@@ -171,5 +171,6 @@ function signed({ rules, verify, signatureCache }: ExecutorParts, transaction: T
 const UNSIGNED: Fault = { rule: "signature", detail: "the signature does not verify" };
 
 function placed(fault: Fault, index: number): Fault {
-  return { rule: fault.rule, detail: `transaction ${index}: ${fault.detail}` };
+  const { rule, detail } = fault;
+  return { rule, detail: `transaction ${index}: ${detail}`, transaction: index };
 }

@@ -1,4 +1,5 @@
 import test from "ava";
+import type { BlockParts } from "../../src/chain/types.js";
 import { decodeCbor, encodeCbor, type CborValue } from "../../src/bytes/cbor.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { generateChain } from "../../src/chain/generate.js";
@@ -95,8 +96,8 @@ test("a nonce that is used again may be stored aside, but nothing on it may be a
   t.is(model.audit(first!.bytes, wallMs), undefined);
   const transactions = (list(first!.bytes) as [Uint8Array, Uint8Array[]])[1];
   const { consensus } = SIM_CHAIN;
-  const { header } = consensus.template(first!.header, transactions, wallMs);
-  const sealed = sealHeader(header, 0n, 100_000)!;
+  const parts = consensus.template(first!.header, transactions, wallMs) as BlockParts;
+  const sealed = sealHeader(parts.header, 0n, 100_000)!;
   const again = consensus.assemble({ header: sealed, transactions });
   t.is(model.audit(again, wallMs), undefined);
   const hash = Buffer.from(sha256(sealed)).toString("hex");

@@ -41,6 +41,7 @@ export type NetworkEvent =
       readonly peerId?: PeerId;
     }
   | { readonly type: "TransactionAccepted"; readonly id: HashHex }
+  /** Also of one that was accepted before: it was evicted, replaced, made stale, or expired. */
   | {
       readonly type: "TransactionRejected";
       readonly id: HashHex;

@@ -8,6 +8,7 @@ import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
+import { blamesNobody } from "../../chain/faults.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -23,10 +24,25 @@ import type { SyncMessage } from "../sync/sync-messages.js";
 
 export type BlockHandlerMessage =
   | Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">
-  | { readonly type: "Produced"; readonly block: Uint8Array }
+  | {
+      readonly type: "Produced";
+      readonly block: Uint8Array;
+      /** Who is told what became of it, under this tag. */
+      readonly report?: BlockReport;
+    }
   | { readonly type: "Checked"; readonly tag: number; readonly verdict: BlocksVerdict | undefined }
   | RequestOutcome
   | ConnectOutcome;
+
+export interface BlockReport {
+  readonly tag: number;
+  readonly replyTo: ActorRef<ProducedOutcome>;
+}
+
+/** `fault` is absent when the block was not judged: the node was busy, or the chain went on. */
+export type ProducedOutcome = { readonly type: "ProducedOutcome"; readonly tag: number } & (
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly fault?: Fault }
+);
 
 export interface BlockHandlerArgs {
   readonly router: ActorRef<MessageRouterMessage>;
@@ -43,20 +59,24 @@ export type BlockHandlerEnv = Pick<
   "blocks" | "clock" | "consensus" | "log" | "random" | "workers"
 >;
 
-/** A block between its arrival and its end. */
-interface Job {
-  readonly hash: HashHex;
+interface Origin {
   /** Absent: produced here. */
-  readonly peerId: PeerId | undefined;
-  /** The message whose credit this job holds. */
-  readonly message: Delivery | undefined;
+  readonly peerId?: PeerId;
+  /** The message whose credit this block holds. */
+  readonly message?: Delivery;
+  /** Whoever produced it here and waits for its end. */
+  readonly report?: BlockReport | undefined;
+}
+
+/** A block between its arrival and its end. */
+interface Job extends Origin {
+  readonly hash: HashHex;
 }
 
 interface Child {
   readonly parent: HashHex;
   readonly block: Uint8Array;
-  readonly peerId: PeerId | undefined;
-  readonly message: Delivery | undefined;
+  readonly origin: Origin;
 }
 
 interface State extends BlockHandlerArgs {
@@ -106,7 +126,7 @@ export const blockHandler = defineActor<
         receiveIncoming(state, message, context);
         return;
       case "Produced":
-        check(state, message.block, undefined, undefined, context);
+        check(state, message.block, { report: message.report }, context);
         return;
       case "RequestOutcome":
         fetched(state, message, context);
@@ -150,7 +170,7 @@ function receiveIncoming(
       release(incoming);
       return;
     case "NewBlock":
-      check(state, message.block, peerId, incoming, context);
+      check(state, message.block, { peerId, message: incoming }, context);
       return;
     default:
       unreachable(message);
@@ -171,7 +191,7 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
     state.sync.tell({ type: "BehindPeer", peerId });
     return;
   }
-  const tag = begin(state, { hash: message.hash, peerId, message: undefined });
+  const tag = begin(state, { hash: message.hash, peerId });
   const request = { kind: "RequestBlock", hash: message.hash } as const;
   const asked = from.tell({
     type: "Request",
@@ -199,34 +219,41 @@ function end(state: State, tag: number, context: Ctx): void {
   const children = state.children.filter(({ parent }) => parent === job.hash);
   if (children.length === 0) return;
   state.children = state.children.filter(({ parent }) => parent !== job.hash);
-  for (const { block, peerId, message } of children) check(state, block, peerId, message, context);
+  for (const { block, origin } of children) check(state, block, origin, context);
 }
 
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
   const job = state.jobs.get(outcome.tag);
   end(state, outcome.tag, context);
   if (job === undefined || !outcome.ok || outcome.message.kind !== "ResponseBlock") return;
-  check(state, outcome.message.block, outcome.peerId, undefined, context, job.hash);
+  check(state, outcome.message.block, { peerId: outcome.peerId }, context, job.hash);
 }
+
+function settle({ report }: Origin, outcome: { ok: true } | Omit<Refused, "type" | "tag">): void {
+  report?.replyTo.tell({ type: "ProducedOutcome", tag: report.tag, ...outcome });
+}
+
+type Refused = Extract<ProducedOutcome, { ok: false }>;
 
 /** Splits on the loop, checks in the pool. `expected`: the hash that was asked for. */
 function check(
   state: State,
   block: Uint8Array,
-  peerId: PeerId | undefined,
-  message: Delivery | undefined,
+  origin: Origin,
   context: Ctx,
   expected?: HashHex,
 ): void {
   const { blocks, clock, consensus, workers } = context.env;
-  const drop = (): void => {
+  const { peerId, message } = origin;
+  const drop = (reason: string): void => {
     if (message !== undefined) release(message);
+    settle(origin, { ok: false, reason });
   };
   const parts = consensus.rules.splitBlock(block);
   const header = parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
   if (!header.ok) {
-    rejected(state, { hash: expected ?? "", peerId, message: undefined }, header.fault, context);
-    drop();
+    rejected(state, { ...origin, hash: expected ?? "" }, header.fault, context);
+    if (message !== undefined) release(message);
     return;
   }
   const { hash, previousHash } = header.value;
@@ -237,21 +264,21 @@ function check(
   }
   if (peerId !== undefined) claimed(state, peerId, header.value);
   if (blocks.has(hash) || state.hashes.has(hash) || state.jobs.size >= JOBS_MAX) {
-    drop();
+    drop(state.jobs.size >= JOBS_MAX ? "busy" : "known");
     return;
   }
   const parentHeader = blocks.headerBytes(previousHash);
   if (parentHeader === undefined && state.hashes.has(previousHash)) {
-    if (state.children.length >= JOBS_MAX) drop();
-    else state.children.push({ parent: previousHash, block, peerId, message });
+    if (state.children.length >= JOBS_MAX) drop("busy");
+    else state.children.push({ parent: previousHash, block, origin });
     return;
   }
   if (parentHeader === undefined) {
     if (peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId });
-    drop();
+    drop("orphan");
     return;
   }
-  const tag = begin(state, { hash, peerId, message });
+  const tag = begin(state, { ...origin, hash });
   const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
   context.pipe(workers.validateBlocks(job), (outcome) => ({
     type: "Checked",
@@ -279,6 +306,7 @@ function checked(
   if (verdict === undefined) {
     // The pool is full or lost the bytes: the block comes again by announcement or by sync.
     end(state, tag, context);
+    settle(job, { ok: false, reason: "lost" });
     if (job.peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId: job.peerId });
     return;
   }
@@ -289,7 +317,9 @@ function checked(
     return;
   }
   const connect = { type: "Connect", blocks: [block], tag, replyTo: context.self } as const;
-  if (!state.system.tell({ to: "consensus", message: connect })) end(state, tag, context);
+  if (state.system.tell({ to: "consensus", message: connect })) return;
+  end(state, tag, context);
+  settle(job, { ok: false, reason: "busy" });
 }
 
 function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void {
@@ -297,6 +327,8 @@ function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void
   end(state, outcome.tag, context);
   if (job === undefined) return;
   const { peerId } = job;
+  if (outcome.ok) settle(job, { ok: true });
+  else if (outcome.reason !== "fault") settle(job, { ok: false, reason: outcome.reason });
   if (outcome.ok) {
     if (peerId === undefined) return;
     state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", detail: job.hash });
@@ -309,15 +341,18 @@ function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void
 
 /**
  * Peers relay only what they validated, so an invalid block is its sender's fault: all but one from
- * the future, which the sender's clock allowed. Its sender's claim brings it again later, by sync.
+ * the future, which the sender's clock allowed, and one at which our own consensus threw. Its
+ * sender's claim brings it again later, by sync.
  */
-function rejected(state: State, { hash, peerId }: Job, fault: Fault, context: Ctx): void {
+function rejected(state: State, job: Job, fault: Fault, context: Ctx): void {
+  const { hash, peerId } = job;
   const { rule, detail } = fault;
+  settle(job, { ok: false, reason: rule, fault });
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
-  if (peerId === undefined || rule === "future") return;
+  if (peerId === undefined || blamesNobody(rule)) return;
   const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
   state.reputation.tell({ ...blame, detail: `${rule}: ${detail}` });
 }

@@ -1,25 +1,30 @@
-// Block producer: builds blocks on the head and searches their proof of work in the pool.
-// Told by: consensus integration (new heads), mempool integration, event bus (sync's state).
-// Tells: block handler, which treats its own blocks as it treats a peer's.
+// Block producer: builds blocks on the head and searches their proof of work in the pool. Whatever
+// becomes of a block, and whatever a caller's own consensus throws, it goes on.
+// Told by: consensus integration (new heads), mempool integration, event bus (sync's state), block
+// handler. Tells: block handler, which treats own blocks as it treats a peer's; mempool integration.
 
-import { unreachable } from "../../errors.js";
+import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import type { BlockParts } from "../../chain/types.js";
+import type { BlockParts, Fault, HashHex, RuleName } from "../../chain/types.js";
+import type { Consensus, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent } from "../events/event-types.js";
-import type { BlockHandlerMessage } from "../handlers/block-handler.js";
+import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import type { SelectedTransactions } from "./mempool-integration.js";
+import { SelectionTrial } from "./selection-trial.js";
 
 export type ProducerMessage =
   | { readonly type: "BeginDue" }
   | SelectedTransactions
   | { readonly type: "Sealed"; readonly round: number; readonly header: Uint8Array | undefined }
   | { readonly type: "SealFailed"; readonly round: number; readonly error: unknown }
+  | { readonly type: "SealDue"; readonly round: number }
+  | ProducedOutcome
   | ChainChanged
   | NetworkEvent;
 
@@ -35,12 +40,33 @@ export type ProducerEnv = Pick<
   "blocks" | "clock" | "config" | "consensus" | "log" | "random" | "workers"
 >;
 
+/** What the block under way is made of. */
+interface Template {
+  readonly parts: BlockParts;
+  /** Of its transactions, in order; undefined: of the consensus's own making. */
+  readonly ids: readonly (HashHex | undefined)[];
+}
+
 interface State extends ProducerArgs {
   /** Every new head or template begins a round; what earlier rounds bring is stale. */
   round: number;
   syncing: boolean;
-  parts: BlockParts | undefined;
+  template: Template | undefined;
+  search: Search;
+  /** The block that the block handler has, and its tag. */
+  made: { readonly tag: number; readonly ids: Template["ids"] } | undefined;
+  readonly trial: SelectionTrial;
+  /** Times in a row that the pool lost our block. */
+  lost: number;
+}
+
+interface Search {
   nonce: bigint;
+  /** Nonces of one task. */
+  attempts: number;
+  startedMs: number;
+  /** The last wait, after a search that searched nothing. */
+  pauseMs: number;
 }
 
 type Ctx = Context<ProducerMessage, ProducerEnv>;
@@ -53,6 +79,30 @@ const TEMPLATE_MS = 2_000;
  */
 const SYNC_PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
+/** After a refused block, when there is something left to leave out. */
+const RETRY_WITH_LESS_MS = 10;
+/** Between two tries when nothing is left to leave out, or until the consensus has its turn. */
+const WAIT_MAX_MS = 60_000;
+/** Rules may throw at a block in the pool, which tells nothing but that it lost the block. */
+const LOST_MAX = 3;
+/** A search that ends sooner gets more nonces, for its trip to the pool shall not cost more. */
+const SEARCH_MIN_MS = 1;
+/** With so many times the nonces it is no search at all: it has nothing to find yet. */
+const ATTEMPTS_GROWTH_MAX = 1_024;
+const PAUSE_MIN_MS = 10;
+/** The head of a byte string in a block. */
+const TRANSACTION_HEAD_BYTES = 5;
+
+/** What they say of a block has nothing to do with its transactions. */
+const HEADER_RULES: ReadonlySet<RuleName> = new Set([
+  "link",
+  "height",
+  "time",
+  "difficulty",
+  "total-difficulty",
+  "proof-of-work",
+  "future",
+]);
 
 export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, ProducerEnv>({
   name: "producer",
@@ -60,7 +110,7 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
     dataMax: 1_024,
     controlMax: 1_024,
     overflow: "dropOldest",
-    isControl: ({ type }) => type === "Sealed" || type === "SealFailed" || type === "BeginDue",
+    isControl: ({ type }) => CONTROL.has(type),
   },
   onFault: RESTART,
 
@@ -71,7 +121,17 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
       subscriber: context.self,
       types: ["SyncStarted", "SyncFinished", "SyncFailed"],
     });
-    const state = { ...args, round: 0, syncing: false, parts: undefined, nonce: 0n };
+    const { intervalMs, emptyBlocks, attemptsPerTask } = context.env.config.producer;
+    const state: State = {
+      ...args,
+      round: 0,
+      syncing: false,
+      template: undefined,
+      search: { nonce: 0n, attempts: attemptsPerTask, startedMs: 0, pauseMs: 0 },
+      made: undefined,
+      trial: new SelectionTrial({ emptyBlocks, patienceMs: intervalMs }),
+      lost: 0,
+    };
     begin(state, context);
     return state;
   },
@@ -93,7 +153,13 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
       case "SealFailed":
         if (message.round !== state.round) return;
         context.env.log.write("debug", "sealing failed", { error: String(message.error) });
-        retry(context);
+        beginIn(RETRY_MS, context);
+        return;
+      case "SealDue":
+        if (message.round === state.round) seal(state, context);
+        return;
+      case "ProducedOutcome":
+        ended(state, message, context);
         return;
       case "SyncStarted":
         state.syncing = true;
@@ -123,55 +189,115 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, P
   },
 });
 
+const CONTROL: ReadonlySet<ProducerMessage["type"]> = new Set([
+  "Sealed",
+  "SealFailed",
+  "SealDue",
+  "BeginDue",
+  "ProducedOutcome",
+]);
+
 function select(state: State, context: Ctx): void {
-  const bytesMax = context.env.consensus.blockBytesMax;
+  const bytesMax = roomOf(context);
   const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
   state.system.tell({ to: "mempool", message: request });
   // Stands until the answer comes, which a restart of the mempool's actor would lose.
-  retry(context);
+  beginIn(RETRY_MS, context);
+}
+
+/** What a block has for transactions, each counted with its head. */
+function roomOf({ env }: Ctx): number {
+  const { blockBytesMax, envelopeBytesMax } = env.consensus;
+  const unsaid = Math.min(env.config.producer.envelopeBytes, blockBytesMax >> 2);
+  return blockBytesMax - (envelopeBytesMax ?? unsaid);
 }
 
 /** A new head: the search on the old one is void; the next block is due an interval after it. */
 function begin(state: State, context: Ctx): void {
-  const { blocks, clock, config } = context.env;
   state.round++;
-  if (state.syncing) {
-    context.startTimer("begin", SYNC_PATIENCE_MS, { type: "BeginDue" });
-    return;
-  }
-  const dueMs = blocks.head().timestampMs + config.producer.intervalMs - clock.wallMs();
-  // Far in the future only when the clocks disagree: never wait longer than one interval.
-  const waitMs = Math.min(Math.max(0, dueMs), config.producer.intervalMs);
-  context.startTimer("begin", waitMs, { type: "BeginDue" });
+  beginIn(dueInMs(state, context), context);
 }
 
-function retry(context: Ctx): void {
-  context.startTimer("begin", RETRY_MS, { type: "BeginDue" });
+function dueInMs({ syncing }: State, { env }: Ctx): number {
+  if (syncing) return SYNC_PATIENCE_MS;
+  const { intervalMs } = env.config.producer;
+  const dueMs = env.blocks.head().timestampMs + intervalMs - env.clock.wallMs();
+  // Far in the future only when the clocks disagree: never wait longer than one interval.
+  return Math.min(Math.max(0, dueMs), intervalMs);
+}
+
+function beginIn(delayMs: number, context: Ctx): void {
+  context.startTimer("begin", delayMs, { type: "BeginDue" });
+}
+
+/** An interval, which may be none, and never so short that waiting is work. */
+function pauseMs({ env }: Ctx): number {
+  return Math.max(RETRY_MS, env.config.producer.intervalMs);
 }
 
 function build(state: State, selected: SelectedTransactions, context: Ctx): void {
-  const { blocks, clock, config, consensus, random } = context.env;
+  const { blocks, clock, config, consensus } = context.env;
   state.round++;
-  if (selected.transactions.length === 0 && !config.producer.emptyBlocks) {
-    context.startTimer("begin", config.producer.intervalMs, { type: "BeginDue" });
+  state.template = undefined;
+  const fitting = thoseThatFit(selected.transactions, roomOf(context));
+  const chosen = state.trial.choose(fitting, clock.monotonicMs());
+  if (chosen.length === 0 && !config.producer.emptyBlocks) {
+    beginIn(pauseMs(context), context);
     return;
   }
-  const bodies = selected.transactions.map(({ bytes }) => bytes);
-  state.parts = consensus.template(blocks.head(), bodies, clock.wallMs());
-  // Producers on one head search apart.
-  state.nonce = BigInt(random.uint32()) << 16n;
-  context.startTimer("begin", TEMPLATE_MS, { type: "BeginDue" });
+  const bodies = chosen.map(({ bytes }) => bytes);
+  const wallMs = clock.wallMs();
+  let parts: ReturnType<Consensus["template"]>;
+  try {
+    parts = consensus.template(blocks.head(), bodies, wallMs);
+  } catch (error) {
+    failed(state, "template", chosen, error, context);
+    return;
+  }
+  if (parts === undefined || "notBeforeMs" in parts) {
+    const waitMs = parts === undefined ? pauseMs(context) : parts.notBeforeMs - wallMs;
+    // Not for ever, should it be no time at all: a wrong number, or the wall clock was set.
+    beginIn(Math.min(Math.max(RETRY_MS, waitMs || 0), WAIT_MAX_MS), context);
+    return;
+  }
+  const idOf = new Map(chosen.map(({ bytes, id }) => [bytes, id]));
+  state.template = { parts, ids: parts.transactions.map((bytes) => idOf.get(bytes)) };
+  search(state, context);
+}
+
+/** A caller's own mempool may count in another way. */
+function thoseThatFit(
+  transactions: readonly MempoolTransaction[],
+  bytesMax: number,
+): readonly MempoolTransaction[] {
+  let room = bytesMax;
+  const end = transactions.findIndex(
+    ({ bytes }) => (room -= bytes.length + TRANSACTION_HEAD_BYTES) < 0,
+  );
+  return end < 0 ? transactions : transactions.slice(0, end);
+}
+
+function search(state: State, context: Ctx): void {
+  const { config, random } = context.env;
+  state.search = {
+    // Producers on one head search apart.
+    nonce: BigInt(random.uint32()) << 16n,
+    attempts: config.producer.attemptsPerTask,
+    startedMs: 0,
+    pauseMs: 0,
+  };
+  beginIn(TEMPLATE_MS, context);
   seal(state, context);
 }
 
-function seal(state: State, context: Ctx): void {
-  const { config, workers } = context.env;
-  const { round, parts, nonce } = state;
-  if (parts === undefined) return;
-  const attempts = config.producer.attemptsPerTask;
-  state.nonce += BigInt(attempts);
+function seal({ template, search, round }: State, context: Ctx): void {
+  const { clock, workers } = context.env;
+  if (template === undefined) return;
+  const { nonce: nonceStart, attempts } = search;
+  search.nonce += BigInt(attempts);
+  search.startedMs = clock.monotonicMs();
   // The pool takes bytes by transfer: the header is sent as a copy.
-  const job = { header: parts.header.slice(), nonceStart: nonce, attempts };
+  const job = { header: template.parts.header.slice(), nonceStart, attempts };
   context.pipe(workers.seal(job), (outcome) =>
     outcome.ok
       ? { type: "Sealed", round, header: outcome.value }
@@ -181,12 +307,113 @@ function seal(state: State, context: Ctx): void {
 
 function sealed(state: State, header: Uint8Array | undefined, context: Ctx): void {
   if (header === undefined) {
+    searchOn(state, context);
+    return;
+  }
+  const { parts, ids } = state.template!;
+  const tag = state.round++;
+  state.template = undefined;
+  let block: Uint8Array;
+  try {
+    block = context.env.consensus.assemble({ header, transactions: parts.transactions });
+  } catch (error) {
+    failed(
+      state,
+      "assemble",
+      ids.flatMap((id) => (id === undefined ? [] : [{ id }])),
+      error,
+      context,
+    );
+    return;
+  }
+  state.made = { tag, ids };
+  const report = { tag, replyTo: context.self };
+  state.blockHandler.tell({ type: "Produced", block, report });
+}
+
+/** A consensus without a search may say at once that it has no seal yet: that is no busy loop. */
+function searchOn(state: State, context: Ctx): void {
+  const { search, round } = state;
+  const { clock, config } = context.env;
+  const isSearch = clock.monotonicMs() - search.startedMs >= SEARCH_MIN_MS;
+  const attemptsMax = config.producer.attemptsPerTask * ATTEMPTS_GROWTH_MAX;
+  if (isSearch || search.attempts < attemptsMax) {
+    if (!isSearch) search.attempts *= 2;
     seal(state, context);
     return;
   }
-  const { transactions } = state.parts!;
-  const block = context.env.consensus.assemble({ header, transactions });
-  state.round++;
-  state.parts = undefined;
-  state.blockHandler.tell({ type: "Produced", block });
+  search.pauseMs = Math.min(Math.max(PAUSE_MIN_MS, 2 * search.pauseMs), RETRY_MS);
+  context.startTimer("seal", search.pauseMs, { type: "SealDue", round });
+}
+
+// ---- what became of a block ------------------------------------------------------------------
+
+function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
+  const { made } = state;
+  if (made === undefined || outcome.tag !== made.tag) return;
+  state.made = undefined;
+  if (outcome.ok) {
+    state.lost = 0;
+    refuse(state, state.trial.passed(made.ids.length), "an own block failed for it");
+    return;
+  }
+  const { reason, fault } = outcome;
+  state.lost = reason === "lost" ? state.lost + 1 : 0;
+  if (fault === undefined && state.lost < LOST_MAX) return;
+  state.lost = 0;
+  const ids = made.ids.filter((id) => id !== undefined);
+  refused(
+    state,
+    ids,
+    fault ?? { rule: "consensus-failed", detail: "the pool lost it" },
+    context,
+    made.ids,
+  );
+}
+
+/** The consensus threw: as if the block that it was to make had been refused. */
+function failed(
+  state: State,
+  call: string,
+  transactions: readonly { readonly id: HashHex }[],
+  error: unknown,
+  context: Ctx,
+): void {
+  const fault = { rule: "consensus-failed", detail: `${call} threw: ${errorText(error)}` } as const;
+  refused(
+    state,
+    transactions.map(({ id }) => id),
+    fault,
+    context,
+  );
+}
+
+function refused(
+  state: State,
+  ids: readonly HashHex[],
+  fault: Fault,
+  context: Ctx,
+  inBlock: Template["ids"] = ids,
+): void {
+  const { rule, detail, transaction } = fault;
+  const { clock, log } = context.env;
+  const named = transaction === undefined ? undefined : inBlock[transaction];
+  log.write("warn", "own block refused", { rule, detail, transactions: ids.length });
+  let waitMs = pauseMs(context);
+  if (!HEADER_RULES.has(rule)) {
+    const judged = rule !== "consensus-failed";
+    const guilty = state.trial.refused({ ids, named, judged }, clock.monotonicMs());
+    refuse(state, guilty, `${rule}: ${detail}`);
+    const { blocked } = state.trial;
+    waitMs = blocked === 0 ? RETRY_WITH_LESS_MS : RETRY_MS * 2 ** Math.min(blocked, 16);
+  }
+  // The head may have changed meanwhile.
+  beginIn(Math.max(dueInMs(state, context), Math.min(waitMs, WAIT_MAX_MS)), context);
+}
+
+/** No block can hold them: they leave the mempool, and their submitters hear why. */
+function refuse(state: State, ids: readonly HashHex[], reason: string): void {
+  if (ids.length === 0) return;
+  const message = { type: "RefuseTransactions", ids, reason } as const;
+  state.system.tell({ to: "mempool", message });
 }

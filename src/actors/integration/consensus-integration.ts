@@ -7,11 +7,13 @@ import { LRUCache } from "lru-cache";
 import { CodedError, errorText, invariant, isCoded, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
+import { blamesNobody } from "../../chain/faults.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, ChainCommit } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ChainChanged } from "./chain-events.js";
+import { connectBlock } from "./connect-block.js";
 import { branchTo, Reorganisation, type BranchEnv } from "./reorganisation.js";
 import { StateOverlay } from "./state-overlay.js";
 
@@ -174,9 +176,9 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
     }
     const applied = state.invalid.has(header.hash)
       ? { ok: false as const, fault: state.invalid.get(header.hash)! }
-      : consensus.connect(block, overlay);
+      : connectBlock(consensus, block, overlay);
     if (!applied.ok) {
-      state.invalid.set(header.hash, applied.fault);
+      if (!blamesNobody(applied.fault.rule)) state.invalid.set(header.hash, applied.fault);
       outcome = { ok: false, reason: "fault", hash: header.hash, fault: applied.fault };
       break;
     }
@@ -339,7 +341,7 @@ function branchChecked(state: State, verdict: BlocksVerdict | undefined, context
   if (!result.ok) {
     const { hash, fault: broken } = result;
     // Our clock may have been set back since the block was stored: then its time comes again.
-    if (broken.rule !== "future") state.invalid.set(hash, broken);
+    if (!blamesNobody(broken.rule)) state.invalid.set(hash, broken);
     endReorganisation(state, context, () =>
       answer(state, command, { ok: false, reason: "fault", hash, fault: broken }),
     );

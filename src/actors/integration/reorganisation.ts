@@ -7,6 +7,7 @@ import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/ty
 import type { BlocksVerdict, ChainCommit, ValidateBlocksJob } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { ChainChanged, ConnectedBlock } from "./chain-events.js";
+import { connectBlock } from "./connect-block.js";
 import { StateOverlay } from "./state-overlay.js";
 
 export type BranchEnv = Pick<NodeEnv, "blocks" | "consensus">;
@@ -87,7 +88,7 @@ export class Reorganisation {
     }
     const undo: { hash: HashHex; bytes: Uint8Array }[] = [];
     for (const block of this.#checked) {
-      const applied = consensus.connect(block, overlay);
+      const applied = connectBlock(consensus, block, overlay);
       if (!applied.ok) return { ok: false, hash: block.header.hash, fault: applied.fault };
       overlay.apply(applied.value.writes);
       undo.push({ hash: block.header.hash, bytes: applied.value.undo });

@@ -1,6 +1,7 @@
 // The body half of sync: ranges from several peers, checks in the pool, connects in order.
 
 import { packBytes } from "../../bytes/packed.js";
+import { blamesNobody } from "../../chain/faults.js";
 import type { Fault } from "../../chain/types.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
@@ -246,8 +247,8 @@ function invalidChain(
 ): void {
   const { headerPeer } = session;
   const detail = `${fault.rule}: ${fault.detail}`;
-  if (fault.rule === "future") {
-    abort(state, context, `an early block: ${detail}`);
+  if (blamesNobody(fault.rule)) {
+    abort(state, context, `nobody's fault: ${detail}`);
     return;
   }
   if (headerPeer !== server) blame(state, headerPeer, "InvalidBlock", detail);

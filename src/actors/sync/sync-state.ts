@@ -3,6 +3,7 @@
 
 import type { LRUCache } from "lru-cache";
 import type { ActorRef, Context } from "../../runtime/actor.js";
+import { blamesNobody } from "../../chain/faults.js";
 import type { Fault, HashHex } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
 import type { ChainHead } from "../../protocol/types/node-info.js";
@@ -114,7 +115,7 @@ export function rejectBlock(
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   publish(state, { type: "BlockRejected", hash, rule, detail, ...from });
-  if (rule !== "future") blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
+  if (!blamesNobody(rule)) blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
 }
 
 /** The claim did not hold, or the peer did not deliver: others first, for a while. */

@@ -23,8 +23,9 @@ export function mine(
 ): BookBlock {
   const { consensus } = forger.chain;
   const nowMs = changes.timestampMs ?? forger.clock.wallMs();
-  const { header: unsealed } = consensus.template(parent.header, transactions, nowMs);
-  const changed = changeHeader(unsealed, { extra: forger.random.bytes(8), ...changes });
+  const parts = consensus.template(parent.header, transactions, nowMs);
+  invariant(parts !== undefined && "header" in parts, "the default chain always has a block");
+  const changed = changeHeader(parts.header, { extra: forger.random.bytes(8), ...changes });
   for (let start = 0n; ; start += BigInt(SEAL_ATTEMPTS)) {
     const sealed = consensus.rules.sealHeader(changed, start, SEAL_ATTEMPTS);
     if (sealed !== undefined) return blockOf(forger, parent, sealed, transactions);

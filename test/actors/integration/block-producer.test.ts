@@ -6,7 +6,7 @@ import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { BlockHandlerMessage } from "../../../src/actors/handlers/block-handler.js";
 import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";
 import { CodedError } from "../../../src/errors.js";
-import type { MempoolTransaction, WorkerPool } from "../../../src/ports.js";
+import type { MempoolTransaction, SealJob, WorkerPool } from "../../../src/ports.js";
 import { packBytes } from "../../../src/bytes/packed.js";
 import { genesisHeader } from "../../../src/chain/networks.js";
 import {
@@ -179,11 +179,43 @@ test("a search that found nothing goes on at the next nonce", async (t) => {
   const harness = start({ env: { workers } });
   await harness.advance(0);
   t.true(jobs.length >= 4);
-  for (const [index, { nonceStart, attempts }] of jobs.entries()) {
-    t.is(attempts, harness.config.producer.attemptsPerTask);
-    if (index > 0) t.is(nonceStart, jobs[index - 1]!.nonceStart + BigInt(attempts));
+  t.is(jobs[0]!.attempts, harness.config.producer.attemptsPerTask);
+  for (const [index, { nonceStart, attempts }] of jobs.slice(0, -1).entries()) {
+    t.is(jobs[index + 1]!.nonceStart, nonceStart + BigInt(attempts));
   }
   t.is((await produced(harness))?.fault, undefined);
+});
+
+test("rules that have no seal yet, and say so at once, are asked ever more rarely", async (t) => {
+  let asked = 0;
+  const workers: WorkerPool = {
+    ...createHarness().env.workers,
+    seal: () => {
+      if (++asked > 5_000) throw new Error("a busy loop");
+      return Promise.resolve(undefined);
+    },
+  };
+  const harness = start({ env: { workers } });
+  await harness.advance(20_000);
+  t.true(asked > 20 && asked < 500, `${asked} times in 20 s`);
+});
+
+test("a search that takes its time is given the nonces it was given before", async (t) => {
+  const attempts: number[] = [];
+  const harness = start();
+  Object.assign(harness.env, {
+    workers: {
+      ...harness.env.workers,
+      seal: (job: SealJob) =>
+        new Promise((resolve) => {
+          attempts.push(job.attempts);
+          harness.clock.setTimer(5, () => resolve(undefined));
+        }),
+    },
+  });
+  await harness.advance(1_000);
+  t.true(attempts.length > 100);
+  t.deepEqual(new Set(attempts), new Set([harness.config.producer.attemptsPerTask]));
 });
 
 test("a new head voids the search on the old one", async (t) => {

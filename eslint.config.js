@@ -17,7 +17,7 @@ const layers = {
   runtime: { imports: [], types: ["ports"] },
   chain: { imports: ["bytes"], types: ["ports"] },
   protocol: { imports: ["bytes", "chain"], types: [] },
-  log: { imports: [], types: ["ports"] },
+  log: { imports: ["bytes"], types: ["ports"] },
   ports: { imports: [], types: ["chain", "protocol"] },
   config: { imports: [], types: ["chain", "ports", "protocol"] },
   storage: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },

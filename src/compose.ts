@@ -8,7 +8,7 @@ import { readTransaction } from "./chain/transaction.js";
 import type { ChainParams } from "./chain/params.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, invariant } from "./errors.js";
-import { silentLog } from "./log.js";
+import { printableLog, silentLog } from "./log.js";
 import { gaveUp, networkHandle, type Network, type NetworkParts } from "./network.js";
 import type {
   BlockStore,
@@ -199,7 +199,7 @@ interface BuiltEnv {
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
   const clock = systemClock;
   const random = createSystemRandom();
-  const log = own.log ?? silentLog;
+  const log = own.log === undefined ? silentLog : printableLog(own.log);
   const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
   checkEnvelope(consensus);
   const health = createLoopHealth(clock);

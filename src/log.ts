@@ -2,6 +2,7 @@
 // bounded rate, and what was left out is counted in the next line that passes.
 
 import { pino, type DestinationStream } from "pino";
+import { printableIn } from "./bytes/printable.js";
 import type { Clock, Log, LogLevel } from "./ports.js";
 
 export interface LogOptions {
@@ -44,8 +45,16 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
       window.lines++;
       const { suppressed } = window;
       window.suppressed = 0;
-      logger[lineLevel](suppressed === 0 ? { ...fields } : { ...fields, suppressed }, event);
+      const shown = printableIn({ ...fields });
+      logger[lineLevel](suppressed === 0 ? shown : { ...shown, suppressed }, event);
     },
+  };
+}
+
+/** A caller's own log, which is shown to people too. */
+export function printableLog(log: Log): Log {
+  return {
+    write: (level, event, fields) => log.write(level, event, fields && printableIn({ ...fields })),
   };
 }
 

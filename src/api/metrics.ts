@@ -3,6 +3,7 @@
 // stranger decides.
 
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { printable } from "../bytes/printable.js";
 import type { NetworkEvent } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { ActorFigures } from "../runtime/actor.js";
@@ -84,18 +85,18 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
       case "BlockDisconnected":
         return disconnected.inc();
       case "BlockRejected":
-        return badBlocks.inc({ rule: event.rule });
+        return badBlocks.inc({ rule: printable(event.rule) });
       case "TransactionAccepted":
         return accepted.inc();
       case "TransactionRejected":
         // The rule, then a colon and what a stranger may have chosen.
-        return badTxs.inc({ rule: event.reason.split(":", 1)[0]! });
+        return badTxs.inc({ rule: printable(event.reason.split(":", 1)[0]!) });
       case "ConnectionRefused":
-        return refused.inc({ rule: event.rule });
+        return refused.inc({ rule: printable(event.rule) });
       case "PeerConnected":
         return arrived.inc({ direction: event.direction });
       case "PeerDisconnected":
-        return left.inc({ reason: event.reason });
+        return left.inc({ reason: printable(event.reason) });
       case "PeerBanned":
         return banned.inc();
       case "SyncFailed":

@@ -2,6 +2,7 @@
 // when it is asked for; no CORS, so that web pages of others cannot read it.
 
 import fastify, { type FastifyInstance } from "fastify";
+import { printableIn } from "../bytes/printable.js";
 import { CodedError } from "../errors.js";
 import type { NetworkConfig } from "../config.js";
 import { DEFAULTS } from "../config/defaults.js";
@@ -57,6 +58,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
     return gate(request, reply);
   });
+  server.addHook("preSerialization", async (_request, _reply, payload) => printableIn(payload));
   server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
   server.setNotFoundHandler((request, reply) =>
     refuse(reply, 404, { error: `There is no ${request.method} ${request.url}.` }),

@@ -3,6 +3,7 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { printable } from "../bytes/printable.js";
 import { StateOverlay } from "../actors/integration/state-overlay.js";
 import { equalBytes } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
@@ -51,7 +52,7 @@ export async function verify(flags: VerifyFlags): Promise<number> {
         process.stdout.write(`${head.height} blocks are valid, head ${head.hash}\n`);
         return EXIT_OK;
       }
-      process.stderr.write(`Block ${fault.height} ${fault.what}.\n`);
+      process.stderr.write(`Block ${fault.height} ${printable(fault.what)}.\n`);
       return EXIT_FAULT;
     } finally {
       progress.end();

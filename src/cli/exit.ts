@@ -2,6 +2,7 @@
 // which is a fault of the program (exit 1, with what is known of it).
 
 import { CommanderError } from "commander";
+import { printable } from "../bytes/printable.js";
 import { isCoded, type ErrorCode } from "../errors.js";
 
 export const EXIT_OK = 0;
@@ -26,10 +27,10 @@ export function exitCodeOf(error: unknown): number {
     return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
   }
   if (isCoded(error)) {
-    process.stderr.write(`vibecoin-node: ${error.message}\n`);
+    process.stderr.write(`vibecoin-node: ${printable(error.message)}\n`);
     return MENDABLE.has(error.code) ? EXIT_USAGE : EXIT_FAULT;
   }
-  process.stderr.write(`vibecoin-node: unexpected fault: ${describe(error)}\n`);
+  process.stderr.write(`vibecoin-node: unexpected fault: ${printable(describe(error))}\n`);
   return EXIT_FAULT;
 }
 

@@ -1,6 +1,7 @@
 // `sim`: simulates networks of whole nodes from seeds and prints verdicts. Each seed is one run; a
 // run that fails is the last, and its verdict comes with the command that replays it.
 
+import { printable } from "../bytes/printable.js";
 import { CodedError } from "../errors.js";
 import { checkTrace, createTimeline, drawScripts, drawSwarm, simulate } from "../sim/index.js";
 import type { SimulateOptions, Verdict } from "../sim/index.js";
@@ -71,7 +72,7 @@ function traceOf(about: string, options: SimulateOptions) {
     lines: 0,
     timeline: createTimeline(about, (line) => {
       trace.lines++;
-      process.stdout.write(`${line}\n`);
+      process.stdout.write(`${printable(line)}\n`);
     }),
   };
   return trace;

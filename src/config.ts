@@ -118,7 +118,7 @@ const MESSAGE_BYTES_MAX = 4 * MIB;
 /** The most memory that the limits of a configuration can hold, by what holds it. */
 function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
   const peers = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
-  const { lanes, sync, mempool, pool } = config;
+  const { chain, lanes, sync, mempool, pool } = config;
   return {
     // Three data lanes, whose unfinished messages may have twice the room of what arrived, and one
     // message a peer that is larger than its window.
@@ -132,13 +132,15 @@ function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
     syncBodies: sync.bytesInFlightMax * 2,
     syncHeaders: sync.headersAheadMax * KIB,
     mempool: mempool.bytesMax,
+    // Without a data directory the blocks themselves, with one what is known of them.
+    sideBranches: config.dataDir === null ? chain.sideBytesMax : chain.sideBytesMax / 8,
     signatureCache: pool.signatureCacheEntries * 32,
     poolHeaps: 64 * MIB,
   };
 }
 
 function relations(config: NetworkConfig): [boolean, string][] {
-  const { calls, lanes, reputation, requests, dial, liveness, sync, serve } = config;
+  const { calls, chain, lanes, reputation, requests, dial, liveness, sync, serve } = config;
   const planned = Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
   return [
     [
@@ -158,6 +160,12 @@ function relations(config: NetworkConfig): [boolean, string][] {
     [
       requests.timeoutMinMs <= requests.timeoutMaxMs,
       "requests.timeoutMinMs must not exceed requests.timeoutMaxMs",
+    ],
+    [
+      chain.sideBytesPerPeerMax >= MESSAGE_BYTES_MAX + 4 * KIB &&
+        chain.sideBytesPerPeerMax <= chain.sideBytesMax,
+      "chain.sideBytesPerPeerMax must hold the largest block and 4 KiB, 4198400 bytes, and must " +
+        "not exceed chain.sideBytesMax",
     ],
     [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
     [dial.backoffAloneMaxMs >= 1_000, "dial.backoffAloneMaxMs must be at least 1000"],

@@ -211,6 +211,13 @@ export interface StoredBlock {
   readonly bytes: Uint8Array;
 }
 
+/** A stored block beside the canonical chain. */
+export interface SideBlock {
+  readonly header: HeaderSummary;
+  /** The length of the encoded block. */
+  readonly bytes: number;
+}
+
 /** All of it happens or none: a change of the canonical chain, or a fork block set aside. */
 export interface ChainCommit {
   readonly blocks: readonly StoredBlock[];
@@ -218,6 +225,8 @@ export interface ChainCommit {
   readonly undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[];
   /** Canonical hashes from `fromHeight` upward; what stood there and above is replaced. */
   readonly canonical?: { readonly fromHeight: number; readonly hashes: readonly HashHex[] };
+  /** Side blocks that the store is to forget, headers included; none has a child that stays. */
+  readonly forgotten?: readonly HashHex[];
   readonly state: readonly StateWrite[];
   /** Of the blocks that extend the chain: for an index that is part of the store's commits. */
   readonly transactions?: readonly CheckedTransactions[];
@@ -238,6 +247,8 @@ export interface BlockStore {
   block(hash: HashHex): Uint8Array | undefined;
   hashAt(height: number): HashHex | undefined;
   undo(hash: HashHex): Uint8Array | undefined;
+  /** All side blocks: asked once at the start. Absent: what lies there from before is not counted. */
+  sideBlocks?(): readonly SideBlock[];
   state(key: Uint8Array): Uint8Array | undefined;
   /** Rejects with STORE_FAILED; the store then keeps rejecting until it is opened again. */
   commit(commit: ChainCommit): Promise<void>;

@@ -177,6 +177,13 @@ export const DEFAULTS = deepFreeze({
     /** Forks deeper than this are not followed; undo data below is pruned. */
     reorgDepthMax: 1_024,
     pruneEveryBlocks: 1_024,
+    /**
+     * Blocks beside the best chain, in the store or in memory: eight of the largest. What must be kept
+     * to move to a branch that is proven to be heavier comes on top.
+     */
+    sideBytesMax: 32 * MIB,
+    /** Of these, what one peer may have sent. */
+    sideBytesPerPeerMax: 8 * MIB,
   },
   mempool: {
     countMax: 50_000,

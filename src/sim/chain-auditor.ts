@@ -87,6 +87,7 @@ export class ChainAuditor {
       headerBytes: (hash) => store.headerBytes(hash),
       hashAt: (height) => store.hashAt(height),
       undo: (hash) => store.undo(hash),
+      sideBlocks: () => store.sideBlocks?.() ?? [],
       state: (key) => store.state(key),
       prune: (height) => store.prune(height),
       close: () => store.close(),

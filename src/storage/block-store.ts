@@ -6,7 +6,13 @@ import { toLatin1 } from "../bytes/compare.js";
 import { fromHex, toHex } from "../bytes/hex.js";
 import type { HashHex, HeaderSummary } from "../chain/types.js";
 import { CodedError, invariant } from "../errors.js";
-import type { BlockStore, ChainCommit, CheckedTransactions, StoredBlock } from "../ports.js";
+import type {
+  BlockStore,
+  ChainCommit,
+  CheckedTransactions,
+  SideBlock,
+  StoredBlock,
+} from "../ports.js";
 import type { KeyValue, SharedKeyValue } from "./key-value.js";
 import { decodeHeaderBytes, decodeSummary, encodeHeaderRecord } from "./summary-codec.js";
 import { hashOfKey, heightKey, heightOfKey, KEY_BYTES_MAX, Table } from "./tables.js";
@@ -92,6 +98,14 @@ export class KeyValueBlockStore implements BlockStore {
     return key === undefined ? undefined : this.engine.get(Table.undo, key);
   }
 
+  sideBlocks(): readonly SideBlock[] {
+    return this.engine.keys(Table.forks, Infinity).flatMap((key) => {
+      const header = this.summary(hashOfKey(key));
+      const bytes = this.engine.get(Table.blocks, key)?.length ?? 0;
+      return header === undefined ? [] : [{ header, bytes }];
+    });
+  }
+
   state(key: Uint8Array): Uint8Array | undefined {
     return this.engine.get(Table.state, toLatin1(key));
   }
@@ -118,6 +132,7 @@ export class KeyValueBlockStore implements BlockStore {
       if (this.hashAt(header.height) === header.hash) continue;
       this.engine.put(Table.forks, heightKey(header.height) + header.hash, NOTHING);
     }
+    for (const hash of commit.forgotten ?? []) this.forget(hash);
     this.index?.extend(commit.transactions ?? []);
     return this.engine.durable();
   }
@@ -168,6 +183,14 @@ export class KeyValueBlockStore implements BlockStore {
       const height = this.summary(hashOfKey(key))?.height;
       invariant(height === heightOfKey(key), `undo data ${key} has its block`);
     }
+  }
+
+  private forget(hash: HashHex): void {
+    const key = this.keyOf(hash);
+    if (key === undefined) return;
+    invariant(this.engine.has(Table.forks, key), `${hash} is a side block`);
+    for (const table of [Table.forks, Table.blocks, Table.undo]) this.engine.delete(table, key);
+    this.engine.delete(Table.headers, hash);
   }
 
   private keyOf(hash: HashHex): string | undefined {

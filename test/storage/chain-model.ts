@@ -99,9 +99,14 @@ export class ChainModel {
       if (value) this.state.set(name, value);
       else this.state.delete(name);
     }
-    if (!commit.canonical) return;
-    const { fromHeight, hashes } = commit.canonical;
-    this.canonical = [...this.canonical.slice(0, fromHeight), ...hashes];
+    if (commit.canonical) {
+      const { fromHeight, hashes } = commit.canonical;
+      this.canonical = [...this.canonical.slice(0, fromHeight), ...hashes];
+    }
+    for (const hash of commit.forgotten ?? []) {
+      this.blocks.delete(hash);
+      this.undo.delete(hash);
+    }
   }
 
   prune(height: number): void {
@@ -127,6 +132,10 @@ export class ChainModel {
       t.deepEqual(store.block(hash), block?.bytes);
       t.deepEqual(store.undo(hash), this.undo.get(hash));
     }
+    const bySize = (list: readonly { header: HeaderSummary; bytes: number }[]) =>
+      list.map(({ header, bytes }) => `${header.hash} ${bytes}`).toSorted();
+    const forks = this.forks().map(({ header, bytes }) => ({ header, bytes: bytes.length }));
+    t.deepEqual(bySize(store.sideBlocks?.() ?? []), bySize(forks));
     for (const name of this.stateKeys) {
       t.deepEqual(store.state(new Uint8Array(Buffer.from(name, "hex"))), this.state.get(name));
     }

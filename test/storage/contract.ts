@@ -22,6 +22,7 @@ type Op =
   | { readonly kind: "reorg"; readonly depth: number; readonly count: number }
   | { readonly kind: "adopt"; readonly pick: number }
   | { readonly kind: "prune"; readonly depth: number }
+  | { readonly kind: "forget"; readonly pick: number }
   | { readonly kind: "settle" }
   | { readonly kind: "reopen" };
 
@@ -43,6 +44,7 @@ const ops: fc.Arbitrary<Op[]> = fc.array(
       arbitrary: fc.record({ kind: fc.constant("reorg" as const), depth: small, count: small }),
     },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant("adopt" as const), pick: fc.nat() }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("forget" as const), pick: fc.nat() }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("prune" as const), depth: small }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("settle" as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const) }) },
@@ -83,6 +85,12 @@ function commitOf(op: Op, model: ChainModel, salt: string): ChainCommit | undefi
       if (!fork || model.canonical[fork.height - 1] !== fork.previousHash) return undefined;
       const canonical = { fromHeight: fork.height, hashes: [fork.hash] };
       return { blocks: [], undo: [{ hash: fork.hash, bytes: bytesOf("u") }], canonical, state: [] };
+    }
+    case "forget": {
+      const parents = new Set([...model.blocks.values()].map(({ header }) => header.previousHash));
+      const tips = model.forks().filter(({ header }) => !parents.has(header.hash));
+      const tip = tips[op.pick % Math.max(1, tips.length)]?.header;
+      return tip && { blocks: [], undo: [], state: [], forgotten: [tip.hash] };
     }
     default:
       return undefined;

@@ -21,6 +21,7 @@ import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { SyncMessage } from "../sync/sync-messages.js";
+import { mayWin } from "./may-win.js";
 
 export type BlockHandlerMessage =
   | Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">
@@ -187,6 +188,9 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
   const { blocks } = context.env;
   if (blocks.has(message.hash) || state.hashes.has(message.hash)) return;
   if (state.jobs.size >= JOBS_MAX) return;
+  const { hash, totalDifficulty } = message;
+  const height = Number(message.height);
+  if (!mayWin({ hash, height, totalDifficulty }, blocks.head(), context.env.consensus)) return;
   if (message.height > BigInt(blocks.head().height) + 1n) {
     state.sync.tell({ type: "BehindPeer", peerId });
     return;
@@ -267,6 +271,11 @@ function check(
     drop(state.jobs.size >= JOBS_MAX ? "busy" : "known");
     return;
   }
+  // A peer's block that cannot win with the next one is sync's affair once its branch is heavier.
+  if (peerId !== undefined && !mayWin(header.value, blocks.head(), consensus)) {
+    drop("lighter");
+    return;
+  }
   const parentHeader = blocks.headerBytes(previousHash);
   if (parentHeader === undefined && state.hashes.has(previousHash)) {
     if (state.children.length >= JOBS_MAX) drop("busy");
@@ -285,6 +294,11 @@ function check(
     tag,
     verdict: outcome.ok ? outcome.value : undefined,
   }));
+}
+
+function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">): boolean {
+  const height = blocks.summary(hash)?.height;
+  return height !== undefined && blocks.hashAt(height) === hash;
 }
 
 /** Whoever sends a block claims it as its head. */
@@ -316,7 +330,9 @@ function checked(
     end(state, tag, context);
     return;
   }
-  const connect = { type: "Connect", blocks: [block], tag, replyTo: context.self } as const;
+  const from = job.peerId === undefined ? {} : { peerId: job.peerId };
+  const blocks = [block];
+  const connect = { type: "Connect", blocks, ...from, tag, replyTo: context.self } as const;
   if (state.system.tell({ to: "consensus", message: connect })) return;
   end(state, tag, context);
   settle(job, { ok: false, reason: "busy" });
@@ -330,7 +346,8 @@ function connectEnded(state: State, outcome: ConnectOutcome, context: Ctx): void
   if (outcome.ok) settle(job, { ok: true });
   else if (outcome.reason !== "fault") settle(job, { ok: false, reason: outcome.reason });
   if (outcome.ok) {
-    if (peerId === undefined) return;
+    // What only stands beside the chain has not proven good for anything.
+    if (peerId === undefined || !isCanonical(job.hash, context.env)) return;
     state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", detail: job.hash });
   } else if (outcome.reason === "fault") {
     rejected(state, job, outcome.fault, context);

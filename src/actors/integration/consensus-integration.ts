@@ -9,12 +9,13 @@ import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js
 import { ESCALATE } from "../policies.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
-import type { BlocksVerdict, ChainCommit } from "../../ports.js";
+import type { BlocksVerdict, ChainCommit, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ChainChanged } from "./chain-events.js";
 import { connectBlock } from "./connect-block.js";
 import { branchTo, Reorganisation, type BranchEnv } from "./reorganisation.js";
+import { SideBranches } from "./side-branches.js";
 import { StateOverlay } from "./state-overlay.js";
 
 export type ConsensusMessage =
@@ -22,6 +23,10 @@ export type ConsensusMessage =
   | {
       readonly type: "Connect";
       readonly blocks: readonly CheckedBlock[];
+      /** Who sent them unasked; absent: made here, or fetched. */
+      readonly peerId?: PeerId;
+      /** The last header of their branch, when its headers were checked up to there. */
+      readonly promised?: HeaderSummary;
       readonly tag: number;
       readonly replyTo: ActorRef<ConnectOutcome>;
     }
@@ -68,6 +73,7 @@ interface State extends ConsensusArgs {
   readonly subscribers: Map<string, ActorRef<ChainChanged>>;
   /** Hashes of blocks that broke a rule of state: neither they nor their children are tried again. */
   readonly invalid: LRUCache<HashHex, Fault>;
+  readonly side: SideBranches;
   /** While set, Connects wait: the head is about to move to another branch. */
   reorganisation: { readonly plan: Reorganisation; readonly command: ConnectCommand } | undefined;
   readonly waiting: ConnectCommand[];
@@ -96,15 +102,25 @@ export const consensusIntegration = defineActor<
   },
   onFault: ESCALATE,
 
-  init: ({ env }, args) => ({
-    ...args,
-    subscribers: new Map(),
-    invalid: new LRUCache({ max: env.config.sync.invalidHashesMax }),
-    reorganisation: undefined,
-    waiting: [],
-    lastCommit: undefined,
-    prunedHeight: 0,
-  }),
+  init(context, args) {
+    const { blocks, config, consensus } = context.env;
+    const prefers = consensus.prefers.bind(consensus);
+    const side = new SideBranches(config.chain, prefers, blocks.sideBlocks?.() ?? []);
+    const forgotten = [...side.overflow(blocks.head())];
+    if (forgotten.length > 0) {
+      context.pipe(blocks.commit({ blocks: [], undo: [], state: [], forgotten }), pruned);
+    }
+    return {
+      ...args,
+      subscribers: new Map(),
+      invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
+      side,
+      reorganisation: undefined,
+      waiting: [],
+      lastCommit: undefined,
+      prunedHeight: 0,
+    };
+  },
 
   receive(state, message, context) {
     switch (message.type) {
@@ -138,7 +154,8 @@ export const consensusIntegration = defineActor<
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
   },
 
-  invariants({ waiting, reorganisation }) {
+  invariants({ waiting, reorganisation, side }) {
+    side.invariants();
     invariant(waiting.length <= WAITING_MAX, `${waiting.length} connects wait`);
     invariant(waiting.length === 0 || reorganisation !== undefined, "connects wait for nothing");
   },
@@ -283,8 +300,10 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   }
   const moves = tip !== undefined && consensus.prefers(tip, head);
   const answers = moves ? [] : [answerOf(command, { ok: true, head })];
-  if (aside.length > 0) {
-    commit(state, { blocks: aside, undo: [], state: [] }, { answers, change: undefined }, context);
+  const { kept, forgotten } = setAside(state, command, aside, moves ? tip : undefined, context);
+  if (kept.length + forgotten.length > 0) {
+    const unit = { blocks: kept, undo: [], state: [], forgotten };
+    commit(state, unit, { answers, change: undefined }, context);
   } else if (!moves) {
     answer(state, command, { ok: true, head });
   }
@@ -292,6 +311,29 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
   // A store that failed refuses at once: there is no branch to move to.
   if (store.has(tip.hash)) beginReorganisation(state, command, tip, context);
   else answer(state, command, { ok: false, reason: "store-failed" });
+}
+
+/** What of the blocks is stored, and what the store is to forget for it. `moving`: their new head. */
+function setAside(
+  { side }: State,
+  { blocks, peerId, promised }: ConnectCommand,
+  aside: readonly CheckedBlock[],
+  moving: HeaderSummary | undefined,
+  { env }: Ctx,
+): { readonly kept: readonly CheckedBlock[]; readonly forgotten: readonly HashHex[] } {
+  for (const { header, bytes } of aside) side.add(header, bytes.length, peerId);
+  const last = blocks.at(-1)?.header.hash;
+  if (promised !== undefined && last !== undefined) side.promise(last, promised);
+  const gone = side.overflow(env.blocks.head(), moving?.hash);
+  if (gone.size > 0) {
+    const fields = { blocks: gone.size, bytesLeft: side.weight };
+    env.log.write("info", "side branches weigh too much, the lightest were dropped", fields);
+  }
+  const fresh = new Set(aside.map(({ header }) => header.hash));
+  return {
+    kept: aside.filter(({ header }) => !gone.has(header.hash)),
+    forgotten: [...gone].filter((hash) => !fresh.has(hash)),
+  };
 }
 
 function beginReorganisation(
@@ -396,13 +438,17 @@ function commit(state: State, commit: ChainCommit, pending: PendingCommit, conte
   const { change } = pending;
   // Nobody hears of a head that the store refused.
   if (change === undefined || store.head().hash !== change.head.hash) return;
+  state.side.follow(change.disconnected, change.connected, commit.blocks);
   for (const subscriber of state.subscribers.values()) subscriber.tell(change);
   const floor = change.head.height - config.chain.reorgDepthMax;
   if (floor - state.prunedHeight < config.chain.pruneEveryBlocks) return;
   state.prunedHeight = floor;
-  context.pipe(store.prune(floor), (outcome) =>
-    outcome.ok ? { type: "Pruned" } : { type: "Pruned", error: outcome.error },
-  );
+  state.side.pruned(floor);
+  context.pipe(store.prune(floor), pruned);
+}
+
+function pruned(outcome: { ok: boolean; error?: unknown }): ConsensusMessage {
+  return outcome.ok ? { type: "Pruned" } : { type: "Pruned", error: outcome.error };
 }
 
 /** Durable, or lost: only now anything is acknowledged. */

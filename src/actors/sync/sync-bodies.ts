@@ -112,7 +112,8 @@ function connectRanges(state: SyncState, session: SyncManager, context: SyncCont
     const tag = state.nextTag++;
     state.connects.add(tag);
     const { checked: blocks } = range;
-    const connect = { type: "Connect", blocks, tag, replyTo: context.self } as const;
+    const promised = session.best;
+    const connect = { type: "Connect", blocks, promised, tag, replyTo: context.self } as const;
     if (state.system.tell({ to: "consensus", message: connect })) continue;
     abort(state, context, "the chain cannot take blocks");
     return;

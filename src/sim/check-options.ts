@@ -41,6 +41,7 @@ const traffic = z.strictObject({
   accounts: z.int().min(1).optional(),
   perSecond: z.number().gt(0),
   dataBytes: whole.optional(),
+  bulkyDataBytes: whole.optional(),
 });
 
 /** A field for each option, so that none can be left out here. */
@@ -62,6 +63,10 @@ const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   onDelivery: callback.optional(),
   onLog: callback.optional(),
   replay: z.string().optional(),
+  calmMs: number.optional(),
+  quietMs: number.optional(),
+  chainChanges: object.optional(),
+  configs: z.array(object).optional(),
   durationMs: number.optional(),
   convergeMs: timeMs.optional(),
   consensus: object.optional(),

@@ -31,17 +31,14 @@ export interface EventAuditorParts {
 export class EventAuditor {
   readonly #parts: EventAuditorParts;
   readonly #peers = new Set<PeerId>();
+  /** How often a peer went. */
+  peersGone = 0;
   #tip: HashHex;
   #syncing = false;
 
   constructor(parts: EventAuditorParts) {
     this.#parts = parts;
     this.#tip = parts.head;
-  }
-
-  /** Peers that are connected, as far as events say. */
-  get peers(): ReadonlySet<PeerId> {
-    return this.#peers;
   }
 
   see(event: AuditedEvent): void {
@@ -70,6 +67,7 @@ export class EventAuditor {
         this.#peers.add(event.peerId);
         return;
       case "PeerDisconnected":
+        this.peersGone++;
         if (!this.#peers.delete(event.peerId)) report(`peer ${event.peerId} went and never came`);
         return;
       case "SyncStarted":

@@ -23,6 +23,7 @@ export {
   SIM_CHAIN,
   SIM_CONFIG,
   SIM_PARAMS,
+  type ChainChanges,
   type LogLine,
   type LinkOptions,
   type PoolOptions,

@@ -1,6 +1,7 @@
 // What a world is made of: its options, their defaults and the ranges that chance draws from.
 
 import { createPowConsensus } from "../chain/consensus.js";
+import { encodeHeader, readHeader } from "../chain/header.js";
 import { createMempool } from "../chain/mempool.js";
 import { NETWORKS } from "../chain/networks.js";
 import type { ChainParams } from "../chain/params.js";
@@ -65,6 +66,8 @@ export interface SimChain {
   readonly reference?: (verify: VerifySignature) => ChainReference;
   readonly consensus: Consensus;
   readonly mempool: (config: NetworkConfig) => Mempool;
+  /** Of the default chain; absent: it is another one. */
+  readonly params?: ChainParams;
 }
 
 export interface WorldOptions {
@@ -82,6 +85,8 @@ export interface WorldOptions {
   readonly byzantine?: readonly ByzantineScript[];
   /** For every node, over the defaults of simulations. */
   readonly config?: NetworkConfigInput;
+  /** By node, over that. */
+  readonly configs?: readonly NetworkConfigInput[];
   readonly links?: Partial<LinkOptions>;
   readonly pool?: Partial<PoolOptions>;
   /** From a commit to its durability. */
@@ -113,13 +118,43 @@ export const SIM_PARAMS: ChainParams = Object.freeze({
   minDifficulty: 64n,
 });
 
-const SIM_CONSENSUS = createPowConsensus(SIM_PARAMS);
+/** What may be different in the default chain. */
+export interface ChainChanges {
+  readonly params?: Partial<ChainParams>;
+  /** Every block that a node makes has so many in the extra field of its header. */
+  readonly extraBytes?: number;
+}
 
-export const SIM_CHAIN: SimChain = {
-  consensus: SIM_CONSENSUS,
-  reference: (verify) => new PowReference(SIM_PARAMS, verify, SIM_CONSENSUS.genesis),
-  mempool: (config) => createMempool(config.mempool, (bytes) => readTransaction(bytes, SIM_PARAMS)),
-};
+/** The default chain, with changes. */
+export function simChain({ params: changed = {}, extraBytes = 0 }: ChainChanges = {}): SimChain {
+  const params = { ...SIM_PARAMS, ...changed };
+  const consensus = createPowConsensus(params);
+  return {
+    params,
+    consensus: extraBytes === 0 ? consensus : withExtra(consensus, extraBytes),
+    reference: (verify) => new PowReference(params, verify, consensus.genesis),
+    mempool: (config) => createMempool(config.mempool, (bytes) => readTransaction(bytes, params)),
+  };
+}
+
+const EXTRA_HEAD_BYTES_MAX = 3;
+
+function withExtra(consensus: Consensus, extraBytes: number): Consensus {
+  const extra = new Uint8Array(extraBytes);
+  return {
+    ...consensus,
+    envelopeBytesMax: (consensus.envelopeBytesMax ?? 0) + EXTRA_HEAD_BYTES_MAX + extraBytes,
+    template(parent, transactions, nowMs) {
+      const parts = consensus.template(parent, transactions, nowMs);
+      if (parts === undefined || !("header" in parts)) return parts;
+      const header = readHeader(parts.header);
+      invariant(header.ok, "a template has a header");
+      return { ...parts, header: encodeHeader({ ...header.value, extra }) };
+    },
+  };
+}
+
+export const SIM_CHAIN: SimChain = simChain();
 
 /** Where simulated nodes differ from real ones. */
 export const SIM_CONFIG = {

@@ -3,12 +3,12 @@
 
 import type { HashHex, HeaderSummary } from "../chain/types.js";
 import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
-import type { NetworkConfig } from "../config.js";
+import { DEFAULTS, type NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
 import type { NetworkEventOf } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
-import type { BlockStore, Clock, PeerId, Transport, WorkerPool } from "../ports.js";
+import type { BlockStore, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
 import type { SeededRandom } from "../runtime/random.js";
 import type { Scheduler } from "../runtime/scheduler.js";
@@ -19,6 +19,7 @@ import { BanAuditor } from "./ban-auditor.js";
 import type { ChainAuditor } from "./chain-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
 import type { IndexAuditor } from "./index-auditor.js";
+import type { RefillAuditor } from "./refill-auditor.js";
 import { losingPool } from "./losing-pool.js";
 import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
 import type { SimSignatures } from "./signatures.js";
@@ -28,11 +29,14 @@ import { SimLoop, type HoldOptions } from "./sim-loop.js";
 export interface Surroundings {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  /** Deliveries so far. */
+  readonly turn: () => number;
   readonly links: MemoryNetwork;
   readonly chain: SimChain;
   readonly signatures: SimSignatures;
   readonly auditor: ChainAuditor;
   readonly indexAuditor: IndexAuditor;
+  readonly refill: RefillAuditor;
   readonly pool: PoolOptions;
   readonly commitMs: Range;
   /** A node banned a peer. */
@@ -65,6 +69,9 @@ interface Life {
   readonly workers: WorkerPool;
   readonly loop: SimLoop;
   readonly events: EventAuditor;
+  readonly mempool: Mempool;
+  /** Blocks that left its chain. */
+  readonly abandoned: HashHex[];
 }
 
 export class SimNode {
@@ -109,6 +116,7 @@ export class SimNode {
       genesis: genesisOf(around.chain.consensus),
       delay: {
         clock: around.clock,
+        turn: around.turn,
         commitDelayMs: () => this.diskSlowdown * drawFrom(around.commitMs, random),
       },
     });
@@ -158,14 +166,16 @@ export class SimNode {
     const listenAddress = this.config.bindAddr;
     const close = (): Promise<void> => this.#close(life);
     const network = handleOf(env, spawned, { listenAddress, close });
-    const { blocks, workers } = env;
+    const { blocks, mempool, workers } = env;
     const transport = [...env.transports.values()][0]!;
     const events = new EventAuditor({
       book: around.auditor.book,
       head: blocks.head().hash,
       report: (what) => around.violated(`${name}: ${what}`),
     });
-    const life = { network, system: spawned.system, blocks, transport, workers, loop, events };
+    const { system } = spawned;
+    const abandoned: HashHex[] = [];
+    const life = { network, system, blocks, transport, workers, loop, events, mempool, abandoned };
     this.#life = life;
     this.#observe(life);
   }
@@ -270,6 +280,22 @@ export class SimNode {
     }
   }
 
+  /** How many connections it lost in this life. */
+  get peersGone(): number {
+    return this.#alive.events.peersGone;
+  }
+
+  /** What left its chain in this life and may still come in again waits in its mempool. */
+  checkRefill(): void {
+    const { blocks, abandoned, mempool } = this.#alive;
+    const { mempool: limits } = this.config;
+    const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;
+    if (full || limits.perSenderMax < DEFAULTS.mempool.perSenderMax) return;
+    const lost = this.#around.refill.lost(abandoned, blocks, mempool);
+    if (lost === undefined) return;
+    this.#around.violated(`${this.name}: transaction ${lost} of an abandoned block is forgotten`);
+  }
+
   get #alive(): Life {
     invariant(this.#life !== undefined, `${this.name} is up`);
     return this.#life;
@@ -314,7 +340,7 @@ export class SimNode {
     };
   }
 
-  #observe({ network, events }: Life): void {
+  #observe({ network, events, abandoned }: Life): void {
     network.subscribe([...AUDITED_EVENTS, "PeerBanned", "PeerUnbanned"], (event) => {
       if (event.type === "PeerBanned") this.#around.banned(this.name, event);
       if (event.type === "PeerBanned" || event.type === "PeerUnbanned") {
@@ -323,6 +349,7 @@ export class SimNode {
       }
       if (event.type === "PeerConnected") this.#bans.see(event);
       if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
+      if (event.type === "BlockDisconnected") abandoned.push(event.hash);
       events.see(event);
     });
   }

@@ -7,8 +7,10 @@ import type { Consensus, Mempool } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
 import { checkOptions } from "./check-options.js";
 import { FAULT_PRESETS, startFaults, type FaultOptions, type FaultPreset } from "./faults.js";
-import { SIM_CHAIN, type WorldOptions } from "./options.js";
+import { SIM_CHAIN, simChain, type ChainChanges, type WorldOptions } from "./options.js";
+import type { SimChain } from "./options.js";
 import type { PropagationTimes } from "./propagation.js";
+import { quietLinks } from "./quiet.js";
 import { transactionsTravel } from "./gossip-probe.js";
 import { startTraffic, type TrafficOptions } from "./traffic.js";
 import { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
@@ -23,12 +25,21 @@ export interface WorldCheck {
 }
 
 export interface SimulateOptions extends Omit<WorldOptions, "chain"> {
+  /** Virtual time before the faults begin. Default 0. */
+  readonly calmMs?: number;
   /** Virtual time under faults. Default one minute. */
   readonly durationMs?: number;
   /** How long the nodes may take to agree once faults have ended. Default two minutes. */
   readonly convergeMs?: number;
+  /**
+   * In the end, without news: for so long no link may end by itself; then one node stands still for
+   * a moment, and then all links break and come back. Default 0: not tried, as among byzantine nodes.
+   */
+  readonly quietMs?: number;
   /** Default: proof of work, so easy that a search costs 64 hashes. */
   readonly consensus?: Consensus;
+  /** Of the default chain. */
+  readonly chainChanges?: ChainChanges;
   readonly mempool?: (config: NetworkConfig) => Mempool;
   /** Default: none. */
   readonly faults?: FaultPreset | FaultOptions;
@@ -70,12 +81,9 @@ const GOSSIP_MS = 60_000;
 export async function simulate(options: SimulateOptions): Promise<Verdict> {
   checkOptions(options);
   const { durationMs = DURATION_MS, convergeMs = CONVERGE_MS } = options;
-  const { mempool = SIM_CHAIN.mempool } = options;
+  const { calmMs = 0, quietMs = 0 } = options;
   const startMs = systemClock.monotonicMs();
-  const chain =
-    options.consensus === undefined
-      ? { ...SIM_CHAIN, mempool }
-      : { consensus: options.consensus, mempool };
+  const chain = chainOf(options);
   const world = createWorld({ ...options, chain });
   options.onWorld?.(world);
   for (const check of options.checks ?? []) watch(world, check);
@@ -83,6 +91,7 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
   const traffic =
     typeof options.traffic === "object" ? startTraffic(world, options.traffic) : undefined;
   try {
+    await world.runFor(calmMs);
     const faults = startFaults(world, faultsOf(options.faults));
     await world.runFor(durationMs);
     faults.stop();
@@ -91,10 +100,17 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
     if (traffic !== undefined && !(await transactionsTravel(world, GOSSIP_MS))) {
       world.report(`no transaction got from a node into a block within ${GOSSIP_MS} ms`);
     }
+    if (quietMs > 0 && world.byzantine.length === 0) await quietLinks(world, quietMs);
   } catch (error) {
     if (!(error instanceof SimulationFailed)) throw error;
   }
   return verdictOf(world, (systemClock.monotonicMs() - startMs) / 1_000);
+}
+
+function chainOf({ consensus, mempool, chainChanges }: SimulateOptions): SimChain {
+  const standard = chainChanges === undefined ? SIM_CHAIN : simChain(chainChanges);
+  if (consensus === undefined) return { ...standard, mempool: mempool ?? standard.mempool };
+  return { consensus, mempool: mempool ?? standard.mempool };
 }
 
 function watch(world: World, { name, everyMs = CHECK_EVERY_MS, check }: WorldCheck): void {

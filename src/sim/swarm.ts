@@ -6,10 +6,30 @@ import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
 import { withholding } from "./byzantine/withholding.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
+import type { ChainChanges, LinkOptions } from "./options.js";
 import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate.js";
+import type { TrafficOptions } from "./traffic.js";
 
 const KIB = 1_024;
+
+type Whole = (low: number, high: number) => number;
+
+const CROWD_EVERY = 15;
+const CROWD_MS = 20_000;
+/**
+ * Undo data and forks are pruned within the run, and still no fork may be too deep to follow: there
+ * are fewer blocks in the time of the faults, and some calm before it.
+ */
+const SHALLOW_EVERY = 4;
+const SHALLOW = { reorgDepthMax: 30, pruneEveryBlocks: 2 } as const;
+const SHALLOW_CALM_MS = 60_000;
+const QUIET_EVERY = Infinity;
+/** Several times what a silent peer is given. */
+const QUIET_MS = 65_000;
+const IMPATIENT = { pingIntervalMs: 3_000, deadAfterMs: 8_000 } as const;
+const PATIENT = { pingIntervalMs: 7_000, deadAfterMs: 20_000 } as const;
+const BULK_PER_SECOND = 160_000;
 
 /** A short run of a few nodes: half a second to a few seconds of real time. */
 export function drawSwarm(seed: number | string): SimulateOptions {
@@ -17,7 +37,9 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const between = (low: number, high: number): number => low + (high - low) * draw.float();
   const whole = (low: number, high: number): number => Math.floor(between(low, high + 1));
   const maybe = <T extends object>(part: T): T | object => (draw.float() < 0.5 ? part : {});
-  const nodes = whole(2, 7);
+  // Now and then as many as a small real network has: what needs distance, or a crowd, to show.
+  const crowd = draw.float() < 1 / CROWD_EVERY;
+  const nodes = crowd ? whole(30, 50) : whole(2, 7);
   // Each kind is in every other run, as rare or as frequent as chance says.
   const faults: FaultOptions = Object.fromEntries(
     Object.entries(FAULT_PRESETS.wild)
@@ -29,12 +51,32 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
   // A minority, of nodes that are enough to relay without it.
   const attackers = whole(1, Math.max(1, Math.floor((3 * nodes) / 7)));
-  const byzantine = draw.float() < 0.5 && nodes >= 3 ? drawScripts(attackers, draw) : [];
+  const attacked = draw.float() < 0.5 && nodes >= 3 && !crowd;
+  const byzantine = attacked ? drawScripts(attackers, draw) : [];
   const knownPeers = whole(1, 4);
   // Just room for all honest nodes and for what one attacker's address gets (nobody is evicted).
   const slots = {
     maxInbound: nodes - 1 + DEFAULTS.inbound.perGroupMax * byzantine.length + whole(0, 1),
     maxOutbound: knownPeers + byzantine.length + whole(0, 1),
+  };
+  const links: Partial<LinkOptions> = {
+    latencyMs,
+    jitterMs,
+    ...maybe({ regions: FIVE_REGIONS }),
+    ...maybe({ upBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
+    ...maybe({ downBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
+    ...maybe({ pieceBytesMax: whole(1, 2_000) }),
+    ...maybe({ bytesPerSecond: whole(20_000, 1_000_000) }),
+  };
+  const perSecond = between(1, 20);
+  const dataBytes = whole(0, 300);
+  const shallow = draw.float() < 1 / SHALLOW_EVERY && !crowd;
+  const quiet = draw.float() < 1 / QUIET_EVERY && byzantine.length === 0 && !crowd;
+  const config: NetworkConfigInput = {
+    txIndex: draw.float() < 0.5,
+    // So short that bans end, and begin again, within the run.
+    ...maybe({ reputation: { banMs: whole(1_000, 20_000), banMaxMs: whole(20_000, 60_000) } }),
+    ...maybe({ ...slots, ...drawLimits(whole) }),
   };
   return {
     seed,
@@ -42,35 +84,59 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     byzantine,
     producers: whole(1, Math.min(producersMax, nodes)),
     knownPeers,
-    links: {
-      latencyMs,
-      jitterMs,
-      ...maybe({ regions: FIVE_REGIONS }),
-      ...maybe({ upBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
-      ...maybe({ downBytesPerSecond: [100_000, between(100_000, 2_000_000)] as const }),
-      ...maybe({ pieceBytesMax: whole(1, 2_000) }),
-      ...maybe({ bytesPerSecond: whole(20_000, 1_000_000) }),
-    },
+    links,
     commitMs: [0, between(0, 500)],
     wallOffsetMaxMs: between(0, 2_000),
     driftMaxPpm: between(0, 1_000),
     late: whole(0, nodes - 1),
     config: {
-      txIndex: draw.float() < 0.5,
-      // So short that bans end, and begin again, within the run.
-      ...maybe({ reputation: { banMs: whole(1_000, 20_000), banMaxMs: whole(20_000, 60_000) } }),
-      ...maybe({ ...slots, ...drawLimits(whole) }),
+      ...config,
+      ...(shallow ? { chain: SHALLOW } : {}),
+      ...(quiet ? { dial: { backoffMaxMs: 30_000 }, producer: { emptyBlocks: false } } : {}),
     },
-    traffic: { perSecond: between(1, 20), dataBytes: whole(0, 300) },
+    ...(quiet && whole(0, 1) === 1 ? { configs: impatientFirst(nodes) } : {}),
+    chainChanges: drawChain(draw.float(), whole),
+    traffic: { perSecond, dataBytes, ...drawBulk(links, perSecond, whole) },
     faults,
-    durationMs: 40_000,
+    calmMs: shallow ? SHALLOW_CALM_MS : 0,
+    durationMs: crowd ? CROWD_MS : 40_000,
     // Who proves a heavier chain and withholds it takes up a sync for minutes, as long as it is met.
     convergeMs: byzantine.includes(withholding) ? 600_000 : 120_000,
+    ...(quiet ? { quietMs: QUIET_MS } : {}),
   };
 }
 
+/** One node gives up soon; it stands still for longer than that, and the others wait for it. */
+function impatientFirst(nodes: number): NetworkConfigInput[] {
+  return Array.from({ length: nodes }, (_, index) => ({
+    liveness: index === 0 ? IMPATIENT : PATIENT,
+  }));
+}
+
+/**
+ * Blocks with much in their headers, or so small that the selection of a producer, whose mempool has
+ * more than it takes, ends just at their limit; or as they are.
+ */
+function drawChain(chance: number, whole: Whole): ChainChanges {
+  if (chance < 0.25) return { extraBytes: whole(1, 1_024) };
+  if (chance >= 0.5) return {};
+  const blockBytesMax = whole(1_200, 3_000);
+  return { params: { blockBytesMax, transactionBytesMax: blockBytesMax >> 1 } };
+}
+
+/** Blocks of very unequal size, where links carry them and do not cut them into a thousand pieces. */
+function drawBulk(
+  { bytesPerSecond = Infinity, pieceBytesMax = Infinity }: Partial<LinkOptions>,
+  perSecond: number,
+  whole: Whole,
+): Pick<TrafficOptions, "bulkyDataBytes"> {
+  const bulkyDataBytes = Math.min(whole(1_000, 60_000), Math.floor(BULK_PER_SECOND / perSecond));
+  const carried = bytesPerSecond > 200_000 && pieceBytesMax > 500;
+  return carried && whole(0, 1) === 1 ? { bulkyDataBytes } : {};
+}
+
 /** Limits so low that they are reached, and never so low that a node cannot do its work. */
-function drawLimits(whole: (low: number, high: number) => number): NetworkConfigInput {
+function drawLimits(whole: Whole): NetworkConfigInput {
   return {
     gossip: {
       knownPerPeerMax: whole(10, 100),
@@ -82,7 +148,7 @@ function drawLimits(whole: (low: number, high: number) => number): NetworkConfig
     mempool: { countMax: whole(1, 50), perSenderMax: whole(1, 10) },
     pool: { queueMax: whole(4, 16) },
     requests: { inFlightMax: whole(2, 8) },
-    serve: { repliesQueuedMax: whole(1, 4) },
+    serve: { repliesQueuedMax: whole(1, 4), bytesSoftMax: whole(1, 32) * KIB },
     sync: {
       headersPerRequest: whole(1, 32),
       headersAheadMax: whole(32, 64),

@@ -13,6 +13,8 @@ export interface TrafficOptions {
   readonly perSecond: number;
   /** Bytes of data in each transaction. Default 0. */
   readonly dataBytes?: number;
+  /** Of every sixteenth one: blocks of very unequal size. Default: as the others. */
+  readonly bulkyDataBytes?: number;
 }
 
 export interface Traffic {
@@ -24,10 +26,11 @@ export interface Traffic {
 }
 
 const ACCOUNTS = 8;
+const BULKY_EVERY = 16;
 
 /** Begins at once. Runs for the default chain, whose transactions it makes. */
 export function startTraffic(world: World, options: TrafficOptions): Traffic {
-  const { accounts = ACCOUNTS, perSecond, dataBytes = 0 } = options;
+  const { accounts = ACCOUNTS, perSecond, dataBytes = 0, bulkyDataBytes = dataBytes } = options;
   const random = world.random.fork("traffic");
   const keys = Array.from({ length: accounts }, (_, index) =>
     world.signatures.keyPairFromSeed(sha256(encodeCbor([`${world.seed}`, index]))),
@@ -56,7 +59,7 @@ export function startTraffic(world: World, options: TrafficOptions): Traffic {
       gasLimit: 21_000,
       nonce: Math.floor(index / accounts),
       timestampMs: Math.floor(world.nowMs),
-      data: random.bytes(dataBytes),
+      data: random.bytes(index % BULKY_EVERY === 0 ? bulkyDataBytes : dataBytes),
     };
     return signTransaction(fields, from.secretKey, world.signatures);
   };

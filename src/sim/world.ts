@@ -28,6 +28,7 @@ import { IndexAuditor } from "./index-auditor.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
 import { createPlaces, type Places } from "./places.js";
 import { Propagation } from "./propagation.js";
+import { RefillAuditor } from "./refill-auditor.js";
 import { RelayAuditor } from "./relay-auditor.js";
 import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
@@ -295,15 +296,20 @@ export class World {
     const up = this.nodes.filter((node) => node.up);
     await this.#reachBest(up, untilMs, withinMs);
     // Byzantine nodes may hold the slots of those that a node knows.
-    if (this.byzantine.length === 0) await this.#connectKnown(up, untilMs, withinMs);
+    if (this.byzantine.length === 0) await this.connectKnown(untilMs - this.nowMs);
     await this.#reachBest(up, untilMs, withinMs);
-    for (const node of up) await this.settled(node.checkIndex());
+    for (const node of up) {
+      node.checkRefill();
+      await this.settled(node.checkIndex());
+    }
     this.checkInvariants();
     return lowestHead(up);
   }
 
-  /** There are slots for all that a node knows: in the end it is connected to each that is up. */
-  async #connectKnown(up: readonly SimNode[], untilMs: number, withinMs: number): Promise<void> {
+  /** There are slots for all that a node knows: in time it is connected to each that is up. */
+  async connectKnown(withinMs: number): Promise<void> {
+    const up = this.nodes.filter((node) => node.up);
+    const untilMs = this.nowMs + withinMs;
     const ids = new Map(up.map(({ config, peerId }) => [config.bindAddr, peerId]));
     const missing: (string | undefined)[] = [];
     do {
@@ -352,14 +358,18 @@ export class World {
       wallOffsetMaxMs = WALL_OFFSET_MAX_MS,
       driftMaxPpm = DRIFT_MAX_PPM,
     } = this.#options;
+    const { book } = this.#auditor;
+    const { rules } = this.chain.consensus;
     const around: Surroundings = {
       clock: this.#clock,
       scheduler: this.#scheduler,
+      turn: () => this.#trace.count,
       links: this.#links,
       chain: this.chain,
       signatures: this.signatures,
       auditor: this.#auditor,
-      indexAuditor: new IndexAuditor(this.#auditor.book, this.chain.consensus.rules),
+      indexAuditor: new IndexAuditor(book, rules),
+      refill: new RefillAuditor(book, rules, this.chain.params),
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
       banned: (node, ban) => this.#population.banned(node, ban),
@@ -408,7 +418,8 @@ export class World {
   }
 
   #configOf(index: number, random: SeededRandom): NetworkConfig {
-    const { nodes: count, producers = 1, knownPeers = KNOWN_PEERS, config = {} } = this.#options;
+    const { nodes: count, producers = 1, knownPeers = KNOWN_PEERS } = this.#options;
+    const { config = {}, configs = [] } = this.#options;
     const known = new Set<number>();
     const wanted = Math.min(knownPeers, count - 1);
     if (wanted > 0) known.add((index + 1) % count);
@@ -419,6 +430,7 @@ export class World {
     return resolveConfig({
       ...SIM_CONFIG,
       ...config,
+      ...configs[index],
       dial: { ...SIM_CONFIG.dial, ...config.dial },
       pool: { ...SIM_CONFIG.pool, ...config.pool },
       producer: { ...SIM_CONFIG.producer, ...config.producer },

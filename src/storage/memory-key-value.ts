@@ -12,15 +12,27 @@ export interface CommitDelay {
   readonly clock: Clock;
   /** From a write to its durability; asked once for each commit. */
   readonly commitDelayMs: () => number;
+  /**
+   * A number that rises with each turn of an actor. A crash may come between the writes of two turns
+   * of one instant, as between two turns of an event loop; absent: an instant is one turn.
+   */
+  readonly turn?: () => number;
 }
 
 type Tables = readonly Map<string, Uint8Array>[];
+
+interface Overwritten {
+  readonly table: Table;
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+  readonly turn: number;
+}
 
 /** Writes of one instant of the clock, as those of one turn are in the engine on LMDB. */
 interface Unit {
   readonly atMs: number;
   /** What stood there before, in the order of the writes: undone backwards by a crash. */
-  readonly before: { table: Table; key: string; value: Uint8Array | undefined }[];
+  readonly before: Overwritten[];
   readonly durable: Promise<void>;
   resolve(): void;
   reject(error: Error): void;
@@ -92,10 +104,11 @@ export class MemoryKeyValue implements KeyValue {
   crash(random: Random): MemoryKeyValue {
     this.timer?.cancel();
     this.closing ??= new Promise(() => undefined);
-    const kept = Math.floor(random.float() * (this.units.length + 1));
+    const turns = this.units.flatMap(({ before }) => turnsOf(before));
+    const kept = Math.floor(random.float() * (turns.length + 1));
     const tables = this.tables.map((table) => new Map(table));
-    for (const unit of this.units.slice(kept).reverse()) {
-      for (const { table, key, value } of unit.before.reverse()) {
+    for (const turn of turns.slice(kept).reverse()) {
+      for (const { table, key, value } of turn.reverse()) {
         if (value === undefined) tables[table]!.delete(key);
         else tables[table]!.set(key, value);
       }
@@ -125,7 +138,8 @@ export class MemoryKeyValue implements KeyValue {
       this.units.push(unit);
       if (this.units.length === 1) this.startTimer(this.delay);
     }
-    unit.before.push({ table, key, value: this.tables[table]!.get(key) });
+    const turn = this.delay.turn?.() ?? 0;
+    unit.before.push({ table, key, value: this.tables[table]!.get(key), turn });
   }
 
   private startTimer({ clock, commitDelayMs }: CommitDelay): void {
@@ -134,6 +148,17 @@ export class MemoryKeyValue implements KeyValue {
       if (this.units.length > 0) this.startTimer({ clock, commitDelayMs });
     });
   }
+}
+
+/** The writes of each turn, in order. */
+function turnsOf(writes: readonly Overwritten[]): Overwritten[][] {
+  const turns: Overwritten[][] = [];
+  for (const write of writes) {
+    const last = turns.at(-1);
+    if (last?.[0]?.turn === write.turn) last.push(write);
+    else turns.push([write]);
+  }
+  return turns;
 }
 
 function openUnit(atMs: number): Unit {

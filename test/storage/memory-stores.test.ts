@@ -113,6 +113,17 @@ test("writes of one instant are kept or lost together", (t) => {
   }
 });
 
+test("a crash may come between two turns of one instant, when turns are told apart", (t) => {
+  let turn = 0;
+  const delay = { clock: new ManualClock(), commitDelayMs: () => 5, turn: () => turn };
+  const stores = openMemoryStores({ genesis: GENESIS, delay });
+  const block = makeBlock(GENESIS.header, "1");
+  void stores.blocks.commit(extension([block]));
+  turn++;
+  void stores.blocks.commit(extension([makeBlock(block.header, "2")]));
+  t.is(stores.crash(randomOf(0.5)).blocks.head().height, 1);
+});
+
 test("a store that failed rejects what was pending and all that comes", async (t) => {
   const delay = { clock: new ManualClock(), commitDelayMs: () => 5 };
   const stores = openMemoryStores({ genesis: GENESIS, delay });

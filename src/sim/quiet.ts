@@ -1,0 +1,59 @@
+// Liveness of links: in a world without faults and without news no healthy connection ends, however
+// long a round trip takes; a short standstill of one node costs none; and one that breaks comes back
+// soon, whatever went wrong before. `simulate` asks for it when it is told how long.
+
+import type { SimNode } from "./sim-node.js";
+import type { World } from "./world.js";
+
+/** Until what is under way when the quiet begins has ended. */
+const SETTLE_MS = 10_000;
+/** The slowest simulated round trip, and a node's turns. */
+const ROUND_TRIP_MAX_MS = 3_000;
+/** The first backoff, of one to two seconds, and the round trips of a dial and two hellos. */
+const RECONNECT_MAX_MS = 12_000;
+
+/** What is wrong is reported; rejects with SimulationFailed. */
+export async function quietLinks(world: World, quietMs: number): Promise<void> {
+  const up = world.nodes.filter((node) => node.up);
+  await world.runFor(SETTLE_MS);
+  await nobodyGoes(world, up, "in the quiet", () => world.runFor(quietMs));
+
+  const patient = up.find((node) => up.every((other) => other === node || outlasts(other, node)));
+  if (patient !== undefined) {
+    await nobodyGoes(world, up, `after a standstill of ${patient.name}`, async () => {
+      const release = patient.hold();
+      await world.runFor(standstillMs(patient));
+      release?.();
+      await world.runFor(2 * ROUND_TRIP_MAX_MS);
+    });
+  }
+
+  for (const { name } of up) world.cut(name);
+  await world.runFor(ROUND_TRIP_MAX_MS);
+  await world.connectKnown(RECONNECT_MAX_MS - ROUND_TRIP_MAX_MS);
+}
+
+async function nobodyGoes(
+  world: World,
+  nodes: readonly SimNode[],
+  when: string,
+  run: () => Promise<void>,
+): Promise<void> {
+  const before = nodes.map((node) => node.peersGone);
+  await run();
+  for (const [index, node] of nodes.entries()) {
+    if (node.peersGone > before[index]!) world.report(`${node.name} lost a connection ${when}`);
+  }
+  await world.runFor(0);
+}
+
+/** Longer than the node itself waits for a sign of life, of which it reads none meanwhile. */
+function standstillMs({ config }: SimNode): number {
+  return config.liveness.deadAfterMs + 500;
+}
+
+/** Whether a node still holds on to another one that stood still and then answers. */
+function outlasts({ config: { liveness } }: SimNode, other: SimNode): boolean {
+  const silentMs = liveness.pingIntervalMs + standstillMs(other) + ROUND_TRIP_MAX_MS;
+  return silentMs < liveness.deadAfterMs;
+}

@@ -1,0 +1,46 @@
+// Says whose transactions a reorganisation lost: those of abandoned blocks that the chain may still
+// take, and that wait in no mempool. For the default chain, whose nonces it reads.
+
+import { lastNonce } from "../chain/nonce-state.js";
+import type { ChainParams } from "../chain/params.js";
+import { readTransaction } from "../chain/transaction.js";
+import { sha256Hex } from "../bytes/sha256.js";
+import type { ChainRules, HashHex } from "../chain/types.js";
+import type { Mempool, StateView } from "../ports.js";
+import type { BlockBook } from "./block-book.js";
+
+export class RefillAuditor {
+  readonly #book: Pick<BlockBook, "get">;
+  readonly #rules: Pick<ChainRules, "splitBlock">;
+  readonly #params: ChainParams | undefined;
+
+  /** Without `params` the chain is another one: nothing is known of its transactions. */
+  constructor(
+    book: Pick<BlockBook, "get">,
+    rules: Pick<ChainRules, "splitBlock">,
+    params?: ChainParams,
+  ) {
+    this.#book = book;
+    this.#rules = rules;
+    this.#params = params;
+  }
+
+  /** The id of one that is lost. */
+  lost(
+    abandoned: readonly HashHex[],
+    state: StateView,
+    mempool: Pick<Mempool, "has">,
+  ): HashHex | undefined {
+    if (this.#params === undefined) return undefined;
+    for (const hash of abandoned) {
+      const parts = this.#rules.splitBlock(this.#book.get(hash)?.bytes ?? new Uint8Array());
+      for (const bytes of parts.ok ? parts.value.transactions : []) {
+        const read = readTransaction(bytes, this.#params);
+        if (!read.ok || read.value.nonce <= lastNonce(state, read.value.sender)) continue;
+        const id = sha256Hex(bytes);
+        if (!mempool.has(id)) return id;
+      }
+    }
+    return undefined;
+  }
+}

@@ -214,8 +214,14 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
       ? createIdentity(generateSeed(random))
       : await loadOrCreateIdentity(config.dataDir, random);
   const { createTcpTransport } = await import("./transport/tcp.js");
-  const tcp = createTcpTransport({ clock, identity, config });
-  closers.push(() => tcp.close());
+  const { createNameResolver } = await import("./transport/tcp-names.js");
+  const names = createNameResolver({ clock, timeoutMs: config.dial.resolveTimeoutMs });
+  const resolve = names.resolve.bind(names);
+  const tcp = createTcpTransport({ clock, identity, config, resolve });
+  closers.push(
+    () => tcp.close(),
+    () => names.close(),
+  );
   const workers = await openWorkers(config, consensus, log);
   closers.push(() => workers.close());
   const env: NodeEnv = {

@@ -168,6 +168,10 @@ function relations(config: NetworkConfig): [boolean, string][] {
         "not exceed chain.sideBytesMax",
     ],
     [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
+    [
+      dial.resolveTimeoutMs >= 100 && dial.resolveTimeoutMs <= dial.timeoutMs,
+      "dial.resolveTimeoutMs must be at least 100 and at most dial.timeoutMs",
+    ],
     [dial.backoffAloneMaxMs >= 1_000, "dial.backoffAloneMaxMs must be at least 1000"],
     [dial.concurrentMax >= 1, "dial.concurrentMax must be at least 1"],
     [

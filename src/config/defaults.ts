@@ -49,6 +49,8 @@ export const DEFAULTS = deepFreeze({
   dial: {
     timeoutMs: 5_000,
     concurrentMax: 8,
+    /** Of the time above: a name that nobody answers for must not hold the place of a dial. */
+    resolveTimeoutMs: 3_000,
     backoffMinMs: 1_000,
     backoffMaxMs: 600_000,
     /** The same while there is no peer at all: a seed that comes back is found within a minute. */

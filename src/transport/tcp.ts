@@ -3,13 +3,13 @@
 // proven; everything that broke a rule before that is refused by its name and destroyed.
 
 import { constants } from "node:crypto";
-import { connect as connectTcp, createServer } from "node:net";
-import type { Server, Socket } from "node:net";
+import { connect as connectTcp, createServer, isIP } from "node:net";
+import type { LookupFunction, Server, Socket } from "node:net";
 import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls";
 import type { SecureContext } from "node:tls";
 
 import type { NetworkConfig } from "../config.js";
-import { CodedError } from "../errors.js";
+import { CodedError, isCoded } from "../errors.js";
 import type {
   Clock,
   Connection,
@@ -43,6 +43,8 @@ export interface TcpTransportOptions {
   readonly clock: Clock;
   readonly identity: Pick<Identity, "privateKeyPem" | "certificatePem">;
   readonly config: TcpConfig;
+  /** The IP addresses of a name, the best first. Default: the system's resolver. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
 /** What the transport holds, for status and for tests of leaks. */
@@ -70,12 +72,14 @@ class NodeTcpTransport implements TcpTransport {
   readonly #limits: InboundLimits;
   readonly #listeners = new Set<TcpListener>();
   readonly #dials = new Set<(error: Error) => void>();
+  readonly #lookup: LookupFunction | undefined;
   readonly #sockets = new Set<TLSSocket>();
   #closed = false;
 
   constructor(options: TcpTransportOptions) {
     this.#clock = options.clock;
     this.#config = options.config;
+    this.#lookup = options.resolve && lookupBy(options.resolve);
     this.#limits = new InboundLimits(options.config.inbound);
     this.#context = createSecureContext({
       key: options.identity.privateKeyPem,
@@ -145,7 +149,9 @@ class NodeTcpTransport implements TcpTransport {
   ): void {
     const openedAtMs = this.#clock.monotonicMs();
     const remoteAddress = formatAddress({ scheme: "tcp", host: address.host, port: address.port });
-    const raw = connectTcp({ host: address.host, port: address.port, ...SOCKET_OPTIONS });
+    const { host, port } = address;
+    const lookup = this.#lookup && { lookup: this.#lookup };
+    const raw = connectTcp({ host, port, ...lookup, ...SOCKET_OPTIONS });
     let tls: TLSSocket | undefined;
     const settle = (): boolean => {
       timer.cancel();
@@ -165,7 +171,8 @@ class NodeTcpTransport implements TcpTransport {
     );
     this.#dials.add(fail);
     raw.on("error", (error: NodeJS.ErrnoException) => {
-      if (tls === undefined) refuse(error.code ?? error.message, error);
+      const reason = isCoded(error) ? error.message : (error.code ?? error.message);
+      if (tls === undefined) refuse(reason, error);
     });
     raw.once("connect", () => {
       tls = connectTls({
@@ -342,6 +349,19 @@ function watchHandshake(
       }),
     );
   tls.on(finished, onFinished).on("close", onClose).on("error", onError);
+}
+
+function lookupBy(resolve: (host: string) => Promise<readonly string[]>): LookupFunction {
+  return (host, _options, done) => {
+    resolve(host).then(
+      (addresses) =>
+        done(
+          null,
+          addresses.map((address) => ({ address, family: isIP(address) })),
+        ),
+      (error: Error) => done(error, []),
+    );
+  };
 }
 
 function bindError(address: Address, error: NodeJS.ErrnoException): CodedError {

@@ -31,8 +31,13 @@ export const TCP_CONFIG: TcpConfig = {
   shutdown: { drainMs: 2_000 },
 };
 
-export function tcpTransport(seedByte: number, config: Partial<TcpConfig> = {}): TcpTransport {
+export function tcpTransport(
+  seedByte: number,
+  config: Partial<TcpConfig> = {},
+  resolve?: (host: string) => Promise<readonly string[]>,
+): TcpTransport {
   return createTcpTransport({
+    ...(resolve && { resolve }),
     clock: systemClock,
     identity: identityOf(seedByte),
     config: { ...TCP_CONFIG, ...config },

@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { systemClock } from "../../src/runtime/clock.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { createNameResolver, type NameResolverOptions } from "../../src/transport/tcp-names.js";
+import { identityOf, Inbox, tcpTransport } from "./support.js";
 
 const TYPE_A = 1;
 
@@ -132,4 +134,37 @@ test("a name that nobody knows says so", async (t) => {
     code: "NAME_UNRESOLVED",
     message: "name-not-resolved (getaddrinfo knows no no.example)",
   });
+});
+
+test("a dial to a name that nobody answers for says that the name was not resolved", async (t) => {
+  const { server } = await startDns(t, () => "silence");
+  const names = resolverOf({ servers: [server], timeoutMs: 200 });
+  const dialing = tcpTransport(1, {}, (host) => names.resolve(host));
+  t.teardown(() => dialing.close());
+  const dial = dialing.dial("tcp://dead.example:1", { timeoutMs: 20_000 });
+  await t.throwsAsync(dial, {
+    code: "DIAL_FAILED",
+    message: "Cannot dial tcp://dead.example:1: name-not-resolved (no answer within 200 ms).",
+  });
+});
+
+test("a dial by name reaches a node beside many names that are dead", async (t) => {
+  const { server } = await startDns(t, (name) =>
+    name.startsWith("dead") ? "silence" : [127, 0, 0, 1],
+  );
+  const names = resolverOf({ servers: [server] });
+  const listening = tcpTransport(1);
+  const dialing = tcpTransport(2, {}, (host) => names.resolve(host));
+  const closed = (): Promise<unknown> => Promise.all([dialing.close(), listening.close()]);
+  const listener = await listening.listen("tcp://127.0.0.1:0", new Inbox());
+  const { port } = parseAddress(listener.address);
+  const options = { timeoutMs: 20_000 };
+  const dead = Array.from({ length: 8 }, (_, i) =>
+    dialing.dial(`tcp://dead${i}.example:${port}`, options),
+  );
+  const connection = await dialing.dial(`tcp://good.example:${port}`, options);
+  t.is(connection.peerId, identityOf(1).peerId);
+  connection.destroy();
+  await closed();
+  for (const one of dead) await t.throwsAsync(one, { code: "CLOSED" }, "a close waits for nobody");
 });

@@ -1,13 +1,16 @@
 // The composition root: the only place that constructs adapters and wires them. main, the library,
 // the network thread and the simulator all build their nodes here.
 
+import { equalBytes } from "./bytes/compare.js";
 import { createPowConsensus } from "./chain/consensus.js";
 import { createMempool } from "./chain/mempool.js";
 import { NETWORKS } from "./chain/networks.js";
+import { powRulesModule } from "./chain/rules.js";
 import { readTransaction } from "./chain/transaction.js";
 import type { ChainParams } from "./chain/params.js";
+import type { HashHex } from "./chain/types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
-import { CodedError, invariant } from "./errors.js";
+import { CodedError, errorText, invariant, isCoded } from "./errors.js";
 import { printableLog, silentLog } from "./log.js";
 import { gaveUp, networkHandle, type Network, type NetworkParts } from "./network.js";
 import type {
@@ -70,18 +73,19 @@ export async function startNode(
   try {
     const built = await buildEnv(config, own, closers);
     const scheduler = createScheduler(built.env.clock);
-    return await runNode(built, scheduler, () => closeAll(closers));
+    const onFailure = (reason: CodedError): void => reportEnd(own.log, reason);
+    return await runNode(built, scheduler, { onFailure, close: () => closeAll(closers) });
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
 }
 
-/** Starts the actors on an environment; `close` releases it after they stopped. */
+/** Starts the actors on an environment; `end.close` releases it after they stopped. */
 async function runNode(
-  { env, threadsStarted, damaged }: BuiltEnv,
+  { env, threadsStarted, failed }: BuiltEnv,
   scheduler: Scheduler,
-  close: () => Promise<void>,
+  end: Pick<NetworkParts, "close" | "onFailure">,
 ): Promise<Network> {
   const onFault = (report: FaultReport): void => reportFault(env.log, report);
   let spawned: SpawnedNode | undefined;
@@ -97,8 +101,8 @@ async function runNode(
   // The threads still load; what they are to check and write waits for them. A caller must not wait
   // too, or blocks connect before it can subscribe: threads that cannot start end the network.
   const threadsFailed = new Promise<CodedError>((onFailed) => void threadsStarted.catch(onFailed));
-  const serviceGone = Promise.race([spawned.serviceGone, threadsFailed, damaged]);
-  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, close });
+  const serviceGone = Promise.race([spawned.serviceGone, threadsFailed, failed]);
+  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, ...end });
 }
 
 export interface SpawnOptions {
@@ -192,8 +196,8 @@ function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
 interface BuiltEnv {
   readonly env: NodeEnv;
   readonly threadsStarted: Promise<unknown>;
-  /** Resolves to why, once the node's own store proves to be damaged. */
-  readonly damaged: Promise<CodedError>;
+  /** Resolves to why, once the store proves to be damaged, or the pool's rules to be unsound. */
+  readonly failed: Promise<CodedError>;
 }
 
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
@@ -202,10 +206,12 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const log = own.log === undefined ? silentLog : printableLog(own.log);
   const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
   checkEnvelope(consensus);
+  const genesis = genesisOf(consensus);
+  if (own.blockStore !== undefined) checkStore(own.blockStore, genesis);
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 
-  const { started, damaged, ...stores } = await openStores(config, own, consensus, closers);
+  const { started, damaged, ...stores } = await openStores(config, own, genesis, closers);
   // The adapters below take long to load: each is imported only where it is used.
   const { createIdentity, generateSeed, loadOrCreateIdentity } =
     await import("./transport/tls-identity.js");
@@ -235,13 +241,13 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
     transports: new Map([[tcp.scheme, tcp]]),
     workers,
     ...stores,
-    mempool: own.mempool ?? defaultMempool(config),
+    mempool: own.mempool ?? defaultMempool(config, consensus),
     consensus,
   };
   const threadsStarted = Promise.all([started, workers.started]);
   // Nobody waits for it when the node cannot listen.
   threadsStarted.catch(() => undefined);
-  return { env, threadsStarted, damaged };
+  return { env, threadsStarted, failed: Promise.race([damaged, workers.broken]) };
 }
 
 /** Throws CONFIG_INVALID: a producer could not tell how many transactions fit into a block. */
@@ -263,10 +269,9 @@ type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {
 async function openStores(
   config: NetworkConfig,
   own: OwnPorts,
-  consensus: Consensus,
+  genesis: StoredBlock,
   closers: Closers,
 ): Promise<NodeStores> {
-  const genesis = genesisOf(consensus);
   let stores;
   if (config.dataDir === null) {
     const { openMemoryStores } = await import("./storage/memory-stores.js");
@@ -288,13 +293,40 @@ async function openStores(
   };
 }
 
-/** The genesis block as stores are opened with it. */
+/** The genesis block as stores are opened with it. Throws CONFIG_INVALID when it cannot be read. */
 export function genesisOf({ rules, genesis }: Consensus): StoredBlock {
-  const parts = rules.splitBlock(genesis);
-  invariant(parts.ok, "genesis splits");
-  const header = rules.readHeader(parts.value.header);
-  invariant(header.ok, "the header of genesis can be read");
-  return { header: header.value, headerBytes: parts.value.header, bytes: genesis };
+  const refuse = (why: string, cause?: unknown): CodedError => {
+    const sentence = `the genesis block of the consensus cannot be read by its own rules: ${why}`;
+    return new CodedError("CONFIG_INVALID", sentence, { cause });
+  };
+  try {
+    const parts = rules.splitBlock(genesis);
+    if (!parts.ok) throw refuse(parts.fault.detail);
+    const header = rules.readHeader(parts.value.header);
+    if (!header.ok) throw refuse(header.fault.detail);
+    return { header: header.value, headerBytes: parts.value.header, bytes: genesis };
+  } catch (error) {
+    throw isCoded(error) ? error : refuse(errorText(error), error);
+  }
+}
+
+/** Throws CONFIG_INVALID when a caller's store holds another chain. */
+function checkStore(store: BlockStore, { header: { hash } }: StoredBlock): void {
+  const stored = firstHash(store);
+  if (stored === hash) return;
+  const holds =
+    stored === undefined ? "no genesis block" : `another chain: its genesis is ${stored}`;
+  const sentence = `the block store holds ${holds}, that of the consensus is ${hash}`;
+  throw new CodedError("CONFIG_INVALID", sentence);
+}
+
+function firstHash(store: BlockStore): HashHex | undefined {
+  try {
+    return store.hashAt(0);
+  } catch (cause) {
+    const sentence = `the block store cannot be read: ${errorText(cause)}`;
+    throw new CodedError("CONFIG_INVALID", sentence, { cause });
+  }
 }
 
 /** The pool for these rules, or the inline executor where the configuration says so. */
@@ -317,7 +349,7 @@ export async function openWorkers(
     const { verify } = await loadSignatures();
     const known = cache === undefined ? {} : { signatureCache: openSignatureCache(cache) };
     const executor = createInlineExecutor({ rules: consensus.rules, verify, ...known });
-    return { ...executor, started: Promise.resolve() };
+    return { ...executor, started: Promise.resolve(), broken: new Promise(() => undefined) };
   }
   const { openWorkerPool } = await import("./workers/pool.js");
   return openWorkerPool({
@@ -328,20 +360,55 @@ export async function openWorkers(
     nice: pool.nice,
     ...(cache === undefined ? {} : { signatureCache: cache }),
     closeWaitMs: config.shutdown.drainMs,
+    taskMsMax: pool.taskMsMax,
+    threadEndsMax: pool.threadEndsMax,
     clock: systemClock,
-    onThreadError: (error) => log.write("error", "a pool thread failed", { error: error.message }),
+    onTrouble: (what, fields) => log.write("error", what, { ...fields }),
   });
 }
 
-/** For the default transactions; a foreign chain brings a mempool of its own. */
-export function defaultMempool(config: NetworkConfig): Mempool {
-  const params = networkParams(config.network);
+/**
+ * For the default transactions, by the constants of their chain. Throws CONFIG_INVALID for a chain
+ * with others: it brings a mempool of its own.
+ */
+export function defaultMempool(
+  config: NetworkConfig,
+  consensus: Consensus = createPowConsensus(networkParams(config.network)),
+): Mempool {
+  const params = paramsOf(consensus, config.network);
   return createMempool(config.mempool, (bytes) => readTransaction(bytes, params));
+}
+
+/** The constants of a chain with the default transactions. */
+function paramsOf({ rulesModule, genesis }: Consensus, network: string): ChainParams {
+  const shipped = powRulesModule(networkParams(network));
+  if (
+    rulesModule.moduleUrl === shipped.moduleUrl &&
+    rulesModule.exportName === shipped.exportName
+  ) {
+    return rulesModule.options as ChainParams;
+  }
+  // Rules of its own over the network's own transactions.
+  const params = networkParams(network);
+  if (equalBytes(genesis, createPowConsensus(params).genesis)) return params;
+  const sentence =
+    `a consensus with rules of its own needs a mempool of its own: the default one takes ` +
+    `transactions of ${network} alone`;
+  throw new CodedError("CONFIG_INVALID", sentence);
 }
 
 function reportFault(log: Log, { path, action, error }: FaultReport): void {
   const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log.write("error", "an actor failed", { path, action, error: shown });
+}
+
+/** A host that gave no log hears of it too: a network must not vanish without a word. */
+function reportEnd(log: Log | undefined, { code, message }: CodedError): void {
+  if (log === undefined) {
+    process.emitWarning(`the network ended by itself: ${message}`, "NetworkEnded", code);
+  } else {
+    log.write("error", "the network ended by itself", { code, error: message });
+  }
 }
 
 async function closeAll(closers: Closers): Promise<void> {

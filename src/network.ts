@@ -1,7 +1,7 @@
 // A running network as its host sees it: the handle of startNetwork. Questions become messages to
 // the NetworkService, events come back through taps.
 
-import { CodedError } from "./errors.js";
+import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./chain/types.js";
@@ -95,17 +95,19 @@ export interface NetworkParts {
   readonly blocks: BlockStore;
   readonly drainMs: number;
   readonly askTimeoutMs: number;
+  /** Called when the network ends by itself, before anything of it is closed. */
+  onFailure?(reason: CodedError): void;
   /** Closes the adapters, after the last actor. */
   close(): Promise<void>;
 }
 
 export function networkHandle(parts: NetworkParts): Network {
   const { system, service, blocks } = parts;
-  const { running, stop, stopped } = lifeOf(parts);
+  const { running, withCause, stop, stopped } = lifeOf(parts);
   let taps = 0;
 
   const ask = async <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
-    running(system).ask(service, question, parts.askTimeoutMs);
+    withCause(running(system).ask(service, question, parts.askTimeoutMs));
   const tell = (message: NetworkMessage): void => void running(service).tell(message);
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
@@ -176,6 +178,8 @@ export function networkHandle(parts: NetworkParts): Network {
 interface Life extends Pick<Network, "stop" | "stopped"> {
   /** Answers `part` while the network runs, throws STOPPED after: first in every method. */
   readonly running: <T>(part: T) => T;
+  /** The answer; when the network ended by itself before there was one, why. */
+  readonly withCause: <T>(answer: Promise<T>) => Promise<T>;
 }
 
 function lifeOf(parts: NetworkParts): Life {
@@ -188,7 +192,10 @@ function lifeOf(parts: NetworkParts): Life {
   stopped.catch(() => undefined);
   const stop = (): Promise<void> => (stopping ??= stopAll(parts).finally(settle));
   void parts.serviceGone.then((reason) => {
-    if (stopping === undefined) failure = reason;
+    if (stopping === undefined) {
+      failure = reason;
+      parts.onFailure?.(reason);
+    }
     return stop();
   });
   return {
@@ -196,6 +203,10 @@ function lifeOf(parts: NetworkParts): Life {
       if (stopping !== undefined) throw stoppedError(failure);
       return part;
     },
+    withCause: (answer) =>
+      answer.catch((error: unknown) => {
+        throw failure !== undefined && isCoded(error, "STOPPED") ? stoppedError(failure) : error;
+      }),
     stop,
     stopped,
   };

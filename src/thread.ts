@@ -7,7 +7,7 @@ import { transfer, wrap, type Remote } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
-import { CodedError } from "./errors.js";
+import { CodedError, errorText } from "./errors.js";
 import type { Network } from "./network.js";
 import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
@@ -60,6 +60,7 @@ export async function startNetworkThread(
   options: NetworkThreadOptions = {},
 ): Promise<NetworkThread> {
   const { calls } = resolveConfig(config);
+  checkCloneable(options.ports ?? {});
   const owner = new Owner(options, calls);
   try {
     const log = options.log !== undefined;
@@ -70,6 +71,18 @@ export async function startNetworkThread(
   } catch (error) {
     await owner.terminate();
     throw error;
+  }
+}
+
+/** Throws CONFIG_INVALID: a thread is told by what can be cloned. */
+function checkCloneable(ports: PortModules): void {
+  for (const [name, module] of Object.entries(ports)) {
+    try {
+      structuredClone(module);
+    } catch (cause) {
+      const sentence = `the options of the ${name} cannot be cloned: ${errorText(cause)}`;
+      throw new CodedError("CONFIG_INVALID", sentence, { cause });
+    }
   }
 }
 

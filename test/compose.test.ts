@@ -3,6 +3,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPowConsensus } from "../src/chain/consensus.js";
+import { createMempool } from "../src/chain/mempool.js";
+import { readTransaction } from "../src/chain/transaction.js";
 import {
   AGENT,
   defaultMempool,
@@ -10,13 +12,20 @@ import {
   networkParams,
   openWorkers,
   startNode,
+  type OwnPorts,
 } from "../src/compose.js";
 import { resolveConfig } from "../src/config.js";
 import { silentLog } from "../src/log.js";
+import type { BlockStore, Log } from "../src/ports.js";
 import { packBytes } from "../src/bytes/packed.js";
 import { openMemoryStores } from "../src/storage/memory-stores.js";
+import { Trap } from "./support/trap-rules.js";
 import { makeKey, makeTransaction, testParams, transactionId } from "./support/chain.js";
 
+const TRAPS = new URL("./support/trap-rules.js", import.meta.url).href;
+const devParams = networkParams("vibecoin-dev");
+const devConsensus = createPowConsensus(devParams);
+const bytes = (length: number): Uint8Array => new Uint8Array(length);
 const inline = { pool: { inline: true } } as const;
 
 test("a network is known by its name, or refused with the names there are", (t) => {
@@ -92,30 +101,147 @@ test("a store that proves to be damaged while the node runs ends it, and nothing
 test("of a port that is taken and threads that cannot start the port is told", async (t) => {
   const holder = await startNode({ ...inline, bindAddr: "127.0.0.1:0" });
   t.teardown(() => holder.stop());
-  const consensus = createPowConsensus(testParams);
-  const moduleUrl = new URL("./support/trap-rules.js", import.meta.url).href;
-  const rulesModule = { moduleUrl, exportName: "createMainOnlyRules", options: testParams };
+  const rulesModule = { moduleUrl: TRAPS, exportName: "createMainOnlyRules", options: devParams };
   const start = startNode(
     { bindAddr: holder.listenAddress!, pool: { threads: 1 } },
-    { consensus: { ...consensus, rulesModule } },
+    { consensus: { ...devConsensus, rulesModule } },
   );
   // The threads' failure must not be an unhandled rejection, which would fail this test.
   await t.throwsAsync(start, { code: "ADDRESS_IN_USE" });
 });
 
-test("rules that no pool thread can load end the network, and nothing is left open", async (t) => {
+test("rules that no pool thread can load end the network with a line, and nothing is left open", async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), "compose-"));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
   const consensus = createPowConsensus(testParams);
-  const moduleUrl = new URL("./support/trap-rules.js", import.meta.url).href;
-  const rulesModule = { moduleUrl, exportName: "createMainOnlyRules", options: testParams };
+  const rulesModule = { moduleUrl: TRAPS, exportName: "createMainOnlyRules", options: testParams };
   const input = { bindAddr: "127.0.0.1:0", dataDir, pool: { threads: 1 } };
-  const ports = { consensus: { ...consensus, rulesModule } };
-  const broken = await startNode(input, ports);
-  await t.throwsAsync(broken.stopped, { code: "RULES_UNLOADABLE" });
-  const node = await startNode(input, { consensus });
+  const mempool = createMempool(resolveConfig().mempool, (bytes) =>
+    readTransaction(bytes, testParams),
+  );
+  const lines: unknown[] = [];
+  const log: Log = { write: (level, event, fields) => void lines.push([level, event, fields]) };
+  const broken = await startNode(input, { consensus: { ...consensus, rulesModule }, mempool, log });
+  const { message } = await t.throwsAsync(broken.stopped, { code: "RULES_UNLOADABLE" });
+  t.true(message.includes(TRAPS));
+  const fields = { code: "RULES_UNLOADABLE", error: message };
+  t.deepEqual(lines.at(-1), ["error", "the network ended by itself", fields]);
+  for (const call of [broken.status(), broken.bans(), broken.broadcastTransaction(bytes(1))]) {
+    const error = await t.throwsAsync(call, { code: "STOPPED" });
+    t.like(error.cause, { code: "RULES_UNLOADABLE", message });
+  }
+  const node = await startNode(input, { consensus, mempool });
   await node.stop();
 });
+
+test("a host that gave no log is warned when its network ends by itself", async (t) => {
+  const rulesModule = { moduleUrl: TRAPS, exportName: "createMainOnlyRules", options: devParams };
+  const consensus = { ...createPowConsensus(devParams), rulesModule };
+  const warned = new Promise<Error>((resolve) => {
+    process.on("warning", (warning) => warning.message.includes("chain rules") && resolve(warning));
+  });
+  const node = await startNode({ pool: { threads: 1 } }, { consensus });
+  await t.throwsAsync(node.stopped, { code: "RULES_UNLOADABLE" });
+  t.regex((await warned).message, /^the network ended by itself: the chain rules/);
+});
+
+test("a question that was open when the network ended by itself hears why", async (t) => {
+  const rulesModule = { moduleUrl: TRAPS, exportName: "createMainOnlyRules", options: devParams };
+  const consensus = { ...createPowConsensus(devParams), rulesModule };
+  const node = await startNode({ pool: { threads: 1 } }, { consensus, log: silentLog });
+  const transaction = makeTransaction(makeKey(1), 0);
+  const outcome = node.broadcastTransaction(transaction).then(
+    (answer) => ({ answer }),
+    (error: Error) => ({ error }),
+  );
+  await t.throwsAsync(node.stopped);
+  const settled = await outcome;
+  // It is answered that the pool could not, or rejected with the reason.
+  if ("error" in settled) t.like(settled.error.cause, { code: "RULES_UNLOADABLE" });
+  else t.false(settled.answer.ok);
+});
+
+for (const mode of ["exit", "heap"] as const) {
+  test(`rules that end their thread again and again (${mode}) end the network, which names them`, async (t) => {
+    const trap = new Trap(devParams);
+    const consensus = { ...createPowConsensus(devParams), rulesModule: trap.module };
+    const lines: [string, Readonly<Record<string, unknown>>][] = [];
+    const log: Log = { write: (_level, event, fields) => void lines.push([event, fields ?? {}]) };
+    const pool = { threads: 1, threadEndsMax: 2, heapMiB: 32 };
+    const node = await startNode({ pool }, { consensus, log });
+    for (let nonce = 0; nonce < 3; nonce++) {
+      trap.arm(mode);
+      await node.broadcastTransaction(makeTransaction(makeKey(1), nonce)).catch(() => undefined);
+    }
+    const { message } = await t.throwsAsync(node.stopped, { code: "WORKER_LOST" });
+    t.true(message.includes(trap.module.moduleUrl), message);
+    const ends = lines.filter(([event]) => event === "a pool thread ended");
+    t.deepEqual(
+      ends.map(([, fields]) => fields["threadsEnded"]),
+      [1, 2, 3],
+    );
+    t.true(ends.every(([, fields]) => fields["rules"] === trap.module.moduleUrl));
+    t.true(
+      lines.some(([event, { task }]) => event === "a pool task was lost" && task !== undefined),
+    );
+  });
+}
+
+const testConsensus = createPowConsensus(testParams);
+const throwing = (): never => {
+  throw new Error("not today");
+};
+const trapRules = { moduleUrl: TRAPS, exportName: "createMainOnlyRules", options: testParams };
+const wrongPorts: { [name: string]: [OwnPorts, RegExp] } = {
+  "a chain with rules of its own and the mempool of another": [
+    { consensus: { ...testConsensus, rulesModule: trapRules } },
+    /needs a mempool of its own/,
+  ],
+  "a store of another chain": [
+    { blockStore: openMemoryStores({ genesis: genesisOf(testConsensus) }).blocks },
+    /holds another chain: its genesis is [0-9a-f]{64}, that of the consensus is [0-9a-f]{64}/,
+  ],
+  "a store without a genesis": [
+    { blockStore: { ...emptyStore(), hashAt: () => undefined } },
+    /holds no genesis block/,
+  ],
+  "a store that cannot be read": [
+    { blockStore: { ...emptyStore(), hashAt: throwing } },
+    /cannot be read: not today/,
+  ],
+  "a genesis that its rules refuse": [
+    { consensus: { ...devConsensus, genesis: bytes(7) } },
+    /genesis block of the consensus cannot be read by its own rules: ./,
+  ],
+  "a genesis at which its rules throw": [
+    { consensus: { ...devConsensus, rules: { ...devConsensus.rules, splitBlock: throwing } } },
+    /genesis block of the consensus cannot be read by its own rules: not today/,
+  ],
+};
+for (const [name, [ports, message]] of Object.entries(wrongPorts)) {
+  test(`${name} is refused at the start, with a sentence`, async (t) => {
+    await t.throwsAsync(startNode(inline, ports), { code: "CONFIG_INVALID", message });
+  });
+}
+
+test("a chain with constants of its own needs no mempool of its own", async (t) => {
+  const node = await startNode(inline, { consensus: testConsensus });
+  const transaction = makeTransaction(makeKey(1), 0);
+  t.like(await node.broadcastTransaction(transaction), { ok: true });
+  await node.stop();
+});
+
+test("options of rules that cannot be cloned are refused at the start", async (t) => {
+  const { rulesModule } = devConsensus;
+  const options = { ...(rulesModule.options as object), now: () => 0 };
+  const consensus = { ...devConsensus, rulesModule: { ...rulesModule, options } };
+  const starting = startNode({ pool: { threads: 1 } }, { consensus });
+  await t.throwsAsync(starting, { code: "RULES_UNLOADABLE", message: /cannot be cloned/ });
+});
+
+function emptyStore(): BlockStore {
+  return openMemoryStores({ genesis: genesisOf(devConsensus) }).blocks;
+}
 
 test("a node that is stopped while its threads still load has stopped as asked", async (t) => {
   const node = await startNode({ bindAddr: "127.0.0.1:0", pool: { threads: 1 } });

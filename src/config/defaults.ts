@@ -214,6 +214,13 @@ export const DEFAULTS = deepFreeze({
     heapMiB: 256,
     /** 4-way, 32 bytes each; 0 turns the cache off. */
     signatureCacheEntries: 131_072,
+    /** A task is 2 to 11 ms of work; rules that are at one for so long loop, and their thread is ended. */
+    taskMsMax: 30_000,
+    /**
+     * Threads that may end by themselves (rules that exit, loop or fill the heap), plus one for every
+     * 1,000 tasks done, before the network ends: such rules check nothing any more.
+     */
+    threadEndsMax: 16,
   },
   producer: {
     /** The least time between a block and its parent. */

@@ -21,6 +21,8 @@ export interface StartingPool extends WorkerPool {
    * when threads cannot live under these options: the pool is of no use then, and is to be closed.
    */
   readonly started: Promise<void>;
+  /** Resolves to WORKER_LOST when too many threads ended: nothing is checked any more. */
+  readonly broken: Promise<CodedError>;
 }
 
 export interface Jobs {

@@ -2,17 +2,18 @@
 // to a thread into coded errors. Constructed by compose.ts; benches take `threadPoolOptions`.
 
 import { availableParallelism } from "node:os";
-import { SHARE_ENV } from "node:worker_threads";
+import { SHARE_ENV, type Worker } from "node:worker_threads";
 import { FixedQueue, Piscina } from "piscina";
 import type { ChainRules, RulesModule } from "../chain/types.js";
-import { CodedError } from "../errors.js";
-import type { BlocksVerdict, Clock, ValidateBlocksJob } from "../ports.js";
+import { CodedError, errorText, isCoded } from "../errors.js";
+import type { BlocksVerdict, Clock, Timer, ValidateBlocksJob } from "../ports.js";
 import { poolMethods, queueFull, stopped, workerLost } from "./jobs.js";
 import type { JobKind, Jobs, PoolTask, StartingPool, Task, Verdicts } from "./jobs.js";
 import { isLarge, validateLargeBlocks } from "./large-blocks.js";
 import type { LargeBlockSteps } from "./large-blocks.js";
-import { loadRules } from "./rules-loader.js";
+import { checkCloneable, loadRules, rulesIn } from "./rules-loader.js";
 import { sendable } from "./sendable.js";
+import { allocateThreadRows, LOOKS_PER_TASK, ThreadWatch } from "./thread-watch.js";
 import type { ThreadData, ThreadTask } from "./worker-entry.js";
 
 /** Two: while a thread's verdict waits for the event loop, the thread has its next task. */
@@ -81,23 +82,54 @@ export interface WorkerPoolOptions extends Pick<
   readonly nice: number;
   /** How long `close` waits for tasks before it ends the threads under them. */
   readonly closeWaitMs: number;
+  /** How long a thread may be at one task, or at loading the rules, before it is ended. */
+  readonly taskMsMax: number;
+  /** So many threads may end by themselves, plus one for every 1,000 tasks done; then `broken`. */
+  readonly threadEndsMax: number;
   readonly clock: Clock;
-  /** A thread failed while it had no task, and is replaced; for the log. */
-  readonly onThreadError?: (error: Error) => void;
+  /** Called for each task that was lost and each thread that ended; for the log. */
+  readonly onTrouble?: (what: string, fields: PoolTrouble) => void;
+}
+
+export interface PoolTrouble {
+  /** The module of the rules. */
+  readonly rules: string;
+  readonly error: string;
+  /** The kind of the task that was lost. */
+  readonly task?: string;
+  /** How many threads have ended by themselves so far. */
+  readonly threadsEnded?: number;
 }
 
 /** Starts the threads; what they are given meanwhile waits. Rejects with RULES_UNLOADABLE. */
 export async function openWorkerPool(options: WorkerPoolOptions): Promise<StartingPool> {
-  const pool = new ThreadPool(options, await loadRules(options.rulesModule));
+  checkCloneable(options.rulesModule);
+  const pool = new ThreadPool(options, await loadWithin(options));
   const started = pool.start();
   started.catch(() => undefined);
   return {
     ...poolMethods((kind, job) => pool.submit(kind, job)),
     started,
+    broken: pool.broken,
     load: () => pool.load(),
     close: () => pool.close(),
   };
 }
+
+/** A module whose loading never settles must not hold a start for ever. */
+async function loadWithin({ rulesModule, taskMsMax, clock }: WorkerPoolOptions) {
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_, reject) => {
+    const sentence = `${rulesIn(rulesModule)} do not finish loading within ${taskMsMax} ms`;
+    const error = new CodedError("RULES_UNLOADABLE", sentence);
+    const timer = clock.setTimer(taskMsMax, () => reject(error));
+    cancel = () => timer.cancel();
+  });
+  return Promise.race([loadRules(rulesModule), late]).finally(cancel);
+}
+
+/** Tasks that outweigh the end of a thread. */
+const TASKS_PER_END = 1_000;
 
 class ThreadPool {
   readonly #options: WorkerPoolOptions;
@@ -107,12 +139,30 @@ class ThreadPool {
   readonly #threads: Piscina<ThreadTask, unknown>;
   /** The rejections of tasks that wait or run: emptied when they settle or the pool gives up. */
   readonly #unsettled = new Set<(error: CodedError) => void>();
+  readonly broken: Promise<CodedError>;
+  #onBroken!: (error: CodedError) => void;
+  #failure: CodedError | undefined;
+  readonly #watch: ThreadWatch;
+  /** Until the next look at the threads; only while there are tasks. */
+  #nextLook: Timer | undefined;
+  #threadsEnded = 0;
+  /** How many more may end. */
+  #endsLeft: number;
+  #tasksDone = 0;
+  /** Threads that were ended for that, and how many of them are not counted yet. */
+  readonly #ending = new WeakSet<Worker>();
+  #stuck = 0;
+  #lastError = "it ended by itself";
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(options: WorkerPoolOptions, rules: ChainRules) {
     const { rulesModule, signatureCache, nice } = options;
-    const workerData: ThreadData = { rulesModule, signatureCache, nice };
+    const rows = allocateThreadRows(threadCount(options.threads));
+    const workerData: ThreadData = { rulesModule, signatureCache, nice, rows };
+    this.broken = new Promise((resolve) => (this.#onBroken = resolve));
+    this.#watch = new ThreadWatch(rows);
+    this.#endsLeft = options.threadEndsMax;
     this.#options = options;
     this.#rules = rules;
     this.#runningMax = threadCount(options.threads) * TASKS_PER_THREAD;
@@ -127,8 +177,12 @@ class ThreadPool {
       }),
     );
     // Without a listener an error of an idle thread would end the process.
-    this.#threads.on("error", (error: Error) => options.onThreadError?.(error));
-    this.#threads.on("workerDestroy", () => queueMicrotask(() => this.#failWithoutThreads()));
+    this.#threads.on("error", (error: Error) => (this.#lastError = error.message));
+    this.#threads.on("workerDestroy", () => {
+      queueMicrotask(() => this.#failWithoutThreads());
+      // By then it is known from its tasks, or from piscina, why it ended.
+      setImmediate(() => this.#countEnd());
+    });
   }
 
   async start(): Promise<void> {
@@ -144,8 +198,10 @@ class ThreadPool {
     }
     const task = { kind, job } as Task;
     const splits = task.kind === "validateBlocks" && signatureCache !== undefined;
-    if (splits && isLarge(this.#rules, task.job)) return this.#validateLargeBlocks(task.job);
-    return this.#send(task);
+    if (!splits || !this.#isLarge(task.job)) return this.#send(task);
+    return this.#validateLargeBlocks(task.job).catch((error: unknown) => {
+      throw isCoded(error) ? error : workerLost(kind, error);
+    });
   }
 
   load(): { queued: number; running: number; queueMax: number } {
@@ -170,7 +226,73 @@ class ThreadPool {
       });
     }
     this.#rejectAll(stopped());
+    this.#nextLook?.cancel();
     await this.#threads.destroy();
+  }
+
+  #rest(): void {
+    this.#nextLook?.cancel();
+    this.#nextLook = undefined;
+    this.#onIdle?.();
+  }
+
+  #lookLater(): void {
+    const { clock, taskMsMax } = this.#options;
+    this.#nextLook ??= clock.setTimer(taskMsMax / LOOKS_PER_TASK, () => this.#look());
+  }
+
+  /** Ends threads that do not end their task; what was given to them is lost with them. */
+  #look(): void {
+    this.#nextLook = undefined;
+    const { threads } = this.#threads;
+    const alive = new Set(threads.map((thread) => thread.threadId));
+    const stuck = new Set(this.#watch.look(alive));
+    for (const thread of threads) {
+      if (!stuck.has(thread.threadId) || this.#ending.has(thread)) continue;
+      this.#ending.add(thread);
+      this.#stuck += 1;
+      void thread.terminate();
+    }
+    if (this.#unsettled.size > 0) this.#lookLater();
+  }
+
+  #tellLost(task: string, cause: unknown): void {
+    const { taskMsMax } = this.#options;
+    const stuck = `a thread was at one task for more than ${taskMsMax} ms and was ended`;
+    this.#lastError = this.#stuck > 0 ? stuck : errorText(cause);
+    const rules = this.#options.rulesModule.moduleUrl;
+    this.#options.onTrouble?.("a pool task was lost", { rules, task, error: this.#lastError });
+  }
+
+  /** A thread that ended by itself, or was ended for being stuck, was replaced. */
+  #countEnd(): void {
+    if (this.#closing !== undefined || this.#failure !== undefined) return;
+    this.#threadsEnded += 1;
+    this.#endsLeft -= 1;
+    this.#stuck = Math.max(0, this.#stuck - 1);
+    const { onTrouble, rulesModule } = this.#options;
+    const trouble = { rules: rulesModule.moduleUrl, error: this.#lastError };
+    onTrouble?.("a pool thread ended", { ...trouble, threadsEnded: this.#threadsEnded });
+    if (this.#endsLeft >= 0) return;
+    const sentence =
+      `${this.#threadsEnded} threads of the worker pool ended, the last for: ${this.#lastError}; ` +
+      `${rulesIn(rulesModule)} are not to be relied on`;
+    this.#failure = new CodedError("WORKER_LOST", sentence);
+    this.#rejectAll(this.#failure);
+    this.#onBroken(this.#failure);
+  }
+
+  #forgiveEnd(): void {
+    this.#endsLeft = Math.min(this.#endsLeft + 1, this.#options.threadEndsMax);
+  }
+
+  /** What the rules throw here they throw in a thread, whose task is lost for it. */
+  #isLarge(job: ValidateBlocksJob): boolean {
+    try {
+      return isLarge(this.#rules, job);
+    } catch {
+      return false;
+    }
   }
 
   /** The parts of a job that was let in are not held against the queue's bound again. */
@@ -187,6 +309,7 @@ class ThreadPool {
 
   #send(task: PoolTask): Promise<unknown> {
     if (this.#closing !== undefined) return Promise.reject(stopped());
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { task: sent, transfer } = sendable(task);
     return this.#run(sent, transfer);
   }
@@ -194,18 +317,22 @@ class ThreadPool {
   #run(task: ThreadTask, transfer: readonly ArrayBuffer[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#unsettled.add(reject);
+      this.#lookLater();
       // False for a task that the pool gave up on before its thread did.
       const settle = (): boolean => {
         const due = this.#unsettled.delete(reject);
-        if (this.#unsettled.size === 0) this.#onIdle?.();
+        if (this.#unsettled.size === 0) this.#rest();
         return due;
       };
       this.#threads.run(task, { transferList: [...transfer] }).then(
         (verdict) => {
+          if (++this.#tasksDone % TASKS_PER_END === 0) this.#forgiveEnd();
           if (settle()) resolve(verdict);
         },
         (error: unknown) => {
-          if (settle()) reject(workerLost(task.kind, error));
+          if (!settle()) return;
+          this.#tellLost(task.kind, error);
+          reject(workerLost(task.kind, this.#lastError));
         },
       );
     });

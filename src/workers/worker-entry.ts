@@ -1,7 +1,7 @@
 // What runs in a pool thread: loads the rules once, then executes tasks. Started by piscina for
 // pool.ts only. Bytes go back by transfer.
 
-import { workerData } from "node:worker_threads";
+import { threadId, workerData } from "node:worker_threads";
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import { loadSignatures } from "../chain/signatures.js";
 import type { RulesModule } from "../chain/types.js";
@@ -12,12 +12,15 @@ import type { PoolTask } from "./jobs.js";
 import { loadRules } from "./rules-loader.js";
 import { ALL_KNOWN, openSignatureCache } from "./signature-cache.js";
 import { lowerThreadPriority } from "./thread-priority.js";
+import { ThreadRow } from "./thread-watch.js";
 
 /** What every thread of the pool is started with. */
 export interface ThreadData {
   readonly rulesModule: RulesModule;
   readonly signatureCache: SharedArrayBuffer | undefined;
   readonly nice: number;
+  /** From `allocateThreadRows`. */
+  readonly rows: SharedArrayBuffer;
 }
 
 /** `start` answers undefined, or the sentence that says why the rules cannot be loaded. */
@@ -25,8 +28,10 @@ export type ThreadTask = PoolTask | { readonly kind: "start" };
 
 const data = workerData as ThreadData;
 lowerThreadPriority(data.nice);
+const row = new ThreadRow(data.rows, threadId);
 // Throwing here would make piscina start thread after thread, so a failure is kept and told.
 const executors: Executors | Error = await start().catch((error: unknown) => error as Error);
+row.turn();
 
 interface Executors {
   readonly full: Executor;
@@ -50,6 +55,15 @@ async function start(): Promise<Executors> {
 
 /** Executes one task in this thread; piscina carries what it returns or throws to the pool. */
 export function execute(task: ThreadTask): unknown {
+  row.turn();
+  try {
+    return executed(task);
+  } finally {
+    row.turn();
+  }
+}
+
+function executed(task: ThreadTask): unknown {
   if (task.kind === "start") return executors instanceof Error ? executors.message : undefined;
   if (executors instanceof Error) throw executors;
   const { full, unsigned } = executors;

@@ -1,12 +1,12 @@
 // The default rules with a trap in shared memory: a test arms it, and the next thread that reads a
-// transaction ends, throws, exhausts its heap, or waits until the test lets it go.
+// transaction ends, throws, loops, exhausts its heap, or waits until the test lets it go.
 
 import { isMainThread } from "node:worker_threads";
 import { createPowRules } from "../../src/chain/rules.js";
 import type { ChainParams } from "../../src/chain/params.js";
 import type { ChainRules, RulesModule } from "../../src/chain/types.js";
 
-const MODES = ["off", "exit", "throw", "heap", "wait", "uncaught"] as const;
+const MODES = ["off", "exit", "throw", "heap", "wait", "uncaught", "loop"] as const;
 export type TrapMode = (typeof MODES)[number];
 
 interface TrapOptions {
@@ -75,6 +75,20 @@ export function createTrapRules(options: TrapOptions): ChainRules {
   };
 }
 
+/** Rules that throw at every block. */
+export function createThrowingRules(params: ChainParams): ChainRules {
+  const splitBlock = (): never => {
+    throw new Error("these rules split nothing");
+  };
+  return { ...(createPowRules(params) as ChainRules), splitBlock };
+}
+
+/** Rules that never come back in a thread. */
+export function createLoopingRules(params: ChainParams): ChainRules {
+  for (let i = 0; !isMainThread; i++);
+  return createPowRules(params);
+}
+
 /** Rules that only the main thread can load. */
 export function createMainOnlyRules(params: ChainParams): ChainRules {
   if (!isMainThread) throw new Error("not in a thread");
@@ -84,6 +98,7 @@ export function createMainOnlyRules(params: ChainParams): ChainRules {
 function spring(mode: TrapMode | undefined): void {
   if (mode === "exit") process.exit(1);
   if (mode === "throw") throw new Error("the trap was sprung");
+  for (let i = 0; mode === "loop"; i++);
   // After the task, when no one is there to catch it.
   if (mode === "uncaught") setTimeout(fail);
   const hoard: unknown[] = [];

@@ -4,9 +4,10 @@ import { packBytes } from "../../src/bytes/packed.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { isCoded } from "../../src/errors.js";
 import type { ErrorCode } from "../../src/errors.js";
-import type { BlocksVerdict, WorkerPool } from "../../src/ports.js";
+import type { BlocksVerdict, Clock, WorkerPool } from "../../src/ports.js";
+import type { PoolTrouble } from "../../src/workers/pool.js";
 import { openSignatureCache } from "../../src/workers/signature-cache.js";
-import { openTestPool, testCache } from "./open-pool.js";
+import { openTestPool, startTestPool, testCache } from "./open-pool.js";
 import {
   NOW_MS,
   TEST_PARAMS,
@@ -61,16 +62,148 @@ for (const mode of ["exit", "heap"] as const satisfies readonly TrapMode[]) {
   });
 }
 
+/** A clock whose time passes when a test says so: every timer then is due. */
+function heldClock(): Clock & { pass(): void } {
+  const due = new Set<() => void>();
+  return {
+    monotonicMs: () => 0,
+    wallMs: () => NOW_MS,
+    setTimer(_delayMs, callback) {
+      const fire = (): void => callback();
+      due.add(fire);
+      return { cancel: () => void due.delete(fire) };
+    },
+    pass() {
+      const fired = [...due];
+      due.clear();
+      for (const fire of fired) fire();
+    },
+  };
+}
+
+/** Lets time pass until it settles. */
+async function settled(work: Promise<unknown>, clock: { pass(): void }): Promise<unknown> {
+  let outcome: unknown;
+  const settling = work.then(
+    () => (outcome = "done"),
+    (error: unknown) => (outcome = error),
+  );
+  while (outcome === undefined) {
+    clock.pass();
+    await turn();
+  }
+  return settling;
+}
+
+test("a task that does not end loses its thread, and the next one finds another", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const told: [string, PoolTrouble][] = [];
+  const onTrouble = (...trouble: [string, PoolTrouble]): void => void told.push(trouble);
+  const clock = heldClock();
+  const pool = await openTestPool({ rulesModule: trap.module, clock, taskMsMax: 8_000, onTrouble });
+  trap.arm("loop");
+  const looping = submitChain(pool);
+  await untilCaught(trap, 1);
+  const error = await settled(looping, clock);
+  t.true(isCoded(error, "WORKER_LOST"));
+  t.regex(String(error), /at one task for more than 8000 ms/);
+  t.is((await submitChain(pool)).accepted.length, 2);
+  while (told.length < 2) await turn();
+  const rules = trap.module.moduleUrl;
+  t.like(told[0], ["a pool task was lost", { rules, task: "validateBlocks" }]);
+  t.like(told[1], ["a pool thread ended", { rules, threadsEnded: 1 }]);
+  await pool.close();
+});
+
+test("rules that loop while a thread loads them end the start", async (t) => {
+  const rulesModule = {
+    moduleUrl: new URL("../support/trap-rules.js", import.meta.url).href,
+    exportName: "createLoopingRules",
+    options: TEST_PARAMS,
+  };
+  const clock = heldClock();
+  const pool = await startTestPool({ rulesModule, clock });
+  t.true(isCoded(await settled(pool.started, clock), "WORKER_LOST"));
+  await pool.close();
+  t.is(threadsAlive(), 0);
+});
+
+test("a module that never finishes loading is named", async (t) => {
+  const moduleUrl = "data:text/javascript,await new Promise(() => {});";
+  const rulesModule = { moduleUrl, exportName: "rules", options: {} };
+  const clock = heldClock();
+  const error = await settled(openTestPool({ rulesModule, clock }), clock);
+  t.true(isCoded(error, "RULES_UNLOADABLE"));
+  t.true(String(error).includes(moduleUrl), String(error));
+});
+
+test("what rules throw costs the task and is told, and ends no thread", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const told: [string, PoolTrouble][] = [];
+  const pool = await openTestPool({
+    rulesModule: trap.module,
+    threadEndsMax: 0,
+    onTrouble: (...trouble) => void told.push(trouble),
+  });
+  for (let i = 0; i < 3; i++) {
+    trap.arm("throw");
+    await rejectsWith(t, submitChain(pool), "WORKER_LOST");
+  }
+  t.is(told.length, 3);
+  t.like(told[0]![1], { task: "validateBlocks", error: "the trap was sprung" });
+  t.is((await submitChain(pool)).accepted.length, 2);
+  await pool.close();
+});
+
+test("rules that throw at every block cost each block, also where the loop looks into it", async (t) => {
+  const moduleUrl = new URL("../support/trap-rules.js", import.meta.url).href;
+  const rulesModule = { moduleUrl, exportName: "createThrowingRules", options: TEST_PARAMS };
+  const pool = await openTestPool({ rulesModule, signatureCache: testCache() });
+  const job = (bytes: number) => ({
+    blocks: packBytes([new Uint8Array(bytes)]),
+    parentHeader: chain.genesisHeader,
+    nowMs: NOW_MS,
+  });
+  await rejectsWith(t, pool.validateBlocks(job(100)), "WORKER_LOST");
+  await rejectsWith(t, pool.validateBlocks(job(100_000)), "WORKER_LOST");
+  await pool.close();
+});
+
+test("after too many ended threads the pool is broken and says which module it was", async (t) => {
+  const trap = new Trap(TEST_PARAMS);
+  const ended: unknown[] = [];
+  const pool = await openTestPool({
+    rulesModule: trap.module,
+    threadEndsMax: 2,
+    onTrouble: (what, { threadsEnded }) =>
+      what === "a pool thread ended" && ended.push(threadsEnded),
+  });
+  for (let i = 0; i < 3; i++) {
+    trap.arm("exit");
+    await rejectsWith(t, submitChain(pool), "WORKER_LOST");
+  }
+  const { code, message } = await pool.broken;
+  t.is(code, "WORKER_LOST");
+  t.regex(message, /^3 threads of the worker pool ended, .* exited with code: 1; the chain rules/);
+  t.true(message.includes(trap.module.moduleUrl));
+  t.deepEqual(ended, [1, 2, 3]);
+  const error = await t.throwsAsync(submitChain(pool));
+  t.is(error.message, message);
+  await pool.close();
+});
+
 test("an error outside of any task is told and ends nothing but its thread", async (t) => {
   const trap = new Trap(TEST_PARAMS);
-  const told: Error[] = [];
-  const onThreadError = (error: Error): void => void told.push(error);
-  const pool = await openTestPool({ rulesModule: trap.module, onThreadError });
+  const told: string[] = [];
+  const onTrouble = (what: string, { error }: PoolTrouble): void => {
+    if (what === "a pool thread ended") told.push(error);
+  };
+  const pool = await openTestPool({ rulesModule: trap.module, onTrouble });
   trap.arm("uncaught");
   // The error may be heard before the verdict, and the task is then lost with its thread.
-  await submitChain(pool).catch((error: Error) => told.push(error));
+  await submitChain(pool).catch(() => undefined);
   while (told.length === 0) await turn();
-  t.regex(told[0]!.message, /nobody catches this/);
+  t.regex(told[0]!, /nobody catches this/);
   t.is((await submitChain(pool)).accepted.length, 2);
   await pool.close();
 });

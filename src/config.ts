@@ -134,6 +134,7 @@ function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
     mempool: mempool.bytesMax,
     // Without a data directory the blocks themselves, with one what is known of them.
     sideBranches: config.dataDir === null ? chain.sideBytesMax : chain.sideBytesMax / 8,
+    reorganisation: config.chain.reorgBytesMax,
     signatureCache: pool.signatureCacheEntries * 32,
     poolHeaps: 64 * MIB,
   };

@@ -233,6 +233,17 @@ export interface ChainCommit {
 }
 
 /**
+ * A commit that replaces the canonical chain from some height, prepared over many turns: nothing of
+ * it is seen before `commit`. Meanwhile nothing else changes the chain.
+ */
+export interface StagedCommit {
+  /** Writes of state, the last of a key counts; the next canonical hashes, ascending. */
+  add(part: { readonly state?: readonly StateWrite[]; readonly hashes?: readonly HashHex[] }): void;
+  /** As BlockStore's `commit`. */
+  commit(): Promise<void>;
+}
+
+/**
  * Blocks by hash, the canonical index, undo data and consensus state. Reads see a commit as soon
  * as `commit` was called; its promise resolves when the commit is durable.
  */
@@ -252,6 +263,11 @@ export interface BlockStore {
   state(key: Uint8Array): Uint8Array | undefined;
   /** Rejects with STORE_FAILED; the store then keeps rejecting until it is opened again. */
   commit(commit: ChainCommit): Promise<void>;
+  /**
+   * Begins a commit of canonical blocks from `fromHeight` up, all of them stored. Optional: without
+   * it a reorganisation is one `commit`, in one turn of the event loop.
+   */
+  stage?(fromHeight: number): StagedCommit;
   /** Forgets fork blocks and undo data of blocks below `height`. Canonical blocks stay. */
   prune(height: number): Promise<void>;
   close(): Promise<void>;

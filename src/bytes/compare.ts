@@ -29,6 +29,13 @@ export function toLatin1(bytes: Uint8Array): string {
   return slices.latin1Slice.call(bytes, 0, bytes.length);
 }
 
+/** What `toLatin1` was given. */
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
 /** Writes a safe integer as eight bytes, big-endian. */
 export function writeUint64(target: Uint8Array, offset: number, value: number): void {
   const high = Math.floor(value / 2 ** 32);

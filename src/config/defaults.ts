@@ -186,6 +186,11 @@ export const DEFAULTS = deepFreeze({
     sideBytesMax: 32 * MIB,
     /** Of these, what one peer may have sent. */
     sideBytesPerPeerMax: 8 * MIB,
+    /**
+     * What one reorganisation may hold until it is committed as one: the state that it writes, about
+     * 360 bytes a sender, and 1 KiB a block. A branch that needs more counts as too deep.
+     */
+    reorgBytesMax: 24 * MIB,
   },
   mempool: {
     countMax: 50_000,

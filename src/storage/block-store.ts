@@ -11,9 +11,10 @@ import type {
   ChainCommit,
   CheckedTransactions,
   SideBlock,
+  StagedCommit,
   StoredBlock,
 } from "../ports.js";
-import type { KeyValue, SharedKeyValue } from "./key-value.js";
+import type { KeyValue, SharedKeyValue, Writes } from "./key-value.js";
 import { decodeHeaderBytes, decodeSummary, encodeHeaderRecord } from "./summary-codec.js";
 import { hashOfKey, heightKey, heightOfKey, KEY_BYTES_MAX, Table } from "./tables.js";
 
@@ -123,10 +124,7 @@ export class KeyValueBlockStore implements BlockStore {
       const { height } = fresh.get(hash) ?? this.summary(hash)!;
       this.engine.put(Table.undo, heightKey(height) + hash, bytes);
     }
-    for (const { key, value } of commit.state) {
-      if (value === undefined) this.engine.delete(Table.state, toLatin1(key));
-      else this.engine.put(Table.state, toLatin1(key), value);
-    }
+    for (const { key, value } of commit.state) this.putState(key, value, this.engine);
     if (commit.canonical) this.replaceCanonical(commit.canonical.fromHeight, branch);
     for (const header of fresh.values()) {
       if (this.hashAt(header.height) === header.hash) continue;
@@ -135,6 +133,37 @@ export class KeyValueBlockStore implements BlockStore {
     for (const hash of commit.forgotten ?? []) this.forget(hash);
     this.index?.extend(commit.transactions ?? []);
     return this.engine.durable();
+  }
+
+  stage(fromHeight: number): StagedCommit {
+    const writes = this.engine.stage();
+    const oldHead = this.headSummary;
+    let tip = this.summary(this.hashAt(fromHeight - 1)!)!;
+    return {
+      add: ({ state = [], hashes = [] }) => {
+        for (const { key, value } of state) this.putState(key, value, writes);
+        for (const hash of hashes) {
+          const summary = this.summary(hash);
+          invariant(summary?.previousHash === tip.hash, `canonical block ${hash} links`);
+          this.abandon(summary.height, writes);
+          tip = summary;
+          writes.put(Table.canonical, heightKey(tip.height), fromHex(hash));
+          writes.delete(Table.forks, heightKey(tip.height) + hash);
+        }
+      },
+      commit: () => {
+        const refusal = this.engine.refusal();
+        if (refusal) return Promise.reject(refusal);
+        invariant(this.headSummary === oldHead, "nothing else moved the head");
+        for (let height = tip.height + 1; height <= oldHead.height; height++) {
+          this.abandon(height, writes);
+          writes.delete(Table.canonical, heightKey(height));
+        }
+        writes.put(Table.meta, HEAD_KEY, fromHex(tip.hash));
+        this.headSummary = tip;
+        return writes.commit();
+      },
+    };
   }
 
   async prune(height: number): Promise<void> {
@@ -224,9 +253,20 @@ export class KeyValueBlockStore implements BlockStore {
     });
   }
 
+  private putState(key: Uint8Array, value: Uint8Array | undefined, writes: Writes): void {
+    if (value === undefined) writes.delete(Table.state, toLatin1(key));
+    else writes.put(Table.state, toLatin1(key), value);
+  }
+
+  /** The canonical block of this height, if there is one, becomes a fork. */
+  private abandon(height: number, writes: Writes): void {
+    const hash = this.hashAt(height);
+    if (hash !== undefined) writes.put(Table.forks, heightKey(height) + hash, NOTHING);
+  }
+
   private replaceCanonical(fromHeight: number, branch: readonly HeaderSummary[]): void {
     for (let height = fromHeight; height <= this.headSummary.height; height++) {
-      this.engine.put(Table.forks, heightKey(height) + this.hashAt(height)!, NOTHING);
+      this.abandon(height, this.engine);
       this.engine.delete(Table.canonical, heightKey(height));
     }
     const base = this.hashAt(fromHeight - 1)!;

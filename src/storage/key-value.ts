@@ -9,12 +9,19 @@ export interface Writes {
   delete(table: Table, key: string): void;
 }
 
+export interface StagedWrites extends Writes {
+  /** As `durable`, of these writes and all before. Called once, in a turn when nothing refuses. */
+  commit(): Promise<void>;
+}
+
 /**
  * What is put and deleted in one turn of the event loop becomes durable together or not at all,
  * in the order of the turns. Keys are text as TABLE_SPECS says; the values that it returns belong
  * to the caller. Every method throws CLOSED after `close`.
  */
 export interface KeyValue extends Writes {
+  /** Writes that may take many turns to gather: seen and durable as one, from `commit` on. */
+  stage(): StagedWrites;
   get(table: Table, key: string): Uint8Array | undefined;
   has(table: Table, key: string): boolean;
   /** Some keys below `before` (all, when it is absent), at most `limit`, in no order. */

@@ -6,12 +6,12 @@ import type { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Timer } from "../ports.js";
-import type { KeyValue } from "./key-value.js";
+import type { KeyValue, StagedWrites } from "./key-value.js";
 import { damaged, LmdbReader, saysDamaged } from "./lmdb-reader.js";
 import type { WriterReport } from "./lmdb-writer.js";
 import { RecentValues } from "./recent-values.js";
 import { Table, TABLE_SPECS } from "./tables.js";
-import { packedBytes, packWrites } from "./write-batch.js";
+import { packedBytes, packWrites, WritePacker } from "./write-batch.js";
 
 /** Beyond this a group is sealed, so that packing it stays about 2 ms of the event loop. */
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
@@ -28,6 +28,8 @@ const STATE_CACHE_BYTES = 8 * 1024 * 1024;
 /** Writes of whole turns that become durable together. */
 interface Layer {
   readonly tables: readonly Map<string, Uint8Array | null>[];
+  /** Packed while it was staged; absent: it is packed when its turn to be written comes. */
+  readonly packer?: WritePacker;
   bytesMax: number;
   readonly durable: Promise<void>;
   resolve(): void;
@@ -121,11 +123,25 @@ export class LmdbKeyValue implements KeyValue {
   }
 
   put(table: Table, key: string, value: Uint8Array): void {
-    this.stage(table, key, value);
+    this.write(table, key, value);
   }
 
   delete(table: Table, key: string): void {
-    this.stage(table, key, null);
+    this.write(table, key, null);
+  }
+
+  stage(): StagedWrites {
+    const packer = new WritePacker();
+    const layer = newLayer(packer);
+    const stage = (table: Table, key: string, value: Uint8Array | null): void => {
+      layer.tables[table]!.set(key, value);
+      packer.add(table, key, value);
+    };
+    return {
+      put: stage,
+      delete: (table, key) => stage(table, key, null),
+      commit: () => this.take(layer),
+    };
   }
 
   refusal(): Error | undefined {
@@ -175,7 +191,7 @@ export class LmdbKeyValue implements KeyValue {
     return undefined;
   }
 
-  private stage(table: Table, key: string, value: Uint8Array | null): void {
+  private write(table: Table, key: string, value: Uint8Array | null): void {
     invariant(!this.closing && !this.failure, "a refusing engine takes no writes");
     const layer = (this.collecting ??= this.openLayer());
     layer.tables[table]!.set(key, value);
@@ -194,18 +210,20 @@ export class LmdbKeyValue implements KeyValue {
   }
 
   private openLayer(): Layer {
-    let resolve!: () => void;
-    let reject!: (error: Error) => void;
-    const durable = new Promise<void>((onResolve, onReject) => {
-      resolve = onResolve;
-      reject = onReject;
-    });
-    // Whoever committed holds this promise; a layer that nobody waits for must not end the process.
-    durable.catch(() => undefined);
-    const tables = TABLE_SPECS.map(() => new Map<string, Uint8Array | null>());
-    const layer: Layer = { tables, bytesMax: 0, durable, resolve, reject };
+    const layer = newLayer();
     this.layers.push(layer);
     return layer;
+  }
+
+  /** A staged layer becomes a group of its own, after all that was written before. */
+  private take(layer: Layer): Promise<void> {
+    invariant(!this.closing && !this.failure, "a refusing engine takes no writes");
+    this.collecting = undefined;
+    this.layers.push(layer);
+    // Many of its keys may be there, with what they were before.
+    this.recentState.clear();
+    if (!this.writing) this.writeOldest();
+    return layer.durable;
   }
 
   private writeOldest(): void {
@@ -215,10 +233,11 @@ export class LmdbKeyValue implements KeyValue {
     this.pause?.cancel();
     this.pause = undefined;
     this.writing = true;
-    const packed = packWrites(layer.tables, layer.bytesMax);
+    const group = layer.packer?.take() ?? [packWrites(layer.tables, layer.bytesMax)];
     // A process with writes under way stays alive until they are durable.
     this.parts.writer.ref();
-    this.parts.writer.postMessage(packed, [packed.buffer]);
+    const buffers = group.map(({ buffer }) => buffer);
+    this.parts.writer.postMessage(group, buffers);
   }
 
   private onCommitted(): void {
@@ -247,6 +266,19 @@ export class LmdbKeyValue implements KeyValue {
     if (saysDamaged(detail)) return damaged(directory, detail);
     return new CodedError("STORE_FAILED", `Writing to ${directory} failed: ${detail}.`);
   }
+}
+
+function newLayer(packer?: WritePacker): Layer {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const durable = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // Whoever committed holds this promise; a layer that nobody waits for must not end the process.
+  durable.catch(() => undefined);
+  const tables = TABLE_SPECS.map(() => new Map<string, Uint8Array | null>());
+  return { tables, bytesMax: 0, durable, resolve, reject, ...(packer && { packer }) };
 }
 
 function closedError(directory: string): CodedError {

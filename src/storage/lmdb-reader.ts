@@ -77,6 +77,7 @@ export function readOnlyEngine(
     has: (table, key) => reader.has(table, key),
     keys: (table, limit, before) => [...reader.keys(table, before)].slice(0, limit),
     put: refuse,
+    stage: refuse,
     delete: refuse,
     refusal: () => refusal,
     durable: () => Promise.resolve(),

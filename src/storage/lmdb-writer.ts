@@ -24,14 +24,17 @@ function report(message: WriterReport): void {
   port.postMessage(message);
 }
 
-function write(packed: Uint8Array<ArrayBuffer>): void {
+/** Each group is one transaction, in however many buffers it comes. */
+function write(group: readonly Uint8Array<ArrayBuffer>[]): void {
   try {
     root.transactionSync(() => {
-      applyWrites(
-        packed,
-        (table, key, value) => tables[table]!.putSync(key, value),
-        (table, key) => tables[table]!.removeSync(key),
-      );
+      for (const packed of group) {
+        applyWrites(
+          packed,
+          (table, key, value) => tables[table]!.putSync(key, value),
+          (table, key) => tables[table]!.removeSync(key),
+        );
+      }
     });
     report({ type: "committed" });
   } catch (error) {
@@ -39,8 +42,8 @@ function write(packed: Uint8Array<ArrayBuffer>): void {
   }
 }
 
-port.on("message", (packed: Uint8Array<ArrayBuffer> | null) => {
-  if (packed) return write(packed);
+port.on("message", (group: readonly Uint8Array<ArrayBuffer>[] | null) => {
+  if (group) return write(group);
   void root.close().then(() => port.close());
 });
 report({ type: "ready" });

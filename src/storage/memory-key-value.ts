@@ -4,7 +4,7 @@
 
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Random, Timer } from "../ports.js";
-import type { KeyValue } from "./key-value.js";
+import type { KeyValue, StagedWrites } from "./key-value.js";
 import { TABLE_SPECS, type Table } from "./tables.js";
 
 /** Absent: every write is durable at once. */
@@ -82,6 +82,21 @@ export class MemoryKeyValue implements KeyValue {
   delete(table: Table, key: string): void {
     this.record(table, key);
     this.tables[table]!.delete(key);
+  }
+
+  stage(): StagedWrites {
+    const staged: [Table, string, Uint8Array | undefined][] = [];
+    return {
+      put: (table, key, value) => void staged.push([table, key, value]),
+      delete: (table, key) => void staged.push([table, key, undefined]),
+      commit: () => {
+        for (const [table, key, value] of staged) {
+          if (value === undefined) this.delete(table, key);
+          else this.put(table, key, value);
+        }
+        return this.durable();
+      },
+    };
   }
 
   refusal(): Error | undefined {

@@ -3,7 +3,7 @@
 // is full it becomes the old one, and what is used again moves back. Values are kept as text: a
 // string of 8 bytes takes 24 bytes of heap, a typed array 200, and never pins a larger buffer.
 
-import { toLatin1 } from "../bytes/compare.js";
+import { fromLatin1, toLatin1 } from "../bytes/compare.js";
 
 /** What an entry costs beside its key and value, roughly, in V8. */
 const ENTRY_BYTES = 120;
@@ -29,6 +29,12 @@ export class RecentValues {
     return text === null ? null : fromLatin1(text);
   }
 
+  clear(): void {
+    this.young = new Map();
+    this.old = new Map();
+    this.youngBytes = 0;
+  }
+
   set(key: string, value: Uint8Array | null): void {
     this.setText(key, value && toLatin1(value));
   }
@@ -41,10 +47,4 @@ export class RecentValues {
     this.young = new Map();
     this.youngBytes = 0;
   }
-}
-
-function fromLatin1(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }

@@ -20,21 +20,59 @@ export function packWrites(overlay: Overlay, bytesMax: number): Uint8Array<Array
   const packed = Buffer.allocUnsafeSlow(bytesMax);
   let at = 0;
   for (let table = 0; table < overlay.length; table++) {
-    const encoding = TABLE_SPECS[table]!.keys;
-    for (const [key, value] of overlay[table]!) {
-      const keyLength = packed.write(key, at + HEADER_BYTES, encoding);
-      packed[at] = table;
-      packed[at + 1] = value === null ? DELETE : PUT;
-      packed.writeUInt16BE(keyLength, at + 2);
-      packed.writeUInt32BE(value?.length ?? 0, at + 4);
-      at += HEADER_BYTES + keyLength;
-      if (value !== null) {
-        packed.set(value, at);
-        at += value.length;
-      }
-    }
+    for (const [key, value] of overlay[table]!) at = packWrite(packed, at, table, key, value);
   }
   return packed.subarray(0, at);
+}
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** Packs writes one by one, so that nobody has to pack many at once. */
+export class WritePacker {
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #chunk: Buffer = Buffer.allocUnsafeSlow(0);
+  #at = 0;
+
+  add(table: number, key: string, value: Uint8Array | null): void {
+    const bytesMax = packedBytes(key, value);
+    if (this.#at + bytesMax > this.#chunk.length) {
+      this.#end();
+      this.#chunk = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, bytesMax));
+    }
+    this.#at = packWrite(this.#chunk, this.#at, table, key, value);
+  }
+
+  /** All that was added, in order: each in a buffer of its own. */
+  take(): readonly Uint8Array<ArrayBuffer>[] {
+    this.#end();
+    return this.#chunks.splice(0);
+  }
+
+  #end(): void {
+    if (this.#at === 0) return;
+    const { buffer, byteOffset } = this.#chunk;
+    this.#chunks.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, this.#at));
+    this.#chunk = Buffer.allocUnsafeSlow(0);
+    this.#at = 0;
+  }
+}
+
+/** Answers where the next one begins. */
+function packWrite(
+  packed: Buffer,
+  at: number,
+  table: number,
+  key: string,
+  value: Uint8Array | null,
+): number {
+  const keyLength = packed.write(key, at + HEADER_BYTES, TABLE_SPECS[table]!.keys);
+  packed[at] = table;
+  packed[at + 1] = value === null ? DELETE : PUT;
+  packed.writeUInt16BE(keyLength, at + 2);
+  packed.writeUInt32BE(value?.length ?? 0, at + 4);
+  const valueAt = at + HEADER_BYTES + keyLength;
+  if (value !== null) packed.set(value, valueAt);
+  return valueAt + (value?.length ?? 0);
 }
 
 /** Calls `put` and `remove` with views into `packed`. */

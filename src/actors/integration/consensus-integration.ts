@@ -4,88 +4,85 @@
 // chain (mempool, broadcaster, storage, producer), event bus, and the service when the store failed.
 
 import { LRUCache } from "lru-cache";
-import { CodedError, errorText, invariant, isCoded, unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
-import type { BlocksVerdict, ChainCommit, PeerId } from "../../ports.js";
+import type { BlocksVerdict, ChainCommit, CheckedTransactions, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
-import type { EventBusMessage } from "../events/event-bus.js";
+import {
+  ChainCommits,
+  type CommitArgs,
+  type CommitMessage,
+  type OutcomeBody,
+  type Requester,
+} from "./chain-commits.js";
 import type { ChainChanged } from "./chain-events.js";
-import { connectBlock } from "./connect-block.js";
-import { branchTo, Reorganisation, type BranchEnv } from "./reorganisation.js";
+import { GuardedConsensus } from "./guarded-consensus.js";
+import { Reorganisation, type ReorganisationEnd } from "./reorganisation.js";
 import { SideBranches } from "./side-branches.js";
 import { StateOverlay } from "./state-overlay.js";
 
+export type { ConnectOutcome, StoreFailed } from "./chain-commits.js";
+
 export type ConsensusMessage =
   /** Consecutive blocks that passed every stateless check. */
-  | {
+  | ({
       readonly type: "Connect";
       readonly blocks: readonly CheckedBlock[];
       /** Who sent them unasked; absent: made here, or fetched. */
       readonly peerId?: PeerId;
       /** The last header of their branch, when its headers were checked up to there. */
       readonly promised?: HeaderSummary;
-      readonly tag: number;
-      readonly replyTo: ActorRef<ConnectOutcome>;
-    }
+    } & Requester)
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ChainChanged> }
-  | { readonly type: "Committed"; readonly commit: PendingCommit; readonly error?: unknown }
+  | { readonly type: "ReorganiseOn" }
+  | { readonly type: "TakeUp" }
   | { readonly type: "BranchChecked"; readonly verdict: BlocksVerdict | undefined }
-  | { readonly type: "Pruned"; readonly error?: unknown };
-
-/** The fate of one Connect, told when it is durable. */
-export type ConnectOutcome = { readonly type: "ConnectOutcome"; readonly tag: number } & (
-  | { readonly ok: true; readonly head: HeaderSummary }
-  /** `hash` names the block that broke the rule; the ones before it were connected. */
-  | { readonly ok: false; readonly reason: "fault"; readonly hash: HashHex; readonly fault: Fault }
-  | { readonly ok: false; readonly reason: "orphan"; readonly missing: HashHex }
-  | { readonly ok: false; readonly reason: "too-deep" | "busy" | "store-failed" }
-);
+  | { readonly type: "UndoStored"; readonly bytes: number; readonly error?: unknown }
+  | CommitMessage;
 
 type ConnectCommand = Extract<ConsensusMessage, { type: "Connect" }>;
-type Answer = { replyTo: ActorRef<ConnectOutcome>; outcome: ConnectOutcome };
 
-export interface PendingCommit {
-  /** What is answered when it is durable. */
-  readonly answers: Answer[];
-  readonly change: ChainChanged | undefined;
-}
+export type ConsensusArgs = CommitArgs;
 
-/** The store takes no more commits, and followers have heard of a chain that it does not hold. */
-export interface StoreFailed {
-  readonly type: "StoreFailed";
-  /** STORE_FAILED. */
-  readonly error: CodedError;
-}
+export type ConsensusEnv = Pick<
+  NodeEnv,
+  "blocks" | "clock" | "config" | "consensus" | "log" | "transactions" | "workers"
+>;
 
-export interface ConsensusArgs {
-  readonly events: ActorRef<EventBusMessage>;
-  /** Is to end the node: nothing that a restart of actors could mend. */
-  readonly onStoreFailed: ActorRef<StoreFailed>;
-}
-
-export type ConsensusEnv = BranchEnv &
-  Pick<NodeEnv, "clock" | "workers" | "log" | "config" | "transactions">;
-
-interface State extends ConsensusArgs {
-  readonly subscribers: Map<string, ActorRef<ChainChanged>>;
+interface State {
+  readonly commits: ChainCommits;
+  readonly consensus: GuardedConsensus;
   /** Hashes of blocks that broke a rule of state: neither they nor their children are tried again. */
   readonly invalid: LRUCache<HashHex, Fault>;
   readonly side: SideBranches;
+  /** Tips of branches that could not be followed: neither they nor their children are tried again. */
+  readonly tooDeep: LRUCache<HashHex, true>;
   /** While set, Connects wait: the head is about to move to another branch. */
-  reorganisation: { readonly plan: Reorganisation; readonly command: ConnectCommand } | undefined;
+  reorganisation:
+    | {
+        readonly plan: Reorganisation;
+        readonly tip: HeaderSummary;
+        readonly command: ConnectCommand;
+      }
+    | undefined;
+  /** Taken up one a turn when the reorganisation has ended; later ones wait behind them. */
   readonly waiting: ConnectCommand[];
-  /** The newest commit that is not durable yet. */
-  lastCommit: PendingCommit | undefined;
-  prunedHeight: number;
+  waitingBytes: number;
+  /** Undo data that the store has not made durable yet; a reorganisation waits for a slow disk. */
+  undoBytes: number;
+  stalled: boolean;
 }
 
 type Ctx = Context<ConsensusMessage, ConsensusEnv>;
 
-/** Connects that may wait for a reorganisation. */
+/** Connects that may wait for a reorganisation; of their bytes, what sync may have in flight. */
 const WAITING_MAX = 256;
+/** Undo data that may be under way to the disk. */
+const UNDO_BYTES_MAX = 4 * 1024 * 1024;
 
 export const consensusIntegration = defineActor<
   ConsensusArgs,
@@ -103,47 +100,56 @@ export const consensusIntegration = defineActor<
   onFault: ESCALATE,
 
   init(context, args) {
-    const { blocks, config, consensus } = context.env;
+    const { blocks, config, log } = context.env;
+    const consensus = new GuardedConsensus(context.env.consensus, log);
     const prefers = consensus.prefers.bind(consensus);
     const side = new SideBranches(config.chain, prefers, blocks.sideBlocks?.() ?? []);
+    const commits = new ChainCommits(args, side, context.env);
     const forgotten = [...side.overflow(blocks.head())];
     if (forgotten.length > 0) {
-      context.pipe(blocks.commit({ blocks: [], undo: [], state: [], forgotten }), pruned);
+      commits.commit({ blocks: [], undo: [], state: [], forgotten }, {}, context);
     }
     return {
-      ...args,
-      subscribers: new Map(),
+      commits,
+      consensus,
       invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
       side,
+      tooDeep: new LRUCache({ max: config.sync.invalidHashesMax }),
       reorganisation: undefined,
       waiting: [],
-      lastCommit: undefined,
-      prunedHeight: 0,
+      waitingBytes: 0,
+      undoBytes: 0,
+      stalled: false,
     };
   },
 
   receive(state, message, context) {
     switch (message.type) {
       case "Connect":
-        if (state.reorganisation === undefined) connect(state, message, context);
-        else if (state.waiting.length < WAITING_MAX) state.waiting.push(message);
-        else answer(state, message, { ok: false, reason: "busy" });
+        if (state.reorganisation !== undefined || state.waiting.length > 0) {
+          wait(state, message, context);
+        } else connect(state, message, context);
         return;
       case "Subscribe":
-        state.subscribers.set(message.subscriber.path, message.subscriber);
+        state.commits.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
         return;
-      case "Committed":
-        if (state.lastCommit === message.commit) state.lastCommit = undefined;
-        committed(state, message.commit, message.error, context);
+      case "ReorganiseOn":
+        reorganise(state, context);
+        return;
+      case "TakeUp":
+        takeUp(state, context);
         return;
       case "BranchChecked":
         branchChecked(state, message.verdict, context);
         return;
+      case "UndoStored":
+        undoStored(state, message.bytes, message.error, context);
+        return;
+      case "Committed":
       case "Pruned":
-        if (message.error !== undefined) {
-          context.env.log.write("error", "pruning failed", { error: errorText(message.error) });
-        }
+      case "PublishOn":
+        state.commits.receive(message, context);
         return;
       default:
         unreachable(message);
@@ -151,37 +157,40 @@ export const consensusIntegration = defineActor<
   },
 
   signal(state, signal) {
-    if (signal.type === "terminated") state.subscribers.delete(signal.path);
+    if (signal.type === "terminated") state.commits.subscribers.delete(signal.path);
   },
 
-  invariants({ waiting, reorganisation, side }) {
+  invariants({ waiting, waitingBytes, side }, { env }) {
     side.invariants();
+    const { bytesInFlightMax } = env.config.sync;
     invariant(waiting.length <= WAITING_MAX, `${waiting.length} connects wait`);
-    invariant(waiting.length === 0 || reorganisation !== undefined, "connects wait for nothing");
+    invariant(waitingBytes <= bytesInFlightMax, `${waitingBytes} bytes of connects wait`);
   },
 });
 
-/** Answers come in the order of the commands, so behind the commits that are under way. */
-function answer(state: State, command: ConnectCommand, outcome: OutcomeBody): void {
-  const ordered = answerOf(command, outcome);
-  if (state.lastCommit === undefined) ordered.replyTo.tell(ordered.outcome);
-  else state.lastCommit.answers.push(ordered);
+function wait(state: State, command: ConnectCommand, { env }: Ctx): void {
+  const bytes = bytesOf(command);
+  const fits = state.waitingBytes + bytes <= env.config.sync.bytesInFlightMax;
+  if (state.waiting.length >= WAITING_MAX || !fits) {
+    state.commits.answer(command, { ok: false, reason: "busy" });
+    return;
+  }
+  state.waiting.push(command);
+  state.waitingBytes += bytes;
 }
 
-type OutcomeBody = ConnectOutcome extends infer O
-  ? O extends ConnectOutcome
-    ? Omit<O, "type" | "tag">
-    : never
-  : never;
+function bytesOf({ blocks }: ConnectCommand): number {
+  return blocks.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
 
 /** Extends the head as far as the blocks go; hands the rest to the fork path. */
 function connect(state: State, command: ConnectCommand, context: Ctx): void {
-  const { blocks: store, consensus } = context.env;
+  const { blocks: store } = context.env;
   const overlay = new StateOverlay(store);
   const connected: CheckedBlock[] = [];
   const undo: { hash: HashHex; bytes: Uint8Array }[] = [];
-  const oldHead = store.head();
-  let head = oldHead;
+  const fromHeight = store.head().height + 1;
+  let head = store.head();
   let outcome: OutcomeBody | undefined;
   let fork: readonly CheckedBlock[] = [];
   for (const [index, block] of command.blocks.entries()) {
@@ -191,12 +200,12 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
       fork = command.blocks.slice(index);
       break;
     }
-    const applied = state.invalid.has(header.hash)
-      ? { ok: false as const, fault: state.invalid.get(header.hash)! }
-      : connectBlock(consensus, block, overlay);
+    const known = state.invalid.get(header.hash);
+    const applied = known
+      ? { ok: false as const, fault: known }
+      : state.consensus.connect(block, overlay);
     if (!applied.ok) {
-      if (!blamesNobody(applied.fault.rule)) state.invalid.set(header.hash, applied.fault);
-      outcome = { ok: false, reason: "fault", hash: header.hash, fault: applied.fault };
+      outcome = notConnected(state, header.hash, applied.fault);
       break;
     }
     overlay.apply(applied.value.writes);
@@ -204,55 +213,35 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
     connected.push(block);
     head = header;
   }
-  const change = changeOf([], connected, head);
-  if (fork.length > 0) {
-    // What extended the head comes first, unanswered; the fork's own commit answers.
-    if (connected.length > 0)
-      commitRun(state, { connected, undo, overlay, oldHead }, [], change, context);
-    connectFork(state, { ...command, blocks: fork }, context);
-    return;
-  }
-  outcome ??= { ok: true, head };
-  const answers = [answerOf(command, outcome)];
+  // What extended the head comes first, unanswered, where a fork follows: its own commit answers.
+  const answered = fork.length === 0 ? (outcome ?? { ok: true, head }) : undefined;
   if (connected.length > 0) {
-    commitRun(state, { connected, undo, overlay, oldHead }, answers, change, context);
-  } else {
-    answer(state, command, outcome);
+    const hashes = connected.map(({ header }) => header.hash);
+    const canonical = { fromHeight, hashes };
+    const indexed = context.env.transactions && { transactions: transactionsOf(connected) };
+    const commit: ChainCommit = {
+      blocks: connected,
+      undo,
+      canonical,
+      state: overlay.writes(),
+      ...indexed,
+    };
+    const change = changeOf(connected, head);
+    const told =
+      answered === undefined ? { change } : { answer: answerTo(command, answered), change };
+    state.commits.commit(commit, told, context);
+  } else if (answered !== undefined) {
+    state.commits.answer(command, answered);
   }
+  if (fork.length > 0) connectFork(state, { ...command, blocks: fork }, context);
 }
 
-interface Run {
-  readonly connected: readonly CheckedBlock[];
-  readonly undo: ChainCommit["undo"];
-  readonly overlay: StateOverlay;
-  readonly oldHead: HeaderSummary;
+function notConnected(state: State, hash: HashHex, fault: Fault): OutcomeBody {
+  if (!blamesNobody(fault.rule)) state.invalid.set(hash, fault);
+  return { ok: false, reason: "fault", hash, fault };
 }
 
-function commitRun(
-  state: State,
-  run: Run,
-  answers: Answer[],
-  change: ChainChanged | undefined,
-  context: Ctx,
-): void {
-  commit(
-    state,
-    {
-      blocks: run.connected,
-      undo: run.undo,
-      canonical: {
-        fromHeight: run.oldHead.height + 1,
-        hashes: run.connected.map(({ header }) => header.hash),
-      },
-      state: run.overlay.writes(),
-      ...(context.env.transactions === undefined ? {} : { transactions: indexed(run.connected) }),
-    },
-    { answers, change },
-    context,
-  );
-}
-
-function indexed(blocks: readonly CheckedBlock[]): ChainCommit["transactions"] & object {
+function transactionsOf(blocks: readonly CheckedBlock[]): readonly CheckedTransactions[] {
   return blocks.map(({ header: { hash, height }, transactionIds }) => ({
     blockHash: hash,
     height,
@@ -260,14 +249,19 @@ function indexed(blocks: readonly CheckedBlock[]): ChainCommit["transactions"] &
   }));
 }
 
-function answerOf(command: ConnectCommand, outcome: OutcomeBody): Answer {
-  const { tag, replyTo } = command;
-  return { replyTo, outcome: { type: "ConnectOutcome", tag, ...outcome } };
+function changeOf(blocks: readonly CheckedBlock[], head: HeaderSummary): ChainChanged {
+  const connected = blocks.map(({ header, transactionCount, transactionIds }) => ({
+    header,
+    transactionCount,
+    transactionIds,
+  }));
+  return { type: "ChainChanged", disconnected: [], connected, head };
 }
 
 /** Sets blocks of another branch aside and moves to it when it is the better one. */
 function connectFork(state: State, command: ConnectCommand, context: Ctx): void {
-  const { blocks: store, consensus, config } = context.env;
+  const { blocks: store } = context.env;
+  const { commits, consensus } = state;
   const head = store.head();
   const aside: CheckedBlock[] = [];
   const hashes = new Set<HashHex>();
@@ -276,9 +270,12 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
     const { header } = block;
     const known = state.invalid.get(header.hash) ?? state.invalid.get(header.previousHash);
     if (known !== undefined) {
-      const { hash } = header;
-      state.invalid.set(hash, known);
-      answer(state, command, { ok: false, reason: "fault", hash, fault: known });
+      commits.answer(command, notConnected(state, header.hash, known));
+      return;
+    }
+    if (state.tooDeep.has(header.hash) || state.tooDeep.has(header.previousHash)) {
+      state.tooDeep.set(header.hash, true);
+      commits.answer(command, { ok: false, reason: "too-deep" });
       return;
     }
     if (store.has(header.hash)) {
@@ -287,11 +284,11 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
       continue;
     }
     if (!store.has(header.previousHash) && !hashes.has(header.previousHash)) {
-      answer(state, command, { ok: false, reason: "orphan", missing: header.previousHash });
+      commits.answer(command, { ok: false, reason: "orphan", missing: header.previousHash });
       return;
     }
-    if (head.height - header.height >= config.chain.reorgDepthMax) {
-      answer(state, command, { ok: false, reason: "too-deep" });
+    if (header.height <= commits.floor) {
+      commits.answer(command, { ok: false, reason: "too-deep" });
       return;
     }
     aside.push(block);
@@ -299,18 +296,22 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
     if (tip === undefined || consensus.prefers(header, tip)) tip = header;
   }
   const moves = tip !== undefined && consensus.prefers(tip, head);
-  const answers = moves ? [] : [answerOf(command, { ok: true, head })];
   const { kept, forgotten } = setAside(state, command, aside, moves ? tip : undefined, context);
   if (kept.length + forgotten.length > 0) {
-    const unit = { blocks: kept, undo: [], state: [], forgotten };
-    commit(state, unit, { answers, change: undefined }, context);
+    const commit = { blocks: kept, undo: [], state: [], forgotten };
+    const told = moves ? {} : { answer: answerTo(command, { ok: true, head }) };
+    commits.commit(commit, told, context);
   } else if (!moves) {
-    answer(state, command, { ok: true, head });
+    commits.answer(command, { ok: true, head });
   }
   if (tip === undefined || !moves) return;
   // A store that failed refuses at once: there is no branch to move to.
   if (store.has(tip.hash)) beginReorganisation(state, command, tip, context);
-  else answer(state, command, { ok: false, reason: "store-failed" });
+  else commits.answer(command, { ok: false, reason: "store-failed" });
+}
+
+function answerTo(command: ConnectCommand, outcome: OutcomeBody): [Requester, OutcomeBody] {
+  return [command, outcome];
 }
 
 /** What of the blocks is stored, and what the store is to forget for it. `moving`: their new head. */
@@ -342,145 +343,131 @@ function beginReorganisation(
   tip: HeaderSummary,
   context: Ctx,
 ): void {
-  const branch = branchTo(tip, context.env);
-  const { reorgDepthMax } = context.env.config.chain;
-  if (
-    branch === undefined ||
-    context.env.blocks.head().height - branch.fork.height > reorgDepthMax
-  ) {
-    answer(state, command, { ok: false, reason: "too-deep" });
-    return;
-  }
-  state.reorganisation = { plan: new Reorganisation(branch, context.env), command };
-  checkNext(state, context);
+  const { blocks, config } = context.env;
+  const { commits, consensus } = state;
+  const { reorgBytesMax: bytesMax } = config.chain;
+  const plan = new Reorganisation(tip, { blocks, consensus, floor: commits.floor, bytesMax });
+  state.reorganisation = { plan, tip, command };
+  reorganise(state, context);
 }
 
-/** The branch's blocks were checked when they came; their effects are computed again from bytes. */
-function checkNext(state: State, context: Ctx): void {
-  const job = state.reorganisation?.plan.nextJob(context.env.clock.wallMs());
-  if (job === undefined) return;
-  context.pipe(context.env.workers.validateBlocks(job), (outcome) => ({
-    type: "BranchChecked",
-    verdict: outcome.ok ? outcome.value : undefined,
-  }));
+/** One step, and what it asks for. */
+function reorganise(state: State, context: Ctx): void {
+  if (state.reorganisation === undefined) return;
+  const { plan, command } = state.reorganisation;
+  const { clock, log, workers } = context.env;
+  const step = plan.step(clock.wallMs());
+  switch (step.type) {
+    case "again":
+      nextTurn(context, { type: "ReorganiseOn" });
+      return;
+    case "check":
+      // The branch's blocks were checked when they came; their effects are computed from bytes.
+      context.pipe(workers.validateBlocks(step.job), (outcome) => ({
+        type: "BranchChecked",
+        verdict: outcome.ok ? outcome.value : undefined,
+      }));
+      return;
+    case "store":
+      storeUndo(state, step.undo, context);
+      return;
+    case "commit": {
+      const { change } = step;
+      log.write("info", "chain reorganised", {
+        forkHeight: plan.forkHeight,
+        disconnected: change.disconnected.length,
+        connected: change.connected.length,
+        head: change.head.hash,
+      });
+      const answer = answerTo(command, { ok: true, head: change.head });
+      state.reorganisation = undefined;
+      state.commits.commit(step.staged, { answer, change }, context);
+      nextTurn(context, { type: "TakeUp" });
+      return;
+    }
+    default:
+      giveUp(state, step, context);
+  }
 }
 
 function branchChecked(state: State, verdict: BlocksVerdict | undefined, context: Ctx): void {
-  const current = state.reorganisation;
-  if (current === undefined) return;
-  const { plan, command } = current;
+  if (state.reorganisation === undefined) return;
   if (verdict === undefined) {
     // The pool lost the job; whoever offers the branch again starts anew.
-    endReorganisation(state, context, () => answer(state, command, { ok: false, reason: "busy" }));
+    giveUp(state, { type: "busy" }, context);
     return;
   }
-  const fault = plan.checked(verdict);
-  if (fault === undefined && !plan.complete) {
-    checkNext(state, context);
-    return;
-  }
-  const result = fault === undefined ? plan.apply() : { ok: false as const, ...fault };
-  if (!result.ok) {
-    const { hash, fault: broken } = result;
-    // Our clock may have been set back since the block was stored: then its time comes again.
-    if (!blamesNobody(broken.rule)) state.invalid.set(hash, broken);
-    endReorganisation(state, context, () =>
-      answer(state, command, { ok: false, reason: "fault", hash, fault: broken }),
-    );
-    return;
-  }
-  const { change } = result;
-  context.env.log.write("info", "chain reorganised", {
-    forkHeight: plan.forkHeight,
-    disconnected: change.disconnected.length,
-    connected: change.connected.length,
-    head: change.head.hash,
-  });
-  const answers = [answerOf(command, { ok: true, head: change.head })];
-  endReorganisation(state, context, () =>
-    commit(state, result.commit, { answers, change }, context),
-  );
+  state.reorganisation.plan.checked(verdict);
+  reorganise(state, context);
 }
 
-/** Finishes with `last`, then takes up what waited. */
-function endReorganisation(state: State, context: Ctx, last: () => void): void {
-  state.reorganisation = undefined;
-  last();
-  while (state.reorganisation === undefined) {
-    const next = state.waiting.shift();
-    if (next === undefined) return;
-    connect(state, next, context);
-  }
-}
-
-function changeOf(
-  disconnected: readonly HeaderSummary[],
-  blocks: readonly CheckedBlock[],
-  head: HeaderSummary,
-): ChainChanged | undefined {
-  if (blocks.length === 0) return undefined;
-  const connected = blocks.map(({ header, transactionCount, transactionIds }) => ({
-    header,
-    transactionCount,
-    transactionIds,
-  }));
-  return { type: "ChainChanged", disconnected, connected, head };
-}
-
-function commit(state: State, commit: ChainCommit, pending: PendingCommit, context: Ctx): void {
-  const { blocks: store, config } = context.env;
-  state.lastCommit = pending;
-  context.pipe(store.commit(commit), (outcome) =>
-    outcome.ok
-      ? { type: "Committed", commit: pending }
-      : { type: "Committed", commit: pending, error: outcome.error },
-  );
-  const { change } = pending;
-  // Nobody hears of a head that the store refused.
-  if (change === undefined || store.head().hash !== change.head.hash) return;
-  state.side.follow(change.disconnected, change.connected, commit.blocks);
-  for (const subscriber of state.subscribers.values()) subscriber.tell(change);
-  const floor = change.head.height - config.chain.reorgDepthMax;
-  if (floor - state.prunedHeight < config.chain.pruneEveryBlocks) return;
-  state.prunedHeight = floor;
-  state.side.pruned(floor);
-  context.pipe(store.prune(floor), pruned);
-}
-
-function pruned(outcome: { ok: boolean; error?: unknown }): ConsensusMessage {
-  return outcome.ok ? { type: "Pruned" } : { type: "Pruned", error: outcome.error };
-}
-
-/** Durable, or lost: only now anything is acknowledged. */
-function committed(
+/** Ahead of the commit that needs it, so that the commit need not hold it. */
+function storeUndo(
   state: State,
-  { answers, change }: PendingCommit,
-  error: unknown,
-  ctx: Ctx,
+  undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[],
+  context: Ctx,
 ): void {
-  if (error !== undefined) {
-    ctx.env.log.write("error", "a commit failed", { error: errorText(error) });
-    for (const { replyTo, outcome } of answers) {
-      const { type, tag } = outcome;
-      replyTo.tell({ type, tag, ok: false, reason: "store-failed" });
-    }
-    state.onStoreFailed.tell({ type: "StoreFailed", error: storeFailed(error) });
-    return;
-  }
-  for (const { replyTo, outcome } of answers) replyTo.tell(outcome);
-  if (change === undefined) return;
-  for (const { hash, height } of change.disconnected) {
-    state.events.tell({ type: "Publish", event: { type: "BlockDisconnected", hash, height } });
-  }
-  for (const { header, transactionCount } of change.connected) {
-    const { hash, height } = header;
-    const event = { type: "BlockConnected", hash, height, transactionCount } as const;
-    state.events.tell({ type: "Publish", event });
-  }
+  const { blocks: store } = context.env;
+  const bytes = undo.reduce((sum, { bytes: { length } }) => sum + length, 0);
+  state.undoBytes += bytes;
+  const write = new Promise<void>((resolve) => {
+    resolve(store.commit({ blocks: [], undo, state: [] }));
+  });
+  context.pipe(write, (outcome) =>
+    outcome.ok
+      ? { type: "UndoStored", bytes }
+      : { type: "UndoStored", bytes, error: outcome.error },
+  );
+  state.stalled = state.undoBytes > UNDO_BYTES_MAX;
+  if (!state.stalled) nextTurn(context, { type: "ReorganiseOn" });
 }
 
-/** A caller's own store may reject with anything. */
-function storeFailed(error: unknown): CodedError {
-  if (isCoded(error, "STORE_FAILED")) return error;
-  return new CodedError("STORE_FAILED", `A commit failed: ${errorText(error)}`, { cause: error });
+function undoStored(state: State, bytes: number, error: unknown, context: Ctx): void {
+  state.undoBytes -= bytes;
+  if (error !== undefined) {
+    state.commits.failed(error, context);
+    if (state.reorganisation !== undefined) giveUp(state, { type: "store-failed" }, context);
+    return;
+  }
+  if (!state.stalled || state.undoBytes > UNDO_BYTES_MAX) return;
+  state.stalled = false;
+  reorganise(state, context);
+}
+
+type GivenUp = ReorganisationEnd | { readonly type: "busy" | "store-failed" };
+
+/** Everything stays as it was. */
+function giveUp(state: State, end: GivenUp, context: Ctx): void {
+  const { commits, reorganisation } = state;
+  if (reorganisation === undefined) return;
+  const { plan, tip, command } = reorganisation;
+  state.reorganisation = undefined;
+  state.stalled = false;
+  switch (end.type) {
+    case "fault":
+      // Our clock may have been set back since the block was stored: then its time comes again.
+      commits.answer(command, notConnected(state, end.hash, end.fault));
+      break;
+    case "too-deep": {
+      const { forkHeight } = plan;
+      const fields = { forkHeight, height: context.env.blocks.head().height, why: end.why };
+      context.env.log.write("warn", "a branch is too deep to follow", fields);
+      commits.raiseFloor(end.floor);
+      state.tooDeep.set(tip.hash, true);
+      commits.answer(command, { ok: false, reason: "too-deep" });
+      break;
+    }
+    default:
+      commits.answer(command, { ok: false, reason: end.type });
+  }
+  nextTurn(context, { type: "TakeUp" });
+}
+
+/** One that waited. Should it begin another reorganisation, the end of that one goes on here. */
+function takeUp(state: State, context: Ctx): void {
+  const next = state.reorganisation === undefined ? state.waiting.shift() : undefined;
+  if (next === undefined) return;
+  state.waitingBytes -= bytesOf(next);
+  connect(state, next, context);
+  if (state.waiting.length > 0) nextTurn(context, { type: "TakeUp" });
 }

@@ -1,110 +1,264 @@
-// The plan of one reorganisation: which blocks leave, which come, and the single commit that does
-// it. Pure over the stores it reads; owned by the consensus integration.
+// One reorganisation as a machine of bounded steps: the branch is walked down to where it left the
+// chain, the old blocks are undone, the new ones go through the pool a few at a time and are applied,
+// then what changes is staged and committed as one. It holds no blocks; what it has to hold for the
+// commit is counted. Pure over the stores it reads; the consensus integration carries it out.
 
-import { invariant } from "../../errors.js";
 import { packBytes } from "../../bytes/packed.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
-import type { BlocksVerdict, ChainCommit, ValidateBlocksJob } from "../../ports.js";
-import type { NodeEnv } from "../env.js";
+import type {
+  BlocksVerdict,
+  BlockStore,
+  ChainCommit,
+  StagedCommit,
+  StateWrite,
+  ValidateBlocksJob,
+} from "../../ports.js";
 import type { ChainChanged, ConnectedBlock } from "./chain-events.js";
-import { connectBlock } from "./connect-block.js";
+import type { GuardedConsensus } from "./guarded-consensus.js";
 import { StateOverlay } from "./state-overlay.js";
 
-export type BranchEnv = Pick<NodeEnv, "blocks" | "consensus">;
-
-export interface Branch {
-  /** The last block that both chains share. */
-  readonly fork: HeaderSummary;
-  /** Ascending from the fork. */
-  readonly blocks: readonly HeaderSummary[];
+export interface ReorganisationEnv {
+  readonly blocks: BlockStore;
+  readonly consensus: GuardedConsensus;
+  /** The lowest block that a branch may leave the chain at. */
+  readonly floor: number;
+  /** What one reorganisation may hold in memory. */
+  readonly bytesMax: number;
 }
 
-/** The branch from the canonical chain to `tip`; undefined when its fork is not stored any more. */
-export function branchTo(tip: HeaderSummary, { blocks: store }: BranchEnv): Branch | undefined {
-  const branch: HeaderSummary[] = [];
-  let header: HeaderSummary | undefined = tip;
-  while (header !== undefined && store.hashAt(header.height) !== header.hash) {
-    branch.push(header);
-    header = store.summary(header.previousHash);
-  }
-  return header === undefined ? undefined : { fork: header, blocks: branch.reverse() };
-}
+/** What is to be done before the next step. */
+export type ReorganisationStep =
+  /** Nothing: it goes on in the next turn. */
+  | { readonly type: "again" }
+  /** Have these checked and hand in the verdict. */
+  | { readonly type: "check"; readonly job: ValidateBlocksJob }
+  /** Store undo data of blocks that are not canonical yet, which harms nobody if it ends here. */
+  | { readonly type: "store"; readonly undo: ChainCommit["undo"] }
+  /** Commit: the chain changes. */
+  | { readonly type: "commit"; readonly staged: StagedCommit; readonly change: ChainChanged }
+  | ReorganisationEnd;
 
-/** Blocks checked again in one pool job. */
-const JOB_BLOCKS = 8;
+export type ReorganisationEnd =
+  | { readonly type: "fault"; readonly hash: HashHex; readonly fault: Fault }
+  /** `floor`: what is known now of how deep a branch may begin. */
+  | { readonly type: "too-deep"; readonly floor: number; readonly why: string };
+
+/** Each of these is some 3 ms of the event loop on a busy machine. */
+const HEADERS_PER_STEP = 256;
+const UNDO_BYTES_PER_STEP = 64 * 1024;
+const BLOCK_BYTES_PER_JOB = 128 * 1024;
+const WRITES_PER_STEP = 1_024;
+/** What a block of either branch costs: its summary, and its place in the change that is told. */
+const HEADER_BYTES = 1_024;
+
+const AGAIN: ReorganisationStep = { type: "again" };
+
+type Phase = "walking" | "undoing" | "applying" | "staging";
 
 export class Reorganisation {
-  readonly #branch: Branch;
-  readonly #env: BranchEnv;
-  readonly #checked: CheckedBlock[] = [];
+  readonly #env: ReorganisationEnv;
+  readonly #overlay: StateOverlay;
+  #phase: Phase = "walking";
+  /** The new branch: downward while it is walked, then from the fork up. */
+  #branch: HeaderSummary[] = [];
+  /** Where the walk, then the undoing stands. */
+  #at: HeaderSummary;
+  #fork: HeaderSummary | undefined;
+  readonly #disconnected: HeaderSummary[] = [];
+  readonly #connected: ConnectedBlock[] = [];
+  /** Blocks of the job that is under way, then its verdict. */
+  #jobBlocks = 0;
+  #verdict: BlocksVerdict | undefined;
+  #staged: StagedCommit | undefined;
+  #writes: Iterator<StateWrite> | undefined;
+  #hashesStaged = 0;
 
-  constructor(branch: Branch, env: BranchEnv) {
-    this.#branch = branch;
+  constructor(tip: HeaderSummary, env: ReorganisationEnv) {
     this.#env = env;
+    this.#overlay = new StateOverlay(env.blocks);
+    this.#at = tip;
   }
 
-  get forkHeight(): number {
-    return this.#branch.fork.height;
+  /** Of the last block that both chains share, once it is found. */
+  get forkHeight(): number | undefined {
+    return this.#fork?.height;
   }
 
-  get complete(): boolean {
-    return this.#checked.length === this.#branch.blocks.length;
+  step(nowMs: number): ReorganisationStep {
+    const held =
+      this.#overlay.bytes + HEADER_BYTES * (this.#branch.length + this.#disconnected.length);
+    if (held > this.#env.bytesMax) {
+      return this.#tooDeep(this.#env.floor, `it would hold more than ${this.#env.bytesMax} bytes`);
+    }
+    switch (this.#phase) {
+      case "walking":
+        return this.#walk();
+      case "undoing":
+        return this.#undo();
+      case "applying":
+        return this.#verdict === undefined ? this.#check(nowMs) : this.#apply(this.#verdict);
+      case "staging":
+        return this.#stage();
+    }
   }
 
-  nextJob(nowMs: number): ValidateBlocksJob {
-    const done = this.#checked.length;
-    const parent = done === 0 ? this.#branch.fork : this.#branch.blocks[done - 1]!;
-    const bytes = this.#branch.blocks.slice(done, done + JOB_BLOCKS).map(({ hash }) => {
-      const block = this.#env.blocks.block(hash);
-      invariant(block !== undefined, `fork block ${hash} is not stored`);
-      return block;
-    });
-    const parentHeader = this.#env.blocks.headerBytes(parent.hash);
-    invariant(parentHeader !== undefined, `block ${parent.hash} is not stored`);
-    return { blocks: packBytes(bytes), parentHeader, nowMs };
+  /** Takes the verdict of the job that was to be checked. */
+  checked(verdict: BlocksVerdict): void {
+    this.#verdict = verdict;
   }
 
-  /** Takes a job's verdict; answers the block that failed, if one did. */
-  checked(verdict: BlocksVerdict): { hash: HashHex; fault: Fault } | undefined {
-    this.#checked.push(...verdict.accepted);
-    if (verdict.fault === undefined) return undefined;
-    return { hash: this.#branch.blocks[this.#checked.length]!.hash, fault: verdict.fault };
+  /** Walking → Undoing. */
+  #walk(): ReorganisationStep {
+    const { blocks, floor } = this.#env;
+    for (let steps = 0; steps < HEADERS_PER_STEP; steps++) {
+      const at = this.#at;
+      if (at.height < floor) return this.#tooDeep(floor, "it begins below what can be undone");
+      if (blocks.hashAt(at.height) === at.hash) {
+        // A foreign consensus may prefer what the chain holds already.
+        if (this.#branch.length === 0) return failed(at, "it prefers a block that is canonical");
+        this.#fork = at;
+        this.#branch.reverse();
+        this.#at = blocks.head();
+        this.#phase = "undoing";
+        return AGAIN;
+      }
+      this.#branch.push(at);
+      const parent = blocks.summary(at.previousHash);
+      if (parent === undefined) return this.#tooDeep(floor, "where it begins is not stored");
+      this.#at = parent;
+    }
+    return AGAIN;
   }
 
-  /** Undoes the old branch and applies the new one, all of it in one commit. */
-  apply():
-    | { readonly ok: true; readonly commit: ChainCommit; readonly change: ChainChanged }
-    | { readonly ok: false; readonly hash: HashHex; readonly fault: Fault } {
-    const { blocks: store, consensus } = this.#env;
-    const overlay = new StateOverlay(store);
-    const disconnected: HeaderSummary[] = [];
-    for (let header = store.head(); header.hash !== this.#branch.fork.hash;) {
-      const undo = store.undo(header.hash);
-      const parent = store.summary(header.previousHash);
-      invariant(undo !== undefined && parent !== undefined, `block ${header.hash} has no undo`);
-      overlay.apply(consensus.disconnect(undo));
-      disconnected.push(header);
-      header = parent;
+  /** Undoing → Applying. */
+  #undo(): ReorganisationStep {
+    const { blocks, consensus } = this.#env;
+    for (let bytes = 0; bytes < UNDO_BYTES_PER_STEP; bytes += HEADER_BYTES) {
+      const at = this.#at;
+      if (at.hash === this.#fork!.hash) {
+        this.#phase = "applying";
+        return AGAIN;
+      }
+      const undo = blocks.undo(at.hash);
+      const parent = blocks.summary(at.previousHash);
+      const writes = undo && consensus.disconnect(undo);
+      if (writes === undefined || parent === undefined) {
+        const what = undo === undefined ? "not stored" : "unusable";
+        return this.#tooDeep(at.height, `the undo data of block ${at.height} are ${what}`);
+      }
+      this.#overlay.apply(writes);
+      this.#disconnected.push(at);
+      this.#at = parent;
+      bytes += undo!.length;
+    }
+    return AGAIN;
+  }
+
+  /** Applying → Staging, when every block is applied. */
+  #check(nowMs: number): ReorganisationStep {
+    const { blocks } = this.#env;
+    const done = this.#connected.length;
+    if (done === this.#branch.length) {
+      this.#phase = "staging";
+      return AGAIN;
+    }
+    const parent = done === 0 ? this.#fork! : this.#branch[done - 1]!;
+    const parentHeader = blocks.headerBytes(parent.hash);
+    const bytes: Uint8Array[] = [];
+    let size = 0;
+    for (const { hash } of this.#branch.slice(done, done + BLOCK_BYTES_PER_JOB / HEADER_BYTES)) {
+      const block = size < BLOCK_BYTES_PER_JOB ? blocks.block(hash) : undefined;
+      // A large one comes alone: a step reads no more than it must.
+      if (block === undefined || (size > 0 && size + block.length > BLOCK_BYTES_PER_JOB)) break;
+      bytes.push(block);
+      size += block.length;
+    }
+    if (bytes.length === 0 || parentHeader === undefined) {
+      return this.#tooDeep(this.#env.floor, `block ${parent.height + 1} of it is not stored`);
+    }
+    this.#jobBlocks = bytes.length;
+    return { type: "check", job: { blocks: packBytes(bytes), parentHeader, nowMs } };
+  }
+
+  /** The blocks of the verdict are let go with it. */
+  #apply({ accepted, fault }: BlocksVerdict): ReorganisationStep {
+    this.#verdict = undefined;
+    if (!this.#isPromised(accepted, fault)) {
+      const next = this.#branch[this.#connected.length]!;
+      return failed(next, "its rules answer other blocks than they were given");
     }
     const undo: { hash: HashHex; bytes: Uint8Array }[] = [];
-    for (const block of this.#checked) {
-      const applied = connectBlock(consensus, block, overlay);
-      if (!applied.ok) return { ok: false, hash: block.header.hash, fault: applied.fault };
-      overlay.apply(applied.value.writes);
-      undo.push({ hash: block.header.hash, bytes: applied.value.undo });
+    for (const block of accepted) {
+      const { header, transactionCount } = block;
+      const applied = this.#env.consensus.connect(block, this.#overlay);
+      if (!applied.ok) return { type: "fault", hash: header.hash, fault: applied.fault };
+      this.#overlay.apply(applied.value.writes);
+      undo.push({ hash: header.hash, bytes: applied.value.undo });
+      this.#connected.push({ header, transactionCount });
     }
-    const hashes = this.#checked.map(({ header }) => header.hash);
-    const canonical = { fromHeight: this.#branch.fork.height + 1, hashes };
-    const head = this.#checked.at(-1)?.header ?? this.#branch.fork;
-    return {
-      ok: true,
-      commit: { blocks: [], undo, canonical, state: overlay.writes() },
-      change: { type: "ChainChanged", disconnected, connected: this.#connected(), head },
-    };
+    if (fault === undefined) return { type: "store", undo };
+    return { type: "fault", hash: this.#branch[this.#connected.length]!.hash, fault };
   }
 
-  /** Without ids: of a long branch they are too many to hold. */
-  #connected(): ConnectedBlock[] {
-    return this.#checked.map(({ header, transactionCount }) => ({ header, transactionCount }));
+  /** Foreign rules could answer with other blocks than the branch has, or with none at all. */
+  #isPromised(accepted: readonly CheckedBlock[], fault: Fault | undefined): boolean {
+    const done = this.#connected.length;
+    const promised = accepted.every(
+      ({ header }, i) => header.hash === this.#branch[done + i]?.hash,
+    );
+    const whole =
+      fault === undefined ? this.#jobBlocks : Math.min(accepted.length, this.#jobBlocks - 1);
+    return promised && accepted.length === whole;
   }
+
+  #stage(): ReorganisationStep {
+    this.#staged ??= stagedOn(this.#env.blocks, this.#fork!.height + 1);
+    this.#writes ??= this.#overlay.entries();
+    const state: StateWrite[] = [];
+    while (state.length < WRITES_PER_STEP) {
+      const next = this.#writes.next();
+      if (next.done === true) break;
+      state.push(next.value);
+    }
+    if (state.length > 0) {
+      this.#staged.add({ state });
+      return AGAIN;
+    }
+    const from = this.#hashesStaged;
+    const hashes = this.#branch.slice(from, from + HEADERS_PER_STEP).map(({ hash }) => hash);
+    if (hashes.length > 0) {
+      this.#staged.add({ hashes });
+      this.#hashesStaged += hashes.length;
+      return AGAIN;
+    }
+    const change: ChainChanged = {
+      type: "ChainChanged",
+      disconnected: this.#disconnected,
+      connected: this.#connected,
+      head: this.#branch.at(-1) ?? this.#fork!,
+    };
+    return { type: "commit", staged: this.#staged, change };
+  }
+
+  #tooDeep(floor: number, why: string): ReorganisationStep {
+    return { type: "too-deep", floor, why };
+  }
+}
+
+function failed({ hash }: HeaderSummary, detail: string): ReorganisationStep {
+  return { type: "fault", hash, fault: { rule: "consensus-failed", detail } };
+}
+
+/** For a store that takes a commit in one piece only. */
+function stagedOn(store: BlockStore, fromHeight: number): StagedCommit {
+  if (store.stage !== undefined) return store.stage(fromHeight);
+  const state: StateWrite[] = [];
+  const hashes: HashHex[] = [];
+  return {
+    add(part) {
+      for (const write of part.state ?? []) state.push(write);
+      for (const hash of part.hashes ?? []) hashes.push(hash);
+    },
+    commit: () => store.commit({ blocks: [], undo: [], state, canonical: { fromHeight, hashes } }),
+  };
 }

@@ -1,87 +1,201 @@
 import test from "ava";
-import { branchTo, Reorganisation } from "../../../src/actors/integration/reorganisation.js";
+import { GuardedConsensus } from "../../../src/actors/integration/guarded-consensus.js";
+import {
+  Reorganisation,
+  type ReorganisationEnv,
+  type ReorganisationStep,
+} from "../../../src/actors/integration/reorganisation.js";
 import { packedItems } from "../../../src/bytes/packed.js";
+import type { BlocksVerdict, BlockStore, ValidateBlocksJob } from "../../../src/ports.js";
+import { silentLog } from "../../../src/log.js";
 import { makeBlock, makeChain, makeKey, makeTransaction } from "../../support/chain.js";
-import { checkedBlocks, consensus, createHarness, genesis } from "../support.js";
+import { checkedBlocks, consensus, createHarness } from "../support.js";
 
 const key = makeKey(1);
 const chain = makeChain(4);
-const first = makeBlock({ parent: chain[0]!.header, transactions: [makeTransaction(key, 0)] });
-const branch = [first, ...makeChain(11, { parent: first.header })];
+const spend = makeBlock({ parent: chain[0]!.header, transactions: [makeTransaction(key, 0)] });
+const branch = [spend, ...makeChain(11, { parent: spend.header })];
 const checked = checkedBlocks([...chain, ...branch]).slice(chain.length);
+const tip = branch[11]!.header;
 
-async function open() {
-  const { stores } = createHarness({ chain });
-  await stores.blocks.commit({ blocks: checked, undo: [], state: [] });
-  return { blocks: stores.blocks, consensus };
+async function open(changed: Omit<Partial<ReorganisationEnv>, "blocks"> = {}) {
+  const { blocks } = createHarness({ chain }).stores;
+  await blocks.commit({ blocks: checked, undo: [], state: [] });
+  const guarded = new GuardedConsensus(consensus, silentLog);
+  return { blocks, consensus: guarded, floor: 0, bytesMax: 1_000_000, ...changed };
 }
 
-test("a branch goes from the block that both chains share to its tip", async (t) => {
+function verdictOf({ blocks }: ValidateBlocksJob): BlocksVerdict {
+  const bytes = packedItems(blocks).map((item) => Buffer.from(item).toString("hex"));
+  const accepted = checked.filter((block) =>
+    bytes.includes(Buffer.from(block.bytes).toString("hex")),
+  );
+  return { accepted };
+}
+
+type Ended = Exclude<ReorganisationStep, { type: "again" | "check" | "store" }>;
+
+/** Carries out what the plan asks for, to its end. */
+function carryOut(
+  plan: Reorganisation,
+  store: BlockStore,
+  judge: (job: ValidateBlocksJob) => BlocksVerdict = verdictOf,
+): { end: Ended; jobs: ValidateBlocksJob[] } {
+  const jobs: ValidateBlocksJob[] = [];
+  for (;;) {
+    const step = plan.step(123);
+    if (step.type === "again") continue;
+    if (step.type === "check") {
+      jobs.push(step.job);
+      plan.checked(judge(step.job));
+    } else if (step.type === "store") {
+      void store.commit({ blocks: [], undo: step.undo, state: [] });
+    } else return { end: step, jobs };
+  }
+}
+
+test("one commit undoes the old branch and applies the new one", async (t) => {
   const env = await open();
-  const found = branchTo(branch[11]!.header, env)!;
-  t.is(found.fork.hash, chain[0]!.header.hash);
+  const plan = new Reorganisation(tip, env);
+  const { end, jobs } = carryOut(plan, env.blocks);
+  if (end.type !== "commit") throw new Error(end.type);
+  t.is(plan.forkHeight, 1);
+  t.is(env.blocks.head().hash, chain[3]!.header.hash, "nothing is seen of it yet");
+  t.is(env.blocks.state(key.publicKey), undefined);
+  t.is(jobs.length, 1);
+  t.is(jobs[0]!.nowMs, 123);
+  t.deepEqual(jobs[0]!.parentHeader, chain[0]!.headerBytes);
   t.deepEqual(
-    found.blocks.map(({ hash }) => hash),
-    branch.map(({ header }) => header.hash),
+    end.change.disconnected.map(({ hash }) => hash),
+    [chain[3], chain[2], chain[1]].map((block) => block!.header.hash),
+  );
+  t.deepEqual(
+    end.change.connected.map(({ header, transactionCount }) => [header.hash, transactionCount]),
+    branch.map(({ header }, i) => [header.hash, i === 0 ? 1 : 0]),
+  );
+  t.deepEqual(end.change.head, tip);
+  await end.staged.commit();
+  env.blocks.invariants();
+  t.is(env.blocks.head().hash, tip.hash);
+  t.not(env.blocks.state(key.publicKey), undefined);
+  t.not(env.blocks.undo(spend.header.hash), undefined);
+});
+
+test("a store that cannot stage gets the same in one commit", async (t) => {
+  const staging = await open();
+  const { head, has, summary, headerBytes, block, hashAt, undo, state, commit } = staging.blocks;
+  const plain = { head, has, summary, headerBytes, block, hashAt, undo, state, commit };
+  const bound = Object.entries(plain).map(([name, method]) => [name, method.bind(staging.blocks)]);
+  const blocks = Object.fromEntries(bound) as BlockStore;
+  const { end } = carryOut(new Reorganisation(tip, { ...staging, blocks }), blocks);
+  if (end.type !== "commit") throw new Error(end.type);
+  await end.staged.commit();
+  staging.blocks.invariants();
+  t.is(staging.blocks.head().hash, tip.hash);
+  t.not(staging.blocks.state(key.publicKey), undefined);
+});
+
+test("large blocks are read and checked one at a time, small ones together", async (t) => {
+  const data = new Uint8Array(60_000);
+  const large = [1, 2, 3].map((nonce) => makeTransaction(key, nonce, { data }));
+  const first = makeBlock({ parent: chain[0]!.header, transactions: large });
+  const blocks = [first, ...makeChain(5, { parent: first.header })];
+  const env = await open();
+  const passed = checkedBlocks([...chain, ...blocks]).slice(chain.length);
+  await env.blocks.commit({ blocks: passed, undo: [], state: [] });
+  let done = 0;
+  const { end, jobs } = carryOut(new Reorganisation(blocks[5]!.header, env), env.blocks, (job) => ({
+    accepted: passed.slice(done, (done += job.blocks.ends.length)),
+  }));
+  t.is(end.type, "commit");
+  t.deepEqual(
+    jobs.map(({ blocks: { ends } }) => ends.length),
+    [1, 5],
   );
 });
 
-test("a canonical tip has an empty branch, and one whose fork was pruned has none", async (t) => {
-  const env = await open();
-  t.deepEqual(branchTo(chain[2]!.header, env)?.blocks, []);
-  const unknown = { ...branch[0]!.header, hash: "ee".repeat(32), previousHash: "dd".repeat(32) };
-  t.is(branchTo(unknown, env), undefined);
+test("a branch that leaves the chain below the floor is too deep, one at the floor is not", async (t) => {
+  const at = await open({ floor: 1 });
+  t.is(carryOut(new Reorganisation(tip, at), at.blocks).end.type, "commit");
+  const above = await open({ floor: 2 });
+  t.like(carryOut(new Reorganisation(tip, above), above.blocks).end, {
+    type: "too-deep",
+    floor: 2,
+  });
 });
 
-test("its blocks are checked again in jobs of a few, each on the one before", async (t) => {
-  const env = await open();
-  const plan = new Reorganisation(branchTo(branch[11]!.header, env)!, env);
-  const job = plan.nextJob(123);
-  t.is(job.nowMs, 123);
-  t.deepEqual(job.parentHeader, chain[0]!.headerBytes);
-  t.deepEqual(
-    packedItems(job.blocks),
-    branch.slice(0, 8).map(({ bytes }) => bytes),
-  );
-  t.is(plan.checked({ accepted: checked.slice(0, 8) }), undefined);
-  t.false(plan.complete);
-  const last = plan.nextJob(0);
-  t.deepEqual(last.parentHeader, branch[7]!.headerBytes);
-  t.is(packedItems(last.blocks).length, 4);
-  plan.checked({ accepted: checked.slice(8) });
-  t.true(plan.complete);
+test("where undo data are missing or of no use the branch is too deep, and the floor is known", async (t) => {
+  for (const damaged of [undefined, new Uint8Array(7)]) {
+    const env = await open();
+    const undo = env.blocks.undo.bind(env.blocks);
+    env.blocks.undo = (hash) => (hash === chain[2]!.header.hash ? damaged : undo(hash));
+    const { end } = carryOut(new Reorganisation(tip, env), env.blocks);
+    t.like(end, { type: "too-deep", floor: 3 });
+    t.is(env.blocks.head().hash, chain[3]!.header.hash);
+  }
+});
+
+test("a branch of which the store has forgotten a block is too deep", async (t) => {
+  for (const forgets of ["block", "headerBytes", "summary"] as const) {
+    const env = await open();
+    const read = env.blocks[forgets].bind(env.blocks) as (hash: string) => unknown;
+    const lost = branch[forgets === "summary" ? 4 : 5]!.header.hash;
+    Object.assign(env.blocks, {
+      [forgets]: (hash: string) => (hash === lost ? undefined : read(hash)),
+    });
+    const { end } = carryOut(new Reorganisation(tip, env), env.blocks);
+    // The header is asked for as a parent, which only the first block of a job has.
+    t.is(end.type, forgets === "headerBytes" ? "commit" : "too-deep", forgets);
+  }
+});
+
+test("a branch that would hold more than may be held is too deep", async (t) => {
+  const env = await open({ bytesMax: 12 * 1_024 });
+  t.like(carryOut(new Reorganisation(tip, env), env.blocks).end, {
+    type: "too-deep",
+    why: "it would hold more than 12288 bytes",
+  });
 });
 
 test("a block that fails is named", async (t) => {
   const env = await open();
-  const plan = new Reorganisation(branchTo(branch[11]!.header, env)!, env);
   const fault = { rule: "future", detail: "too far ahead" } as const;
-  const failed = plan.checked({ accepted: checked.slice(0, 2), fault });
-  t.deepEqual(failed, { hash: branch[2]!.header.hash, fault });
+  const judge = () => ({ accepted: checked.slice(0, 2), fault });
+  const { end } = carryOut(new Reorganisation(tip, env), env.blocks, judge);
+  t.deepEqual(end, { type: "fault", hash: branch[2]!.header.hash, fault });
 });
 
-test("one commit undoes the old branch and applies the new one", async (t) => {
+test("a verdict on other blocks than the branch has, or on none, ends it", async (t) => {
+  for (const accepted of [[], checked.slice(1), checked.slice(0, 3), [...checked, checked[0]!]]) {
+    const env = await open();
+    const { end } = carryOut(new Reorganisation(tip, env), env.blocks, () => ({ accepted }));
+    t.like(end, { type: "fault", fault: { rule: "consensus-failed" } });
+  }
+});
+
+test("a consensus that throws ends it, and one that prefers what is canonical already", async (t) => {
+  const throwing = () => {
+    throw new Error("out of order");
+  };
   const env = await open();
-  const plan = new Reorganisation(branchTo(branch[11]!.header, env)!, env);
-  plan.checked({ accepted: checked });
-  t.is(plan.forkHeight, 1);
-  const result = plan.apply();
-  if (!result.ok) throw new Error(result.fault.detail);
-  const { commit, change } = result;
-  t.deepEqual(commit.blocks, []);
-  t.deepEqual(commit.canonical, {
-    fromHeight: 2,
-    hashes: branch.map(({ header }) => header.hash),
+  const connects = new GuardedConsensus({ ...consensus, connect: throwing }, silentLog);
+  const failing = new Reorganisation(tip, { ...env, consensus: connects });
+  const fails = (plan: Reorganisation, what: RegExp): void => {
+    const { end } = carryOut(plan, env.blocks);
+    if (end.type !== "fault") throw new Error(end.type);
+    t.is(end.fault.rule, "consensus-failed");
+    t.regex(end.fault.detail, what);
+  };
+  fails(failing, /^connect threw: out of order$/);
+  const disconnects = new GuardedConsensus({ ...consensus, disconnect: throwing }, silentLog);
+  const undoing = new Reorganisation(tip, { ...env, consensus: disconnects });
+  t.like(carryOut(undoing, env.blocks).end, { type: "too-deep", floor: 4 });
+  const longKey = { key: new Uint8Array(256), value: undefined };
+  const writes = () => ({
+    ok: true as const,
+    value: { writes: [longKey], undo: new Uint8Array() },
   });
-  t.is(commit.undo.length, 12);
-  t.is(commit.state.length, 1);
-  t.deepEqual(
-    change.disconnected.map(({ hash }) => hash),
-    [chain[3], chain[2], chain[1]].map((block) => block!.header.hash),
-  );
-  t.is(change.head.hash, branch[11]!.header.hash);
-  await env.blocks.commit(commit);
-  env.blocks.invariants();
-  t.is(env.blocks.head().hash, branch[11]!.header.hash);
-  t.not(env.blocks.head().hash, genesis.header.hash);
+  const writing = new GuardedConsensus({ ...consensus, connect: writes }, silentLog);
+  fails(new Reorganisation(tip, { ...env, consensus: writing }), /a state key has 256 bytes/);
+  fails(new Reorganisation(chain[2]!.header, env), /it prefers a block that is canonical/);
 });

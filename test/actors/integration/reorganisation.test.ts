@@ -9,6 +9,7 @@ import { packedItems } from "../../../src/bytes/packed.js";
 import type { BlocksVerdict, BlockStore, ValidateBlocksJob } from "../../../src/ports.js";
 import { silentLog } from "../../../src/log.js";
 import { makeBlock, makeChain, makeKey, makeTransaction } from "../../support/chain.js";
+import { plainStore } from "../../support/plain-store.js";
 import { checkedBlocks, consensus, createHarness } from "../support.js";
 
 const key = makeKey(1);
@@ -83,10 +84,7 @@ test("one commit undoes the old branch and applies the new one", async (t) => {
 
 test("a store that cannot stage gets the same in one commit", async (t) => {
   const staging = await open();
-  const { head, has, summary, headerBytes, block, hashAt, undo, state, commit } = staging.blocks;
-  const plain = { head, has, summary, headerBytes, block, hashAt, undo, state, commit };
-  const bound = Object.entries(plain).map(([name, method]) => [name, method.bind(staging.blocks)]);
-  const blocks = Object.fromEntries(bound) as BlockStore;
+  const blocks = plainStore(staging.blocks);
   const { end } = carryOut(new Reorganisation(tip, { ...staging, blocks }), blocks);
   if (end.type !== "commit") throw new Error(end.type);
   await end.staged.commit();

@@ -102,7 +102,7 @@ export const plantedBugs = [
   {
     name: "a block from the future is its sender's offence",
     in: "actors/handlers/block-handler.js",
-    find: 'peerId === undefined || rule === "future"',
+    find: "peerId === undefined || blamesNobody(rule)",
     with: "peerId === undefined",
   },
   {

@@ -283,3 +283,42 @@ test("the pool behaves as its plain model does", (t) => {
   });
   t.notThrows(() => fc.assert(property, { numRuns: 200 }));
 });
+
+test("a walk from the best on goes by price and nonce, and bears changes on its way", (t) => {
+  const mempool = pool();
+  const [cheap, low, high, dear, other] = [
+    made(0, 1, 2),
+    made(1, 1, 3),
+    made(1, 2, 90),
+    made(2, 5, 7),
+    made(3, 1, 1),
+  ] as const;
+  for (const transaction of [cheap, low, high, dear, other]) mempool.add(transaction, fresh);
+  t.deepEqual(
+    [...mempool.best()],
+    [dear, low, high, cheap, other].map(({ id }) => id),
+  );
+  const walk = mempool.best();
+  t.is(walk.next().value, dear.id);
+  mempool.remove([high.id, cheap.id, "00".repeat(32)]);
+  mempool.add(made(1, 7, 5), fresh);
+  t.deepEqual([...walk], [low.id, made(1, 7, 5).id, other.id]);
+  mempool.invariants();
+});
+
+test("what left unconfirmed is told once, with its reason; what was removed is not", (t) => {
+  const mempool = pool({ countMax: 3 });
+  const [first, second, third] = [made(0, 1, 5), made(1, 1, 6), made(2, 1, 7)] as const;
+  for (const transaction of [first, second, third]) mempool.add(transaction, fresh);
+  t.deepEqual(mempool.takeDropped(), []);
+  mempool.add(made(1, 1, 60), fresh);
+  mempool.add(made(3, 1, 8), fresh);
+  t.deepEqual(mempool.takeDropped(), [
+    { id: second.id, reason: "replaced" },
+    { id: first.id, reason: "evicted" },
+  ]);
+  mempool.remove([third.id]);
+  t.deepEqual(mempool.takeDropped(), []);
+  mempool.confirmed([made(3, 1, 8).id], confirmedNonces([-1, 1, -1, 1]));
+  t.deepEqual(mempool.takeDropped(), [{ id: made(1, 1, 60).id, reason: "stale-nonce" }]);
+});

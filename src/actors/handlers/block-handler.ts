@@ -33,7 +33,9 @@ export type BlockHandlerMessage =
     }
   | { readonly type: "Checked"; readonly tag: number; readonly verdict: BlocksVerdict | undefined }
   | RequestOutcome
-  | ConnectOutcome;
+  | ConnectOutcome
+  /** A peer handler stopped, after all that it told. */
+  | { readonly type: "PeerStopped"; readonly path: string };
 
 export interface BlockReport {
   readonly tag: number;
@@ -72,6 +74,8 @@ interface Origin {
 /** A block between its arrival and its end. */
 interface Job extends Origin {
   readonly hash: HashHex;
+  /** The peer handler that was asked for it, by its path, until it answers. */
+  readonly askedOf?: string;
 }
 
 interface Child {
@@ -138,9 +142,20 @@ export const blockHandler = defineActor<
       case "ConnectOutcome":
         connectEnded(state, message, context);
         return;
+      case "PeerStopped":
+        for (const [tag, { askedOf }] of [...state.jobs]) {
+          if (askedOf === message.path) end(state, tag, context);
+        }
+        return;
       default:
         unreachable(message);
     }
+  },
+
+  signal(_state, signal, context) {
+    // Signals overtake messages, and its last answer may still wait.
+    if (signal.type !== "terminated") return;
+    context.self.tell({ type: "PeerStopped", path: signal.path });
   },
 
   invariants(state) {
@@ -195,7 +210,7 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
     state.sync.tell({ type: "BehindPeer", peerId });
     return;
   }
-  const tag = begin(state, { hash: message.hash, peerId });
+  const tag = begin(state, { hash: message.hash, peerId, askedOf: from.path });
   const request = { kind: "RequestBlock", hash: message.hash } as const;
   const asked = from.tell({
     type: "Request",
@@ -204,7 +219,9 @@ function announced(state: State, incoming: Incoming<"AnnounceBlock">, context: C
     items: 1,
     replyTo: context.self,
   });
-  if (!asked) end(state, tag, context);
+  // It may stop with the request in its mailbox.
+  if (asked) context.watch(from);
+  else end(state, tag, context);
 }
 
 function begin(state: State, job: Job): number {

@@ -38,7 +38,9 @@ export type TransactionHandlerMessage =
       readonly tag: number;
       readonly verdict: TransactionsVerdict | undefined;
     }
-  | AddOutcome;
+  | AddOutcome
+  /** A peer handler stopped, after all that it told. */
+  | { readonly type: "PeerStopped"; readonly path: string };
 
 /** Accepted: valid, in this node's mempool and announced; not durable, not in a block. */
 export type SubmitOutcome =
@@ -142,9 +144,20 @@ export const transactionHandler = defineActor<
       case "AddOutcome":
         added(state, message);
         return;
+      case "PeerStopped":
+        for (const tag of state.wants.tagsOf(message.path)) {
+          ask(state, state.wants.ended(tag, 0), context);
+        }
+        return;
       default:
         unreachable(message);
     }
+  },
+
+  signal(_state, signal, context) {
+    // Signals overtake messages, and its last answers may still wait.
+    if (signal.type !== "terminated") return;
+    context.self.tell({ type: "PeerStopped", path: signal.path });
   },
 
   afterBatch(state, context) {
@@ -241,8 +254,10 @@ function ask(state: State, requests: readonly PlannedRequest[], context: Ctx): v
     const message = { kind: "RequestTransactions", ids } as const;
     const items = ids.length;
     const request = { type: "Request", message, tag, items, replyTo: context.self } as const;
-    // It is gone: the next announcer, of which there are few.
-    if (!to.from.tell(request)) ask(state, state.wants.ended(tag, 0), context);
+    // It may stop with the request in its mailbox; or is gone: the next announcer, of which there
+    // are few.
+    if (to.from.tell(request)) context.watch(to.from);
+    else ask(state, state.wants.ended(tag, 0), context);
   }
 }
 

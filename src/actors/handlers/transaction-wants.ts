@@ -85,6 +85,11 @@ export class TransactionWants {
     return [...next.values()].map(({ to, ids }) => this.#ask(to, ids));
   }
 
+  /** The requests that the actor of this path has not answered. */
+  tagsOf(path: string): readonly number[] {
+    return [...this.#asked.values()].flatMap(({ tag, to }) => (to.from.path === path ? [tag] : []));
+  }
+
   invariants(): void {
     const owed = new Map<PeerId, number>();
     for (const { to } of this.#asked.values()) owed.set(to.peerId, (owed.get(to.peerId) ?? 0) + 1);

@@ -19,6 +19,7 @@ import {
 } from "../handlers/transaction-handler.js";
 import { blockProducer } from "../integration/block-producer.js";
 import { consensusIntegration, type StoreFailed } from "../integration/consensus-integration.js";
+import { guardMempool } from "../integration/guarded-mempool.js";
 import { mempoolIntegration } from "../integration/mempool-integration.js";
 import { storageIntegration, type TransactionLocated } from "../integration/storage-integration.js";
 import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
@@ -340,7 +341,8 @@ function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): voi
   const { peers, sync, dial, replyTo } = query;
   if (peers === undefined || sync === undefined || dial === undefined) return;
   state.queries.delete(id);
-  const { blocks, config, mempool, peerId, workers } = env;
+  const { blocks, config, log, peerId, workers } = env;
+  const mempool = guardMempool(env.mempool, log);
   const head = blocks.head();
   const { queued, running } = workers.load();
   replyTo.tell({

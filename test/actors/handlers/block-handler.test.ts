@@ -1,5 +1,5 @@
 import test from "ava";
-import { blockHandler } from "../../../src/actors/handlers/block-handler.js";
+import { blockHandler, type ProducedOutcome } from "../../../src/actors/handlers/block-handler.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type {
   ConnectOutcome,
@@ -197,6 +197,31 @@ test("a block from the future is refused and blames nobody: its sender's clock a
   t.is(harness.consumed(), 1);
 });
 
+test("whoever made a block hears what became of it", async (t) => {
+  const broken = makeBlock({ transactions: [makeTransaction(makeKey(1), 1)], sealed: false });
+  const custom = { rule: "custom", detail: "of the chain's own", transaction: 1 } as const;
+  const cases = [
+    [one.bytes, undefined, { ok: true }],
+    [broken.bytes, undefined, { ok: false, reason: "proof-of-work" }],
+    [Uint8Array.of(1, 2, 3), undefined, { ok: false, reason: "encoding" }],
+    [two.bytes, undefined, { ok: false, reason: "orphan" }],
+    [one.bytes, { ok: false, reason: "too-deep" }, { ok: false, reason: "too-deep" }],
+    [
+      one.bytes,
+      { ok: false, reason: "fault", hash: one.header.hash, fault: custom },
+      { ok: false, reason: "custom", fault: custom },
+    ],
+  ] as const;
+  for (const [block, outcome, expected] of cases) {
+    const harness = await start(outcome === undefined ? {} : { outcome: () => outcome });
+    const producer = harness.probe<ProducedOutcome>();
+    harness.ref.tell({ type: "Produced", block, report: { tag: 7, replyTo: producer.ref } });
+    await harness.settle();
+    t.is(producer.received.length, 1);
+    t.like(producer.last, { type: "ProducedOutcome", tag: 7, ...expected });
+  }
+});
+
 test("a broken block of this node is published and blames nobody", async (t) => {
   const harness = await start();
   harness.ref.tell({ type: "Produced", block: new Uint8Array([1, 2, 3]) });
@@ -316,6 +341,32 @@ test("an announcement that was not delivered may be followed from another peer",
   await harness.settle();
   t.is(harness.peer.of("Request").length, 2);
   t.deepEqual(harness.blames(), []);
+});
+
+test("a peer that stops with a request in its mailbox leaves the block to the next one", async (t) => {
+  const harness = await start();
+  harness.scheduler.hold(harness.peer.ref.path);
+  harness.announce(one);
+  await harness.settle();
+  harness.peer.stop();
+  harness.scheduler.release(harness.peer.ref.path);
+  await harness.settle();
+  const other = harness.probe<PeerHandlerMessage>();
+  const { hash, height, totalDifficulty } = one.header;
+  harness.ref.tell({
+    type: "Incoming",
+    peerId: peerIdOf(2),
+    from: other.ref,
+    lane: "block",
+    bytes: 9,
+    requestId: 0,
+    message: { kind: "AnnounceBlock", hash, height: BigInt(height), totalDifficulty },
+  });
+  await harness.settle();
+  t.deepEqual(
+    other.of("Request").map(({ message }) => message),
+    [{ kind: "RequestBlock", hash }],
+  );
 });
 
 test("another block than the one asked for is a violation", async (t) => {

@@ -249,6 +249,32 @@ test("no more than two batches are in the pool at once, and a full queue drops",
   t.is(harness.batches.flat().length, 6);
 });
 
+test("a peer that stops with a request in its mailbox keeps nobody from its transactions", async (t) => {
+  const harness = await start();
+  harness.scheduler.hold(harness.peer.ref.path);
+  harness.announce(idAt(0));
+  await harness.settle();
+  harness.peer.stop();
+  harness.scheduler.release(harness.peer.ref.path);
+  await harness.settle();
+  const other = harness.probe<PeerHandlerMessage>();
+  const ids = [idAt(0)];
+  harness.ref.tell({
+    type: "Incoming",
+    peerId: peerIdOf(2),
+    from: other.ref,
+    lane: "transaction",
+    bytes: 9,
+    requestId: 0,
+    message: { kind: "AnnounceTransactions", ids },
+  });
+  await harness.settle();
+  t.deepEqual(
+    other.of("Request").map(({ message }) => message),
+    [{ kind: "RequestTransactions", ids }],
+  );
+});
+
 test("when the pool loses a batch its transactions may come again", async (t) => {
   const base = createHarness().env.workers;
   let lost = 1;

@@ -27,6 +27,8 @@ export { consensusIntegration } from "./integration/consensus-integration.js";
 export type * from "./integration/consensus-integration.js";
 export { mempoolIntegration } from "./integration/mempool-integration.js";
 export type * from "./integration/mempool-integration.js";
+export { blockRepair } from "./integration/block-repair.js";
+export type * from "./integration/block-repair.js";
 export { storageIntegration } from "./integration/storage-integration.js";
 export type * from "./integration/storage-integration.js";
 

@@ -37,6 +37,8 @@ export type ConsensusMessage =
       /** The last header of their branch, when its headers were checked up to there. */
       readonly promised?: HeaderSummary;
     } & Requester)
+  /** A sound copy of a stored block whose bytes were damaged. */
+  | ({ readonly type: "Restore"; readonly block: CheckedBlock } & Requester)
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ChainChanged> }
   | { readonly type: "ReorganiseOn" }
   | { readonly type: "TakeUp" }
@@ -130,6 +132,9 @@ export const consensusIntegration = defineActor<
           wait(state, message, context);
         } else connect(state, message, context);
         return;
+      case "Restore":
+        restore(state, message, context);
+        return;
       case "Subscribe":
         state.commits.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
@@ -181,6 +186,19 @@ function wait(state: State, command: ConnectCommand, { env }: Ctx): void {
 
 function bytesOf({ blocks }: ConnectCommand): number {
   return blocks.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+/** Puts the bytes of a canonical block anew: nothing else of the chain changes. */
+function restore(
+  { commits }: State,
+  command: Extract<ConsensusMessage, { type: "Restore" }>,
+  context: Ctx,
+): void {
+  const { blocks } = context.env;
+  const { block } = command;
+  const isOurs = blocks.hashAt(block.header.height) === block.header.hash;
+  const commit = { blocks: isOurs ? [block] : [], undo: [], state: [] };
+  commits.commit(commit, { answer: [command, { ok: true, head: blocks.head() }] }, context);
 }
 
 /** Extends the head as far as the blocks go; hands the rest to the fork path. */

@@ -16,7 +16,9 @@ import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import { isTransactionAt } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
+import type { ServedTo } from "./block-repair.js";
 import { IndexFollower } from "./index-follower.js";
+import { ServedSpans, type ServedSpan } from "./served-spans.js";
 
 export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
 
@@ -32,9 +34,17 @@ export type StorageMessage =
       readonly id: HashHex;
       readonly replyTo: ActorRef<TransactionLocated>;
     }
+  | { readonly type: "GetServed"; readonly path: string; readonly replyTo: ActorRef<ServedTo> }
+  /** All blocks that are not to be served, for they are damaged; `header`: that one too. */
+  | { readonly type: "Withhold"; readonly blocks: readonly WithheldBlock[] }
   | { readonly type: "IndexOn" }
   | { readonly type: "Indexed"; readonly error?: unknown }
   | ChainChanged;
+
+export interface WithheldBlock {
+  readonly hash: HashHex;
+  readonly header: boolean;
+}
 
 /** `location` is absent when the transaction is unknown or nothing is indexed. */
 export interface TransactionLocated {
@@ -55,6 +65,9 @@ const WRITES_MAX = 64;
 interface State {
   /** Absent: nothing is indexed. */
   readonly follower: IndexFollower | undefined;
+  readonly served: ServedSpans;
+  /** Blocks that are not served; true: nor are their headers. */
+  withheld: ReadonlyMap<HashHex, boolean>;
   /** A turn of the follower is due. */
   due: boolean;
   writes: number;
@@ -76,7 +89,14 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
     const { transactions, blocks, log } = context.env;
     const follower = transactions && new IndexFollower(transactions, context.env);
-    const state = { follower, due: false, writes: 0, failed: false };
+    const state: State = {
+      follower,
+      served: new ServedSpans(),
+      withheld: new Map(),
+      due: false,
+      writes: 0,
+      failed: false,
+    };
     if (follower?.behind === true) {
       const fields = { indexedHeight: follower.height, height: blocks.head().height };
       log.write("info", "transactions are indexed", fields);
@@ -90,9 +110,17 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     switch (message.type) {
       case "Serve": {
         const { requestId, replyTo } = message;
-        replyTo.tell({ type: "Reply", requestId, message: serve(message.request, env) });
+        const { message: reply, span } = serve(message.request, state.withheld, env);
+        if (span !== undefined) state.served.add(replyTo.path, span);
+        replyTo.tell({ type: "Reply", requestId, message: reply });
         return;
       }
+      case "GetServed":
+        message.replyTo.tell({ type: "ServedTo", spans: state.served.of(message.path) });
+        return;
+      case "Withhold":
+        state.withheld = new Map(message.blocks.map(({ hash, header }) => [hash, header]));
+        return;
       case "LocateTransaction":
         message.replyTo.tell(locate(message.id, env));
         return;
@@ -116,29 +144,50 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
   },
 });
 
-type Served =
-  | MessageOf<"ResponseBlock" | "ResponseBlockRange" | "ResponseHeaders">
-  | MessageOf<"RequestRefused">;
+interface Answer {
+  readonly message:
+    | MessageOf<"ResponseBlock" | "ResponseBlockRange" | "ResponseHeaders">
+    | MessageOf<"RequestRefused">;
+  /** What of the canonical chain it holds. */
+  readonly span?: ServedSpan;
+}
 
-function serve(request: StorageRequest, env: StorageEnv): Served {
+type Withheld = State["withheld"];
+
+function serve(request: StorageRequest, withheld: Withheld, env: StorageEnv): Answer {
   switch (request.kind) {
-    case "RequestBlock": {
-      const block = env.blocks.block(request.hash);
-      return block === undefined ? refused("NotFound") : { kind: "ResponseBlock", block };
-    }
+    case "RequestBlock":
+      return serveBlock(request, withheld, env);
     case "RequestBlockRange":
-      return serveRange(request, env);
+      return serveRange(request, withheld, env);
     case "RequestHeaders":
-      return serveHeaders(request, env);
+      return serveHeaders(request, withheld, env);
   }
 }
 
-function refused(reason: RefusalReason): Served {
-  return { kind: "RequestRefused", reason };
+function refused(reason: RefusalReason): Answer {
+  return { message: { kind: "RequestRefused", reason } };
+}
+
+function serveBlock(
+  { hash }: MessageOf<"RequestBlock">,
+  withheld: Withheld,
+  { blocks }: StorageEnv,
+): Answer {
+  const block = withheld.has(hash) ? undefined : blocks.block(hash);
+  const fromHeight = blocks.summary(hash)?.height;
+  if (block === undefined || fromHeight === undefined) return refused("NotFound");
+  const message = { kind: "ResponseBlock", block } as const;
+  if (blocks.hashAt(fromHeight) !== hash) return { message };
+  return { message, span: { fromHeight, count: 1, bodies: true } };
 }
 
 /** A prefix of the range: at least one block, then until the soft limit is reached. */
-function serveRange(request: MessageOf<"RequestBlockRange">, env: StorageEnv): Served {
+function serveRange(
+  request: MessageOf<"RequestBlockRange">,
+  withheld: Withheld,
+  env: StorageEnv,
+): Answer {
   const { itemsMax, bytesSoftMax } = env.config.serve;
   const { fromHeight, count, lastHash } = request;
   if (env.blocks.hashAt(fromHeight + count - 1) !== lastHash) return refused("NotFound");
@@ -146,20 +195,26 @@ function serveRange(request: MessageOf<"RequestBlockRange">, env: StorageEnv): S
   let bytes = 0;
   for (let height = fromHeight; height < fromHeight + Math.min(count, itemsMax); height++) {
     const hash = env.blocks.hashAt(height);
-    const block = hash === undefined ? undefined : env.blocks.block(hash);
+    const block = hash === undefined || withheld.has(hash) ? undefined : env.blocks.block(hash);
     if (block === undefined) break;
     if (blocks.length > 0 && bytes + block.length > bytesSoftMax) break;
     blocks.push(block);
     bytes += block.length;
   }
-  return blocks.length === 0 ? refused("NotFound") : { kind: "ResponseBlockRange", blocks };
+  if (blocks.length === 0) return refused("NotFound");
+  const span = { fromHeight, count: blocks.length, bodies: true };
+  return { message: { kind: "ResponseBlockRange", blocks }, span };
 }
 
 /**
  * Canonical headers after the newest locator hash that is canonical here; genesis always is. At
  * least one, if there are any, then until the soft limit is reached.
  */
-function serveHeaders(request: MessageOf<"RequestHeaders">, env: StorageEnv): Served {
+function serveHeaders(
+  request: MessageOf<"RequestHeaders">,
+  withheld: Withheld,
+  env: StorageEnv,
+): Answer {
   const { blocks: store } = env;
   const { bytesSoftMax } = env.config.serve;
   const known = request.locator
@@ -171,13 +226,15 @@ function serveHeaders(request: MessageOf<"RequestHeaders">, env: StorageEnv): Se
   let bytes = 0;
   for (let height = known.height + 1; height <= last; height++) {
     const hash = store.hashAt(height);
-    const header = hash === undefined ? undefined : store.headerBytes(hash);
+    if (hash === undefined || withheld.get(hash) === true) break;
+    const header = store.headerBytes(hash);
     if (header === undefined) break;
     if (headers.length > 0 && bytes + header.length > bytesSoftMax) break;
     headers.push(header);
     bytes += header.length;
   }
-  return { kind: "ResponseHeaders", headers };
+  const span = { fromHeight: known.height + 1, count: headers.length, bodies: false };
+  return { message: { kind: "ResponseHeaders", headers }, span };
 }
 
 /** The index gives a hint; the block says whether it is right. */

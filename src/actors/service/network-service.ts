@@ -21,6 +21,7 @@ import { blockProducer } from "../integration/block-producer.js";
 import { consensusIntegration, type StoreFailed } from "../integration/consensus-integration.js";
 import { guardMempool } from "../integration/guarded-mempool.js";
 import { mempoolIntegration } from "../integration/mempool-integration.js";
+import { blockRepair } from "../integration/block-repair.js";
 import { storageIntegration, type TransactionLocated } from "../integration/storage-integration.js";
 import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
 import { peerBroadcaster } from "../peer/peer-broadcaster.js";
@@ -271,6 +272,7 @@ function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
     { name: "block-handler" },
   );
   context.spawn(syncHandler, { router, system }, { name: "sync-handler" });
+  context.spawn(blockRepair, { registry, system }, { name: "block-repair" });
   if (config.produce) {
     const args = { consensus, system, blockHandler: blocks, events };
     context.spawn(blockProducer, args, { name: "producer" });

@@ -107,6 +107,7 @@ test("it spawns every part of the network", async (t) => {
     "transaction-handler",
     "block-handler",
     "sync-handler",
+    "block-repair",
     "producer",
     "dialer",
     "listener",

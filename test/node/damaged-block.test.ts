@@ -1,0 +1,136 @@
+// A node whose store changed a block behind its back: a peer that refuses the block tells it, and
+// the block is fetched again.
+
+import test, { type ExecutionContext } from "ava";
+import { genesisOf } from "../../src/compose.js";
+import type { NetworkConfigInput } from "../../src/config.js";
+import type { Network } from "../../src/network.js";
+import type { StoredBlock } from "../../src/ports.js";
+import { openMemoryStores, type MemoryStores } from "../../src/storage/memory-stores.js";
+import { checkedBlocks, connectAll } from "../actors/support.js";
+import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
+import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { consensus, reaches, startTestNode } from "./nodes.js";
+
+const BIND = "tcp://127.0.0.1:0";
+const chain = makeChain(39);
+chain.push(
+  ...makeChain(1, { parent: chain[38]!.header, transactions: [makeTransaction(makeKey(1), 0)] }),
+);
+const tip = chain[39]!;
+
+interface Node {
+  readonly node: Network;
+  readonly stores: MemoryStores;
+  /** Resolves with the fields of the first line of this event. */
+  readonly says: (event: string) => Promise<Readonly<Record<string, unknown>>>;
+  readonly count: (event: string) => number;
+}
+
+async function nodeOn(
+  t: ExecutionContext,
+  damage?: (block: (typeof chain)[number]) => StoredBlock,
+  config: NetworkConfigInput = {},
+): Promise<Node> {
+  t.timeout(30_000);
+  const stores = openMemoryStores({ genesis: genesisOf(consensus) });
+  connectAll(stores.blocks, checkedBlocks(chain));
+  if (damage !== undefined) {
+    await stores.blocks.commit({ blocks: [damage(tip)], undo: [], state: [] });
+  }
+  const lines: { event: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const waiting = new Set<() => void>();
+  const log = {
+    write(_level: string, event: string, fields = {}): void {
+      lines.push({ event, fields });
+      for (const look of [...waiting]) look();
+    },
+  };
+  const own = { blockStore: stores.blocks, log };
+  const node = await startTestNode(t, { bindAddr: BIND, ...config }, own);
+  const says = (event: string): Promise<Readonly<Record<string, unknown>>> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        const line = lines.find((one) => one.event === event);
+        if (line === undefined) return;
+        waiting.delete(look);
+        resolve(line.fields);
+      };
+      waiting.add(look);
+      look();
+    });
+  return { node, stores, says, count: (event) => lines.filter((l) => l.event === event).length };
+}
+
+/** A flipped bit near the end: in the signature of the last transaction. */
+function flipped(bytes: Uint8Array): Uint8Array {
+  const changed = bytes.slice();
+  changed[changed.length - 3]! ^= 1;
+  return changed;
+}
+
+test("a block that a peer refuses is checked, said to be damaged and fetched again", async (t) => {
+  const spoil = (block: typeof tip): StoredBlock => ({ ...block, bytes: flipped(block.bytes) });
+  const one = await nodeOn(t, spoil);
+  const sound = await nodeOn(t);
+  one.node.connect(sound.node.listenAddress!);
+  const strict = await startTestNode(t);
+  strict.connect(one.node.listenAddress!);
+  t.like(await one.says("a stored block is damaged"), { height: 40, hash: tip.header.hash });
+  t.like(await one.says("a damaged block was mended"), { height: 40, hash: tip.header.hash });
+  t.deepEqual(one.stores.blocks.block(tip.header.hash), tip.bytes);
+  const next = await startTestNode(t);
+  next.connect(one.node.listenAddress!);
+  await reaches(next, tip.header.hash);
+  t.pass();
+});
+
+test("a damaged header is mended with its block", async (t) => {
+  const spoil = (block: typeof tip): StoredBlock => ({
+    ...block,
+    headerBytes: flipped(block.headerBytes),
+  });
+  const one = await nodeOn(t, spoil);
+  const sound = await nodeOn(t);
+  one.node.connect(sound.node.listenAddress!);
+  const strict = await startTestNode(t);
+  strict.connect(one.node.listenAddress!);
+  t.like(await one.says("a damaged block was mended"), { height: 40 });
+  t.deepEqual(one.stores.blocks.headerBytes(tip.header.hash), tip.headerBytes);
+});
+
+test("a damaged block is not served while nobody gives it again", async (t) => {
+  const spoil = (block: typeof tip): StoredBlock => ({ ...block, bytes: flipped(block.bytes) });
+  const one = await nodeOn(t, spoil);
+  const strict = await startTestNode(t);
+  strict.connect(one.node.listenAddress!);
+  await one.says("a stored block is damaged");
+  const raw = await RawPeer.connect({
+    address: one.node.listenAddress!,
+    identity: identityOf(1),
+  });
+  t.teardown(() => raw.destroy());
+  raw.send(handshakeInfo(genesisOf(consensus).header.hash));
+  await raw.message("Handshake");
+  raw.send({ kind: "RequestBlock", hash: tip.header.hash }, 1);
+  t.like(await raw.message("RequestRefused"), { reason: "NotFound" });
+});
+
+test("peers that complain of sound blocks have them checked once a minute at most", async (t) => {
+  const one = await nodeOn(t);
+  for (let id = 1; id <= 5; id++) {
+    const raw = await RawPeer.connect({
+      address: one.node.listenAddress!,
+      identity: identityOf(id),
+    });
+    t.teardown(() => raw.destroy());
+    raw.send(handshakeInfo(genesisOf(consensus).header.hash));
+    await raw.message("Handshake");
+    raw.send({ kind: "RequestBlock", hash: tip.header.hash }, 1);
+    await raw.message("ResponseBlock");
+    raw.send({ kind: "Disconnect", reason: "Banned", detail: "InvalidBlock" });
+    await raw.closed;
+  }
+  await one.says("blocks that a peer refused are sound");
+  t.is(one.count("blocks that a peer refused are sound"), 1);
+});

@@ -14,6 +14,7 @@ const anything = { imports: "anything" };
 const layers = {
   bytes: { imports: [], types: [] },
   errors: { imports: [], types: [] },
+  "thread-module": { imports: [], types: [] },
   runtime: { imports: [], types: ["ports"] },
   chain: { imports: ["bytes"], types: ["ports"] },
   protocol: { imports: ["bytes", "chain"], types: [] },
@@ -34,7 +35,7 @@ const layers = {
   sim: anything,
   thread: anything,
 };
-const everyone = { imports: ["errors"], types: ["config"] };
+const everyone = { imports: ["errors", "thread-module"], types: ["config"] };
 
 /** The layers that may import a package which brings threads, files, sockets or a native part. */
 const packages = {

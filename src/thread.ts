@@ -14,6 +14,7 @@ import { systemClock } from "./runtime/clock.js";
 import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
 import type { Outcome, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
 import { FeedReader, LOG_ID, type FeedItem } from "./thread/feed.js";
+import { threadModule } from "./thread-module.js";
 
 export type { PortModule, PortModules } from "./thread/control.js";
 
@@ -109,7 +110,7 @@ class Owner {
     this.#options = options;
     this.#calls = calls;
     const { port1, port2 } = new MessageChannel();
-    this.#worker = new Worker(new URL("./thread/host.js", import.meta.url), {
+    this.#worker = new Worker(threadModule("./thread/host.js", import.meta.url), {
       name: "vibecoin-network",
       workerData: { port: port2 },
       transferList: [port2],

@@ -6,6 +6,7 @@ import type { Timer } from "../ports.js";
 import type { RemoteRef } from "./link.js";
 import type { ThreadEnd } from "./link-frame.js";
 import type { LocatedRef, ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
+import { threadModule } from "../thread-module.js";
 import type { ModuleExport, ThreadControl, ThreadData } from "./thread-host.js";
 import type { Remote } from "comlink";
 import type { ResourceLimits } from "node:worker_threads";
@@ -60,7 +61,7 @@ class ThreadActor implements ThreadChild {
     const { port1, port2 } = new MessageChannel();
     this.link = new Link(kernel, port1, limits);
     this.ref = this.link.locate(this.path, uid);
-    this.worker = new Worker(new URL("./thread-host.js", import.meta.url), {
+    this.worker = new Worker(threadModule("./thread-host.js", import.meta.url), {
       name: this.path,
       workerData: { port: port2, limits } satisfies ThreadData,
       transferList: [port2],

@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
 import { CodedError, isCoded } from "../errors.js";
 import type { Clock, StoredBlock } from "../ports.js";
+import { threadModule } from "../thread-module.js";
 import { putGenesis } from "./block-store.js";
 import { currentHolder, isAlive, type Holder } from "./directory-lock.js";
 import { AT_START, checkFiles, EVERYTHING } from "./lmdb-files.js";
@@ -77,7 +78,7 @@ async function openDirectory(
   const unlock = lock(directory, root, meta);
   undoSteps.push(unlock);
   // What is written before the thread runs waits in its port; should it not start, the engine fails.
-  const writer = new Worker(new URL("./lmdb-writer.js", import.meta.url), {
+  const writer = new Worker(threadModule("./lmdb-writer.js", import.meta.url), {
     workerData: writerData,
   });
   const afterClose = () => void openHere.delete(directory);

@@ -7,6 +7,7 @@ import { FixedQueue, Piscina } from "piscina";
 import type { ChainRules, RulesModule } from "../chain/types.js";
 import { CodedError, errorText, isCoded } from "../errors.js";
 import type { BlocksVerdict, Clock, Timer, ValidateBlocksJob } from "../ports.js";
+import { threadModule } from "../thread-module.js";
 import { poolMethods, queueFull, stopped, workerLost } from "./jobs.js";
 import type { JobKind, Jobs, PoolTask, StartingPool, Task, Verdicts } from "./jobs.js";
 import { isLarge, validateLargeBlocks } from "./large-blocks.js";
@@ -103,8 +104,9 @@ export interface PoolTrouble {
 
 /** Starts the threads; what they are given meanwhile waits. Rejects with RULES_UNLOADABLE. */
 export async function openWorkerPool(options: WorkerPoolOptions): Promise<StartingPool> {
+  const entry = threadModule("./worker-entry.js", import.meta.url);
   checkCloneable(options.rulesModule);
-  const pool = new ThreadPool(options, await loadWithin(options));
+  const pool = new ThreadPool(options, entry, await loadWithin(options));
   const started = pool.start();
   started.catch(() => undefined);
   return {
@@ -156,7 +158,7 @@ class ThreadPool {
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(options: WorkerPoolOptions, rules: ChainRules) {
+  constructor(options: WorkerPoolOptions, entry: URL, rules: ChainRules) {
     const { rulesModule, signatureCache, nice } = options;
     const rows = allocateThreadRows(threadCount(options.threads));
     const workerData: ThreadData = { rulesModule, signatureCache, nice, rows };
@@ -168,7 +170,7 @@ class ThreadPool {
     this.#runningMax = threadCount(options.threads) * TASKS_PER_THREAD;
     this.#threads = new Piscina(
       threadPoolOptions({
-        moduleUrl: new URL("./worker-entry.js", import.meta.url),
+        moduleUrl: entry,
         exportName: "execute",
         workerData,
         threads: options.threads,

@@ -58,6 +58,24 @@ function better(left: Entry, right: Entry): boolean {
   return left.order < right.order;
 }
 
+/** The next entry of a sender. Its price as a number orders most of them without a look at it. */
+interface Head {
+  readonly price: number;
+  readonly entry: Entry;
+  readonly queue: readonly Entry[];
+  readonly index: number;
+}
+
+function headOf(queue: readonly Entry[], index: number): Head {
+  const entry = queue[index]!;
+  return { price: Number(entry.gasPrice), entry, queue, index };
+}
+
+function betterHead(left: Head, right: Head): boolean {
+  if (left.price !== right.price) return left.price > right.price;
+  return better(left.entry, right.entry);
+}
+
 function refused(reason: (MempoolAnswer & { ok: false })["reason"]): MempoolAnswer {
   return { ok: false, reason };
 }
@@ -144,27 +162,25 @@ export class PriceMempool implements Mempool {
   }
 
   select(bytesMax: number, view: StateView): readonly MempoolTransaction[] {
-    const heads = new Heap<{ queue: readonly Entry[]; index: number }>((left, right) =>
-      better(left.queue[left.index]!, right.queue[right.index]!),
-    );
-    for (const queue of this.#bySender.values()) heads.push({ queue, index: 0 });
+    const heads = new Heap<Head>(betterHead);
+    for (const queue of this.#bySender.values()) heads.push(headOf(queue, 0));
     const selected: MempoolTransaction[] = [];
     let room = bytesMax;
     for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
       if (room < TRANSACTION_BYTES_MIN) break;
-      const entry = head.queue[head.index]!;
+      const { entry, queue, index } = head;
       // State is read for those that get this far only: a pool has far more senders than a block.
       // A stale head may hide a better one behind it until then; `confirmed` leaves few of them.
-      if (head.index === 0 && entry.nonce <= lastNonce(view, entry.sender)) {
+      if (index === 0 && entry.nonce <= lastNonce(view, entry.sender)) {
         const fresh = this.#dropStale(entry, view);
-        if (fresh !== undefined) heads.push({ queue: fresh, index: 0 });
+        if (fresh !== undefined) heads.push(headOf(fresh, 0));
         continue;
       }
       const size = entry.bytes.length + HEAD_BYTES_MAX;
       if (size > room) continue; // this sender's later nonces would make this one stale
       room -= size;
       selected.push({ id: entry.id, bytes: entry.bytes });
-      if (++head.index < head.queue.length) heads.push(head);
+      if (index + 1 < queue.length) heads.push(headOf(queue, index + 1));
     }
     return selected;
   }

@@ -182,7 +182,10 @@ for (const named of [true, false]) {
       [],
     );
     t.false(confirmed.has(bad));
-    t.regex(told.get(bad) ?? "", /^(custom: a forbidden sender|an own block failed for it)$/);
+    t.regex(
+      told.get(bad) ?? "",
+      /^(custom: a forbidden sender|refused: an own block failed for it)$/,
+    );
     // The other producer finds it out when it wins with a block of its own.
     const left = async (): Promise<number> => {
       let count = 0;

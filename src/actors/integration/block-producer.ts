@@ -354,7 +354,7 @@ function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
   state.made = undefined;
   if (outcome.ok) {
     state.lost = 0;
-    refuse(state, state.trial.passed(made.ids.length), "an own block failed for it");
+    refuse(state, state.trial.passed(made.ids.length), "refused: an own block failed for it");
     return;
   }
   const { reason, fault } = outcome;

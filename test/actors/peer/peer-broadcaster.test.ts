@@ -18,14 +18,28 @@ interface JoinOptions {
   readonly totalDifficulty?: bigint;
 }
 
-async function start(options: HarnessOptions = {}) {
+interface StartOptions extends HarnessOptions {
+  /** What waits in the mempool, the best first. */
+  readonly waiting?: readonly string[];
+}
+
+async function start(options: StartOptions = {}) {
   const harness = createHarness({ chain, ...options });
   const registry = harness.probe<RegistryMessage>();
   const consensus = harness.probe<ConsensusMessage>();
+  const waiting = options.waiting ?? [];
+  let told = 0;
+  const mempool = harness.probe<MempoolMessage>((asked) => {
+    if (asked.type !== "ListWaiting") return;
+    if (asked.from === "best") told = 0;
+    const ids = waiting.slice(told, told + asked.countMax);
+    told += ids.length;
+    asked.replyTo.tell({ ids, done: told >= waiting.length });
+  });
   const ref = harness.spawn(peerBroadcaster, {
     registry: registry.ref,
     consensus: consensus.ref,
-    mempool: harness.probe<MempoolMessage>().ref,
+    mempool: mempool.ref,
   });
   await harness.settle();
   const join = (number: number, options: JoinOptions = {}) => {
@@ -49,6 +63,7 @@ async function start(options: HarnessOptions = {}) {
     ref,
     registry,
     consensus,
+    mempool,
     join,
     joinAll: (count: number) => Array.from({ length: count }, (_, i) => join(i + 1)),
     relay: (ids: readonly string[]) => ref.tell({ type: "RelayTransactions", ids }),
@@ -285,4 +300,62 @@ test("a peer that left is told nothing; a refused connection of it changes nothi
   await harness.settle();
   t.is(first!.received.length, 0);
   t.is(second!.received.length, 1);
+});
+
+// ---- new peers -------------------------------------------------------------------------------
+
+const waiting = Array.from({ length: 1_200 }, (_, number) => idOf(number));
+
+test("new peers hear of what waits in slices, the best first, all by one walk", async (t) => {
+  const harness = await start({ waiting });
+  const [one, two] = harness.joinAll(2);
+  await harness.advance(0);
+  t.is(harness.mempool.of("ListWaiting").length, 0, "not at once: others may become ready");
+  await harness.advance(3_000);
+  for (const peer of [one!, two!]) {
+    const announced = announcedIds(peer.received);
+    t.true(announced.length >= 2, "not all at once");
+    t.deepEqual(announced.flat(), waiting);
+  }
+  t.is(harness.mempool.of("ListWaiting").length, 3);
+});
+
+test("a new peer hears of a bounded number, and not of what it has announced itself", async (t) => {
+  const harness = await start({ waiting, config: { gossip: { knownPerPeerMax: 600 } } });
+  const peer = harness.join(1);
+  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [waiting[3]!] });
+  await harness.advance(3_000);
+  t.deepEqual(
+    announcedIds(peer.received).flat(),
+    waiting.slice(0, 600).filter((id) => id !== waiting[3]),
+  );
+});
+
+test("a new peer without the capability costs no walk and hears nothing", async (t) => {
+  const harness = await start({ waiting });
+  const peer = harness.join(1, { capabilities: ["blocks/1"] });
+  await harness.advance(3_000);
+  t.deepEqual(announcedIds(peer.received), []);
+  t.is(harness.mempool.of("ListWaiting").length, 0);
+});
+
+test("peers that come and go cost one walk at a time", async (t) => {
+  const harness = await start({ waiting });
+  for (let number = 1; number <= 40; number++) {
+    harness.join(number);
+    await harness.advance(50);
+  }
+  await harness.advance(3_000);
+  const walks = harness.mempool.of("ListWaiting").filter(({ from }) => from === "best");
+  t.true(walks.length <= 5, `${walks.length} walks`);
+});
+
+test("what came back is announced to all, whatever they were told before", async (t) => {
+  const harness = await start();
+  const peer = harness.join(1);
+  for (const type of ["RelayTransactions", "RelayTransactions", "ReturnedTransactions"] as const) {
+    harness.ref.tell({ type, ids: [idOf(1)] });
+    await harness.advance(1_000);
+  }
+  t.deepEqual(announcedIds(peer.received), [[idOf(1)], [idOf(1)]]);
 });

@@ -56,6 +56,7 @@ const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/net
 const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/main.ts"];
 const threadFiles = ["src/runtime/thread-*.ts", "src/workers/"];
 const socketFiles = ["src/transport/tcp*.ts", "src/transport/tls*.ts"];
+const lockFile = "src/storage/directory-lock.ts";
 
 /** Ambient authorities: what they are called, and the adapter files that may use them. */
 const authorities = {
@@ -68,7 +69,7 @@ const authorities = {
   },
   timer: {
     uses: ["setTimeout", "setInterval", "setImmediate", "node:timers", "node:timers/promises"],
-    adapters: ["src/runtime/clock.ts", "src/runtime/scheduler.ts"].concat(
+    adapters: ["src/runtime/clock.ts", "src/runtime/scheduler.ts", lockFile].concat(
       threadFiles,
       socketFiles,
       processFiles,
@@ -82,7 +83,7 @@ const authorities = {
       ]),
       ["webcrypto", "getRandomValues", "*"].map((name) => `node:crypto#${name}`),
     ),
-    adapters: ["src/runtime/random.ts", "src/workers/", ...socketFiles, ...processFiles],
+    adapters: ["src/runtime/random.ts", "src/workers/", lockFile].concat(socketFiles, processFiles),
   },
   environment: {
     uses: ["process.env", "process.argv", "process.cwd", "node:process"],
@@ -92,7 +93,7 @@ const authorities = {
     uses: ["net", "tls", "dgram", "http", "http2", "https", "dns", "dns/promises"]
       .map((name) => `node:${name}`)
       .concat("fetch", "WebSocket"),
-    adapters: [...socketFiles, "src/api/"],
+    adapters: [...socketFiles, lockFile, "src/api/"],
   },
 };
 

@@ -22,6 +22,7 @@ import type {
   StoredBlock,
   TxStore,
 } from "./ports.js";
+import type { Disk, DiskWatch } from "./storage/disk-watch.js";
 import type { StartingPool } from "./workers/jobs.js";
 import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
@@ -83,7 +84,7 @@ export async function startNode(
 
 /** Starts the actors on an environment; `end.close` releases it after they stopped. */
 async function runNode(
-  { env, threadsStarted, failed }: BuiltEnv,
+  { env, threadsStarted, failed, diskWaitMs }: BuiltEnv,
   scheduler: Scheduler,
   end: Pick<NetworkParts, "close" | "onFailure">,
 ): Promise<Network> {
@@ -102,7 +103,7 @@ async function runNode(
   // too, or blocks connect before it can subscribe: threads that cannot start end the network.
   const threadsFailed = new Promise<CodedError>((onFailed) => void threadsStarted.catch(onFailed));
   const serviceGone = Promise.race([spawned.serviceGone, threadsFailed, failed]);
-  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, ...end });
+  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, diskWaitMs, ...end });
 }
 
 export interface SpawnOptions {
@@ -142,7 +143,7 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
 export function handleOf(
   { peerId, blocks, config }: NodeEnv,
   spawned: SpawnedNode,
-  rest: Pick<NetworkParts, "listenAddress" | "close">,
+  rest: Pick<NetworkParts, "listenAddress" | "close" | "diskWaitMs">,
 ): Network {
   const askTimeoutMs = config.calls.timeoutMs;
   const { drainMs } = config.shutdown;
@@ -196,8 +197,9 @@ function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
 interface BuiltEnv {
   readonly env: NodeEnv;
   readonly threadsStarted: Promise<unknown>;
-  /** Resolves to why, once the store proves to be damaged, or the pool's rules to be unsound. */
+  /** Resolves to why, once nothing can be written, or the pool's rules prove to be unsound. */
   readonly failed: Promise<CodedError>;
+  readonly diskWaitMs: () => number;
 }
 
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
@@ -211,7 +213,8 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 
-  const { started, damaged, ...stores } = await openStores(config, own, genesis, closers);
+  const opened = await openStores(config, own, genesis, closers, log);
+  const { started, storesFailed, diskWaitMs, ...stores } = opened;
   // The adapters below take long to load: each is imported only where it is used.
   const { createIdentity, generateSeed, loadOrCreateIdentity } =
     await import("./transport/tls-identity.js");
@@ -247,7 +250,8 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const threadsStarted = Promise.all([started, workers.started]);
   // Nobody waits for it when the node cannot listen.
   threadsStarted.catch(() => undefined);
-  return { env, threadsStarted, failed: Promise.race([damaged, workers.broken]) };
+  const failed = Promise.race([storesFailed, workers.broken]);
+  return { env, threadsStarted, failed, diskWaitMs };
 }
 
 /** Throws CONFIG_INVALID: a producer could not tell how many transactions fit into a block. */
@@ -263,7 +267,9 @@ function checkEnvelope({ blockBytesMax, envelopeBytesMax = 0 }: Consensus): void
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {
   readonly started: Promise<void>;
-  readonly damaged: Promise<CodedError>;
+  /** Resolves to why, once nothing can be written any more, or the store proves to be damaged. */
+  readonly storesFailed: Promise<CodedError>;
+  readonly diskWaitMs: () => number;
 };
 
 async function openStores(
@@ -271,16 +277,23 @@ async function openStores(
   own: OwnPorts,
   genesis: StoredBlock,
   closers: Closers,
+  log: Log,
 ): Promise<NodeStores> {
   let stores;
+  let diskWaitMs = (): number => 0;
   if (config.dataDir === null) {
     const { openMemoryStores } = await import("./storage/memory-stores.js");
     stores = openMemoryStores({ genesis });
+    closers.push(stores.close);
   } else {
     const { openLmdbStores } = await import("./storage/lmdb-environment.js");
     stores = await openLmdbStores({ directory: config.dataDir, genesis, clock: systemClock });
+    const { disk, close } = stores;
+    closers.push(close);
+    const watch = await openDiskWatch(disk, config.dataDir, log);
+    closers.push(() => watch.stop());
+    diskWaitMs = () => watch.waitMs();
   }
-  closers.push(() => stores.close());
   const joined = (): TxStore =>
     own.blockStore === undefined ? stores.joinIndex() : stores.transactions;
   const transactions = own.txStore ?? (config.txIndex ? joined() : undefined);
@@ -289,8 +302,19 @@ async function openStores(
     ...(transactions === undefined ? {} : { transactions }),
     peers: own.peerStore ?? stores.peers,
     started: stores.started,
-    damaged: stores.damaged,
+    storesFailed: stores.failed,
+    diskWaitMs,
   };
+}
+
+async function openDiskWatch(disk: Disk, directory: string, log: Log): Promise<DiskWatch> {
+  const { watchDisk } = await import("./storage/disk-watch.js");
+  return watchDisk(disk, {
+    clock: systemClock,
+    onSlow: (waitMs) =>
+      log.write("error", "the disk does not answer", { directory, waitMs: Math.round(waitMs) }),
+    onAnswer: () => log.write("warn", "the disk answers again", { directory }),
+  });
 }
 
 /** The genesis block as stores are opened with it. Throws CONFIG_INVALID when it cannot be read. */

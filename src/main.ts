@@ -9,11 +9,14 @@
 //
 // Exit codes: 0 done, 1 a fault, 2 something the operator can mend, named in one sentence.
 
-import { createProgram } from "./cli/program.js";
-import { exitCodeOf } from "./cli/exit.js";
+import { fewDescriptors } from "./cli/limits.js";
 
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
+const refusal = fewDescriptors();
+if (refusal === undefined) {
+  // Loading all of it takes more files than a mean limit allows.
+  const { runCommand } = await import("./cli/command.js");
+  await runCommand();
+} else {
+  process.stderr.write(`vibecoin-node: ${refusal}.\n`);
+  process.exitCode = 2;
 }

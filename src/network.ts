@@ -68,6 +68,8 @@ export interface Network {
   readonly missed: number;
   /** Figures of every actor. */
   figures(): readonly ActorFigures[];
+  /** For how long the disk has owed an answer to a write; 0 when it owes none, or nothing is kept. */
+  diskWaitMs(): number;
   /**
    * Resolves when the network has stopped because `stop` was called. Rejects, after everything was
    * released, with STORE_FAILED when the block store could not commit or start, with RULES_UNLOADABLE
@@ -95,6 +97,7 @@ export interface NetworkParts {
   readonly blocks: BlockStore;
   readonly drainMs: number;
   readonly askTimeoutMs: number;
+  readonly diskWaitMs: () => number;
   /** Called when the network ends by itself, before anything of it is closed. */
   onFailure?(reason: CodedError): void;
   /** Closes the adapters, after the last actor. */
@@ -124,12 +127,9 @@ export function networkHandle(parts: NetworkParts): Network {
     unbanPeer: (peerId) => tell({ type: "UnbanPeer", peerId }),
     disconnectPeer: (peerId) => tell({ type: "DisconnectPeer", peerId, reason: "Shutdown" }),
     async pingPeer(peerId) {
-      const { elapsedMs } = await ask<{ elapsedMs: number | undefined }>((replyTo) => ({
-        type: "PingPeer",
-        peerId,
-        replyTo,
-      }));
-      return elapsedMs;
+      type Pong = { readonly elapsedMs: number | undefined };
+      const pong = await ask<Pong>((replyTo) => ({ type: "PingPeer", peerId, replyTo }));
+      return pong.elapsedMs;
     },
     connect(...addresses) {
       running(service);
@@ -170,6 +170,7 @@ export function networkHandle(parts: NetworkParts): Network {
       return parts.missed.count;
     },
     figures: () => running(system).figures(),
+    diskWaitMs: parts.diskWaitMs,
     stopped,
     stop,
   };

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { fromHex, isHex } from "../bytes/hex.js";
 import type { Network } from "../network.js";
+import { DISK_SLOW_MS } from "../storage/disk-watch.js";
 import { refuse } from "./errors.js";
 import { METRICS_CONTENT_TYPE, type Metrics } from "./metrics.js";
 
@@ -51,7 +52,9 @@ async function health(network: Network, reply: FastifyReply): Promise<unknown> {
     const error = new Error(`no answer within ${HEALTH_WAIT_MS} ms`);
     timer = setTimeout(() => reject(error), HEALTH_WAIT_MS);
   });
+  const diskWaitMs = network.diskWaitMs();
   try {
+    if (diskWaitMs >= DISK_SLOW_MS) throw new Error(diskOwes(diskWaitMs));
     const { height, peers, sync } = await Promise.race([network.status(), tooLate]);
     return { healthy: true, height, peers: peers.length, sync: sync.state };
   } catch (error) {
@@ -59,6 +62,10 @@ async function health(network: Network, reply: FastifyReply): Promise<unknown> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function diskOwes(waitMs: number): string {
+  return `the disk has not answered a write for ${Math.floor(waitMs / 1_000)} s`;
 }
 
 async function submit(network: Network, body: unknown, reply: FastifyReply): Promise<unknown> {

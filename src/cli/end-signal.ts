@@ -1,5 +1,5 @@
 // The signals that ask `run` to end: an operator's (SIGINT), a supervisor's (SIGTERM) and that of
-// a terminal that went away (SIGHUP). The first one is a wish, the second one an order.
+// a terminal that went away (SIGHUP). The first one is a wish, a later one an order.
 
 import type { EventEmitter } from "node:events";
 
@@ -16,7 +16,12 @@ export interface EndSignalOptions {
   readonly onSecond: (signal: NodeJS.Signals) => void;
 }
 
-/** An echo comes within milliseconds; a busy machine may take longer, a second press does too. */
+/**
+ * One wish may come as several signals: GNU `timeout` signals its child and then its group, a
+ * supervisor each process of a container. Nobody presses a key twice within this time.
+ */
+const TOGETHER_MS = 100;
+/** npm's echo comes within milliseconds; a busy machine may take longer, a second press does too. */
 const ECHO_MS = 500;
 
 /** Resolves with the first signal. */
@@ -31,9 +36,10 @@ export function endSignal(options: EndSignalOptions): Promise<NodeJS.Signals> {
         resolve(signal);
         return;
       }
-      const isEcho = echoDue && signal === first.signal && nowMs() - first.atMs < ECHO_MS;
+      const sinceMs = nowMs() - first.atMs;
+      const isEcho = echoDue && signal === first.signal && sinceMs < ECHO_MS;
       echoDue = false;
-      if (!isEcho) onSecond(signal);
+      if (!isEcho && sinceMs >= TOGETHER_MS) onSecond(signal);
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) source.on(signal, onSignal);
   });

@@ -12,7 +12,8 @@ export function openProgress(what: string, blocks: number): Progress {
   const stream = process.stderr;
   if (!stream.isTTY) return { at: () => undefined, end: () => undefined };
   const format = `${what} [{bar}] {value}/{total} blocks, {eta_formatted} left`;
-  const bar = new SingleBar({ format, stream, barsize: 24, clearOnComplete: true });
+  // `linewrap`: else a command that is interrupted leaves a terminal that wraps no lines.
+  const bar = new SingleBar({ format, stream, barsize: 24, clearOnComplete: true, linewrap: true });
   bar.start(blocks, 0);
   return { at: (block) => bar.update(block), end: () => bar.stop() };
 }

@@ -1,13 +1,16 @@
 // `run`: a node from its flags until a signal, or until it cannot go on. Owns the order in which
-// things start and end; whatever happens, the log is written out before the process ends.
+// things start and end. The log is written out before the process ends, as far as it can be.
 
 import { startNode } from "../compose.js";
 import { resolveConfig, type NetworkConfig } from "../config.js";
+import { CodedError } from "../errors.js";
 import type { Network } from "../network.js";
 import type { HttpServer } from "../api/server.js";
 import { parseAddress } from "../protocol/address.js";
 import { endSignal } from "./end-signal.js";
 import { describe, EXIT_FAULT, EXIT_OK, exitCodeOf } from "./exit.js";
+import { descriptorsMax, fewDescriptors, LOADING_DESCRIPTORS, watchDescriptors } from "./limits.js";
+import { leave } from "./leave.js";
 import { openOutput, type Output } from "./output.js";
 import { networkInput, type RunFlags } from "./run-flags.js";
 
@@ -15,16 +18,20 @@ import { networkInput, type RunFlags } from "./run-flags.js";
 export async function run(flags: RunFlags): Promise<void> {
   const input = networkInput(flags);
   if (flags.http !== undefined) parseAddress(flags.http);
+  const config = resolveConfig(input);
+  checkLimits(config);
   const output = await openOutput(flags.logLevel);
-  const signal = catchSignals(output);
-  catchFaults(output);
   let network: Network | undefined;
+  const end: End = (code, signal = "SIGKILL") =>
+    leave({ code, output, signal, diskWaitMs: () => network?.diskWaitMs() ?? 0 });
+  const signal = catchSignals(output, end);
+  catchFaults(output, end);
+  watchDescriptors((error) => descriptorsChanged(output, error));
   let http: HttpServer | undefined;
   let code = EXIT_OK;
   try {
     // Loaded before, so that its metrics count from the node's first block on.
-    const openHttp =
-      flags.http === undefined ? undefined : await loadHttp(flags.http, resolveConfig(input));
+    const openHttp = flags.http === undefined ? undefined : await loadHttp(flags.http, config);
     network = await startNode(input, { log: output.log });
     output.watch(network);
     http = await openHttp?.(network, output);
@@ -44,8 +51,23 @@ export async function run(flags: RunFlags): Promise<void> {
     output.log.write("error", "stopping failed", { error: describe(error) });
     code = EXIT_FAULT;
   }
-  await output.end();
-  process.exit(code);
+  await end(code);
+}
+
+type End = (code: number, signal?: NodeJS.Signals) => Promise<never>;
+
+/** Throws CONFIG_INVALID when the slots of this configuration need more files than there may be. */
+function checkLimits(config: NetworkConfig): void {
+  const { maxInbound, maxOutbound, trustedPeers, inbound } = config;
+  const sockets = maxInbound + maxOutbound + trustedPeers.length + inbound.pendingMax;
+  const refusal = fewDescriptors(LOADING_DESCRIPTORS + sockets);
+  if (refusal !== undefined) throw new CodedError("CONFIG_INVALID", `With its peers ${refusal}.`);
+}
+
+function descriptorsChanged({ log }: Output, error: Error | undefined): void {
+  if (error === undefined) return log.write("warn", "there are file descriptors again");
+  const limit = descriptorsMax() ?? null;
+  log.write("error", "no file descriptor is left", { limit, error: error.message });
 }
 
 type OpenHttp = (network: Network, output: Output) => Promise<HttpServer>;
@@ -66,26 +88,26 @@ function announce(network: Network, http: HttpServer | undefined, { log }: Outpu
   });
 }
 
-function catchSignals(output: Output): Promise<NodeJS.Signals> {
+function catchSignals(output: Output, end: End): Promise<NodeJS.Signals> {
   return endSignal({
     source: process,
     nowMs: () => performance.now(),
     underNpm: process.env["npm_lifecycle_event"] !== undefined,
     onSecond(signal) {
       output.log.write("warn", "ended by a second signal", { signal });
-      void output.end().finally(() => process.exit(EXIT_FAULT));
+      void end(EXIT_FAULT, signal);
     },
   });
 }
 
 /** What nobody caught: said in the log, and the end. A node in an unknown state must not go on. */
-function catchFaults(output: Output): void {
+function catchFaults(output: Output, end: End): void {
   let ending = false;
   const onFault = (error: unknown): void => {
     output.log.write("error", "unexpected fault", { error: describe(error) });
     if (ending) return;
     ending = true;
-    void output.end().finally(() => process.exit(EXIT_FAULT));
+    void end(EXIT_FAULT);
   };
   process.on("uncaughtException", onFault);
   process.on("unhandledRejection", onFault);

@@ -13,6 +13,13 @@ export interface Terminal {
   end(): void;
 }
 
+/** What of a terminal is used. */
+export interface TerminalStream extends NodeJS.WritableStream {
+  readonly isTTY: boolean;
+  readonly columns: number;
+  hasColors(): boolean;
+}
+
 type SyncEvent = NetworkEventOf<"SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed">;
 
 const SYNC_EVENTS = ["SyncStarted", "SyncProgressed", "SyncFinished", "SyncFailed"] as const;
@@ -21,7 +28,7 @@ const BAR_BLOCKS_MIN = 32;
 const FORMAT = "syncing [{bar}] {value}/{total} blocks, {rate} tx/s, {left} left";
 
 export function openTerminal(
-  stream: NodeJS.WriteStream,
+  stream: TerminalStream,
   nowMs: () => number = () => performance.now(),
 ): Terminal {
   const pretty = prettyFactory({
@@ -75,6 +82,8 @@ class SyncBar {
       stream,
       clearOnComplete: true,
       gracefulExit: false,
+      // Else it turns the terminal's own wrapping off: long lines are cut, and stay so after a kill.
+      linewrap: true,
       barsize: 24,
     });
     this.#bar = this.#bars.create(from.targetHeight, from.height, START);

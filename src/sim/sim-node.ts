@@ -165,7 +165,7 @@ export class SimNode {
     });
     const listenAddress = this.config.bindAddr;
     const close = (): Promise<void> => this.#close(life);
-    const network = handleOf(env, spawned, { listenAddress, close });
+    const network = handleOf(env, spawned, { listenAddress, close, diskWaitMs: () => 0 });
     const { blocks, mempool, workers } = env;
     const transport = [...env.transports.values()][0]!;
     const events = new EventAuditor({

@@ -1,14 +1,16 @@
-// The data directory: opens it, holds its lock, checks that it is ours, of this schema and of this
+// The data directory: locks it, opens it, checks that it is ours, of this schema and of this
 // chain, starts the writer thread and gives out the three stores. Used by the composition root.
 
 import { mkdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
 import { CodedError, isCoded } from "../errors.js";
 import type { Clock, StoredBlock } from "../ports.js";
 import { threadModule } from "../thread-module.js";
 import { putGenesis } from "./block-store.js";
-import { currentHolder, isAlive, type Holder } from "./directory-lock.js";
+import { checkUnlocked, lockDirectory } from "./directory-lock.js";
+import type { Disk } from "./disk-watch.js";
 import { AT_START, checkFiles, EVERYTHING } from "./lmdb-files.js";
 import { LmdbKeyValue } from "./lmdb-key-value.js";
 import { Damage } from "./lmdb-layout.js";
@@ -20,11 +22,7 @@ import { Table, TABLE_SPECS } from "./tables.js";
 
 const SCHEMA = 1;
 const FORMAT_KEY = "format";
-const HOLDER_KEY = "holder";
 const MAP_SIZE_BYTES = 2 ** 38;
-
-/** Directories open in this thread: its own holder record is alive only while one is here. */
-const openHere = new Set<string>();
 
 export interface LmdbStoresOptions {
   /** Created when it does not exist; may hold other files, but not another LMDB environment. */
@@ -34,6 +32,10 @@ export interface LmdbStoresOptions {
   readonly mapSizeBytes?: number;
   /** Lets commits of a busy time wait for each other, up to 50 ms, which saves CPU time. */
   readonly clock?: Pick<Clock, "setTimer">;
+}
+
+export interface LmdbStores extends Stores {
+  readonly disk: Disk;
 }
 
 type MetaTable = Database<Buffer, string>;
@@ -48,11 +50,9 @@ interface Format {
  * directory, no rights, damaged, not ours, a newer schema), CONFIG_INVALID (another chain's
  * genesis) or DATA_CORRUPT (the head is missing).
  */
-export async function openLmdbStores(options: LmdbStoresOptions): Promise<Stores> {
+export async function openLmdbStores(options: LmdbStoresOptions): Promise<LmdbStores> {
   const directory = await makeDirectory(options.directory);
-  if (openHere.has(directory)) throw lockedError(directory, process.pid);
-  openHere.add(directory);
-  const undoSteps: (() => unknown)[] = [() => openHere.delete(directory)];
+  const undoSteps: (() => unknown)[] = [];
   try {
     return await openDirectory(directory, options, undoSteps);
   } catch (error) {
@@ -66,8 +66,11 @@ async function openDirectory(
   directory: string,
   { genesis, clock, mapSizeBytes = MAP_SIZE_BYTES }: LmdbStoresOptions,
   undoSteps: (() => unknown)[],
-): Promise<Stores> {
+): Promise<LmdbStores> {
   const writerData: WriterData = { directory, mapSizeBytes };
+  // Before LMDB: it tells its readers apart by process id, which two containers may share.
+  const lock = await lockDirectory(directory);
+  undoSteps.push(() => lock.release());
   await checkFiles(directory, AT_START);
   const root = openEnvironment(writerData);
   undoSteps.push(() => root.close());
@@ -75,14 +78,11 @@ async function openDirectory(
   const tables = openTextTables(root);
   const meta = tables[Table.meta]!;
   const isNew = checkFormat(directory, meta, genesis);
-  const unlock = lock(directory, root, meta);
-  undoSteps.push(unlock);
   // What is written before the thread runs waits in its port; should it not start, the engine fails.
   const writer = new Worker(threadModule("./lmdb-writer.js", import.meta.url), {
     workerData: writerData,
   });
-  const afterClose = () => void openHere.delete(directory);
-  const parts = { directory, root, tables, writer, clock, unlock, afterClose };
+  const parts = { directory, root, tables, writer, clock, afterClose: () => lock.release() };
   const engine = new LmdbKeyValue(parts);
   undoSteps.splice(0, undoSteps.length, () => engine.close());
   if (isNew) {
@@ -91,7 +91,13 @@ async function openDirectory(
     engine.put(Table.meta, FORMAT_KEY, toJson(format));
     await engine.durable();
   }
-  return storesOn(engine, engine.started, engine.damaged);
+  const files = [directory, lock.file, join(directory, "lock.mdb"), join(directory, "data.mdb")];
+  const disk: Disk = {
+    files,
+    inHand: () => engine.groupInHand(),
+    fail: (detail) => engine.failWriting(detail),
+  };
+  return { ...storesOn(engine, engine.started, engine.failed), disk };
 }
 
 /**
@@ -104,6 +110,7 @@ export async function readLmdbStores(
   const { directory, genesis } = options;
   let root: RootDatabase | undefined;
   try {
+    await checkUnlocked(directory);
     await checkFiles(directory, EVERYTHING);
     root = openEnvironment({ directory, mapSizeBytes: MAP_SIZE_BYTES, readOnly: true });
     const close = root.close.bind(root);
@@ -111,7 +118,6 @@ export async function readLmdbStores(
     const tables = openTextTables(root);
     const meta = tables[Table.meta]!;
     if (checkFormat(directory, meta, genesis)) throw unreadable(directory, "it holds no chain");
-    checkFree(directory, meta);
     return storesOn(readOnlyEngine(directory, tables, close));
   } catch (error) {
     await root?.close();
@@ -159,31 +165,8 @@ function checkFormat(directory: string, meta: MetaTable, genesis: StoredBlock): 
   );
 }
 
-/** Returns what releases the lock. Throws DATA_LOCKED. */
-function lock(directory: string, root: RootDatabase, meta: MetaTable): () => void {
-  root.transactionSync(() => {
-    checkFree(directory, meta);
-    meta.putSync(HOLDER_KEY, toJson(currentHolder()));
-  });
-  return () => void meta.removeSync(HOLDER_KEY);
-}
-
-/** Throws DATA_LOCKED. */
-function checkFree(directory: string, meta: MetaTable): void {
-  const self = currentHolder();
-  const bytes = meta.get(HOLDER_KEY);
-  const holder = bytes && (JSON.parse(bytes.toString()) as Holder);
-  const isSelf = holder?.pid === self.pid && holder.tid === self.tid;
-  if (holder && !isSelf && isAlive(holder)) throw lockedError(directory, holder.pid);
-}
-
-function toJson(value: Format | Holder): Buffer {
+function toJson(value: Format): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function lockedError(directory: string, pid: number): CodedError {
-  const who = pid === process.pid ? `this process (${pid})` : `process ${pid}`;
-  return new CodedError("DATA_LOCKED", `The data directory ${directory} is in use by ${who}.`);
 }
 
 function unreadable(directory: string, detail: string, cause?: unknown): CodedError {

@@ -43,9 +43,8 @@ interface LmdbParts {
   readonly writer: Worker;
   /** For the pause between groups; absent: they follow each other at once. */
   readonly clock: Pick<Clock, "setTimer"> | undefined;
-  /** Releases the directory's lock; called only when all writes went well. */
-  readonly unlock: () => void;
-  readonly afterClose: () => void;
+  /** Releases the directory's lock. */
+  readonly afterClose: () => unknown;
 }
 
 export class LmdbKeyValue implements KeyValue {
@@ -59,22 +58,20 @@ export class LmdbKeyValue implements KeyValue {
   private pause: Timer | undefined;
   private turnEnds = false;
   private failure: CodedError | undefined;
+  private onFailure!: (error: CodedError) => void;
+  /** Resolves to why, once nothing can be written any more. */
+  readonly failed = new Promise<CodedError>((resolve) => (this.onFailure = resolve));
+  private groupsSent = 0;
   private closing: Promise<void> | undefined;
   private closed = false;
   /** Resolves when the writer thread runs; rejects with STORE_FAILED when it cannot. */
   readonly started: Promise<void>;
   private readonly writerEnded: Promise<void>;
-  /** Resolves to why, once what is stored proves to be damaged. */
-  readonly damaged: Promise<CodedError>;
 
   constructor(parts: LmdbParts) {
     this.parts = parts;
-    let onDamage!: (error: CodedError) => void;
-    this.damaged = new Promise((resolve) => (onDamage = resolve));
     // Writing to what is damaged would damage more.
-    this.stored = new LmdbReader(parts.directory, parts.tables, (error) => {
-      onDamage(this.fail(error));
-    });
+    this.stored = new LmdbReader(parts.directory, parts.tables, (error) => void this.fail(error));
     const { writer } = parts;
     this.started = new Promise((resolve, reject) => {
       writer.on("message", (report: WriterReport) => {
@@ -153,12 +150,17 @@ export class LmdbKeyValue implements KeyValue {
     return this.layers.at(-1)?.durable ?? Promise.resolve();
   }
 
+  /** The number of the group that the writer has in hand, from 1; 0 when it has none. */
+  groupInHand(): number {
+    return this.writing && !this.failure ? this.groupsSent : 0;
+  }
+
   close(): Promise<void> {
     return (this.closing ??= this.shutDown());
   }
 
   private async shutDown(): Promise<void> {
-    const { root, writer, unlock, afterClose } = this.parts;
+    const { root, writer, afterClose } = this.parts;
     // A failure was told to those whose commits it hit; closing goes on all the same.
     await this.durable().catch(() => undefined);
     this.closed = true;
@@ -166,9 +168,8 @@ export class LmdbKeyValue implements KeyValue {
     if (this.failure) void writer.terminate();
     else writer.postMessage(null);
     await this.writerEnded;
-    if (!this.failure) unlock();
     await root.close();
-    afterClose();
+    await afterClose();
   }
 
   private reader(): LmdbReader {
@@ -233,6 +234,7 @@ export class LmdbKeyValue implements KeyValue {
     this.pause?.cancel();
     this.pause = undefined;
     this.writing = true;
+    this.groupsSent += 1;
     const group = layer.packer?.take() ?? [packWrites(layer.tables, layer.bytesMax)];
     // A process with writes under way stays alive until they are durable.
     this.parts.writer.ref();
@@ -258,7 +260,13 @@ export class LmdbKeyValue implements KeyValue {
     this.pause?.cancel();
     this.failure = error;
     for (const layer of this.layers) layer.reject(error);
+    this.onFailure(error);
     return error;
+  }
+
+  /** Ends the writing with STORE_FAILED, for this reason. */
+  failWriting(detail: string): void {
+    this.fail(this.unwritable(detail));
   }
 
   private unwritable(detail: string): CodedError {

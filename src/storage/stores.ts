@@ -16,8 +16,11 @@ export interface Stores {
   readonly peers: PeerStore;
   /** Resolves when writes can reach the disk; rejects with STORE_FAILED when they never will. */
   readonly started: Promise<void>;
-  /** Resolves to DATA_CORRUPT when a read meets damage: what this node would do next is unsound. */
-  readonly damaged: Promise<CodedError>;
+  /**
+   * Resolves when nothing can be written any more: to STORE_FAILED, or to DATA_CORRUPT when a read met
+   * damage, since what this node would do next is unsound.
+   */
+  readonly failed: Promise<CodedError>;
   /** Closes all three: waits for their writes and releases the directory. Idempotent. */
   readonly close: () => Promise<void>;
 }
@@ -28,7 +31,7 @@ const NEVER = new Promise<never>(() => undefined);
 export function storesOn(
   engine: KeyValue,
   started = Promise.resolve(),
-  damaged: Promise<CodedError> = NEVER,
+  failed: Promise<CodedError> = NEVER,
 ): Stores {
   const shared = new SharedKeyValue(engine);
   const blocks = new KeyValueBlockStore(shared);
@@ -41,5 +44,5 @@ export function storesOn(
     blocks.join(transactions);
     return transactions;
   };
-  return { blocks, transactions, joinIndex, peers, started, damaged, close };
+  return { blocks, transactions, joinIndex, peers, started, failed, close };
 }

@@ -29,6 +29,7 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
   block: true,
   locateTransaction: true,
   figures: true,
+  diskWaitMs: true,
 };
 /** Every method that crosses: the compiler refuses a list that lacks one of Network's. */
 export const REMOTE_METHODS = Object.keys(REMOTE) as readonly RemoteMethod[];

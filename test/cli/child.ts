@@ -4,9 +4,10 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 /** A child that is silent for so long is stuck; the machine may be busy. */
 const PATIENCE_MS = 60_000;
 
@@ -88,6 +89,11 @@ export function startCli(t: Teardown, args: readonly string[], nodeArgs: string[
 
 export function runCli(t: Teardown, ...args: string[]): Promise<Ended> {
   return startCli(t, args).ended;
+}
+
+/** Signals within 100 ms are one; after this a signal is another one, however late it comes. */
+export function longerThanTogether(): Promise<void> {
+  return delay(150);
 }
 
 /** An empty directory that goes with the test. */

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import test from "ava";
-import { runCli, startCli, temporaryDirectory } from "./child.js";
+import { longerThanTogether, runCli, startCli, temporaryDirectory } from "./child.js";
 
 const LISTEN = ["--listen", "127.0.0.1:0"];
 
@@ -133,16 +133,31 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 test.serial("a second signal ends it at once with exit 1", async (t) => {
-  const node = startCli(t, ["run"]);
+  // Its threads never say that they ended, so the stop is never done.
+  const hook = `import { Worker } from 'node:worker_threads';
+    Worker.prototype.terminate = () => new Promise(() => undefined);`;
+  const node = startCli(t, ["run"], ["--import", `data:text/javascript,${hook}`]);
   await node.line("node is ready");
-  // Both signals wait when it continues: the second surely comes before the stop is done.
-  node.kill("SIGSTOP");
   node.kill("SIGINT");
+  await node.line("stopping");
+  await longerThanTogether();
   node.kill("SIGTERM");
-  node.kill("SIGCONT");
   const { code, stdout } = await node.ended;
   t.is(code, 1);
   t.regex(stdout, /ended by a second signal/);
+});
+
+test.serial("two signals at once, as GNU timeout sends them, are one", async (t) => {
+  const node = startCli(t, ["run"]);
+  await node.line("node is ready");
+  // Both wait when it continues, and are taken together.
+  node.kill("SIGSTOP");
+  node.kill("SIGTERM");
+  node.kill("SIGINT");
+  node.kill("SIGCONT");
+  const { code, stdout } = await node.ended;
+  t.is(code, 0);
+  t.regex(stdout, /"msg":"stopped"\}\n$/);
 });
 
 test.serial("an unexpected fault is logged and ends it with exit 1", async (t) => {

@@ -134,7 +134,6 @@ test("a writer that cannot start fails the store, which can be closed all the sa
     tables: [],
     writer,
     clock: undefined,
-    unlock: () => undefined,
     afterClose: () => void (released = true),
   });
   await new Promise((resolve) => writer.once("exit", resolve));

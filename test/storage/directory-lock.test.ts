@@ -117,7 +117,7 @@ test("a holder that is stopped, or talks nonsense to, holds all the same", async
   const socket = connect(join(directory, name!));
   socket.on("error", () => undefined).resume();
   socket.write("nonsense ".repeat(10_000));
-  await once(socket, "close");
+  await new Promise((resolve) => socket.once("close", resolve));
   await t.throwsAsync(openAt(directory), {
     code: "DATA_LOCKED",
     message: new RegExp(`process ${first.child.pid}\\.`),

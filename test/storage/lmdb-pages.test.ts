@@ -24,6 +24,11 @@ test.before(async () => {
   }
   await stores.blocks.prune(BLOCKS / 2);
   await stores.close();
+  // Small commits move what lies on the last page to one that was freed.
+  const again = await openLmdbStores({ directory: sound, genesis: GENESIS });
+  const ban = { peerId: "ab".repeat(32), untilWallMs: 1, reason: "test", count: 1 };
+  for (let count = 1; count <= 3; count++) await again.peers.putBan({ ...ban, count });
+  await again.close();
 });
 
 test.after.always(() => rm(home, { recursive: true }));

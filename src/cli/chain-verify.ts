@@ -13,9 +13,10 @@ import { genesisOf, networkParams, openWorkers } from "../compose.js";
 import { resolveConfig } from "../config.js";
 import { CodedError } from "../errors.js";
 import { silentLog } from "../log.js";
-import type { BlockStore, BlocksVerdict, Consensus, WorkerPool } from "../ports.js";
+import type { BlockStore, BlocksVerdict, Consensus, TxStore, WorkerPool } from "../ports.js";
 import { systemClock } from "../runtime/clock.js";
 import { readLmdbStores } from "../storage/lmdb-environment.js";
+import type { Stores } from "../storage/stores.js";
 import { EXIT_FAULT, EXIT_OK } from "./exit.js";
 import { openProgress, type Progress } from "./progress.js";
 
@@ -46,7 +47,7 @@ export async function verify(flags: VerifyFlags): Promise<number> {
     const progress = openProgress("verifying", head.height);
     try {
       await workers.started;
-      const fault = await verifyChain(stores.blocks, consensus, workers, progress);
+      const fault = await verifyChain(stores, consensus, workers, progress);
       progress.end();
       if (fault === undefined) {
         process.stdout.write(`${head.height} blocks are valid, head ${head.hash}\n`);
@@ -77,13 +78,14 @@ interface Task {
 
 /** The first fault in the order of height; undefined: all is well. */
 async function verifyChain(
-  store: BlockStore,
+  { blocks: store, transactions }: Stores,
   consensus: Consensus,
   workers: WorkerPool,
   progress: Progress,
 ): Promise<StoreFault | undefined> {
   const state = new StateOverlay({ state: () => undefined });
   const undo = new UndoChecker(store);
+  const index = new IndexChecker(store, transactions);
   const reader = new TaskReader(store, consensus, workers);
   const tasks: Task[] = [];
   let fault: StoreFault | undefined;
@@ -96,7 +98,7 @@ async function verifyChain(
     const task = tasks.shift();
     if (task === undefined) break;
     const verdict = await task.verdict;
-    fault ??= judge(task, verdict, { consensus, state, undo });
+    fault ??= judge(task, verdict, { consensus, state, undo, index });
     progress.at(task.fromHeight + verdict.accepted.length - 1);
   }
   return fault ?? reader.fault ?? compareState(state, store);
@@ -170,6 +172,7 @@ interface Connecting {
   readonly consensus: Consensus;
   readonly state: StateOverlay;
   readonly undo: UndoChecker;
+  readonly index: IndexChecker;
 }
 
 function judge(
@@ -190,13 +193,13 @@ function judge(
 function connectFault(
   block: CheckedBlock,
   indexed: string,
-  { consensus, state, undo }: Connecting,
+  { consensus, state, undo, index }: Connecting,
 ): string | undefined {
   if (block.header.hash !== indexed) return `is indexed as ${indexed} but is ${block.header.hash}`;
   const connected = consensus.connect(block, state);
   if (!connected.ok) return `breaks the rule ${connected.fault.rule}: ${connected.fault.detail}`;
   state.apply(connected.value.writes);
-  return undo.fault(indexed, connected.value.undo);
+  return undo.fault(indexed, connected.value.undo) ?? index.fault(block);
 }
 
 /** Undo data are what a block's connecting answered, kept from some height on, without a gap. */
@@ -214,6 +217,32 @@ class UndoChecker {
     const isDue = this.#kept || hash === this.#store.head().hash;
     if (stored === undefined && isDue) return "has lost its undo data";
     this.#kept = stored !== undefined;
+    return undefined;
+  }
+}
+
+const ID_BYTES = 32;
+
+/** The transaction index, as far as it goes; one beside the chain is put right by the next start. */
+class IndexChecker {
+  readonly #transactions: TxStore;
+  readonly #height: number;
+
+  constructor(store: BlockStore, transactions: TxStore) {
+    const height = transactions.indexedHeight();
+    const follows = transactions.indexedHash?.() === store.hashAt(height);
+    this.#transactions = transactions;
+    this.#height = follows ? height : -1;
+  }
+
+  fault({ header, transactionIds }: CheckedBlock): string | undefined {
+    if (header.height > this.#height) return undefined;
+    for (let index = 0; index * ID_BYTES < transactionIds.length; index++) {
+      const id = transactionIds.subarray(index * ID_BYTES, (index + 1) * ID_BYTES);
+      const found = this.#transactions.locate(id);
+      if (found?.blockHash === header.hash && found.index === index) continue;
+      return `has transaction ${index}, which the transaction index does not lead to`;
+    }
     return undefined;
   }
 }

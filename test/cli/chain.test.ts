@@ -3,11 +3,13 @@
 
 import path from "node:path";
 import test from "ava";
+import { sha256 } from "../../src/bytes/sha256.js";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { generateChain } from "../../src/chain/generate.js";
 import { storeChain } from "../../src/cli/chain-store.js";
 import { genesisOf, networkParams } from "../../src/compose.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
+import { Table } from "../../src/storage/tables.js";
 import { signatures } from "../support/chain.js";
 import { runCli, startCli, temporaryDirectory } from "./child.js";
 import { DAMAGES } from "./damage.js";
@@ -88,6 +90,29 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
     t.is(code, 1);
     t.is(stdout, "");
     t.regex(stderr, VERDICTS[name as keyof typeof DAMAGES]);
+  });
+}
+
+for (const lost of [false, true]) {
+  const name = lost ? "names the block of a transaction that its index lost" : "follows an index";
+  test.serial(`verify ${name}`, async (t) => {
+    const data = await temporaryDirectory(t);
+    const stores = await openLmdbStores({ directory: data, genesis });
+    const options = { params, blocks: 20, transactionsPerBlock: 3, accounts: 4, seed: "x" };
+    await storeChain(generateChain(options, signatures), stores.blocks, consensus);
+    for (let height = 0; height <= 20; height++) {
+      const blockHash = stores.blocks.hashAt(height)!;
+      const parts = consensus.rules.splitBlock(stores.blocks.block(blockHash)!);
+      const ids = parts.ok ? parts.value.transactions.map((bytes) => sha256(bytes)) : [];
+      const transactionIds = Buffer.concat(ids);
+      await stores.transactions.connect({ blockHash, height, transactionIds });
+      const key = transactionIds.toString("latin1", 32, 32 + 12);
+      if (lost && height === 7) stores.blocks["engine"].delete(Table.transactions, key);
+    }
+    await stores.close();
+    const { code, stderr } = await runCli(t, "chain", "verify", "--data", data);
+    t.is(code, lost ? 1 : 0, stderr);
+    if (lost) t.regex(stderr, /^Block 7 has transaction 1, which the transaction index does not/m);
   });
 }
 

@@ -108,12 +108,19 @@ test("a rival of the head is kept and wins with its next block, without praise b
 
 test("rivals are kept within a peer's share, then within the share of all", async (t) => {
   const { node, stores } = await nodeOn(t);
+  const first = await join(t, node, 1);
   const mine = rivals(12, 1);
-  const peer = await join(t, node, 1);
-  await push(peer, mine);
-  await extend(peer, node);
-  const kept = keptOf(stores, mine);
-  t.true(kept >= 4 && kept <= 8, `${kept} MiB of one peer`);
+  await push(first, mine);
+  for (let id = 2; id <= 6; id++) {
+    const others = rivals(8, id);
+    await push(await join(t, node, id), others);
+    mine.push(...others);
+  }
+  await extend(first, node);
+  const kept = keptOf(stores, mine.slice(0, 12));
+  t.true(kept <= 7, `${kept} MiB of one peer`);
+  const all = keptOf(stores, mine);
+  t.true(all >= 28 && all <= 31, `${all} MiB of all`);
 });
 
 test("after a restart the bound holds for what lies in the store", async (t) => {

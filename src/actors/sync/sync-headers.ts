@@ -21,6 +21,9 @@ import {
   type SyncState,
 } from "./sync-state.js";
 
+/** With so many at hand nobody waits for more: they may come behind the bodies on the same line. */
+const HEADERS_SCARCE = 64;
+
 /** Peers whose claim beats our head and was not refuted, whether or not they rest now. */
 export function claimants(state: SyncState, context: SyncContext): SyncPeer[] {
   const ours = context.env.blocks.head().totalDifficulty;
@@ -50,7 +53,12 @@ export function passOver(state: SyncState, context: SyncContext): void {
   const { exchange, session } = state;
   if (exchange?.step !== "asked") return;
   const { peerId, askedMs } = exchange;
-  const waitedMs = state.waitedMs + context.env.clock.monotonicMs() - askedMs;
+  const nowMs = context.env.clock.monotonicMs();
+  if (session !== undefined && !session.idle && session.headersAhead >= HEADERS_SCARCE) {
+    state.exchange = { ...exchange, askedMs: nowMs };
+    return;
+  }
+  const waitedMs = state.waitedMs + nowMs - askedMs;
   if (waitedMs < state.patienceMs) return;
   if (!readyClaimants(state, context).some((peer) => peer.peerId !== peerId)) return;
   // A slow line among silent peers gets its time, too.

@@ -134,6 +134,11 @@ export class SyncManager {
     return this.#headers.length >= this.#settings.headersAheadMax;
   }
 
+  /** Proven headers that no connected block has. */
+  get headersAhead(): number {
+    return this.#headers.length;
+  }
+
   get surveying(): boolean {
     return this.#surveyed !== undefined;
   }

@@ -27,6 +27,21 @@ test("who brings headers one by one while another waits with a better chain lose
   t.is(harness.head(), branch.at(-1)!.header.hash);
 });
 
+test("nobody waits for headers while enough of them are at hand", async (t) => {
+  const long = makeChain(300, { fields: { extra: Uint8Array.of(3) } });
+  const harness = start({
+    config: { sync: { ...config.sync, headersPerRequest: 128, headersAheadMax: 256 } },
+  });
+  const slow = harness.join(1, long);
+  // The bodies fill its line, and its next headers wait behind them.
+  slow.answer = (_request, honest) => (slow.requests.length === 1 ? honest : "silence");
+  await harness.settle();
+  harness.join(2, long).answer = () => "silence";
+  await harness.advance(5 * DEFAULTS.sync.stallMinMs);
+  t.like(await harness.status(), { state: "syncing", targetHeight: 128 });
+  t.false(harness.log.some(({ event }) => event.startsWith("a peer is slow with its headers")));
+});
+
 test("a branch that never shows more work than ours is given up, however long it is", async (t) => {
   const sync = { ...config.sync, headersAheadMax: 32, headersSurveyedMax: 64 };
   const harness = start({ config: { sync }, chain });

@@ -129,4 +129,34 @@ export const plantedBugs = [
     find: "Timeout: -2",
     with: "Timeout: -200",
   },
+  {
+    name: "undo data is pruned up to the head",
+    in: "actors/integration/consensus-integration.js",
+    find: "store.prune(floor)",
+    with: "store.prune(change.head.height)",
+  },
+  {
+    name: "a reorganisation puts nothing back into the mempool",
+    in: "actors/integration/mempool-follower.js",
+    find: 'steps.push({ type: "abandoned", hash });',
+    with: "",
+  },
+  {
+    name: "a restart forgets the bans",
+    in: "actors/peer/peer-reputation.js",
+    find: "env.config.trustedPeers, env.peers.bans())",
+    with: "env.config.trustedPeers, [])",
+  },
+  {
+    name: "blocks that left the chain are told oldest first",
+    in: "actors/integration/consensus-integration.js",
+    find: "of change.disconnected) {",
+    with: "of change.disconnected.toReversed()) {",
+  },
+  {
+    name: "a sync fails that never started",
+    in: "actors/sync/sync-state.js",
+    find: "if (strategy !== null)",
+    with: "",
+  },
 ];

@@ -65,6 +65,7 @@ const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   replay: z.string().optional(),
   calmMs: number.optional(),
   quietMs: number.optional(),
+  breakLinks: z.boolean().optional(),
   chainChanges: object.optional(),
   configs: z.array(object).optional(),
   durationMs: number.optional(),

@@ -1,6 +1,6 @@
-// Liveness of links: in a world without faults and without news no healthy connection ends, however
-// long a round trip takes; a short standstill of one node costs none; and one that breaks comes back
-// soon, whatever went wrong before. `simulate` asks for it when it is told how long.
+// Liveness of links, in a world without faults: without news no healthy connection ends, however long
+// a round trip takes; a short standstill of one node costs none; and those that break come back soon,
+// whatever went wrong before, and leave nothing behind. `simulate` asks for it in the end.
 
 import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
@@ -11,6 +11,9 @@ const SETTLE_MS = 10_000;
 const ROUND_TRIP_MAX_MS = 3_000;
 /** The first backoff, of one to two seconds, and the round trips of a dial and two hellos. */
 const RECONNECT_MAX_MS = 12_000;
+/** A connection that held for so long counts as a good one: its backoff begins anew. */
+const STABLE_MS = 65_000;
+const GONE_MS = 500;
 
 /** What is wrong is reported; rejects with SimulationFailed. */
 export async function quietLinks(world: World, quietMs: number): Promise<void> {
@@ -27,10 +30,16 @@ export async function quietLinks(world: World, quietMs: number): Promise<void> {
       await world.runFor(2 * ROUND_TRIP_MAX_MS);
     });
   }
+}
 
-  for (const { name } of up) world.cut(name);
-  await world.runFor(ROUND_TRIP_MAX_MS);
-  await world.connectKnown(RECONNECT_MAX_MS - ROUND_TRIP_MAX_MS);
+/** Rejects with SimulationFailed. */
+export async function brokenLinks(world: World): Promise<void> {
+  await world.runFor(STABLE_MS);
+  for (const { name } of world.nodes) world.cut(name);
+  // Before the first of them can dial again, nobody has a peer, nor anything that belongs to one.
+  await world.runFor(GONE_MS);
+  world.checkInvariants();
+  await world.connectKnown(RECONNECT_MAX_MS);
 }
 
 async function nobodyGoes(

@@ -266,6 +266,12 @@ export class SimNode {
     if (wrong !== undefined) this.#around.violated(`${this.name}: the index is wrong: ${wrong}`);
   }
 
+  /** Its index, if it keeps one, is where the chain is. */
+  get indexed(): boolean {
+    const { blocks, transactions } = this.#stores;
+    return !this.config.txIndex || transactions.indexedHeight() === blocks.head().height;
+  }
+
   /** What a user who asks for transactions is told: none counts of a block that was abandoned. */
   async checkIndex(): Promise<void> {
     if (!this.config.txIndex) return;

@@ -10,7 +10,7 @@ import { FAULT_PRESETS, startFaults, type FaultOptions, type FaultPreset } from 
 import { SIM_CHAIN, simChain, type ChainChanges, type WorldOptions } from "./options.js";
 import type { SimChain } from "./options.js";
 import type { PropagationTimes } from "./propagation.js";
-import { quietLinks } from "./quiet.js";
+import { brokenLinks, quietLinks } from "./quiet.js";
 import { transactionsTravel } from "./gossip-probe.js";
 import { startTraffic, type TrafficOptions } from "./traffic.js";
 import { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
@@ -32,10 +32,12 @@ export interface SimulateOptions extends Omit<WorldOptions, "chain"> {
   /** How long the nodes may take to agree once faults have ended. Default two minutes. */
   readonly convergeMs?: number;
   /**
-   * In the end, without news: for so long no link may end by itself; then one node stands still for
-   * a moment, and then all links break and come back. Default 0: not tried, as among byzantine nodes.
+   * In the end, without news: for so long no link may end by itself, and then one node stands still
+   * for a moment. Default 0: not tried, and never among byzantine nodes, as the next one.
    */
   readonly quietMs?: number;
+  /** In the end all links break, and have to come back soon. Default false. */
+  readonly breakLinks?: boolean;
   /** Default: proof of work, so easy that a search costs 64 hashes. */
   readonly consensus?: Consensus;
   /** Of the default chain. */
@@ -83,6 +85,7 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
   const { durationMs = DURATION_MS, convergeMs = CONVERGE_MS } = options;
   const { calmMs = 0, quietMs = 0 } = options;
   const startMs = systemClock.monotonicMs();
+  const elapsedSeconds = (): number => (systemClock.monotonicMs() - startMs) / 1_000;
   const chain = chainOf(options);
   const world = createWorld({ ...options, chain });
   options.onWorld?.(world);
@@ -100,11 +103,14 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
     if (traffic !== undefined && !(await transactionsTravel(world, GOSSIP_MS))) {
       world.report(`no transaction got from a node into a block within ${GOSSIP_MS} ms`);
     }
-    if (quietMs > 0 && world.byzantine.length === 0) await quietLinks(world, quietMs);
+    // Byzantine nodes may end links, and hold the slots of those that a node knows.
+    if (world.byzantine.length > 0) return verdictOf(world, elapsedSeconds());
+    if (quietMs > 0) await quietLinks(world, quietMs);
+    if (options.breakLinks === true) await brokenLinks(world);
   } catch (error) {
     if (!(error instanceof SimulationFailed)) throw error;
   }
-  return verdictOf(world, (systemClock.monotonicMs() - startMs) / 1_000);
+  return verdictOf(world, elapsedSeconds());
 }
 
 function chainOf({ consensus, mempool, chainChanges }: SimulateOptions): SimChain {

@@ -24,6 +24,7 @@ const CROWD_MS = 20_000;
 const SHALLOW_EVERY = 4;
 const SHALLOW = { reorgDepthMax: 30, pruneEveryBlocks: 2 } as const;
 const SHALLOW_CALM_MS = 60_000;
+const BREAK_EVERY = 2;
 const QUIET_EVERY = Infinity;
 /** Several times what a silent peer is given. */
 const QUIET_MS = 65_000;
@@ -71,8 +72,11 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const perSecond = between(1, 20);
   const dataBytes = whole(0, 300);
   const shallow = draw.float() < 1 / SHALLOW_EVERY && !crowd;
+  const breakLinks = draw.float() < 1 / BREAK_EVERY && byzantine.length === 0 && !crowd;
   const quiet = draw.float() < 1 / QUIET_EVERY && byzantine.length === 0 && !crowd;
   const config: NetworkConfigInput = {
+    // Nothing here comes near it, whatever slots are drawn.
+    memoryBudgetBytes: 4 * KIB ** 3,
     txIndex: draw.float() < 0.5,
     // So short that bans end, and begin again, within the run.
     ...maybe({ reputation: { banMs: whole(1_000, 20_000), banMaxMs: whole(20_000, 60_000) } }),
@@ -92,7 +96,8 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     config: {
       ...config,
       ...(shallow ? { chain: SHALLOW } : {}),
-      ...(quiet ? { dial: { backoffMaxMs: 30_000 }, producer: { emptyBlocks: false } } : {}),
+      ...(breakLinks ? { dial: { backoffMaxMs: 40_000 } } : {}),
+      ...(quiet ? { producer: { emptyBlocks: false } } : {}),
     },
     ...(quiet && whole(0, 1) === 1 ? { configs: impatientFirst(nodes) } : {}),
     chainChanges: drawChain(draw.float(), whole),
@@ -103,6 +108,7 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     // Who proves a heavier chain and withholds it takes up a sync for minutes, as long as it is met.
     convergeMs: byzantine.includes(withholding) ? 600_000 : 120_000,
     ...(quiet ? { quietMs: QUIET_MS } : {}),
+    breakLinks,
   };
 }
 

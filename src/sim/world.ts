@@ -64,6 +64,7 @@ const CHECK_EVERY_MS = 1_000;
 /** Stores are walked once in so many checks: that takes as long as the chain. */
 const STORE_CHECKS = 60;
 const SETTLE_MS = 60_000;
+const INDEXED_WITHIN_MS = 10_000;
 const BYZANTINE_TICK_MS = 1_000;
 
 export function createWorld(options: WorldOptions): World {
@@ -299,6 +300,9 @@ export class World {
     if (this.byzantine.length === 0) await this.connectKnown(untilMs - this.nowMs);
     await this.#reachBest(up, untilMs, withinMs);
     for (const node of up) {
+      if (!(await this.runUntil(() => node.indexed, INDEXED_WITHIN_MS))) {
+        this.report(`${node.name}: the index does not follow the chain`);
+      }
       node.checkRefill();
       await this.settled(node.checkIndex());
     }

@@ -206,6 +206,8 @@ function relations(config: NetworkConfig): [boolean, string][] {
       "half of lanes.sendQueueBytesMax must hold serve.repliesQueuedMax replies of serve.bytesSoftMax",
     ],
     [config.pool.queueMax >= 4, "pool.queueMax must be at least 4"],
+    [config.gossip.announceAgainMs >= 1_000, "gossip.announceAgainMs must be at least 1000"],
+    [config.mempool.expiryMs >= 1_000, "mempool.expiryMs must be at least 1000"],
     [
       config.mailbox.dataMax >= 64 && config.mailbox.controlMax >= 64,
       "mailboxes must hold at least 64 messages",

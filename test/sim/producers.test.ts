@@ -249,6 +249,23 @@ for (const call of ["template", "assemble", "connect", "select"] as const) {
   });
 }
 
+test("ports written without types, whose answers are none, do not end the production", async (t) => {
+  let calls = 0;
+  let assembled = 0;
+  const consensus = {
+    template: (...args: Parameters<Consensus["template"]>) => {
+      const wrong = [null, 7, {}, { header: "00", transactions: [] }, { notBeforeMs: Number.NaN }];
+      return calls++ < wrong.length ? wrong[calls - 1] : pow.template(...args);
+    },
+    assemble: (...args: Parameters<Consensus["assemble"]>) =>
+      assembled++ % 2 === 0 ? undefined : pow.assemble(...args),
+  } as unknown as Partial<Consensus>;
+  const world = worldOf("untyped", { consensus }, { nodes: 1, producers: 1 });
+  const [node] = world.nodes as [SimNode];
+  await world.runFor(120_000);
+  t.true(node.head().height >= 3, `height ${node.head().height}`);
+});
+
 test("a consensus that waits for its turn is asked again then, and seldom before", async (t) => {
   const SLOT_MS = 20_000;
   let asked = 0;

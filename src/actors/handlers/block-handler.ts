@@ -4,12 +4,19 @@
 // sync, reputation, event bus, peer handlers.
 
 import { packBytes } from "../../bytes/packed.js";
-import { invariant, unreachable } from "../../errors.js";
+import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
-import { blamesNobody } from "../../chain/faults.js";
-import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import { blamesNobody, fault as broken } from "../../chain/faults.js";
+import type {
+  ChainRules,
+  Checked,
+  CheckedBlock,
+  Fault,
+  HashHex,
+  HeaderSummary,
+} from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -270,8 +277,7 @@ function check(
     if (message !== undefined) release(message);
     settle(origin, { ok: false, reason });
   };
-  const parts = consensus.rules.splitBlock(block);
-  const header = parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
+  const header = headerOf(block, consensus.rules);
   if (!header.ok) {
     rejected(state, { ...origin, hash: expected ?? "" }, header.fault, context);
     if (message !== undefined) release(message);
@@ -316,6 +322,16 @@ function check(
 function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">): boolean {
   const height = blocks.summary(hash)?.height;
   return height !== undefined && blocks.hashAt(height) === hash;
+}
+
+/** A caller's own rules may throw at what a peer sent: that costs the block. */
+function headerOf(block: Uint8Array, rules: ChainRules): Checked<HeaderSummary> {
+  try {
+    const parts = rules.splitBlock(block);
+    return parts.ok ? rules.readHeader(parts.value.header) : parts;
+  } catch (error) {
+    return broken("consensus-failed", `the rules threw: ${errorText(error)}`);
+  }
 }
 
 /** Whoever sends a block claims it as its head. */

@@ -85,8 +85,8 @@ const RETRY_WITH_LESS_MS = 10;
 const WAIT_MAX_MS = 60_000;
 /** Rules may throw at a block in the pool, which tells nothing but that it lost the block. */
 const LOST_MAX = 3;
-/** A search that ends sooner gets more nonces, for its trip to the pool shall not cost more. */
-const SEARCH_MIN_MS = 1;
+/** A search that ends sooner gets more nonces: its trip to a busy pool takes as long. */
+const SEARCH_MIN_MS = 3;
 /** With so many times the nonces it is no search at all: it has nothing to find yet. */
 const ATTEMPTS_GROWTH_MAX = 1_024;
 const PAUSE_MIN_MS = 10;
@@ -249,7 +249,9 @@ function build(state: State, selected: SelectedTransactions, context: Ctx): void
   const wallMs = clock.wallMs();
   let parts: ReturnType<Consensus["template"]>;
   try {
-    parts = consensus.template(blocks.head(), bodies, wallMs);
+    parts = consensus.template(blocks.head(), bodies, wallMs) ?? undefined;
+    const isAnswer = parts === undefined || "notBeforeMs" in parts || isBlock(parts);
+    if (!isAnswer) throw new TypeError("neither a block nor a time");
   } catch (error) {
     failed(state, "template", chosen, error, context);
     return;
@@ -263,6 +265,11 @@ function build(state: State, selected: SelectedTransactions, context: Ctx): void
   const idOf = new Map(chosen.map(({ bytes, id }) => [bytes, id]));
   state.template = { parts, ids: parts.transactions.map((bytes) => idOf.get(bytes)) };
   search(state, context);
+}
+
+/** A caller may have written it without types. */
+function isBlock({ header, transactions }: BlockParts): boolean {
+  return header instanceof Uint8Array && Array.isArray(transactions);
 }
 
 /** A caller's own mempool may count in another way. */
@@ -316,6 +323,7 @@ function sealed(state: State, header: Uint8Array | undefined, context: Ctx): voi
   let block: Uint8Array;
   try {
     block = context.env.consensus.assemble({ header, transactions: parts.transactions });
+    if (!(block instanceof Uint8Array)) throw new TypeError("not the bytes of a block");
   } catch (error) {
     failed(
       state,

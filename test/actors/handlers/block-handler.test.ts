@@ -25,9 +25,10 @@ import {
   testParams,
   type MadeBlock,
 } from "../../support/chain.js";
-import type { RuleName } from "../../../src/chain/types.js";
+import type { ChainRules, RuleName } from "../../../src/chain/types.js";
 import {
   connectAll,
+  consensus,
   createHarness,
   genesis,
   peerIdOf,
@@ -195,6 +196,21 @@ test("a block from the future is refused and blames nobody: its sender's clock a
   t.deepEqual(harness.blames(), []);
   t.is(harness.connects.length, 0);
   t.is(harness.consumed(), 1);
+});
+
+test("rules that throw at a peer's block cost that block, and blame nobody", async (t) => {
+  const rules: ChainRules = {
+    ...consensus.rules,
+    readHeader() {
+      throw new Error("rules of the caller's own");
+    },
+  };
+  const harness = await start({ env: { consensus: { ...consensus, rules } } });
+  harness.push(one.bytes);
+  await harness.settle();
+  t.like(published(harness.events)[0], { type: "BlockRejected", rule: "consensus-failed" });
+  t.deepEqual(harness.reputation.received, []);
+  t.is(harness.peer.of("Consumed").length, 1);
 });
 
 test("whoever made a block hears what became of it", async (t) => {

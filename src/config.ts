@@ -183,6 +183,10 @@ function relations(config: NetworkConfig): [boolean, string][] {
       config.http.loopbackReserve < config.http.connectionsMax,
       "http.loopbackReserve must be below http.connectionsMax",
     ],
+    [
+      config.clock.offsetMaxMs >= 1_000 && config.clock.checkEveryMs >= 1_000,
+      "clock.offsetMaxMs and clock.checkEveryMs must be at least 1000",
+    ],
     [calls.threadStartMs >= 1_000, "calls.threadStartMs must be at least 1000"],
     [
       liveness.pingIntervalMs > 0 && liveness.pingIntervalMs < liveness.deadAfterMs,

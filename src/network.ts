@@ -22,9 +22,9 @@ import type { NetworkMessage } from "./actors/service/network-service.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
 
 /**
- * Once `stop` was called, or the network has ended by itself, every method but `stop` rejects or
- * throws STOPPED, with what ended it as the cause. A question that an overloaded network cannot
- * answer rejects with TIMEOUT.
+ * Once `stop` was called, or the network has ended by itself, every method but `stop` and
+ * `diskWaitMs` (the stop itself may wait for the disk) rejects or throws STOPPED, with what ended it
+ * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT.
  */
 export interface Network {
   readonly peerId: PeerId;

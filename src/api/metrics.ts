@@ -115,6 +115,7 @@ function stateGauges(registry: Registry): (status: Status) => void {
   const peers = gaugeOf(to, "peers", "Ready peers", "direction");
   const mempool = gaugeOf(to, "mempool_transactions", "Transactions that wait for a block");
   const mempoolBytes = gaugeOf(to, "mempool_bytes", "Their bytes");
+  const clock = gaugeOf(to, "clock_offset_seconds", "Outbound peers' clocks ahead of ours; median");
   const queued = gaugeOf(to, "pool_tasks_queued", "Tasks that wait for a pool thread");
   const running = gaugeOf(to, "pool_tasks_running", "Tasks in pool threads");
   return (status) => {
@@ -127,6 +128,7 @@ function stateGauges(registry: Registry): (status: Status) => void {
     }
     mempool.set(status.mempool.count);
     mempoolBytes.set(status.mempool.bytes);
+    if (status.clock.offsetMs !== null) clock.set(status.clock.offsetMs / 1_000);
     queued.set(status.pool.queued);
     running.set(status.pool.running);
   };

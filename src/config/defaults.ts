@@ -248,6 +248,13 @@ export const DEFAULTS = deepFreeze({
     /** A network thread that has not started by then is ended: its ports may take a while to open. */
     threadStartMs: 60_000,
   },
+  clock: {
+    /** Against most outbound peers; the chain refuses blocks that are 15 s ahead of its clock. */
+    offsetMaxMs: 10_000,
+    checkEveryMs: 30_000,
+    /** How often the log says that the clock is wrong. */
+    warnEveryMs: 600_000,
+  },
   http: {
     /** Names of this node in a request's Host header, besides localhost and IP addresses. */
     hosts: [] as readonly string[],

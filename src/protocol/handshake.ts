@@ -8,6 +8,9 @@ import type { HandshakeInfo } from "./types/node-info.js";
 /** Raised only when frames or the handshake change; new kinds come by capability. */
 export const PROTOCOL_VERSION = 1;
 
+/** Brings no kind: with it a Ping's nonce tells its sender's clock. */
+export const TIME_CAPABILITY = "time/1";
+
 /** What may come before the remote handshake was accepted. */
 export const KINDS_BEFORE_HANDSHAKE: readonly MessageKind[] = ["Handshake", "Disconnect"];
 

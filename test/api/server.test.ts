@@ -196,6 +196,17 @@ test("GET /health is 200 while the node answers and 503 with the reason when it 
   t.is(typeof stopped.body.reason, "string");
 });
 
+test("GET /health warns of a wrong clock", async (t) => {
+  const other = await startNetwork({ pool: { inline: true } });
+  t.teardown(() => other.stop());
+  const status = await other.status();
+  t.deepEqual(status.clock, { offsetMs: null, told: 0, wrong: null });
+  const clock = { offsetMs: 3_600_000, told: 3, wrong: "this node's clock is 3600 s behind" };
+  const { get } = await serve(t, {}, { status: async () => ({ ...status, clock }) });
+  t.like((await get("/health")).body, { healthy: true, warning: clock.wrong });
+  t.regex((await get("/metrics")).body, /^vibecoin_clock_offset_seconds 3600$/m);
+});
+
 test("GET /metrics counts by closed sets and never names a peer", async (t) => {
   const { node, peer } = await serveWithPeer(t);
   await node.post(toHex(makeTransaction(makeKey(1), 0)));

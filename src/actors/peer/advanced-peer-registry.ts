@@ -12,6 +12,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { ByteBudget } from "./byte-budget.js";
+import { clockOffset } from "./clock-offset.js";
 import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -131,7 +132,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         subscribe(state, message.subscriber, context);
         return;
       case "GetPeers":
-        message.replyTo.tell(reports(state, context.env.clock.monotonicMs()));
+        message.replyTo.tell(reports(state, context.env.clock));
         return;
       case "PingPeer": {
         const entry = readyEntry(state, message.peerId);
@@ -429,7 +430,8 @@ function answerDrained(state: State): void {
   state.drained = undefined;
 }
 
-function reports(state: State, nowMs: number): readonly PeerReport[] {
+function reports(state: State, clock: NodeEnv["clock"]): readonly PeerReport[] {
+  const nowMs = clock.monotonicMs();
   const list: PeerReport[] = [];
   for (const entry of state.entries.values()) {
     if (entry.state.phase !== "ready") continue;
@@ -443,6 +445,7 @@ function reports(state: State, nowMs: number): readonly PeerReport[] {
       head: entry.head ?? { claimed: info.head },
       readyForMs: nowMs - sinceMs,
       performance: entry.performance,
+      clockOffsetMs: clockOffset(entry.performance.clockEpochMs, clock),
     });
   }
   return list;

@@ -2,7 +2,7 @@
 
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import { KINDS, type MessageKind } from "../../protocol/types/message.js";
-import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
+import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
@@ -64,6 +64,7 @@ function infoOf({ agent, blocks, config }: LocalInfoEnv): HandshakeInfo {
 
 const CAPABILITIES = [
   ...new Set(Object.values(KINDS).flatMap(({ capability }) => capability ?? [])),
+  TIME_CAPABILITY,
 ];
 
 /** The rates at which requests of each kind are served, per peer. */

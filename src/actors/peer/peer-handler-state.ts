@@ -64,6 +64,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   silenceBlamedMs: number;
   readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
   readonly pingLimit: RateLimit;
+  /** `time/1` was negotiated: nonces of pings tell the time. */
+  tellsTime: boolean;
   readonly requests: RequestTable;
   /** Requests that the peer's quota or our own limit holds back, by lane, then in order. */
   readonly requestsWaiting: RequestCommand[];

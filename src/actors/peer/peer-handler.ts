@@ -72,6 +72,7 @@ export const peerHandler = defineActor<
       lastByteMs: nowMs,
       silenceBlamedMs: 0,
       pings: new Map(),
+      tellsTime: false,
       pingLimit: new RateLimit({
         itemsPerSecond: config.liveness.pingsPerSecondMax,
         burstItems: config.liveness.pingsPerSecondMax,

@@ -5,7 +5,7 @@ import { KINDS, type Message } from "../../protocol/types/message.js";
 import { decodeMessage, encodeMessage, messageFromItems } from "../../protocol/codec/codec.js";
 import type { Frame } from "../../protocol/codec/frame.js";
 import type { ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
-import { negotiate } from "../../protocol/handshake.js";
+import { negotiate, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import { violation, type Violation } from "../../protocol/violation.js";
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import type { DecodeFramesVerdict } from "../../ports.js";
@@ -23,6 +23,7 @@ import {
   type PeerHandlerContext,
   type PeerHandlerState,
 } from "./peer-handler-state.js";
+import { timeOfNonce } from "./clock-offset.js";
 import { ping, sendWaiting } from "./peer-outbound.js";
 import { RateLimit } from "./rate-limit.js";
 
@@ -115,6 +116,7 @@ function dispatch(
     case "Ping":
       if (!state.pingLimit.take(1, state.nowMs)) return violation("flood", "too many pings");
       send(state, { kind: "Pong", nonce: message.nonce });
+      if (state.tellsTime) setClock(state, message.nonce);
       return undefined;
     case "Pong":
       pong(state, message.nonce);
@@ -167,6 +169,7 @@ function shake(
   for (const { kind, itemsPerSecond, burstItems } of remote.quotas) {
     state.askLimits.set(kind, new RateLimit({ itemsPerSecond, burstItems }));
   }
+  state.tellsTime = agreed.capabilities.has(TIME_CAPABILITY);
   // The windows are tuned by the round trip, so it is measured at once.
   ping(state, undefined, context);
   const { connectionId } = state;
@@ -186,6 +189,14 @@ function pong(state: PeerHandlerState, nonce: bigint): void {
     state.receiveLanes.setRoundTrip(state.performance.pingMs);
   }
   ping.replyTo?.tell({ elapsedMs });
+  measured(state);
+}
+
+/** A claim like any other: it is compared with those of other peers, and sets nothing. */
+function setClock(state: PeerHandlerState, nonce: bigint): void {
+  const first = state.performance.clockEpochMs === undefined;
+  state.performance.clockEpochMs = timeOfNonce(nonce) - state.nowMs;
+  if (first) state.measuredMs = Number.NEGATIVE_INFINITY;
   measured(state);
 }
 

@@ -3,6 +3,7 @@
 
 import { KINDS, laneIndex } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
+import { nonceOfTime } from "./clock-offset.js";
 import type { PingOutcome } from "./peer-table.js";
 import {
   blame,
@@ -112,8 +113,10 @@ export function ping(
     replyTo?.tell({ elapsedMs: undefined });
     return;
   }
-  const { random } = context.env;
-  const nonce = (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
+  const { clock, random } = context.env;
+  const nonce = state.tellsTime
+    ? nonceOfTime(clock.wallMs(), random.uint32())
+    : (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
   state.pings.set(nonce, { sentMs: state.nowMs, replyTo });
   send(state, { kind: "Ping", nonce });
 }

@@ -11,6 +11,8 @@ const RESPONSE_HALF_MS = 1_000;
 export interface PerformanceSnapshot {
   readonly score: number;
   readonly pingMs: number | undefined;
+  /** The peer's wall clock at our monotonic zero, as it told by `time/1`. */
+  readonly clockEpochMs: number | undefined;
   readonly responseMs: number | undefined;
   readonly propagationMs: number | undefined;
   readonly messagesIn: number;
@@ -27,6 +29,7 @@ export interface PerformanceSnapshot {
 
 export class PeerPerformance {
   pingMs: number | undefined;
+  clockEpochMs: number | undefined;
   responseMs: number | undefined;
   propagationMs: number | undefined;
   messagesIn = 0;
@@ -75,6 +78,7 @@ export class PeerPerformance {
     return {
       score: this.score(),
       pingMs: this.pingMs,
+      clockEpochMs: this.clockEpochMs,
       responseMs: this.responseMs,
       propagationMs: this.propagationMs,
       messagesIn: this.messagesIn,

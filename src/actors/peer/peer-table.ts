@@ -97,4 +97,6 @@ export interface PeerReport {
   readonly head: Claimed<ChainHead>;
   readonly readyForMs: number;
   readonly performance: PerformanceSnapshot;
+  /** By how much the peer's clock is ahead of ours, as it says; null: it does not say. */
+  readonly clockOffsetMs: number | null;
 }

@@ -26,6 +26,7 @@ import { storageIntegration, type TransactionLocated } from "../integration/stor
 import { advancedPeerRegistry } from "../peer/advanced-peer-registry.js";
 import { peerBroadcaster } from "../peer/peer-broadcaster.js";
 import { peerReputation, type ReputationMessage } from "../peer/peer-reputation.js";
+import { clockStatus } from "../peer/clock-offset.js";
 import type { PeerReport, PingOutcome, RegistryMessage } from "../peer/peer-table.js";
 import type { PeerExplanation } from "../peer/reputation-ledger.js";
 import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
@@ -69,6 +70,8 @@ export type NetworkMessage =
   | Extract<EventBusMessage, { type: "Subscribe" | "Unsubscribe" }>
   | { readonly type: "Stop"; readonly replyTo: ActorRef<"Stopped"> }
   | { readonly type: "StatusPart"; readonly query: number; readonly part: StatusPart }
+  | { readonly type: "ClockDue" }
+  | { readonly type: "ClocksTold"; readonly peers: readonly PeerReport[] }
   | { readonly type: "Drained"; readonly replyTo: ActorRef<"Stopped"> }
   | ListenOutcome
   | StoreFailed;
@@ -105,6 +108,8 @@ interface State extends NetworkServiceArgs {
   listenAddress: string | null;
   readonly queries: Map<number, StatusQuery>;
   nextQuery: number;
+  /** Monotonic time at which the log last said that the clock is wrong. */
+  clockWarnedMs: number;
 }
 
 type Ctx = Context<NetworkMessage, NodeEnv>;
@@ -136,7 +141,15 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
   init(context, args) {
     const children = spawnAll(context, args.events);
     if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
-    return { ...args, children, listenAddress: null, queries: new Map(), nextQuery: 1 };
+    context.startTimer("clock", context.env.config.clock.checkEveryMs, { type: "ClockDue" });
+    return {
+      ...args,
+      children,
+      listenAddress: null,
+      queries: new Map(),
+      nextQuery: 1,
+      clockWarnedMs: Number.NEGATIVE_INFINITY,
+    };
   },
 
   receive(state, message, context) {
@@ -149,6 +162,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         takePart(state, message.query, message.part, context);
         return;
       case "GetPeers":
+      case "PingPeer":
         children.registry.tell(message);
         return;
       case "GetKindStatistics":
@@ -162,9 +176,6 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         return;
       case "UnbanPeer":
         children.reputation.tell({ type: "Unban", peerId: message.peerId });
-        return;
-      case "PingPeer":
-        children.registry.tell(message);
         return;
       case "DisconnectPeer": {
         const { peerId, reason } = message;
@@ -186,9 +197,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         children.blocks.tell({ type: "Produced", block: message.block });
         return;
       case "LocateTransaction": {
-        const { id, replyTo } = message;
-        const locate = { type: "LocateTransaction", id, replyTo } as const;
-        children.system.tell({ to: "storage", message: locate });
+        children.system.tell({ to: "storage", message });
         return;
       }
       case "Subscribe":
@@ -206,6 +215,12 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         // No goodbye: until it ends, this node tells peers of blocks that it may not have.
         state.started.tell(message);
         context.stop();
+        return;
+      case "ClockDue":
+        askClocks(state, context);
+        return;
+      case "ClocksTold":
+        checkClock(state, message.peers, context);
         return;
       case "Stop":
         stop(state, message.replyTo, context);
@@ -358,8 +373,29 @@ function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): voi
     peers: peers.map(peerStatus),
     sync: syncStatus(sync, dial),
     pool: { queued, running },
+    clock: clockStatus(peers, config.clock.offsetMaxMs),
     mempool: { count: mempool.count, bytes: mempool.bytes },
   });
+}
+
+function askClocks({ children }: State, context: Ctx): void {
+  context.ask<RegistryMessage, readonly PeerReport[]>(
+    children.registry,
+    (to) => ({ type: "GetPeers", replyTo: to }),
+    ASK_TIMEOUT_MS,
+    (outcome) => ({ type: "ClocksTold", peers: valueOr(outcome, []) }),
+  );
+}
+
+function checkClock(state: State, peers: readonly PeerReport[], context: Ctx): void {
+  const { clock, config, log } = context.env;
+  const { offsetMaxMs, checkEveryMs, warnEveryMs } = config.clock;
+  context.startTimer("clock", checkEveryMs, { type: "ClockDue" });
+  const { wrong, offsetMs, told } = clockStatus(peers, offsetMaxMs);
+  const nowMs = clock.monotonicMs();
+  if (wrong === null || nowMs - state.clockWarnedMs < warnEveryMs) return;
+  state.clockWarnedMs = nowMs;
+  log.write("warn", "the clock is wrong", { offsetMs, told, reason: wrong });
 }
 
 /** No new peers, a last word to those there are, then it is over. */

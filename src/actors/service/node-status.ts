@@ -3,6 +3,7 @@
 
 import type { HashHex } from "../../chain/types.js";
 import type { Direction, PeerId } from "../../ports.js";
+import type { ClockStatus } from "../peer/clock-offset.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 
@@ -20,6 +21,8 @@ export interface NodeStatus {
   readonly peers: readonly PeerStatus[];
   readonly sync: SyncStatus;
   readonly pool: { readonly queued: number; readonly running: number };
+  /** This node's clock against those of its outbound peers. */
+  readonly clock: ClockStatus;
   readonly mempool: { readonly count: number; readonly bytes: number };
 }
 
@@ -33,12 +36,14 @@ export interface PeerStatus {
   readonly claimedHeight: string;
   /** Null until measured. */
   readonly pingMs: number | null;
+  /** By how much its clock is ahead of ours, as it says; null: it does not say. */
+  readonly clockOffsetMs: number | null;
   /** 0-1. */
   readonly score: number;
 }
 
 export function peerStatus(report: PeerReport): PeerStatus {
-  const { peerId, nodeId, agent, address, direction, head, performance } = report;
+  const { peerId, nodeId, agent, address, direction, head, performance, clockOffsetMs } = report;
   return {
     id: peerId,
     nodeId,
@@ -47,6 +52,7 @@ export function peerStatus(report: PeerReport): PeerStatus {
     direction,
     claimedHeight: head.claimed.height.toString(),
     pingMs: performance.pingMs ?? null,
+    clockOffsetMs,
     score: performance.score,
   };
 }

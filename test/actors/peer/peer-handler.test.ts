@@ -23,7 +23,7 @@ test("it opens with a handshake that says who and what this node is", async (t) 
     agent: "test/1",
     nodeId: "café",
     listenAddresses: ["tcp://1.2.3.4:8765"],
-    capabilities: ["blocks/1", "sync/1", "transactions/1"],
+    capabilities: ["blocks/1", "sync/1", "transactions/1", "time/1"],
   });
   t.deepEqual(first?.message.head, {
     height: 0n,
@@ -44,6 +44,24 @@ test("a handshake that fits makes it ready, and the round trip is measured at on
   harness.remote.pong();
   await harness.settle();
   t.is(harness.registry.of("HandlerMeasured")[0]?.performance.pingMs, 30);
+});
+
+test("with time/1 pings tell the time both ways, without it their nonces are no time", async (t) => {
+  for (const tells of [true, false]) {
+    const harness = start();
+    const capabilities = ["blocks/1", "sync/1", "transactions/1", ...(tells ? ["time/1"] : [])];
+    harness.remote.handshake({ capabilities });
+    await harness.settle();
+    const wallMs = harness.clock.wallMs();
+    const [ping] = harness.remote.heardOf("Ping");
+    t.is(Number(ping!.message.nonce >> 16n) === wallMs, tells);
+    const theirMs = BigInt(wallMs + 3_600_000);
+    harness.remote.send({ kind: "Ping", nonce: theirMs << 16n });
+    await harness.settle();
+    const told = harness.registry.of("HandlerMeasured").at(-1)?.performance.clockEpochMs;
+    const expected = wallMs + 3_600_000 - harness.clock.monotonicMs();
+    t.is(told, tells ? expected : undefined);
+  }
 });
 
 const misfits: { [reason: string]: [Partial<HandshakeInfo>, FakeConnectionOptions?] } = {

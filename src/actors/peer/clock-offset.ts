@@ -1,0 +1,65 @@
+// How far this node's clock is from those of its peers: what they told of theirs, and the judgement.
+// Pure. One liar among three is outvoted; only peers that this node chose to dial have a vote.
+
+import { hostGroup, isLocalHost, readAddress } from "../../protocol/address.js";
+import type { Clock } from "../../ports.js";
+import type { PeerReport } from "./peer-table.js";
+
+export interface ClockStatus {
+  /** The median by which peers' clocks are ahead of ours; null: nobody told. */
+  readonly offsetMs: number | null;
+  /** How many address groups of outbound peers it is the median of. */
+  readonly told: number;
+  /** One sentence when the offset is over the limit. */
+  readonly wrong: string | null;
+}
+
+/** A Ping's nonce of `time/1`: milliseconds since 1970, then 16 bits that make it unique. */
+export function nonceOfTime(wallMs: number, unique: number): bigint {
+  return (BigInt.asUintN(48, BigInt(Math.trunc(wallMs))) << 16n) | BigInt(unique & 0xffff);
+}
+
+export function timeOfNonce(nonce: bigint): number {
+  return Number(nonce >> 16n);
+}
+
+/** By how much a clock is ahead of ours now, of which this was the time at our monotonic zero. */
+export function clockOffset(
+  epochMs: number | undefined,
+  clock: Pick<Clock, "monotonicMs" | "wallMs">,
+): number | null {
+  return epochMs === undefined ? null : Math.round(epochMs + clock.monotonicMs() - clock.wallMs());
+}
+
+export function clockStatus(peers: readonly PeerReport[], offsetMaxMs: number): ClockStatus {
+  const groups = new Map<string, number[]>();
+  for (const { direction, address, clockOffsetMs } of peers) {
+    if (direction !== "outbound" || clockOffsetMs === null) continue;
+    const group = groupOf(address);
+    groups.set(group, [...(groups.get(group) ?? []), clockOffsetMs]);
+  }
+  const told = groups.size;
+  if (told === 0) return { offsetMs: null, told, wrong: null };
+  const offsetMs = Math.round(median([...groups.values()].map(median)));
+  if (Math.abs(offsetMs) <= offsetMaxMs) return { offsetMs, told, wrong: null };
+  const seconds = Math.round(Math.abs(offsetMs) / 1_000);
+  const by = `${seconds} s ${offsetMs > 0 ? "behind" : "ahead of"}`;
+  const whom =
+    told === 1 ? "that of its only outbound peer" : `most of ${told} outbound peers' clocks`;
+  return { offsetMs, told, wrong: `this node's clock is ${by} ${whom}: set the time (NTP)` };
+}
+
+/** Peers of this machine or a private network are as many as they are. */
+function groupOf(address: string): string {
+  const reading = readAddress(address);
+  if (!reading.ok) return address;
+  const { host } = reading.address;
+  return isLocalHost(host) ? address : hostGroup(host);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}

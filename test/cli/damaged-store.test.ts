@@ -1,23 +1,23 @@
 // A data directory that a failing disk damaged: what the commands say of it. One at a time: each
 // test starts whole processes.
 
-import { open, stat, truncate } from "node:fs/promises";
+import { open, readFile, truncate } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
+import { rootPageOf } from "../support/lmdb-root.js";
 import { runCli, temporaryDirectory } from "./child.js";
 
 const PAGE = 4_096;
 
-/** Page 2 of a new store is in use, and so are most of the last ones. */
-const DAMAGES: Readonly<Record<string, (file: string, size: number) => Promise<void>>> = {
-  "a page of zeros": (file) => overwrite(file, [2]),
-  "many pages of zeros": (file, size) =>
+const DAMAGES: Readonly<Record<string, (file: string, data: Buffer) => Promise<void>>> = {
+  "a page of zeros": (file, data) => overwrite(file, [rootPageOf(data)]),
+  "nothing but zeros": (file, data) =>
     overwrite(
       file,
-      Array.from({ length: size / PAGE - 2 }, (_, i) => i + 2).filter((page) => page % 3 === 0),
+      Array.from({ length: data.length / PAGE - 2 }, (_, i) => i + 2),
     ),
-  "a lost end of 100 kB": (file, size) => truncate(file, size - 100_000),
-  "a lost half": (file, size) => truncate(file, size / 2),
+  "a lost end": (file, data) => truncate(file, rootPageOf(data) * PAGE),
+  "a lost half": (file, data) => truncate(file, data.length / 2),
 };
 
 async function overwrite(file: string, pages: readonly number[]): Promise<void> {
@@ -31,7 +31,7 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
     const data = await temporaryDirectory(t);
     await runCli(t, "chain", "generate", "--blocks", "60", "--txs", "40", "--data", data);
     const file = path.join(data, "data.mdb");
-    await damage(file, (await stat(file)).size);
+    await damage(file, await readFile(file));
     for (const command of [["chain", "verify"], ["run"]]) {
       const { code, stderr } = await runCli(t, ...command, "--data", data);
       t.is(code, 2, `${command.join(" ")}: ${stderr}`);

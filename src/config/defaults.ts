@@ -180,10 +180,10 @@ export const DEFAULTS = deepFreeze({
     reorgDepthMax: 1_024,
     pruneEveryBlocks: 1_024,
     /**
-     * Blocks beside the best chain, in the store or in memory: eight of the largest. What must be kept
+     * Blocks beside the best chain, in the store or in memory: four of the largest. What must be kept
      * to move to a branch that is proven to be heavier comes on top.
      */
-    sideBytesMax: 32 * MIB,
+    sideBytesMax: 16 * MIB,
     /** Of these, what one peer may have sent. */
     sideBytesPerPeerMax: 8 * MIB,
     /**

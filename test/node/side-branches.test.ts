@@ -111,7 +111,7 @@ test("rivals are kept within a peer's share, then within the share of all", asyn
   const first = await join(t, node, 1);
   const mine = rivals(12, 1);
   await push(first, mine);
-  for (let id = 2; id <= 6; id++) {
+  for (let id = 2; id <= 4; id++) {
     const others = rivals(8, id);
     await push(await join(t, node, id), others);
     mine.push(...others);
@@ -120,19 +120,19 @@ test("rivals are kept within a peer's share, then within the share of all", asyn
   const kept = keptOf(stores, mine.slice(0, 12));
   t.true(kept <= 7, `${kept} MiB of one peer`);
   const all = keptOf(stores, mine);
-  t.true(all >= 28 && all <= 31, `${all} MiB of all`);
+  t.true(all >= 12 && all <= 15, `${all} MiB of all`);
 });
 
 test("after a restart the bound holds for what lies in the store", async (t) => {
   const stores = openMemoryStores({ genesis: genesisOf(consensus) });
   connectAll(stores.blocks, checkedBlocks(chain));
-  const flood = rivals(40, 2);
+  const flood = rivals(24, 2);
   const best = makeBlock({ parent, fields: { extra: Uint8Array.of(7) } });
   const blocks = [...flood, best];
   await stores.blocks.commit({ blocks, undo: [], state: [] });
   const node = await startTestNode(t, {}, { blockStore: stores.blocks });
   await node.status();
-  t.true(keptOf(stores, flood) <= 32, `${keptOf(stores, flood)} MiB`);
+  t.true(keptOf(stores, flood) <= 15, `${keptOf(stores, flood)} MiB`);
   stores.blocks.invariants();
 });
 

@@ -127,7 +127,10 @@ function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
     inboxes: peers * MIB,
     // Half of a queue is for replies, which are its own; what is broadcast all queues share.
     sendQueues: (peers * lanes.sendQueueBytesMax) / 2 + lanes.sendQueueBytesMax,
-    socketBuffers: peers * lanes.socketBufferBytes,
+    // Read ahead: a chunk that is being fed to TLS and the next one.
+    socketBuffers: peers * (lanes.socketBufferBytes + 2 * 64 * KIB),
+    // In the socket's buffer one write over its mark, and as much of it encrypted.
+    closing: config.inbound.closingMax * 2 * (lanes.socketBufferBytes + 128 * KIB),
     pendingInbound: config.inbound.pendingMax * 64 * KIB,
     syncBodies: sync.bytesInFlightMax * 2,
     syncHeaders: sync.headersAheadMax * KIB,
@@ -138,6 +141,16 @@ function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
     signatureCache: pool.signatureCacheEntries * 32,
     poolHeaps: 64 * MIB,
   };
+}
+
+function tlsRelations({ inbound, tls }: NetworkConfig): [boolean, string][] {
+  return [
+    [inbound.closingMax >= 1, "inbound.closingMax must be at least 1"],
+    [
+      tls.recordsPerTurn >= 1 && tls.bytesPerSilentRecord >= 1,
+      "tls.recordsPerTurn and tls.bytesPerSilentRecord must be at least 1",
+    ],
+  ];
 }
 
 function relations(config: NetworkConfig): [boolean, string][] {
@@ -209,6 +222,11 @@ function relations(config: NetworkConfig): [boolean, string][] {
       serve.bytesSoftMax * serve.repliesQueuedMax * 2 <= lanes.sendQueueBytesMax,
       "half of lanes.sendQueueBytesMax must hold serve.repliesQueuedMax replies of serve.bytesSoftMax",
     ],
+    [
+      config.tls.handshakeBytesMax >= 2 * KIB && config.tls.handshakeBytesMax <= 64 * KIB,
+      "tls.handshakeBytesMax must be between 2048 and 65536",
+    ],
+    ...tlsRelations(config),
     [config.pool.queueMax >= 4, "pool.queueMax must be at least 4"],
     [config.gossip.announceAgainMs >= 1_000, "gossip.announceAgainMs must be at least 1000"],
     [config.mempool.expiryMs >= 1_000, "mempool.expiryMs must be at least 1000"],

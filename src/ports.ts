@@ -11,6 +11,7 @@ import type {
   HeaderSummary,
   RulesModule,
 } from "./chain/types.js";
+import type { Address } from "./protocol/address.js";
 
 /** The ed25519 public key of a node in lower-case hex, 64 characters. */
 export type PeerId = string;
@@ -51,7 +52,11 @@ export type RefusalRule =
   | "certificate-key-type"
   | "small-order-key"
   | "alpn"
-  | "session-reused";
+  | "session-reused"
+  /** More bytes than a handshake needs. */
+  | "tls-handshake-size"
+  /** Too many TLS records without data. */
+  | "tls-records";
 
 /** What a connection reports. Handlers are called from the event loop, never re-entrantly. */
 export interface ConnectionHandler {
@@ -59,15 +64,17 @@ export interface ConnectionHandler {
   onData(chunk: Uint8Array): void;
   /** After a `write` that returned false: it may write again. */
   onDrain(): void;
-  /** Exactly once, last. `error` is absent for an orderly end. */
-  onClose(error?: Error): void;
+  /** Exactly once, last. `error` is absent for an orderly end; `broken`: the peer's fault. */
+  onClose(error?: Error, broken?: { readonly rule: RefusalRule; readonly detail: string }): void;
 }
 
 /** An authenticated, encrypted byte stream to one peer, ordered and reliable. */
 export interface Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
-  /** `tcp://host:port` as seen by this side. */
+  /** The other end as seen by this side; its host is whatever the transport calls it. */
+  readonly remote: Address;
+  /** The same, to be shown: not everything that can be shown can be read again. */
   readonly remoteAddress: string;
   /** Monotonic time at which the raw connection was accepted or dialed. */
   readonly openedAtMs: number;

@@ -37,9 +37,26 @@ export const DEFAULTS = deepFreeze({
     /** A peer that pings more often than this breaks the protocol. */
     pingsPerSecondMax: 500,
   },
+  /** What a peer may do with TLS records. */
+  tls: {
+    /**
+     * Raw bytes from the other side before the handshake is done. Ours takes 900, one with a
+     * post-quantum key share and a certificate with names 3,000. OpenSSL verifies a chain of RSA keys
+     * before anybody can refuse it: 94 KB of them took 100 ms, what fits here takes 3.
+     */
+    handshakeBytesMax: 4 * KIB,
+    /** Records without data (KeyUpdate, session tickets) after it: each KeyUpdate takes 14 µs. */
+    silentRecordsMax: 32,
+    /** So many bytes of data allow another one: no TLS library renews its keys half as often. */
+    bytesPerSilentRecord: MIB,
+    /** Then the connection waits while others are served: 0.6 ms of records with one byte. */
+    recordsPerTurn: 64,
+  },
   inbound: {
     /** Raw connections that are not yet ready. */
     pendingMax: 64,
+    /** Connections that have ended and whose sockets still hold bytes; the first to end goes. */
+    closingMax: 32,
     perAddressPerSecond: 5,
     /** Ready connections from one /24 (IPv4) or /48 (IPv6). */
     perGroupMax: 4,

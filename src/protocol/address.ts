@@ -87,7 +87,8 @@ const LOCAL_RANGES: ReadonlySet<string> = new Set([
 ]);
 
 /** True for loopback, private and link-local IP addresses, and for the name `localhost`. */
-export function isLocalHost(host: string): boolean {
+export function isLocalHost(scoped: string): boolean {
+  const host = withoutScope(scoped);
   if (!isIpAddress(host)) return host === "localhost";
   return LOCAL_RANGES.has(ipaddr.process(host).range());
 }
@@ -96,7 +97,8 @@ export function isLocalHost(host: string): boolean {
  * What counts as one owner when hosts are counted: the network of an IP address, by default /24
  * (IPv4) or /48 (IPv6), and a name as it is. An IPv4 address mapped into IPv6 is an IPv4 address.
  */
-export function hostGroup(host: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): string {
+export function hostGroup(scoped: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): string {
+  const host = withoutScope(scoped);
   if (!isIpAddress(host)) return host;
   const ip = ipaddr.process(host);
   const kept = ip.kind() === "ipv6" ? bits.ipv6Bits : bits.ipv4Bits;
@@ -105,6 +107,12 @@ export function hostGroup(host: string, bits = { ipv4Bits: 24, ipv6Bits: 48 }): 
     return byte & (0xff << (8 - keptHere));
   });
   return `${ipaddr.fromByteArray(network).toString()}/${kept}`;
+}
+
+/** `fe80::1%br-1a2b3c`: the interface's name may hold any character, and ipaddr.js not all. */
+function withoutScope(host: string): string {
+  const at = host.indexOf("%");
+  return at === -1 ? host : host.slice(0, at);
 }
 
 /** The look comes first: ipaddr.js throws and catches several errors for a name. */

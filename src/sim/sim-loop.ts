@@ -163,6 +163,10 @@ class HeldConnection implements Connection {
     return this.#inner.direction;
   }
 
+  get remote() {
+    return this.#inner.remote;
+  }
+
   get remoteAddress() {
     return this.#inner.remoteAddress;
   }
@@ -179,7 +183,7 @@ class HeldConnection implements Connection {
     this.#inner.open({
       onData: (chunk) => this.#arrive(() => handler.onData(chunk)),
       onDrain: () => this.#arrive(() => handler.onDrain()),
-      onClose: (error) => this.#arrive(() => handler.onClose(error)),
+      onClose: (error, broken) => this.#arrive(() => handler.onClose(error, broken)),
     });
   }
 

@@ -4,6 +4,8 @@
 
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
+import { formatAddress } from "../protocol/address.js";
+import type { Address } from "../protocol/address.js";
 import type { ItemType, MemoryPipe, PipeEnds } from "./memory-pipe.js";
 
 export interface MemoryConnectionArgs {
@@ -11,7 +13,7 @@ export interface MemoryConnectionArgs {
   readonly clock: Clock;
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remoteAddress: string;
+  readonly remote: Address;
   readonly openedAtMs: number;
   readonly closeTimeoutMs: number;
   /** False while nothing reaches this side's host from the other's. */
@@ -25,6 +27,7 @@ export interface MemoryConnectionArgs {
 export class MemoryConnection implements Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
+  readonly remote: Address;
   readonly remoteAddress: string;
   readonly openedAtMs: number;
   readonly #args: MemoryConnectionArgs;
@@ -44,7 +47,8 @@ export class MemoryConnection implements Connection {
     this.#args = args;
     this.peerId = args.peerId;
     this.direction = args.direction;
-    this.remoteAddress = args.remoteAddress;
+    this.remote = args.remote;
+    this.remoteAddress = formatAddress(args.remote);
     this.openedAtMs = args.openedAtMs;
   }
 

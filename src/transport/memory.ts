@@ -12,7 +12,7 @@ import type {
   Transport,
   TransportListener,
 } from "../ports.js";
-import { addressInvalid, formatAddress, parseAddress } from "../protocol/address.js";
+import { addressInvalid, parseAddress } from "../protocol/address.js";
 import type { Address } from "../protocol/address.js";
 import { connectionReset, MemoryConnection } from "./memory-connection.js";
 import { lineOf, Paths, type Obstacle, type PathOptions } from "./memory-paths.js";
@@ -182,7 +182,7 @@ class Network implements MemoryNetwork {
       reachable: () => paths.reachable(to.host, caller.host),
       peerId: listening.peerId,
       direction: "outbound",
-      remoteAddress: formatAddress({ scheme: "memory", host: to.host, port: to.port }),
+      remote: { scheme: "memory", host: to.host, port: to.port },
       openedAtMs: caller.dialedAtMs,
       onOpened: () => {},
     });
@@ -192,7 +192,7 @@ class Network implements MemoryNetwork {
       reachable: () => paths.reachable(caller.host, to.host),
       peerId: caller.peerId,
       direction: "inbound",
-      remoteAddress: formatAddress({ scheme: "memory", host: caller.host, port: callerPort }),
+      remote: { scheme: "memory", host: caller.host, port: callerPort },
       openedAtMs: listening.clock.monotonicMs(),
       onOpened: () => {
         if (this.listeners.get(`${to.host}:${to.port}`) !== listening) accepted.destroy();

@@ -7,12 +7,18 @@ import type { TLSSocket } from "node:tls";
 
 import { invariant } from "../errors.js";
 import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
+import { formatAddress } from "../protocol/address.js";
+import type { Address } from "../protocol/address.js";
+import { startFairTimer } from "./fair-timer.js";
+import type { TcpFeed } from "./tcp-feed.js";
+import type { BrokenTlsRule } from "./tls-records.js";
 
 export interface TcpConnectionArgs {
   readonly socket: TLSSocket;
+  readonly feed: TcpFeed;
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remoteAddress: string;
+  readonly remote: Address;
   readonly openedAtMs: number;
   readonly clock: Clock;
   /** `write` answers false from this many buffered bytes on. */
@@ -24,6 +30,7 @@ export interface TcpConnectionArgs {
 export class TcpConnection implements Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
+  readonly remote: Address;
   readonly remoteAddress: string;
   readonly openedAtMs: number;
   readonly #args: TcpConnectionArgs;
@@ -34,6 +41,7 @@ export class TcpConnection implements Connection {
   #ended = false;
   #closed = false;
   #error: Error | undefined;
+  #broken: BrokenTlsRule | undefined;
   #closeTimer: Timer | undefined;
 
   constructor(args: TcpConnectionArgs) {
@@ -41,13 +49,15 @@ export class TcpConnection implements Connection {
     this.#socket = args.socket;
     this.peerId = args.peerId;
     this.direction = args.direction;
-    this.remoteAddress = args.remoteAddress;
+    this.remote = args.remote;
+    this.remoteAddress = formatAddress(args.remote);
     this.openedAtMs = args.openedAtMs;
     const socket = args.socket;
     socket.on("error", this.#onError);
     // Where a server-side TLSSocket without a tls.Server reports TLS errors after the handshake.
     socket.on("_tlsError", this.#onError);
     socket.on("close", this.#onClose);
+    args.feed.secured(this.#onBroken);
   }
 
   get bufferedBytes(): number {
@@ -58,7 +68,7 @@ export class TcpConnection implements Connection {
     invariant(this.#handler === undefined, "a connection is opened once");
     this.#handler = handler;
     if (this.#closed) {
-      process.nextTick(() => handler.onClose(this.#error));
+      process.nextTick(() => handler.onClose(this.#error, this.#broken));
       return;
     }
     const socket = this.#socket;
@@ -89,7 +99,7 @@ export class TcpConnection implements Connection {
   close(): void {
     if (this.#closeTimer !== undefined || this.#closed || this.#socket.destroyed) return;
     const { clock, closeTimeoutMs } = this.#args;
-    this.#closeTimer = clock.setTimer(closeTimeoutMs, () => this.#socket.destroy());
+    this.#closeTimer = startFairTimer(clock, closeTimeoutMs, () => this.#socket.destroy());
     this.#ended = true;
     this.#socket.end();
     // What still arrives is read and dropped: closing over unread bytes would send a reset, which
@@ -118,7 +128,7 @@ export class TcpConnection implements Connection {
   readonly #onEnd = (): void => {
     this.#ended = true;
     const { clock, closeTimeoutMs } = this.#args;
-    this.#closeTimer ??= clock.setTimer(closeTimeoutMs, () => this.#socket.destroy());
+    this.#closeTimer ??= startFairTimer(clock, closeTimeoutMs, () => this.#socket.destroy());
   };
 
   readonly #onError = (error: Error): void => {
@@ -127,10 +137,15 @@ export class TcpConnection implements Connection {
     this.#socket.destroy();
   };
 
+  readonly #onBroken = (broken: BrokenTlsRule): void => {
+    this.#broken = broken;
+    this.destroy();
+  };
+
   readonly #onClose = (): void => {
     this.#closed = true;
     this.#ended = true;
     this.#closeTimer?.cancel();
-    this.#handler?.onClose(this.#error);
+    this.#handler?.onClose(this.#error, this.#broken);
   };
 }

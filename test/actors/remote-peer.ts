@@ -16,13 +16,15 @@ import {
   type MessageOf,
 } from "../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../src/protocol/types/node-info.js";
+import { formatAddress, type Address } from "../../src/protocol/address.js";
 import type { Connection, ConnectionHandler, Direction } from "../../src/ports.js";
 import { genesis, peerIdOf } from "./support.js";
 
 export interface FakeConnectionOptions {
   readonly peerId?: string;
   readonly direction?: Direction;
-  readonly remoteAddress?: string;
+  /** Of the other end. */
+  readonly host?: string;
   readonly openedAtMs?: number;
   /** Runs what a real socket would report later. */
   readonly post?: (fn: () => void) => void;
@@ -31,6 +33,7 @@ export interface FakeConnectionOptions {
 export class FakeConnection implements Connection {
   readonly peerId: string;
   readonly direction: Direction;
+  readonly remote: Address;
   readonly remoteAddress: string;
   readonly openedAtMs: number;
   readonly bufferedBytes = 0;
@@ -49,7 +52,8 @@ export class FakeConnection implements Connection {
   constructor(options: FakeConnectionOptions = {}) {
     this.peerId = options.peerId ?? peerIdOf(1);
     this.direction = options.direction ?? "inbound";
-    this.remoteAddress = options.remoteAddress ?? "tcp://127.0.0.1:5000";
+    this.remote = { scheme: "tcp", host: options.host ?? "127.0.0.1", port: 5_000 };
+    this.remoteAddress = formatAddress(this.remote);
     this.openedAtMs = options.openedAtMs ?? 0;
     this.#post = options.post;
   }

@@ -47,7 +47,7 @@ function pem(spki: Buffer, algorithmHex: string, signBody: (body: Buffer) => Buf
   return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
 }
 
-function der(tag: number, ...parts: Uint8Array[]): Buffer {
+export function der(tag: number, ...parts: Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
   const size =

@@ -1,6 +1,7 @@
 // What the transport tests share: a handler that records, ways to wait for what it records, and
 // clocks and identities for both transports.
 
+import { DEFAULTS } from "../../src/config.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
@@ -29,6 +30,7 @@ export const TCP_CONFIG: TcpConfig = {
   inbound: { pendingMax: 64, perAddressPerSecond: 5, exemptLocal: true },
   lanes: { socketBufferBytes: 256 * 1024 },
   shutdown: { drainMs: 2_000 },
+  tls: DEFAULTS.tls,
 };
 
 export function tcpTransport(
@@ -74,6 +76,7 @@ export class Recorder implements ConnectionHandler {
   drains = 0;
   closes = 0;
   error: Error | undefined;
+  broken: { rule: RefusalRule; detail: string } | undefined;
 
   constructor(connection: Connection, options: { readonly open?: boolean } = {}) {
     this.connection = connection;
@@ -93,9 +96,10 @@ export class Recorder implements ConnectionHandler {
     this.#waiter.changed();
   }
 
-  onClose(error?: Error): void {
+  onClose(error?: Error, broken?: { rule: RefusalRule; detail: string }): void {
     this.closes += 1;
     this.error = error;
+    this.broken = broken;
     this.#waiter.changed();
   }
 

@@ -16,7 +16,7 @@ import { clockOffset } from "./clock-offset.js";
 import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
-import { admit, type Slot } from "./peer-manager.js";
+import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { PeerPerformance, type PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
@@ -30,6 +30,7 @@ export interface RegistryArgs {
 
 interface Entry extends Slot {
   readonly id: number;
+  readonly remoteAddress: string;
   readonly handler: ActorRef<PeerHandlerMessage>;
   readonly dialed: string | undefined;
   state: PeerState;
@@ -47,6 +48,8 @@ interface State extends RegistryArgs {
   readonly entries: Map<number, Entry>;
   /** Those that hold a slot: handshaking or ready. */
   readonly open: Set<Entry>;
+  /** Those whose sockets are not gone yet, in order of closing. */
+  readonly closing: Set<Entry>;
   readyCount: number;
   readonly byPath: Map<string, Entry>;
   readonly banned: Set<PeerId>;
@@ -80,6 +83,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       ...args,
       entries: new Map(),
       open: new Set(),
+      closing: new Set(),
       readyCount: 0,
       byPath: new Map(),
       banned: new Set(),
@@ -197,6 +201,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       seen.add(peerId);
       if (!state.trusted.has(peerId)) taken[direction]++;
     }
+    const { closingMax } = env.config.inbound;
+    const lingering = state.closing.size;
+    invariant(state.stopping || lingering <= closingMax, `${lingering} connections are closing`);
     invariant(ready === state.readyCount, `${ready} ready peers, counted as ${state.readyCount}`);
     const { maxInbound, maxOutbound } = env.config;
     invariant(taken.inbound <= maxInbound, `${taken.inbound} inbound peers of ${maxInbound}`);
@@ -226,33 +233,46 @@ function tooManyRefused(state: State, { direction }: Connection, refusedMax: num
   return closing >= refusedMax;
 }
 
+/** A fault of the policy costs this connection, not the table. */
+function judge(state: State, connection: Connection, { env }: Ctx): Admission {
+  try {
+    return admit(
+      connection,
+      {
+        self: env.peerId,
+        trusted: state.trusted,
+        isBanned: (peerId) => state.banned.has(peerId),
+        slots: state.open,
+      },
+      {
+        maxInbound: env.config.maxInbound,
+        maxOutbound: env.config.maxOutbound,
+        perGroupMax: env.config.inbound.perGroupMax,
+        exemptLocal: env.config.inbound.exemptLocal,
+      },
+    );
+  } catch (error) {
+    const { peerId, remoteAddress } = connection;
+    const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const fields = { peerId, remoteAddress, error: shown };
+    env.log.write("error", "a connection could not be judged", fields);
+    return { admit: false, reason: "InternalError", detail: "it could not be judged" };
+  }
+}
+
 function accept(state: State, connection: Connection, dialed: string | undefined, ctx: Ctx): void {
   const { env } = ctx;
   if (state.stopping) {
     connection.destroy();
     return;
   }
-  const admission = admit(
-    connection,
-    {
-      self: env.peerId,
-      trusted: state.trusted,
-      isBanned: (peerId) => state.banned.has(peerId),
-      slots: state.open,
-    },
-    {
-      maxInbound: env.config.maxInbound,
-      maxOutbound: env.config.maxOutbound,
-      perGroupMax: env.config.inbound.perGroupMax,
-      exemptLocal: env.config.inbound.exemptLocal,
-    },
-  );
+  const admission = judge(state, connection, ctx);
   if (!admission.admit && tooManyRefused(state, connection, env.config.inbound.pendingMax)) {
     connection.destroy();
     return;
   }
   if (admission.admit && "replaces" in admission) replace(state, connection.peerId, ctx);
-  const { peerId, direction, remoteAddress } = connection;
+  const { peerId, direction, remote, remoteAddress } = connection;
   const id = state.nextId++;
   const handler = ctx.spawn(
     peerHandler,
@@ -273,6 +293,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     id,
     peerId,
     direction,
+    remote,
     remoteAddress,
     dialed,
     handler,
@@ -283,7 +304,10 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     gone: { reason: "Closed", byPeer: false, detail: "" },
   };
   if (admission.admit) state.open.add(entry);
-  else entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
+  else {
+    entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
+    lingers(state, entry, ctx);
+  }
   state.entries.set(id, entry);
   state.byPath.set(handler.path, entry);
   if (!admission.admit) {
@@ -347,6 +371,7 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
   const readyForMs = entry.state.phase === "ready" ? nowMs - entry.state.sinceMs : 0;
   entry.state = next;
   state.open.delete(entry);
+  lingers(state, entry, ctx);
   announceGone(state, entry, readyForMs);
   const { peerId, gone } = entry;
   ctx.env.log.write("info", "peer disconnected", { peerId, ...gone, readyForMs });
@@ -357,6 +382,16 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
     event: { type: "PeerDisconnected", peerId, reason: gone.reason },
   });
   countReady(state);
+}
+
+/** A closing connection holds what its socket has not sent: of too many the first one ends now. */
+function lingers(state: State, entry: Entry, { env }: Ctx): void {
+  state.closing.add(entry);
+  if (state.stopping || state.closing.size <= env.config.inbound.closingMax) return;
+  const [first] = state.closing;
+  if (first === undefined) return;
+  state.closing.delete(first);
+  first.handler.tell({ type: "Destroy" });
 }
 
 /** The end of an entry; a handler that crashed never said that it was closing. */
@@ -371,6 +406,7 @@ function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
     leave(state, entry, next, ctx);
   }
   state.entries.delete(entry.id);
+  state.closing.delete(entry);
   state.byPath.delete(path);
   answerDrained(state);
 }

@@ -25,12 +25,19 @@ export type PeerHandlerMessage =
   | { readonly type: "Consumed"; readonly lane: Lane; readonly bytes: number }
   | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }
   | { readonly type: "Close"; readonly reason: DisconnectReason; readonly detail: string }
+  /** It is closing, and so are too many others: it ends at once. */
+  | { readonly type: "Destroy" }
   | { readonly type: "Propagated"; readonly elapsedMs: number }
   | { readonly type: "Note"; readonly fact: "invalid" | "duplicate" }
   /** From the connection. */
   | { readonly type: "Readable" }
   | { readonly type: "Drained" }
-  | { readonly type: "ConnectionEnded"; readonly error?: Error }
+  | {
+      readonly type: "ConnectionEnded";
+      readonly error?: Error;
+      /** The rule of the transport that the peer broke. */
+      readonly broken?: { readonly rule: string; readonly detail: string };
+    }
   /** From the handler's own timers and pool jobs. */
   | { readonly type: "HandshakeDue" }
   | { readonly type: "PingDue" }

@@ -11,6 +11,7 @@ import {
 } from "../../protocol/codec/frame.js";
 import type { ReceivedMessage, ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import type { Allocate, SendLanes } from "../../protocol/codec/send-lanes.js";
+import { FairWait, type FairTimer } from "../../protocol/fair-wait.js";
 import type { SharedBytes } from "../../protocol/codec/window-options.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import {
@@ -23,6 +24,7 @@ import {
 import type { NodeEnv } from "../env.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { Inbox } from "./inbox.js";
+import type { KeepAlive } from "./keep-alive.js";
 import type { LocalInfo } from "./local-info.js";
 import type { Incoming, PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerPerformance } from "./peer-performance.js";
@@ -59,7 +61,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly sendLanes: SendLanes;
   /** Set while the socket's buffer is full: nothing is written until it drains. */
   blockedSinceMs: number | undefined;
-  lastByteMs: number;
+  readonly handshakeWait: FairWait;
+  readonly keepAlive: KeepAlive;
   /** When a request that was not answered was last blamed; 0: never. */
   silenceBlamedMs: number;
   readonly pings: Map<bigint, { sentMs: number; replyTo: ActorRef<PingOutcome> | undefined }>;
@@ -71,6 +74,9 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   readonly requestsWaiting: RequestCommand[];
   /** SweepDue is on its way. */
   sweeping: boolean;
+  readonly sweepTimer: FairTimer;
+  /** Set when it closes: what the goodbye may take. */
+  closeWait: FairWait | undefined;
   /** The peer's quotas, mirrored, by message code. */
   readonly askLimits: Map<number, RateLimit>;
   /** Ours; made for the first request. */
@@ -133,7 +139,9 @@ export function flush(state: PeerHandlerState): void {
     if (chunk === undefined) return;
     state.performance.bytesOut += chunk.length;
     const onTaken = (): void => writeBuffers.give(chunk);
-    if (!state.connection.write(chunk, onTaken)) state.blockedSinceMs = state.nowMs;
+    if (state.connection.write(chunk, onTaken)) continue;
+    state.blockedSinceMs = state.nowMs;
+    state.keepAlive.took(state.nowMs);
   }
 }
 
@@ -157,6 +165,8 @@ export function close(
 ): void {
   if (state.phase === "closing") return;
   const { reason, detail, byPeer = false } = end;
+  // The goodbye overtakes what waits, and nothing follows it.
+  state.sendLanes.clear();
   if (!byPeer && reason !== "Closed") {
     // The detail travels too: 80 characters fit its 256 bytes, and control characters may not.
     const shown = detail.slice(0, 80).replace(/\p{Cc}/gu, " ");
@@ -168,13 +178,25 @@ export function close(
   // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
   const waitMs = state.phase === "ready" ? drainMs : Math.min(drainMs, STRANGER_DRAIN_MS);
   state.phase = "closing";
-  state.inbox.clear();
+  forget(state);
   const { connectionId } = state;
   state.registry.tell({ type: "HandlerClosing", connectionId, reason, detail, byPeer });
   settleAll(state);
   state.connection.close();
   for (const key of ["handshake", "ping", "sweep", "decode"]) context.cancelTimer(key);
-  context.startTimer("close", waitMs, { type: "CloseDue" });
+  state.closeWait = new FairWait(waitMs, state.nowMs);
+  context.startTimer("close", state.closeWait.begin(state.nowMs), { type: "CloseDue" });
+}
+
+/** Until the socket is gone a closing handler holds no more than the socket does. */
+function forget(state: PeerHandlerState): void {
+  state.inbox.clear();
+  state.receiveLanes.release();
+  state.decodeNext.length = 0;
+  state.held.length = 0;
+  state.servesWaiting.length = 0;
+  state.servesOpen.clear();
+  state.servesOpenBytes = 0;
 }
 
 /** A breach of the protocol: blamed, said and closed. */

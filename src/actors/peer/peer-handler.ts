@@ -9,7 +9,9 @@ import { FrameDecoder } from "../../protocol/codec/frame.js";
 import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import { SendLanes } from "../../protocol/codec/send-lanes.js";
 import type { NodeEnv } from "../env.js";
+import { FairTimer, FairWait } from "../../protocol/fair-wait.js";
 import { Inbox } from "./inbox.js";
+import { KeepAlive } from "./keep-alive.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import {
   close,
@@ -19,6 +21,7 @@ import {
   send,
   sendEncoded,
   settleAll,
+  violate,
   type PeerHandlerArgs,
   type PeerHandlerContext,
   type PeerHandlerState,
@@ -69,7 +72,8 @@ export const peerHandler = defineActor<
       receiveLanes: new ReceiveLanes({ ...window, growth: args.windowGrowth }),
       sendLanes: new SendLanes(window),
       blockedSinceMs: undefined,
-      lastByteMs: nowMs,
+      handshakeWait: new FairWait(config.handshake.timeoutMs, connection.openedAtMs),
+      keepAlive: new KeepAlive(config.liveness, nowMs),
       silenceBlamedMs: 0,
       pings: new Map(),
       tellsTime: false,
@@ -80,6 +84,8 @@ export const peerHandler = defineActor<
       requests: new RequestTable(config.requests),
       requestsWaiting: [],
       sweeping: false,
+      sweepTimer: new FairTimer(),
+      closeWait: undefined,
       askLimits: new Map(),
       serveLimits: undefined,
       servesOpen: new Map(),
@@ -99,8 +105,10 @@ export const peerHandler = defineActor<
     connection.open({
       onData: (chunk) => inbox.push(chunk),
       onDrain: () => context.self.tell({ type: "Drained" }),
-      onClose: (error) =>
-        context.self.tell({ type: "ConnectionEnded", ...(error === undefined ? {} : { error }) }),
+      onClose: (error, broken) => {
+        const why = { ...(error && { error }), ...(broken && { broken }) };
+        context.self.tell({ type: "ConnectionEnded", ...why });
+      },
     });
     if (refusal !== undefined) {
       close(state, context, refusal);
@@ -108,8 +116,8 @@ export const peerHandler = defineActor<
     }
     sendEncoded(state, "Handshake", args.local.payload);
     flush(state);
-    const dueMs = connection.openedAtMs + config.handshake.timeoutMs - nowMs;
-    context.startTimer("handshake", Math.max(0, dueMs), { type: "HandshakeDue" });
+    const dueMs = state.handshakeWait.begin(nowMs);
+    context.startTimer("handshake", dueMs, { type: "HandshakeDue" });
     return state;
   },
 
@@ -140,6 +148,10 @@ export const peerHandler = defineActor<
       case "Close":
         close(state, context, message);
         return;
+      case "Destroy":
+        state.connection.destroy();
+        context.stop();
+        return;
       case "Propagated":
         state.performance.propagated(message.elapsedMs);
         return;
@@ -149,13 +161,18 @@ export const peerHandler = defineActor<
         return;
       case "Drained":
         state.blockedSinceMs = undefined;
+        state.keepAlive.took(state.nowMs);
         return;
       case "ConnectionEnded":
-        ended(state, message.error, context);
+        ended(state, message, context);
         return;
-      case "HandshakeDue":
-        close(state, context, { reason: "Timeout", detail: "no handshake in time" });
+      case "HandshakeDue": {
+        const againMs = state.handshakeWait.look(state.nowMs);
+        if (againMs === undefined) {
+          close(state, context, { reason: "Timeout", detail: "no handshake in time" });
+        } else context.startTimer("handshake", againMs, { type: "HandshakeDue" });
         return;
+      }
       case "PingDue":
         keepAlive(state, context);
         return;
@@ -165,10 +182,16 @@ export const peerHandler = defineActor<
       case "DecodeDue":
         state.decodeResting = false;
         return;
-      case "CloseDue":
+      case "CloseDue": {
+        const againMs = state.closeWait?.look(state.nowMs);
+        if (againMs !== undefined) {
+          context.startTimer("close", againMs, { type: "CloseDue" });
+          return;
+        }
         state.connection.destroy();
         context.stop();
         return;
+      }
       case "Decoded":
         decoded(state, message.verdict, context);
         return;
@@ -227,9 +250,10 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 
 function ended(
   state: PeerHandlerState,
-  error: Error | undefined,
+  { error, broken }: Extract<PeerHandlerMessage, { type: "ConnectionEnded" }>,
   context: PeerHandlerContext,
 ): void {
+  if (broken !== undefined) violate(state, context, `${broken.rule}: ${broken.detail}`);
   const detail = error === undefined ? "the connection ended" : error.message;
   close(state, context, { reason: "Closed", detail });
   context.stop();

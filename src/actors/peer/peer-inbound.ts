@@ -27,8 +27,10 @@ import { timeOfNonce } from "./clock-offset.js";
 import { ping, sendWaiting } from "./peer-outbound.js";
 import { RateLimit } from "./rate-limit.js";
 
-/** Bytes taken from the inbox in one turn; then other actors have theirs. */
+/** Taken from the inbox in one turn; then other actors have theirs. */
 const TURN_BYTES = 256 * 1024;
+/** A frame makes work for as many bytes: 500 pings take about 2 ms. */
+const FRAME_COST_BYTES = 512;
 /**
  * Payloads over this are decoded where their kind says. A hundred transactions of 300 bytes are
  * split in 10 µs; the trip to the pool takes 55 µs of the loop and wakes a thread.
@@ -51,9 +53,13 @@ export function readInbox(state: PeerHandlerState, context: PeerHandlerContext):
     const chunk = inbox.shift();
     if (chunk === undefined) return;
     budget -= chunk.length;
-    state.lastByteMs = state.nowMs;
+    const onFrameCost = (frame: Frame): Violation | undefined => {
+      budget -= FRAME_COST_BYTES;
+      return onFrame(state, frame, context);
+    };
+    state.keepAlive.heard(state.nowMs);
     state.performance.bytesIn += chunk.length;
-    const broken = state.decoder.push(chunk, (frame) => onFrame(state, frame, context));
+    const broken = state.decoder.push(chunk, onFrameCost);
     if (broken !== undefined) {
       violate(state, context, `${broken.rule}: ${broken.detail}`);
       return;
@@ -92,6 +98,8 @@ function onMessage(
   const { kind, payload } = received;
   if (KINDS[kind].decode === "pool" && payload.length > POOL_DECODE_BYTES_MIN) {
     state.decodeNext.push(received);
+    // The pool may take its time with it: that is none of the peer's.
+    state.requests.arrived(received.requestId);
     return undefined;
   }
   const decoded = decodeMessage(kind, payload);
@@ -165,7 +173,7 @@ function shake(
   state.phase = "ready";
   state.decoder.allow(agreed.kinds);
   context.cancelTimer("handshake");
-  context.startTimer("ping", env.config.liveness.pingIntervalMs, { type: "PingDue" });
+  context.startTimer("ping", state.keepAlive.begin(state.nowMs), { type: "PingDue" });
   for (const { kind, itemsPerSecond, burstItems } of remote.quotas) {
     state.askLimits.set(kind, new RateLimit({ itemsPerSecond, burstItems }));
   }
@@ -307,6 +315,7 @@ export function reply(
   state: PeerHandlerState,
   { message, requestId }: Extract<PeerHandlerMessage, { type: "Reply" }>,
 ): void {
+  if (state.phase === "closing") return;
   state.servesOpenBytes -= state.servesOpen.get(requestId) ?? 0;
   state.servesOpen.delete(requestId);
   const { kind } = message;
@@ -359,7 +368,7 @@ export function routeHeld(state: PeerHandlerState): void {
   state.held.splice(0, sent);
   if (state.held.length > 0) return;
   // We did not read meanwhile, so silence was not the peer's.
-  state.lastByteMs = state.nowMs;
+  state.keepAlive.heard(state.nowMs);
   // Reads on, and hands waiting requests on at the end of that turn.
   state.inbox.wake();
 }

@@ -3,14 +3,15 @@
 
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import { keepConnection } from "../../protocol/handshake.js";
-import { hostGroup, isLocalHost, parseAddress } from "../../protocol/address.js";
+import { hostGroup, isLocalHost } from "../../protocol/address.js";
 import type { Direction, PeerId } from "../../ports.js";
 
 /** What the policy needs to know of a connection. */
 export interface Slot {
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remoteAddress: string;
+  /** Of the other end, as the transport names it. */
+  readonly remote: { readonly host: string };
 }
 
 export interface AdmissionLimits {
@@ -83,6 +84,6 @@ function refuse(reason: DisconnectReason, detail: string): Admission {
 
 /** The /24 or /48 of a slot, or undefined when it is exempt or has no such notion. */
 function groupOf(slot: Slot, limits: AdmissionLimits): string | undefined {
-  const { host } = parseAddress(slot.remoteAddress);
+  const { host } = slot.remote;
   return limits.exemptLocal && isLocalHost(host) ? undefined : hostGroup(host);
 }

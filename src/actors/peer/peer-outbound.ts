@@ -1,7 +1,7 @@
 // The outbound half of a PeerHandler: requests within the peer's quota and our own limit, pings,
 // deadlines.
 
-import { KINDS, laneIndex } from "../../protocol/types/message.js";
+import { KINDS, laneIndex, type Lane } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import { nonceOfTime } from "./clock-offset.js";
 import type { PingOutcome } from "./peer-table.js";
@@ -37,7 +37,8 @@ export function request(
 function sweepLater(state: PeerHandlerState, context: PeerHandlerContext): void {
   if (state.sweeping) return;
   state.sweeping = true;
-  context.startTimer("sweep", SWEEP_INTERVAL_MS, { type: "SweepDue" });
+  const delayMs = state.sweepTimer.next(state.nowMs, SWEEP_INTERVAL_MS);
+  context.startTimer("sweep", delayMs, { type: "SweepDue" });
 }
 
 /** Behind those of its own lane and of more urgent ones: no block waits for transactions. */
@@ -84,7 +85,12 @@ function refuse(
 
 export function sweep(state: PeerHandlerState, context: PeerHandlerContext): void {
   state.sweeping = false;
-  const due = state.requests.expire(state.nowMs, (lane) => state.decoder.answerBytes(lane));
+  const look = state.sweepTimer.look(state.nowMs);
+  if (look === "stalled") state.requests.renew(state.nowMs);
+  // What we have not read yet may be the answer.
+  const unread = look === "unread" || !state.inbox.empty;
+  const answerBytes = (lane: Lane): number => state.decoder.answerBytes(lane);
+  const due = unread ? [] : state.requests.expire(state.nowMs, answerBytes);
   for (const { tag, replyTo, kind, sentMs } of due) {
     state.performance.timeouts++;
     // A silence is one failure, however much was asked during it: a link that stalls one way for
@@ -123,19 +129,15 @@ export function ping(
 
 /** The regular ping, and the end of a peer that has been silent too long. */
 export function keepAlive(state: PeerHandlerState, context: PeerHandlerContext): void {
-  const { pingIntervalMs, deadAfterMs } = context.env.config.liveness;
   // While we do not read, the peer's silence proves nothing.
-  if (state.inbox.paused || state.held.length > 0) state.lastByteMs = state.nowMs;
-  const silentMs = state.nowMs - state.lastByteMs;
-  if (silentMs >= deadAfterMs) {
-    close(state, context, { reason: "Timeout", detail: "no byte for too long" });
+  const unread = state.inbox.paused || !state.inbox.empty || state.held.length > 0;
+  if (unread) state.keepAlive.heard(state.nowMs);
+  const { act, delayMs } = state.keepAlive.look(state.nowMs, state.blockedSinceMs !== undefined);
+  if (act === "silent" || act === "blocked") {
+    const detail = act === "silent" ? "no byte for too long" : "the peer does not read";
+    close(state, context, { reason: "Timeout", detail });
     return;
   }
-  if (state.nowMs - (state.blockedSinceMs ?? state.nowMs) >= deadAfterMs) {
-    close(state, context, { reason: "Timeout", detail: "the peer does not read" });
-    return;
-  }
-  if (silentMs >= pingIntervalMs / 2) ping(state, undefined, context);
-  const nextMs = Math.min(pingIntervalMs, deadAfterMs - silentMs);
-  context.startTimer("ping", nextMs, { type: "PingDue" });
+  if (act === "ping") ping(state, undefined, context);
+  context.startTimer("ping", delayMs, { type: "PingDue" });
 }

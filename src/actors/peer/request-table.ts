@@ -13,7 +13,8 @@ export interface PendingRequest {
   readonly tag: number;
   readonly replyTo: ActorRef<RequestOutcome>;
   readonly sentMs: number;
-  readonly dueMs: number;
+  /** Infinity: the answer is here, and only this node is still busy with it. */
+  dueMs: number;
   /** Bytes of answers that had come on its lane when this was sent. */
   readonly answerBytesBefore: number;
 }
@@ -133,6 +134,18 @@ export class RequestTable {
         ? elapsedMs
         : this.#smoothedMs + GAIN * (elapsedMs - this.#smoothedMs);
     return { type: "answered", request };
+  }
+
+  /** The whole answer has arrived; `settle` follows when this node has decoded it. */
+  arrived(requestId: number): void {
+    const request = this.#pending.get(requestId);
+    if (request !== undefined) request.dueMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** This node was not awake to hear answers: every request gets its whole time again. */
+  renew(nowMs: number): void {
+    const dueMs = nowMs + this.timeoutMs;
+    for (const request of this.#pending.values()) request.dueMs = Math.max(request.dueMs, dueMs);
   }
 
   /** Takes out what is due. `answerBytes`: those of a lane so far. */

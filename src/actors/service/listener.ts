@@ -5,7 +5,7 @@
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import { parseAddress } from "../../protocol/address.js";
+import { addressInvalid, readAddress } from "../../protocol/address.js";
 import type { Connection, ListenHandler, TransportListener } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -50,14 +50,17 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
 
   init(context, args) {
     const { self, env } = context;
-    const transport = env.transports.get(parseAddress(args.address).scheme);
+    const reading = readAddress(args.address);
+    const transport = reading.ok ? env.transports.get(reading.address.scheme) : undefined;
     const handler: ListenHandler = {
       onConnection(connection) {
         if (!self.tell({ type: "Accepted", connection })) connection.destroy();
       },
       onRefused: ({ remoteAddress, rule }) => self.tell({ type: "Refused", remoteAddress, rule }),
     };
-    if (transport === undefined) {
+    if (!reading.ok) {
+      self.tell({ type: "BindFailed", error: addressInvalid(args.address, reading.detail) });
+    } else if (transport === undefined) {
       self.tell({ type: "BindFailed", error: new Error(`no transport for ${args.address}`) });
     } else {
       context.pipe(transport.listen(args.address, handler), (outcome) =>

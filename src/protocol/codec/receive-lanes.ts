@@ -181,11 +181,14 @@ export class ReceiveLanes {
     if (state.heldBytes <= state.windowBytes) this.#large = undefined;
   }
 
-  /** The connection ended: gives back what its windows grew by. */
+  /** The connection ends: gives back what its windows grew by, and drops unfinished messages. */
   release(): void {
     for (const lane of this.#lanes) {
       this.#growth?.give(lane.windowBytes - this.#windowBytesInitial);
       lane.windowBytes = this.#windowBytesInitial;
+      lane.availableBytes = Math.min(lane.availableBytes, lane.windowBytes);
+      lane.partial = undefined;
+      lane.openBytes = 0;
     }
   }
 

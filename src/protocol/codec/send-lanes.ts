@@ -107,6 +107,13 @@ class SendLane {
     return at + FRAME_HEADER_BYTES + payloadBytes;
   }
 
+  clear(): void {
+    this.#messages.length = 0;
+    this.#head = 0;
+    this.#sentBytes = 0;
+    this.queuedBytes = 0;
+  }
+
   #shift(): void {
     this.#messages[this.#head] = undefined;
     this.#head++;
@@ -161,6 +168,11 @@ export class SendLanes {
       invariant(false, `${kind} with request id ${requestId}`);
     }
     this.#lanes[laneIndex(lane)]!.push({ kind, requestId, payload });
+  }
+
+  /** Forgets all that waits, begun messages too: only a goodbye may follow. */
+  clear(): void {
+    for (const lane of this.#lanes) lane.clear();
   }
 
   /** Payload bytes that wait on this lane. */

@@ -49,6 +49,30 @@ test("above its bound the socket is paused, below half of it resumed", (t) => {
   t.false(inbox.paused);
 });
 
+test("chunks of one byte are copied together, and what was handed out stays as it was", (t) => {
+  const { inbox } = open();
+  const sent: number[] = [];
+  const came: number[] = [];
+  let chunks = 0;
+  for (let i = 0; i < 50_000; i++) {
+    inbox.push(Uint8Array.of(i & 255));
+    sent.push(i & 255);
+    if (i % 7_000 !== 0) continue;
+    const chunk = inbox.shift()!;
+    inbox.push(Uint8Array.of(99));
+    sent.push(99);
+    came.push(...chunk);
+    chunks++;
+  }
+  for (let chunk = inbox.shift(); chunk !== undefined; chunk = inbox.shift()) {
+    came.push(...chunk);
+    chunks++;
+  }
+  t.deepEqual(came, sent);
+  t.true(chunks < 30, `${chunks} chunks`);
+  t.true(inbox.empty);
+});
+
 test("to clear forgets what waits", (t) => {
   const { inbox } = open();
   inbox.push(new Uint8Array(5));

@@ -279,6 +279,27 @@ test("a silent peer is pinged, and dropped when it stays silent", async (t) => {
   t.like(harness.closing(), { reason: "Timeout" });
 });
 
+for (const roundTripMs of [0, 60, 300, 1_000]) {
+  test(`a quiet peer that answers pings after ${roundTripMs} ms is kept`, async (t) => {
+    const harness = await ready();
+    // Its last word of its own comes somewhere between two pings.
+    for (const offsetMs of [1_000, 6_000, 9_000, 14_000]) {
+      await harness.advance(offsetMs);
+      harness.remote.send({ kind: "Ping", nonce: 1n });
+      for (let waitedMs = 0; waitedMs < 120_000; waitedMs += 500) {
+        await harness.advance(500);
+        const pings = harness.remote.heardOf("Ping");
+        if (pings.length === 0) continue;
+        await harness.advance(roundTripMs);
+        for (const { message } of pings) {
+          harness.remote.send({ kind: "Pong", nonce: message.nonce });
+        }
+      }
+      t.is(harness.closing(), undefined, `its last word after ${offsetMs} ms`);
+    }
+  });
+}
+
 test("any byte is a sign of life", async (t) => {
   const harness = await ready();
   for (let i = 0; i < 20; i++) {

@@ -22,7 +22,11 @@ const HIGHER = peerIdOf(0xffff);
 let hosts = 0;
 function slot(direction: Direction, peerId: string, host?: string): Slot {
   hosts++;
-  return { peerId, direction, remoteAddress: `tcp://${host ?? `8.0.${hosts % 256}.1`}:1` };
+  return {
+    peerId,
+    direction,
+    remote: { host: (host ?? `8.0.${hosts % 256}.1`).replace(/[[\]]/g, "") },
+  };
 }
 
 function slots(count: number, direction: Direction, from = 100): Slot[] {
@@ -108,6 +112,18 @@ test("one address group takes no more than its share of the inbound slots", (t) 
   t.is(reasonOf(admission), "TooManyConnections");
   t.regex(admission.admit ? "" : admission.detail, /group/);
   t.true(admit(slot("inbound", LOWER, "9.9.8.3"), view(open), limits).admit);
+});
+
+test("a link-local address counts without its interface, whatever that is called", (t) => {
+  for (const scope of ["br-1a2b3c", "eth0", "wlp2s0.4094", "veth@if7", "ä"]) {
+    const [first, second, third] = [1, 2, 3].map((i) =>
+      slot("inbound", peerIdOf(100 + i), `fe80::${i}%${scope}`),
+    );
+    const admission = admit(third!, view([first!, second!]), limits);
+    t.is(reasonOf(admission), "TooManyConnections", scope);
+    const exempt = { ...limits, exemptLocal: true };
+    t.true(admit(third!, view([first!, second!]), exempt).admit, scope);
+  }
 });
 
 test("a group is a /48 of IPv6, and an IPv4 address in IPv6 clothes is IPv4", (t) => {

@@ -195,3 +195,18 @@ test("too many waiting requests are refused, and none before it is ready", async
   t.is(refused.length, 3);
   t.like(refused[0], { ok: false, reason: "Busy" });
 });
+
+test("a stall of this node gives every open request its whole time again", async (t) => {
+  const harness = await ready();
+  harness.ask(requestBlock, 1);
+  await harness.settle();
+  harness.scheduler.hold(harness.handler.path);
+  await harness.advance(60_000);
+  harness.scheduler.release(harness.handler.path);
+  await harness.advance(harness.config.requests.timeoutMaxMs - 1_000);
+  t.deepEqual(harness.outcomes.take(), [], "nobody was awake to hear an answer");
+  t.deepEqual(harness.blames(), []);
+  harness.remote.pong();
+  await harness.advance(2_000);
+  t.like(harness.outcomes.take(), [{ tag: 1, ok: false, reason: "Timeout" }]);
+});

@@ -1,0 +1,145 @@
+// The raw side of a TLS connection: node:tls reads and writes it in place of the socket, so that
+// OpenSSL is fed record by record, each judged (tls-records.ts), and no more of them in one turn
+// than others can wait for. Made and owned by the TCP transport.
+
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+
+import type { NetworkConfig } from "../config.js";
+import type { TcpTurns } from "./tcp-turns.js";
+import { RecordCutter, RecordRules, type BrokenTlsRule } from "./tls-records.js";
+
+type Done = (error?: Error | null) => void;
+
+export interface TcpFeedArgs {
+  readonly raw: Socket;
+  readonly limits: NetworkConfig["tls"];
+  readonly turns: TcpTurns;
+}
+
+/** A record of a handshake makes work for about as many others. */
+const HANDSHAKE_RECORD_COST = 8;
+
+export class TcpFeed extends Duplex {
+  readonly #raw: Socket;
+  readonly #recordsPerTurn: number;
+  readonly #turns: TcpTurns;
+  readonly #cutter = new RecordCutter();
+  readonly #rules: RecordRules;
+  /** What came and was not fed yet; the socket is paused meanwhile. */
+  #chunk: Uint8Array | undefined;
+  #at = 0;
+  #ended = false;
+  #tls: TLSSocket | undefined;
+  #secure = false;
+  /** Of the whole records so far. */
+  #plainBytes = 0;
+  #onBroken: ((broken: BrokenTlsRule) => void) | undefined;
+
+  constructor({ raw, limits, turns }: TcpFeedArgs) {
+    super({ allowHalfOpen: true });
+    this.#raw = raw;
+    this.#recordsPerTurn = limits.recordsPerTurn;
+    this.#rules = new RecordRules(limits);
+    this.#turns = turns;
+    raw.on("data", (chunk: Uint8Array) => {
+      this.#chunk = chunk;
+      this.#at = 0;
+      this.#feed();
+    });
+    raw.on("end", () => {
+      this.#ended = true;
+      this.#feed();
+    });
+    raw.on("error", (error) => this.destroy(error));
+    raw.on("close", () => this.destroy());
+    this.on("resume", this.#feed);
+  }
+
+  /** Feeds this socket from now on. A broken rule is told once, and nothing is fed after it. */
+  attach(tls: TLSSocket, onBroken: (broken: BrokenTlsRule) => void): void {
+    this.#tls = tls;
+    this.#onBroken = onBroken;
+    // It took this stream's: when the other side ends, what is written goes out and TLS ends too.
+    tls.allowHalfOpen = false;
+    tls.on("resume", this.#feed);
+  }
+
+  /** The handshake is done: from now on records carry data. */
+  secured(onBroken: (broken: BrokenTlsRule) => void): void {
+    this.#secure = true;
+    this.#onBroken = onBroken;
+  }
+
+  override _read(): void {
+    // The socket is read whenever this side is: see #feed.
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
+    this.#raw.write(chunk, done);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
+    this.#raw.cork();
+    for (const [index, { chunk }] of chunks.entries()) {
+      this.#raw.write(chunk, index === chunks.length - 1 ? done : undefined);
+    }
+    this.#raw.uncork();
+  }
+
+  override _final(done: Done): void {
+    this.#raw.end(done);
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    this.#onBroken = undefined;
+    this.#turns.leave(this.#feed);
+    this.#chunk = undefined;
+    this.#raw.destroy();
+    done(error);
+  }
+
+  /** Gives what there is to the TLS socket, as far as it reads and this turn goes. */
+  readonly #feed = (): void => {
+    if (this.readableFlowing !== true) return void this.#raw.pause();
+    let cost = 0;
+    while (this.#chunk !== undefined) {
+      // Node would go on until its buffer is full, of records of one byte with 300 bytes each.
+      if (this.isPaused() || this.#tls?.isPaused() === true) return void this.#raw.pause();
+      if (cost >= this.#recordsPerTurn) {
+        this.#raw.pause();
+        this.#turns.wait(this.#feed);
+        return;
+      }
+      cost += this.#secure ? 1 : HANDSHAKE_RECORD_COST;
+      const broken = this.#feedRecord(this.#chunk);
+      if (broken === undefined) continue;
+      this.#chunk = undefined;
+      this.#raw.pause();
+      this.#onBroken?.(broken);
+      return;
+    }
+    if (this.#ended && !this.readableEnded) this.push(null);
+    else this.#raw.resume();
+  };
+
+  #feedRecord(chunk: Uint8Array): BrokenTlsRule | undefined {
+    const start = this.#at;
+    const end = this.#cutter.cut(chunk, start);
+    if (end === chunk.length) this.#chunk = undefined;
+    this.#at = end;
+    const secure = this.#secure;
+    const tooLarge = secure ? undefined : this.#rules.handshake(end - start);
+    if (tooLarge !== undefined) return tooLarge;
+    // Decrypts at once, and calls back with what was in it.
+    this.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+    if (!secure || !this.#cutter.atBound) return undefined;
+    const plainBytes = this.#tls?.bytesRead ?? 0;
+    if (plainBytes > this.#plainBytes) {
+      this.#plainBytes = plainBytes;
+      return undefined;
+    }
+    return this.#rules.silent(plainBytes);
+  }
+}

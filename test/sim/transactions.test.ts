@@ -5,14 +5,7 @@ import { toHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { signTransaction } from "../../src/chain/transaction.js";
 import type { HashHex } from "../../src/chain/types.js";
-import {
-  createWorld,
-  drawSwarm,
-  simulate,
-  type SimNode,
-  type World,
-  type WorldOptions,
-} from "../../src/sim/index.js";
+import { createWorld, type SimNode, type World, type WorldOptions } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED } from "./support.js";
 
 function worldOf(own: string, options: Partial<WorldOptions>): World {
@@ -155,9 +148,4 @@ test("a burst of one sender is confirmed in full, though its first batch is chec
   t.is(accepted.size, 200);
   t.deepEqual([...gone], []);
   t.is(confirmed.size, 200);
-});
-
-test("a gateway's transactions reach the producer that came back, as a drawn world once missed", async (t) => {
-  const verdict = await simulate(drawSwarm("rel/23"));
-  t.deepEqual(verdict.violations, []);
 });

@@ -30,13 +30,13 @@ function grow(count: number, options: { on?: MadeBlock; key: number; soon?: bool
 }
 
 const trunk = grow(40, { key: 1 });
-/** Up to height 54; the node prunes by it. */
-const high = grow(14, { on: trunk[39]!, key: 2 });
-/** Up to height 51, and heavier. */
-const low = grow(11, { on: trunk[39]!, key: 3, soon: true });
-/** Begins at 36, within the depth below 51, not below 54; heavier again. */
-const deep = grow(16, { on: trunk[35]!, key: 4, soon: true });
-const config = { chain: { reorgDepthMax: 16, pruneEveryBlocks: 1 } };
+/** Up to height 53; the node prunes by it. */
+const high = grow(13, { on: trunk[39]!, key: 2 });
+/** Up to height 50, and heavier. */
+const low = grow(10, { on: trunk[39]!, key: 3, soon: true });
+/** Begins at 37, within the depth below 50, not below 53; heavier again. */
+const deep = grow(12, { on: trunk[36]!, key: 4, soon: true });
+const config = { chain: { reorgDepthMax: 13, pruneEveryBlocks: 1 } };
 
 interface Victim {
   readonly node: Network;
@@ -81,12 +81,15 @@ async function follows(t: ExecutionContext, { node }: Victim, blocks: readonly M
   await reached;
 }
 
-/** A peer offers the deep branch; the node says no, lives, and goes on with its own chain. */
-async function staysAlive(t: ExecutionContext, victim: Victim): Promise<void> {
+/** A peer offers the deep branch, and the node says no. */
+async function refuses(t: ExecutionContext, victim: Victim): Promise<void> {
   const { node, failed } = victim;
   const refused = Promise.race([nextEvent(node, "SyncFailed"), failed]);
-  node.connect(await serverOf(t, [...trunk.slice(0, 36), ...deep]));
+  node.connect(await serverOf(t, [...trunk.slice(0, 37), ...deep]));
   t.like(await refused, { reason: "blocks were not connected: too-deep" });
+}
+
+async function goesOn({ node }: Victim): Promise<void> {
   const next = makeBlock({ parent: node.head() });
   node.broadcastBlock(next.bytes);
   await reaches(node, next.header.hash);
@@ -96,14 +99,15 @@ test("a branch below what a former, higher head left to undo is too deep", async
   const victim = await startVictim(t);
   await follows(t, victim, [...trunk, ...high]);
   await follows(t, victim, [...trunk, ...low]);
-  t.is(victim.node.head().height, 51);
-  await staysAlive(t, victim);
+  t.is(victim.node.head().height, 50);
+  await refuses(t, victim);
+  await goesOn(victim);
 });
 
 /** What older versions left behind: undo data pruned by the highest head, a head below it. */
 async function damage(store: BlockStore): Promise<void> {
   connectAll(store, checkedBlocks([...trunk, ...low]));
-  await store.prune(54 - 16);
+  await store.prune(53 - 13);
 }
 
 test("a store that an older version pruned too far is started on, again and again", async (t) => {
@@ -113,8 +117,9 @@ test("a store that an older version pruned too far is started on, again and agai
   await stores.close();
   for (let start = 1; start <= 2; start++) {
     const victim = await startVictim(t, { dataDir });
-    await staysAlive(t, victim);
+    await refuses(t, victim);
     t.true(victim.log.includes("a branch is too deep to follow"), `start ${start}`);
+    if (start === 2) await goesOn(victim);
     await victim.node.stop();
   }
 });
@@ -122,5 +127,7 @@ test("a store that an older version pruned too far is started on, again and agai
 test("nor does a caller's own store have to keep what it was told to forget", async (t) => {
   const { blocks } = openMemoryStores({ genesis });
   await damage(blocks);
-  await staysAlive(t, await startVictim(t, { blockStore: plainStore(blocks) }));
+  const victim = await startVictim(t, { blockStore: plainStore(blocks) });
+  await refuses(t, victim);
+  await goesOn(victim);
 });

@@ -73,6 +73,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     hotRoles: ["holder", "syncer"],
     load: () => import("./sync.js"),
   },
+  reorg: {
+    measures: "a move to a heavier branch: loop delay, memory, transactions that come back",
+    load: () => import("./reorg.js"),
+  },
   sim: {
     measures: "simulated networks of 10 to 1,000 nodes: block propagation, bytes, connections",
     load: () => import("./sim.js"),

@@ -15,10 +15,13 @@ import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 export interface ChainSize {
   readonly blocks: number;
   readonly transactionsPerBlock: number;
+  /** Of each transaction; default none. */
+  readonly dataBytes?: number;
+  /** Chains of different seeds share genesis alone. */
+  readonly seed?: string;
 }
 
 const ACCOUNTS = 1_000;
-const SEED = "bench";
 const BENCH_DIRECTORY = join(process.cwd(), ".build", "bench");
 
 const params = networkParams(DEFAULTS.network);
@@ -26,16 +29,17 @@ export const consensus = createPowConsensus(params);
 
 /** The data directory of a node that holds the chain. Takes some 15 s for 2,000 x 100. */
 export async function chainDirectory(size: ChainSize): Promise<string> {
-  const { blocks, transactionsPerBlock } = size;
+  const { blocks, transactionsPerBlock, dataBytes = 0, seed = "bench" } = size;
   const { hash } = genesisOf(consensus).header;
-  const name = `chain-${hash.slice(0, 8)}-${blocks}x${transactionsPerBlock}`;
+  const variant = `${seed === "bench" ? "" : `-${seed}`}${dataBytes === 0 ? "" : `-${dataBytes}`}`;
+  const name = `chain-${hash.slice(0, 8)}-${blocks}x${transactionsPerBlock}${variant}`;
   const directory = join(BENCH_DIRECTORY, name);
   if (await opens(directory)) return directory;
   await removeDirectory(directory);
   const unfinished = await makeDirectory();
   const stores = await openLmdbStores({ directory: unfinished, genesis: genesisOf(consensus) });
   const scheme = await loadSignatures();
-  const options = { params, ...size, accounts: ACCOUNTS, seed: SEED };
+  const options = { params, ...size, accounts: ACCOUNTS, seed };
   await storeChain(generateChain(options, scheme), stores.blocks, consensus);
   await stores.close();
   // Whole or not there at all, also when two benches make it at once.

@@ -19,6 +19,8 @@ export interface GenerateOptions {
   /** How many keys take turns as senders; at least 1. */
   readonly accounts: number;
   readonly seed: string;
+  /** The data of each transaction; default none. */
+  readonly dataBytes?: number;
 }
 
 type Signing = Pick<SignatureScheme, "keyPairFromSeed" | "sign">;
@@ -36,7 +38,7 @@ export function* generateChain(
   options: GenerateOptions,
   scheme: Signing,
 ): Generator<GeneratedBlock, void, void> {
-  const { params, blocks, transactionsPerBlock } = options;
+  const { params, blocks, transactionsPerBlock, dataBytes = 0 } = options;
   invariant(options.accounts >= 1, "a chain needs at least one account");
   const consensus = createPowConsensus(params);
   const keys = Array.from({ length: options.accounts }, (_, index) =>
@@ -46,7 +48,7 @@ export function* generateChain(
   for (let block = 0; block < blocks; block++) {
     const timestampMs = parent.timestampMs + params.targetIntervalMs;
     const transactions = Array.from({ length: transactionsPerBlock }, (_, i) =>
-      makeTransaction(keys, block * transactionsPerBlock + i, timestampMs, scheme),
+      makeTransaction(keys, block * transactionsPerBlock + i, { timestampMs, dataBytes }, scheme),
     );
     const parts = consensus.template(parent, transactions, timestampMs);
     const header = seal(parts.header, consensus.rules);
@@ -64,7 +66,7 @@ export function* generateChain(
 function makeTransaction(
   keys: readonly KeyPair[],
   index: number,
-  timestampMs: number,
+  { timestampMs, dataBytes }: { readonly timestampMs: number; readonly dataBytes: number },
   scheme: Signing,
 ): Uint8Array<ArrayBuffer> {
   const from = keys[index % keys.length]!;
@@ -78,7 +80,7 @@ function makeTransaction(
       gasLimit: 21_000,
       nonce: Math.floor(index / keys.length),
       timestampMs,
-      data: new Uint8Array(),
+      data: new Uint8Array(dataBytes),
     },
     from.secretKey,
     scheme,

@@ -4,13 +4,14 @@
 
 import { equalBytes, toLatin1 } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
-import type { CheckedBlock, HeaderSummary } from "../chain/types.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../chain/types.js";
 import { genesisOf } from "../compose.js";
 import type {
   BlockStore,
   ChainCommit,
   Clock,
   Consensus,
+  StagedCommit,
   StateView,
   StoredBlock,
 } from "../ports.js";
@@ -96,22 +97,48 @@ export class ChainAuditor {
           this.#audit(block, node);
           this.#watching.onStored?.(node.name, block.header);
         }
-        const before = store.head();
-        const durable = store.commit(commit);
-        const tip = commit.canonical?.hashes.at(-1);
-        if (tip !== undefined && store.head().hash === tip) {
-          this.#auditHead(before, commit, store, node);
-        } else if (tip !== undefined) {
-          // A store that failed refuses; one that works has to take it.
-          const lost = `${node.name} did not move its head to ${tip}, which it said is durable`;
-          durable.then(
-            () => this.#report(lost),
-            () => undefined,
-          );
-        }
-        return durable;
+        return this.#moved(commit, () => store.commit(commit), store, node);
+      },
+      ...(store.stage && { stage: (fromHeight) => this.#staged(store, fromHeight, node) }),
+    };
+  }
+
+  #staged(store: BlockStore, fromHeight: number, node: AuditedNode): StagedCommit {
+    const staged = store.stage!(fromHeight);
+    const hashes: HashHex[] = [];
+    return {
+      add: (part) => {
+        hashes.push(...(part.hashes ?? []));
+        staged.add(part);
+      },
+      commit: () => {
+        const canonical = { fromHeight, hashes };
+        return this.#moved({ canonical }, () => staged.commit(), store, node);
       },
     };
+  }
+
+  /** Carries out what may move the head, and looks at what it did. */
+  #moved(
+    commit: Pick<ChainCommit, "canonical">,
+    write: () => Promise<void>,
+    store: BlockStore,
+    node: AuditedNode,
+  ): Promise<void> {
+    const before = store.head();
+    const durable = write();
+    const tip = commit.canonical?.hashes.at(-1);
+    if (tip !== undefined && store.head().hash === tip) {
+      this.#auditHead(before, commit, store, node);
+    } else if (tip !== undefined) {
+      // A store that failed refuses; one that works has to take it.
+      const lost = `${node.name} did not move its head to ${tip}, which it said is durable`;
+      durable.then(
+        () => this.#report(lost),
+        () => undefined,
+      );
+    }
+    return durable;
   }
 
   #headerOf(bytes: Uint8Array): Uint8Array {
@@ -149,7 +176,7 @@ export class ChainAuditor {
 
   #auditHead(
     before: HeaderSummary,
-    commit: ChainCommit,
+    commit: Pick<ChainCommit, "canonical">,
     store: BlockStore,
     node: AuditedNode,
   ): void {

@@ -52,6 +52,7 @@ async function move(name: string, size: ChainSize, report: Report): Promise<void
     const sample = (metric: string, unit: string, value: number): void =>
       report.sample("vibecoin", `${name}/${metric}`, unit, value);
     sample("seconds", "s", figures.seconds);
+    sample("turn-cpu-max", "ms", figures.turnMs);
     sample("returned", "1", figures.returned);
     sample("refused", "1", figures.refused);
     sample("out-of-order", "1", figures.outOfOrder);

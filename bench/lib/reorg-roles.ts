@@ -8,9 +8,11 @@ import type { Network } from "../../src/network.js";
 import type { Mempool } from "../../src/ports.js";
 import { serveParent, serveRole } from "./child.js";
 import { ProcessMeter, type ProcessFigures } from "./meter.js";
+import { TurnMeter } from "./turn-meter.js";
 
 export interface MoveFigures extends ProcessFigures {
-  /** From the first abandoned block's event to the last connected one's. */
+  /** Processor time of the longest turn of the event loop. */
+  readonly turnMs: number;
   readonly disconnected: number;
   readonly connected: number;
   /** Transactions of abandoned blocks that the mempool took back, and those it had no room for. */
@@ -85,11 +87,12 @@ function mover(): void {
     },
     async move({ address, height, abandoned }) {
       const meter = new ProcessMeter();
+      const turns = new TurnMeter();
       network.connect(address);
       while (seen.connected < height || restored.returned + restored.refused < abandoned) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      return { ...meter.stop(), ...seen, ...restored };
+      return { turnMs: turns.stop(), ...meter.stop(), ...seen, ...restored };
     },
   };
   serveParent(methods, () => network.stop());

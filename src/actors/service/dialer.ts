@@ -229,7 +229,7 @@ function warnAlone(state: State, { env }: Context<DialerMessage, DialerEnv>): vo
 /** Which peer is waited for, since when and until when. */
 function loneliness({ book, aloneSinceMs }: State, nowMs: number): string {
   const since = `none for ${secondsUntil(nowMs, aloneSinceMs ?? nowMs)} s`;
-  if (book.open > 0) return `a peer (${since}; ${book.open} are being dialed)`;
+  if (book.open > 0) return `a peer (${since}; ${book.open} being dialed)`;
   const next = book.next();
   if (next === undefined) return `a peer (${since}; no address to dial)`;
   const inSeconds = secondsUntil(next.notBeforeMs, nowMs);

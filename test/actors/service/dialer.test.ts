@@ -277,7 +277,7 @@ test("a node without a peer dials again within a minute, and says so", async (t)
     return answers.last;
   };
   await harness.advance(0);
-  t.is((await asked())?.waitingFor, "a peer (none for 0 s; 1 are being dialed)");
+  t.is((await asked())?.waitingFor, "a peer (none for 0 s; 1 being dialed)");
   let longestMs = 0;
   for (let i = 0; i < 40; i++) {
     await harness.fail();

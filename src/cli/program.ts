@@ -35,13 +35,13 @@ function addRun(program: Command): void {
     .description("Run a node until SIGINT, SIGTERM or SIGHUP. Flags win over the file.")
     .option("--listen <host:port>", "accept peers here; default: accept none")
     .option("--seed <host:port>", "dial this node, [peerId@]host:port; repeatable", collect)
-    .option("--data <dir>", "keys and chain; default: a new identity, all in memory")
+    .option("--data <dir>", "keys and chain; default: a new identity, all in memory", notEmpty)
     .option("--http <host:port>", "serve status, health, metrics and transactions here")
     .option("--http-host <name>", "this node's name for HTTP clients; repeatable", collect)
     .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
     .option("--produce", "produce blocks")
     .option("--no-produce", "do not, whatever the file says")
-    .option("--config <file>", "JSON: any part of the library's NetworkConfig")
+    .option("--config <file>", "JSON: any part of the library's NetworkConfig", notEmpty)
     .addOption(new Option("--log-level <level>", "least level").choices(LOG_LEVELS).default("info"))
     .option("--node-id <label>", "your name for this node; not an identity")
     .option("--trusted <peerId>", "keeps its slot, is never banned; repeatable", collect)
@@ -60,7 +60,7 @@ function addGenerate(chain: Command): void {
     .description("Fill a new data directory with a chain of signed transactions.")
     .requiredOption("--blocks <n>", "blocks after genesis", wholeNumber(1))
     .requiredOption("--txs <n>", "transactions in each block", wholeNumber(0))
-    .requiredOption("--data <dir>", "a directory without blocks beyond genesis")
+    .requiredOption("--data <dir>", "a directory without blocks beyond genesis", notEmpty)
     .option("--seed <text>", "another text, another chain", "vibecoin")
     .option("--accounts <n>", "keys that take turns as senders", wholeNumber(1), 64)
     .option("--network <name>", "the chain it belongs to", DEFAULT_NETWORK)
@@ -74,7 +74,7 @@ function addVerify(chain: Command): void {
   chain
     .command("verify")
     .description("Check every page and block of a data directory; exit 1 at a fault, 2 at damage.")
-    .requiredOption("--data <dir>", "the data directory; no node may be running on it")
+    .requiredOption("--data <dir>", "the data directory; no node may be running on it", notEmpty)
     .option("--network <name>", "the chain it belongs to", DEFAULT_NETWORK)
     .action(async (flags: import("./chain-verify.js").VerifyFlags) => {
       const { verify } = await import("./chain-verify.js");
@@ -86,7 +86,7 @@ function addKeygen(program: Command): void {
   program
     .command("keygen")
     .description("Print the peer id of a data directory, whose key is made when there is none.")
-    .option("--data <dir>", "the data directory; default: print a new key, keep nothing")
+    .option("--data <dir>", "the data directory; default: print a new key, keep nothing", notEmpty)
     .action(async (flags: { data?: string }) => {
       const { keygen } = await import("./keygen.js");
       await keygen(flags.data);
@@ -121,6 +121,12 @@ function addSim(program: Command): void {
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
+}
+
+/** An empty path would be the current directory: a variable of a script that was not set. */
+function notEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It must not be empty.");
+  return text;
 }
 
 function wholeNumber(min: number): (text: string) => number {

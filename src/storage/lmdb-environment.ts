@@ -10,6 +10,7 @@ import type { Clock, StoredBlock } from "../ports.js";
 import { threadModule } from "../thread-module.js";
 import { putGenesis } from "./block-store.js";
 import { checkUnlocked, lockDirectory } from "./directory-lock.js";
+import { checkRoom } from "./disk-room.js";
 import type { Disk } from "./disk-watch.js";
 import { AT_START, checkFiles, EVERYTHING } from "./lmdb-files.js";
 import { LmdbKeyValue } from "./lmdb-key-value.js";
@@ -68,6 +69,7 @@ async function openDirectory(
   undoSteps: (() => unknown)[],
 ): Promise<LmdbStores> {
   const writerData: WriterData = { directory, mapSizeBytes };
+  checkRoom(directory, mapSizeBytes);
   // Before LMDB: it tells its readers apart by process id, which two containers may share.
   const lock = await lockDirectory(directory);
   undoSteps.push(() => lock.release());

@@ -3,6 +3,8 @@
 // by the LMDB engine; a null message ends it.
 
 import { parentPort, workerData } from "node:worker_threads";
+import { errorText } from "../errors.js";
+import { describeWriteFault } from "./disk-room.js";
 import { openEnvironment, openTables } from "./lmdb-open.js";
 import { applyWrites } from "./write-batch.js";
 
@@ -17,6 +19,7 @@ export type WriterReport =
   | { readonly type: "failed"; readonly detail: string };
 
 const port = parentPort!;
+const { directory } = workerData as WriterData;
 const root = openEnvironment(workerData as WriterData);
 const tables = openTables(root);
 
@@ -38,7 +41,7 @@ function write(group: readonly Uint8Array<ArrayBuffer>[]): void {
     });
     report({ type: "committed" });
   } catch (error) {
-    report({ type: "failed", detail: error instanceof Error ? error.message : String(error) });
+    report({ type: "failed", detail: describeWriteFault(directory, errorText(error)) });
   }
 }
 

@@ -12,6 +12,8 @@ import type { BlockStore, Log } from "../../src/ports.js";
 import { KINDS, WINDOW_BYTES_MAX, type HandshakeInfo } from "../../src/protocol/index.js";
 import { loadOrCreateIdentity, type Identity } from "../../src/transport/tls-identity.js";
 import { createSystemRandom } from "../../src/runtime/random.js";
+import { encodeMessage } from "../../src/protocol/codec/codec.js";
+import { RecordPeer } from "../support/record-peer.js";
 import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
 import {
   fragmentBytes,
@@ -254,6 +256,24 @@ for (const { title, rule, stranger, info, commit } of OFFENCES) {
     await target.isUnharmed(t);
   });
 }
+
+test("a peer that floods with TLS records without data is blamed and closed, without a word", async (t) => {
+  const target = await victim(t);
+  const identity = identityOf(1);
+  const peer = await RecordPeer.connect({ address: target.address, identity });
+  t.teardown(() => peer.destroy());
+  const joined = nextEvent(target.node, "PeerConnected");
+  const gone = nextEvent(target.node, "PeerDisconnected");
+  peer.sendRecords(fragmentBytes("Handshake", encodeMessage(handshakeInfo(NETWORK_ID))), 1_000);
+  await joined;
+  peer.sendKeyUpdates(1_000);
+  t.is((await gone).reason, "ProtocolViolation");
+  await peer.closed;
+  const { entries } = await target.node.explainPeer(identity.peerId);
+  t.is(entries.at(-1)?.event, "ProtocolViolation");
+  t.regex(entries.at(-1)?.detail ?? "", /^tls-records: over 32 TLS records without data/);
+  await target.isUnharmed(t);
+});
 
 // ---- peers that do not belong here: no offence -----------------------------------------------
 

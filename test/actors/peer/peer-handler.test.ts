@@ -5,7 +5,8 @@ import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { PingOutcome, RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
-import type { Message } from "../../../src/protocol/types/message.js";
+import { FrameDecoder } from "../../../src/protocol/codec/frame.js";
+import { MESSAGE_KINDS, type Message } from "../../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
 import { createHarness, genesis, SELF } from "../support.js";
 import { FakeConnection, type FakeConnectionOptions } from "../remote-peer.js";
@@ -264,6 +265,27 @@ test("a closing connection is silent: what is sent, asked or received is dropped
   t.deepEqual(harness.remote.heard(), []);
   t.like(harness.outcomes.take(), [{ tag: 3, ok: false, reason: "Closed" }]);
   t.is(harness.incoming().length, 0);
+});
+
+test("the goodbye is the last frame, and what waited behind a full socket is dropped", async (t) => {
+  const harness = await ready();
+  harness.connection.full = true;
+  const block = new Uint8Array(200_000);
+  for (let i = 0; i < 8; i++)
+    harness.handler.tell({ type: "Send", message: { kind: "NewBlock", block } });
+  await harness.settle();
+  harness.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
+  harness.connection.close = () => undefined;
+  const before = harness.connection.written.reduce((sum, { length }) => sum + length, 0);
+  await harness.settle();
+  const after = harness.connection.written.reduce((sum, { length }) => sum + length, 0);
+  t.true(after - before < 100, `${after - before} bytes followed`);
+  const frames: string[] = [];
+  const decoder = new FrameDecoder(MESSAGE_KINDS);
+  for (const chunk of harness.connection.written) {
+    decoder.push(chunk, ({ kind }) => void frames.push(kind));
+  }
+  t.is(frames.at(-1), "Disconnect");
 });
 
 // ---- liveness --------------------------------------------------------------------------------

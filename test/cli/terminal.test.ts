@@ -76,6 +76,31 @@ test("the bar goes when the sync ends, and the next one starts its own count", (
   t.regex(text(), /300\/1000 blocks, 600 tx\/s, 4s left/);
 });
 
+test("a terminal is left as it was, and a bar that is too long for it is cut", (t) => {
+  const columns = 40;
+  const isTerminal = { isTTY: true, hasColors: () => false, columns };
+  const stream = Object.assign(new PassThrough(), isTerminal);
+  const terminal = openTerminal(stream, () => 0);
+  let tell: (event: never) => void = () => undefined;
+  terminal.watch({
+    subscribe(_types, onEvent) {
+      tell = onEvent;
+      return () => undefined;
+    },
+  });
+  tell(progressed(0, 0) as never);
+  const long = "x".repeat(3 * columns);
+  terminal.write(line.replace("hello", long));
+  terminal.end();
+  const written = String(stream.read() as Buffer);
+  // Neither wrapping nor the cursor is turned off: whoever is killed cannot turn them on again.
+  t.notRegex(written, new RegExp(`${String.fromCharCode(27)}\\[\\?(7|25)l`));
+  t.true(written.includes(long));
+  for (const row of stripVTControlCharacters(written).split(/[\r\n]/)) {
+    if (row.startsWith("syncing")) t.true(row.length <= columns, row);
+  }
+});
+
 test("a few blocks are not worth a bar", (t) => {
   const { text, tell } = show();
   tell(progressed(990, 10));

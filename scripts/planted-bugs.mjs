@@ -159,4 +159,16 @@ export const plantedBugs = [
     find: "if (strategy !== null)",
     with: "",
   },
+  {
+    name: "a backoff never begins anew",
+    in: "actors/service/dialer.js",
+    find: "target.failures = 0;",
+    with: "target.failures += 0;",
+  },
+  {
+    name: "a quiet peer is not asked for a sign of life",
+    in: "actors/peer/keep-alive.js",
+    find: 'act: due ? "ping" : "wait"',
+    with: 'act: "wait"',
+  },
 ];

@@ -31,7 +31,7 @@ export interface EventAuditorParts {
 export class EventAuditor {
   readonly #parts: EventAuditorParts;
   readonly #peers = new Set<PeerId>();
-  /** How often a peer went. */
+  /** How often a peer went, but for connections that gave way to another one to the same peer. */
   peersGone = 0;
   #tip: HashHex;
   #syncing = false;
@@ -67,7 +67,7 @@ export class EventAuditor {
         this.#peers.add(event.peerId);
         return;
       case "PeerDisconnected":
-        this.peersGone++;
+        if (event.reason !== "DuplicateConnection") this.peersGone++;
         if (!this.#peers.delete(event.peerId)) report(`peer ${event.peerId} went and never came`);
         return;
       case "SyncStarted":

@@ -25,7 +25,7 @@ const SHALLOW_EVERY = 4;
 const SHALLOW = { reorgDepthMax: 30, pruneEveryBlocks: 2 } as const;
 const SHALLOW_CALM_MS = 60_000;
 const BREAK_EVERY = 2;
-const QUIET_EVERY = Infinity;
+const QUIET_EVERY = 2;
 /** Several times what a silent peer is given. */
 const QUIET_MS = 65_000;
 const IMPATIENT = { pingIntervalMs: 3_000, deadAfterMs: 8_000 } as const;

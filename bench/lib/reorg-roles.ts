@@ -78,9 +78,11 @@ function mover(): void {
   const seen = { disconnected: 0, connected: 0 };
   const methods: MoverMethods = {
     async open({ chain }) {
-      const config = resolveConfig({ dataDir: chain, txIndex: true });
+      // One at a time: a server cuts off who asks for several blocks of 4 MiB at once.
+      const input = { dataDir: chain, txIndex: true, sync: { rangesPerPeerMax: 1 } };
+      const config = resolveConfig(input);
       const mempool = counting(defaultMempool(config), restored);
-      network = await startNode({ dataDir: chain, txIndex: true }, { mempool });
+      network = await startNode(input, { mempool });
       network.subscribe(["BlockDisconnected"], () => seen.disconnected++);
       network.subscribe(["BlockConnected"], () => seen.connected++);
       return { memoryBudgetMiB: config.memoryBudgetBytes / 2 ** 20 };

@@ -28,6 +28,7 @@ import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
+import { guardConsensus } from "./actors/integration/guarded-consensus.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { addressInvalid, parseAddress, parseDialable } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
@@ -119,9 +120,10 @@ export type SpawnedNode = Pick<NetworkParts, "system" | "service" | "serviceGone
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
-  const { clock, random } = env;
+  const { clock, random, log } = env;
   const { scheduler, name = "node", onFault, onStarted } = options;
-  const system = createActorSystem({ env, clock, random, scheduler, name, onFault });
+  const guarded = { ...env, consensus: guardConsensus(env.consensus, log) };
+  const system = createActorSystem({ env: guarded, clock, random, scheduler, name, onFault });
   let onServiceGone: (reason: CodedError) => void = () => undefined;
   const serviceGone = new Promise<CodedError>((resolve) => (onServiceGone = resolve));
   const onGone = (reason: CodedError): void => {

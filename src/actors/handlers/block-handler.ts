@@ -4,19 +4,12 @@
 // sync, reputation, event bus, peer handlers.
 
 import { packBytes } from "../../bytes/packed.js";
-import { errorText, invariant, unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
-import { blamesNobody, fault as broken } from "../../chain/faults.js";
-import type {
-  ChainRules,
-  Checked,
-  CheckedBlock,
-  Fault,
-  HashHex,
-  HeaderSummary,
-} from "../../chain/types.js";
+import { blamesNobody } from "../../chain/faults.js";
+import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -277,7 +270,8 @@ function check(
     if (message !== undefined) release(message);
     settle(origin, { ok: false, reason });
   };
-  const header = headerOf(block, consensus.rules);
+  const parts = consensus.rules.splitBlock(block);
+  const header = parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
   if (!header.ok) {
     rejected(state, { ...origin, hash: expected ?? "" }, header.fault, context);
     if (message !== undefined) release(message);
@@ -322,16 +316,6 @@ function check(
 function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">): boolean {
   const height = blocks.summary(hash)?.height;
   return height !== undefined && blocks.hashAt(height) === hash;
-}
-
-/** A caller's own rules may throw at what a peer sent: that costs the block. */
-function headerOf(block: Uint8Array, rules: ChainRules): Checked<HeaderSummary> {
-  try {
-    const parts = rules.splitBlock(block);
-    return parts.ok ? rules.readHeader(parts.value.header) : parts;
-  } catch (error) {
-    return broken("consensus-failed", `the rules threw: ${errorText(error)}`);
-  }
 }
 
 /** Whoever sends a block claims it as its head. */

@@ -3,7 +3,7 @@
 
 import { errorText } from "../../errors.js";
 import { fault } from "../../chain/faults.js";
-import type { CheckedBlock, HeaderSummary } from "../../chain/types.js";
+import type { ChainRules, Checked, CheckedBlock, HeaderSummary } from "../../chain/types.js";
 import type { Consensus, Log, StateView, StateWrite } from "../../ports.js";
 
 /** What a store takes as the key of a state: `KEY_BYTES_MAX` of the tables. */
@@ -65,4 +65,46 @@ function checkKeys(writes: readonly StateWrite[]): void {
       `a state key has ${key.length} bytes, and must have 1 to ${KEY_BYTES_MAX}`,
     );
   }
+}
+
+/**
+ * For the actors that read and compare on the loop: where the consensus or its rules throw, its
+ * answer is `consensus-failed`, which blames nobody, or that the head stays. Pool threads meet the
+ * rules themselves, and lose the task; `disconnect`, `template` and `assemble` are minded by those
+ * who call them.
+ */
+export function guardConsensus(consensus: Consensus, log: Log): Consensus {
+  const guarded = new GuardedConsensus(consensus, log);
+  const { rulesModule, genesis, blockBytesMax, envelopeBytesMax } = consensus;
+  return {
+    rulesModule,
+    rules: guardRules(consensus.rules),
+    genesis,
+    blockBytesMax,
+    ...(envelopeBytesMax === undefined ? {} : { envelopeBytesMax }),
+    prefers: (candidate, current) => guarded.prefers(candidate, current),
+    connect: (block, view) => guarded.connect(block, view),
+    disconnect: (undo) => consensus.disconnect(undo),
+    template: (parent, transactions, nowMs) => consensus.template(parent, transactions, nowMs),
+    assemble: (parts) => consensus.assemble(parts),
+  };
+}
+
+function guardRules(rules: ChainRules): ChainRules {
+  const tried = <T>(call: string, ask: () => Checked<T>): Checked<T> => {
+    try {
+      return ask();
+    } catch (error) {
+      return fault("consensus-failed", `${call} threw: ${errorText(error)}`);
+    }
+  };
+  return {
+    splitBlock: (block) => tried("splitBlock", () => rules.splitBlock(block)),
+    readHeader: (header) => tried("readHeader", () => rules.readHeader(header)),
+    readTransaction: (bytes) => tried("readTransaction", () => rules.readTransaction(bytes)),
+    checkHeader: (...header) => tried("checkHeader", () => rules.checkHeader(...header)),
+    checkBody: (...body) => tried("checkBody", () => rules.checkBody(...body)),
+    checkSignature: (...signed) => rules.checkSignature(...signed),
+    sealHeader: (...search) => rules.sealHeader(...search),
+  };
 }

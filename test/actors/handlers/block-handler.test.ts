@@ -10,6 +10,7 @@ import type {
   Incoming,
   PeerHandlerMessage,
 } from "../../../src/actors/peer/peer-handler-messages.js";
+import { guardConsensus } from "../../../src/actors/integration/guarded-consensus.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
@@ -205,7 +206,8 @@ test("rules that throw at a peer's block cost that block, and blame nobody", asy
       throw new Error("rules of the caller's own");
     },
   };
-  const harness = await start({ env: { consensus: { ...consensus, rules } } });
+  const guarded = guardConsensus({ ...consensus, rules }, { write: () => undefined });
+  const harness = await start({ env: { consensus: guarded } });
   harness.push(one.bytes);
   await harness.settle();
   t.like(published(harness.events)[0], { type: "BlockRejected", rule: "consensus-failed" });

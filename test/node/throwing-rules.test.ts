@@ -1,0 +1,78 @@
+// A caller's rules that throw on the loop at what a peer sends cost what was sent, not the actor
+// that read it, and nobody is blamed.
+
+import test, { type ExecutionContext } from "ava";
+import type { ChainRules } from "../../src/chain/types.js";
+import type { Log } from "../../src/ports.js";
+import { makeChain } from "../support/chain.js";
+import { consensus, nextEvent, reaches, startTestNode, storeOf } from "./nodes.js";
+
+/** Rules of which one throws as often as it is armed to. */
+function trapped(name: "splitBlock" | "readHeader"): {
+  rules: ChainRules;
+  arm: (times: number) => void;
+} {
+  let left = 0;
+  const spring = (): void => {
+    if (left-- > 0) throw new Error("rules of the caller's own");
+  };
+  const { rules } = consensus;
+  return {
+    arm: (times) => (left = times),
+    rules: {
+      ...rules,
+      splitBlock(block) {
+        if (name === "splitBlock") spring();
+        return rules.splitBlock(block);
+      },
+      readHeader(header) {
+        if (name === "readHeader") spring();
+        return rules.readHeader(header);
+      },
+    },
+  };
+}
+
+function faultLog(): { log: Log; faults: string[] } {
+  const faults: string[] = [];
+  const write: Log["write"] = (_level, event) => {
+    if (event === "an actor failed") faults.push(event);
+  };
+  return { log: { write }, faults };
+}
+
+async function server(t: ExecutionContext, blocks: ReturnType<typeof makeChain>) {
+  return startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" }, { blockStore: await storeOf(blocks) });
+}
+
+test("rules that throw at the headers of a sync cost that answer, and the chain is followed", async (t) => {
+  t.timeout(60_000);
+  const chain = makeChain(5);
+  const peer = await server(t, chain);
+  const { rules, arm } = trapped("readHeader");
+  const { log, faults } = faultLog();
+  const node = await startTestNode(t, {}, { consensus: { ...consensus, rules }, log });
+  arm(3);
+  node.connect(peer.listenAddress!);
+  await reaches(node, chain.at(-1)!.header.hash);
+  t.deepEqual(faults, []);
+  t.deepEqual(
+    (await node.explainPeer(peer.peerId)).entries.filter(({ delta }) => delta < 0),
+    [],
+  );
+});
+
+test("rules that throw at a pushed block cost that block alone", async (t) => {
+  t.timeout(60_000);
+  const [block] = makeChain(1);
+  const { rules, arm } = trapped("splitBlock");
+  const { log, faults } = faultLog();
+  const node = await startTestNode(t, {}, { consensus: { ...consensus, rules }, log });
+  const rejected = nextEvent(node, "BlockRejected");
+  arm(1);
+  node.broadcastBlock(block!.bytes);
+  t.is((await rejected).rule, "consensus-failed");
+  node.broadcastBlock(block!.bytes);
+  await reaches(node, block!.header.hash);
+  t.deepEqual(faults, []);
+});

@@ -12,13 +12,13 @@ export const plantedBugs = [
   {
     name: "a reorganisation forgets to undo the state",
     in: "actors/integration/reorganisation.js",
-    find: "overlay.apply(consensus.disconnect(undo));",
-    with: "",
+    find: "this.#overlay.apply(writes);\n            this.#disconnected.push(at);",
+    with: "this.#disconnected.push(at);",
   },
   {
     name: "the state of connected blocks is not stored",
     in: "actors/integration/consensus-integration.js",
-    find: "state: run.overlay.writes(),",
+    find: "state: overlay.writes(),",
     with: "state: [],",
   },
   {
@@ -131,9 +131,9 @@ export const plantedBugs = [
   },
   {
     name: "undo data is pruned up to the head",
-    in: "actors/integration/consensus-integration.js",
-    find: "store.prune(floor)",
-    with: "store.prune(change.head.height)",
+    in: "actors/integration/chain-commits.js",
+    find: "blocks.prune(floor)",
+    with: "blocks.prune(change.head.height)",
   },
   {
     name: "a reorganisation puts nothing back into the mempool",
@@ -149,9 +149,9 @@ export const plantedBugs = [
   },
   {
     name: "blocks that left the chain are told oldest first",
-    in: "actors/integration/consensus-integration.js",
-    find: "of change.disconnected) {",
-    with: "of change.disconnected.toReversed()) {",
+    in: "actors/integration/chain-commits.js",
+    find: "const gone = disconnected[at];",
+    with: "const gone = disconnected[disconnected.length - 1 - at];",
   },
   {
     name: "a sync fails that never started",

@@ -66,6 +66,28 @@ test("the rest of a short answer is asked for again, from the first that is miss
   await last;
 });
 
+test("a peer that sends one transaction at a time does not hold back what another one has", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const slow = await join(t, node, 1);
+  const other = await join(t, node, 2);
+  slow.send({ kind: "AnnounceTransactions", ids });
+  await slow.until(() => sentTo(slow, "RequestTransactions").length > 0);
+  other.send({ kind: "AnnounceTransactions", ids: ids.slice(3) });
+  // The pong comes after what was sent before the ping was dealt with.
+  other.send({ kind: "Ping", nonce: 7n });
+  await other.message("Pong");
+  await new Promise((resolve) => setImmediate(resolve));
+  const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
+  const answer = { kind: "ResponseTransactions", transactions: [bytesOf(ids[0]!)] } as const;
+  slow.send(answer, slow.requestIds.at(-1));
+  const asked = await serve(other, 1, (wanted) => ({
+    kind: "ResponseTransactions",
+    transactions: wanted.map((id) => bytesOf(id)),
+  }));
+  t.deepEqual(asked, [ids.slice(3)]);
+  await last;
+});
+
 for (const [how, answer] of [
   ["has none of them", { kind: "ResponseTransactions", transactions: [] }],
   ["refuses", { kind: "RequestRefused", reason: "Busy" }],

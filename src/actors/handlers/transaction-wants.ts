@@ -65,17 +65,19 @@ export class TransactionWants {
 
   /**
    * A request ended and brought so many of what it asked for, which have arrived. Plans what to ask
-   * now for the rest. An answer that holds something may have been cut: the same peer is asked again,
-   * from the first that is missing. Any other end means that this peer has none or will not send it.
+   * now for the rest. An answer that holds something may have been cut: this peer may have the rest,
+   * and is asked again where nobody else announced it. Else it comes after the others: one that sends
+   * a little at a time must not keep what they have. Any other end means that it has none of the rest
+   * or will not send it.
    */
   ended(tag: number, brought: number): readonly PlannedRequest[] {
     const request = this.#asked.get(tag);
     this.#asked.delete(tag);
     const missing = request?.ids.filter((id) => this.#wanted.get(id)?.tag === tag) ?? [];
     if (request === undefined || missing.length === 0) return [];
-    if (brought > 0) return [this.#ask(request.to, missing)];
     const next = new Map<PeerId, { to: Announcer; ids: HashHex[] }>();
     for (const id of missing) {
+      if (brought > 0) this.#wanted.get(id)!.others.push(request.to);
       const to = this.#nextAnnouncer(id);
       if (to === undefined) continue;
       const group = next.get(to.peerId) ?? { to, ids: [] };

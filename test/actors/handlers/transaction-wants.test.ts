@@ -42,6 +42,21 @@ test("a peer that sends one transaction an answer is asked as often as it sends"
   all.invariants();
 });
 
+test("whoever sends one at a time comes after the others for what they announced too", (t) => {
+  const all = wants();
+  const { tag } = all.announced(one, ["a", "b", "c"])!;
+  all.announced(two, ["c"]);
+  all.arrived("a");
+  const next = all.ended(tag, 1);
+  t.deepEqual(plan(next), [
+    ["one", "b"],
+    ["two", "c"],
+  ]);
+  // The other has nothing: it is the first one's turn again.
+  t.deepEqual(plan(all.ended(next[1]!.tag, 0)), [["one", "c"]]);
+  all.invariants();
+});
+
 test("what came by another way is not asked for again", (t) => {
   const all = wants();
   const { tag } = all.announced(one, ["a", "b"])!;

@@ -9,9 +9,16 @@ import type { LogLevel } from "../../src/ports.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
 import { checkedBlocks, connectAll } from "../actors/support.js";
 import { claimOf, honestAnswer } from "../actors/sync/sync-bench.js";
-import { makeChain, type MadeBlock, type MakeBlockOptions } from "../support/chain.js";
+import {
+  makeBlock,
+  makeChain,
+  makeKey,
+  makeTransaction,
+  type MadeBlock,
+  type MakeBlockOptions,
+} from "../support/chain.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
-import { consensus, nextEvent, reaches, startTestNode } from "./nodes.js";
+import { consensus, nextEvent, offer, reaches, startTestNode } from "./nodes.js";
 
 const BIND = "tcp://127.0.0.1:0";
 const NETWORK_ID = genesisOf(consensus).header.hash;
@@ -213,4 +220,40 @@ test("of a peer that does not answer it is said that it does not answer", async 
   const { peerId, reason } = await failed;
   t.is(peerId, server.raw.peerId);
   t.is(reason, "blocks 1 to 8 did not come: no answer in time");
+});
+
+test("a branch that failed by state is tried once, whatever blocks peers put on it", async (t) => {
+  t.timeout(60_000);
+  const twice = makeTransaction(makeKey(1), 5);
+  const first = branch(1, 1, { transactions: [twice] });
+  const second = makeBlock({ parent: tipOf(first), transactions: [twice] });
+  const bad = [...first, second, ...branch(1, 5, { parent: second.header })];
+  let trials = 0;
+  const connect: typeof consensus.connect = (block, view) => {
+    if (block.header.hash === bad[0]!.header.hash) trials++;
+    return consensus.connect(block, view);
+  };
+  const own = { consensus: { ...consensus, connect } };
+  const node = await startTestNode(t, { bindAddr: BIND }, own);
+  await offer(node, branch(2, 6));
+  await offer(node, bad.slice(0, 6));
+  const refused = nextEvent(node, "BlockRejected");
+  node.broadcastBlock(bad[6]!.bytes);
+  t.is((await refused).rule, "nonce");
+  t.is(trials, 1);
+  const onTip = makeBlock({ parent: tipOf(bad) });
+  const beside = branch(3, 1, { parent: bad[5]!.header })[0]!;
+  for (const [number, { bytes }] of [onTip, beside].entries()) {
+    const peer = await RawPeer.connect({
+      address: node.listenAddress!,
+      identity: identityOf(40 + number),
+    });
+    t.teardown(() => peer.destroy());
+    peer.send(handshakeInfo(NETWORK_ID));
+    await peer.message("Handshake");
+    peer.send({ kind: "NewBlock", block: bytes });
+    t.is((await peer.farewell())?.reason, "Banned");
+  }
+  t.is(trials, 1);
+  t.is(node.head().height, 6);
 });

@@ -58,10 +58,13 @@ export type ConsensusEnv = Pick<
 interface State {
   readonly commits: ChainCommits;
   readonly consensus: GuardedConsensus;
-  /** Hashes of blocks that broke a rule of state: neither they nor their children are tried again. */
+  /**
+   * Blocks that broke a rule of state, and those on them: neither they nor their children are tried
+   * again.
+   */
   readonly invalid: LRUCache<HashHex, Fault>;
   readonly side: SideBranches;
-  /** Tips of branches that could not be followed: neither they nor their children are tried again. */
+  /** Of branches that could not be followed: neither they nor their children are tried again. */
   readonly tooDeep: LRUCache<HashHex, true>;
   /** While set, Connects wait: the head is about to move to another branch. */
   reorganisation:
@@ -464,6 +467,9 @@ function giveUp(state: State, end: GivenUp, context: Ctx): void {
   switch (end.type) {
     case "fault":
       // Our clock may have been set back since the block was stored: then its time comes again.
+      if (!blamesNobody(end.fault.rule)) {
+        for (const { hash } of plan.unapplied) state.invalid.set(hash, end.fault);
+      }
       commits.answer(command, notConnected(state, end.hash, end.fault));
       break;
     case "too-deep": {
@@ -471,6 +477,7 @@ function giveUp(state: State, end: GivenUp, context: Ctx): void {
       const fields = { forkHeight, height: context.env.blocks.head().height, why: end.why };
       context.env.log.write("warn", "a branch is too deep to follow", fields);
       commits.raiseFloor(end.floor);
+      for (const { hash } of plan.unapplied) state.tooDeep.set(hash, true);
       state.tooDeep.set(tip.hash, true);
       commits.answer(command, { ok: false, reason: "too-deep" });
       break;

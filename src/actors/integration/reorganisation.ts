@@ -84,6 +84,11 @@ export class Reorganisation {
     return this.#fork?.height;
   }
 
+  /** Blocks of the branch that are not applied; of one that fails, all that cannot be. */
+  get unapplied(): readonly HeaderSummary[] {
+    return this.#branch.slice(this.#connected.length);
+  }
+
   step(nowMs: number): ReorganisationStep {
     const held =
       this.#overlay.bytes + HEADER_BYTES * (this.#branch.length + this.#disconnected.length);

@@ -76,7 +76,7 @@ export const mutations = [
   {
     name: "gains buy a licence for an invalid block",
     in: "actors/peer/reputation-ledger.js",
-    find: "PROVEN.has(event) ? Math.min(account.score, 0) : account.score",
+    find: "PROVEN_OFFENCES.has(event) ? Math.min(account.score, 0) : account.score",
     with: "account.score",
     tests: ["node/bad-peer", "actors/peer/reputation-ledger"],
   },
@@ -104,14 +104,8 @@ export const mutations = [
   {
     name: "a commit is acknowledged before it is durable",
     in: "storage/block-store.js",
-    find: `        }
-        return this.engine.durable();
-    }
-    async prune`,
-    with: `        }
-        return Promise.resolve();
-    }
-    async prune`,
+    find: "return this.engine.durable();",
+    with: "return Promise.resolve();",
     tests: ["storage/memory-stores"],
   },
 ];

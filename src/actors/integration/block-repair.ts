@@ -21,6 +21,8 @@ import type { ServedSpan } from "./served-spans.js";
 /** The answer of the storage integration: what a peer was served lately. */
 export interface ServedTo {
   readonly type: "ServedTo";
+  /** Of the peer's handler. */
+  readonly path: string;
   readonly spans: readonly ServedSpan[];
 }
 
@@ -71,10 +73,14 @@ interface Check {
 
 interface State extends BlockRepairArgs {
   readonly peers: Map<PeerId, ActorRef<PeerHandlerMessage>>;
+  /** The last peer that complained: what it was served is asked for, and the answer may be lost. */
+  complaint: { readonly peerId: PeerId; readonly path: string } | undefined;
   check: Check | undefined;
   /** Monotonic time of the last check. */
   checkedMs: number;
   readonly damaged: Map<HashHex, Damaged>;
+  /** The timer of the next retry runs. */
+  retrying: boolean;
   nextTag: number;
 }
 
@@ -101,9 +107,11 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
     const state: State = {
       ...args,
       peers: new Map(),
+      complaint: undefined,
       check: undefined,
       checkedMs: Number.NEGATIVE_INFINITY,
       damaged: new Map(),
+      retrying: false,
       nextTag: firstTag(context.env.random),
     };
     // An earlier life may have had blocks withheld; the next complaint finds them again.
@@ -125,7 +133,7 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
       case "PeerClaimed":
         return;
       case "ServedTo":
-        beginCheck(state, message.spans, context);
+        beginCheck(state, message, context);
         return;
       case "CheckOn":
         checkOn(state, context);
@@ -143,8 +151,7 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
         restored(state, message, context);
         return;
       case "RetryDue":
-        for (const { tried } of state.damaged.values()) tried.clear();
-        fetchAll(state, context);
+        retry(state, context);
         return;
       default:
         unreachable(message);
@@ -169,15 +176,16 @@ function peerGone(
   const refused = byPeer && (reason === "Banned" || reason === "ProtocolViolation");
   if (!refused || state.check !== undefined) return;
   if (context.env.clock.monotonicMs() - state.checkedMs < COMPLAINT_INTERVAL_MS) return;
-  const message = { type: "GetServed", path: handler.path, replyTo: context.self } as const;
-  if (!state.system.tell({ to: "storage", message })) return;
-  const bytesLeft = CHECK_BYTES_MAX;
-  state.check = { peerId, heights: [], bytesLeft, checked: 0, found: 0 };
+  const { path } = handler;
+  state.complaint = { peerId, path };
+  const message = { type: "GetServed", path, replyTo: context.self } as const;
+  state.system.tell({ to: "storage", message });
 }
 
-function beginCheck(state: State, spans: readonly ServedSpan[], context: Ctx): void {
-  const { check } = state;
-  if (check === undefined) return;
+function beginCheck(state: State, { path, spans }: ServedTo, context: Ctx): void {
+  const { complaint } = state;
+  if (complaint?.path !== path) return;
+  state.complaint = undefined;
   const heights = new Map<number, boolean>();
   for (const { fromHeight, count, bodies } of spans.toReversed()) {
     for (let height = fromHeight; height < fromHeight + count; height++) {
@@ -186,12 +194,15 @@ function beginCheck(state: State, spans: readonly ServedSpan[], context: Ctx): v
       }
     }
   }
-  if (heights.size === 0) {
-    state.check = undefined;
-    return;
-  }
+  if (heights.size === 0) return;
   state.checkedMs = context.env.clock.monotonicMs();
-  check.heights.push(...[...heights].sort(([a], [b]) => a - b));
+  state.check = {
+    peerId: complaint.peerId,
+    heights: [...heights].sort(([a], [b]) => a - b),
+    bytesLeft: CHECK_BYTES_MAX,
+    checked: 0,
+    found: 0,
+  };
   checkOn(state, context);
 }
 
@@ -289,6 +300,7 @@ function found(state: State, place: Place, header: boolean, why: string, context
   state.damaged.set(place.hash, { ...place, header, tried: new Set(), tag: undefined });
   withhold(state);
   fetchAll(state, context);
+  retryLater(state, context);
 }
 
 function withhold({ system, damaged }: State): void {
@@ -315,7 +327,26 @@ function fetch(state: State, damaged: Damaged, context: Ctx): void {
     damaged.tag = tag;
     return;
   }
+}
+
+/** Runs on whatever happens meanwhile: peers that come and go must not put it off. */
+function retryLater(state: State, context: Ctx): void {
+  if (state.retrying || state.damaged.size === 0) return;
+  state.retrying = true;
   context.startTimer("retry", RETRY_MS, { type: "RetryDue" });
+}
+
+/** Begins anew with all of them: an answer may be lost, and storage may have begun another life. */
+function retry(state: State, context: Ctx): void {
+  state.retrying = false;
+  if (state.damaged.size === 0) return;
+  withhold(state);
+  for (const one of state.damaged.values()) {
+    one.tried.clear();
+    one.tag = undefined;
+  }
+  fetchAll(state, context);
+  retryLater(state, context);
 }
 
 function taggedWith({ damaged }: State, tag: number): Damaged | undefined {

@@ -115,9 +115,11 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         replyTo.tell({ type: "Reply", requestId, message: reply });
         return;
       }
-      case "GetServed":
-        message.replyTo.tell({ type: "ServedTo", spans: state.served.of(message.path) });
+      case "GetServed": {
+        const { path, replyTo } = message;
+        replyTo.tell({ type: "ServedTo", path, spans: state.served.of(path) });
         return;
+      }
       case "Withhold":
         state.withheld = new Map(message.blocks.map(({ hash, header }) => [hash, header]));
         return;

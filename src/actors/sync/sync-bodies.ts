@@ -35,7 +35,7 @@ export function proceed(state: SyncState, context: SyncContext): void {
   // Before their work is proven to exceed ours, headers buy no bodies.
   const proven = context.env.consensus.prefers(session.best, context.env.blocks.head());
   if (proven && session.surveying) session.retrace();
-  else if (!proven && session.headersFull && session.idle) session.survey();
+  else if (!proven && session.headersFull && session.idle && !session.retracing) session.survey();
   const headerPeer = state.peers.get(session.headerPeer);
   if (headerPeer === undefined) session.exhausted = true;
   else if (session.wantsHeaders && state.exchange === undefined) {

@@ -2,6 +2,7 @@ import test from "ava";
 import { DEFAULTS } from "../../../src/config.js";
 import type { MessageOf } from "../../../src/protocol/types/message.js";
 import { makeChain } from "../../support/chain.js";
+import { genesis } from "../support.js";
 import { RETRY_MS, chain, config, isHeaders, start, tip } from "./sync-bench.js";
 
 test("who brings headers one by one while another waits with a better chain loses its turn", async (t) => {
@@ -51,5 +52,27 @@ test("a branch that never shows more work than ours is given up, however long it
   await harness.advance(60 * RETRY_MS);
   t.true(liar.requests.length <= 8, `${liar.requests.length} requests`);
   t.true(liar.requests.every(isHeaders));
+  t.like(await harness.status(), { state: "synced" });
+});
+
+test("a surveyed branch that our own chain overtakes is let go", async (t) => {
+  const sync = { ...config.sync, headersAheadMax: 32 };
+  const harness = start({ config: { sync }, chain });
+  const branch = makeChain(300, { fields: { extra: Uint8Array.of(3) } });
+  // As heavy as a hundred of its blocks, which do not fit into the window.
+  const head = harness.env.blocks.head();
+  let { totalDifficulty } = branch[99]!.header;
+  harness.stores.blocks.head = () => ({ ...head, totalDifficulty });
+  const peer = harness.join(1, branch);
+  peer.answer = (request, honest) => {
+    const { message } = request;
+    const again = message.kind === "RequestHeaders" && message.locator[0] === genesis.header.hash;
+    // Its headers are asked for once more, and gossip brings us a better chain meanwhile.
+    if (again) totalDifficulty = 10n ** 9n;
+    return honest;
+  };
+  await harness.advance(2 * RETRY_MS);
+  t.is(totalDifficulty, 10n ** 9n, "the survey found it heavier");
+  t.true(peer.requests.every(isHeaders));
   t.like(await harness.status(), { state: "synced" });
 });

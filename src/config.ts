@@ -154,7 +154,7 @@ function tlsRelations({ inbound, tls }: NetworkConfig): [boolean, string][] {
 }
 
 function relations(config: NetworkConfig): [boolean, string][] {
-  const { calls, chain, lanes, reputation, requests, dial, liveness, sync, serve } = config;
+  const { chain, lanes, reputation, requests, liveness, sync, serve } = config;
   const planned = Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
   return [
     [
@@ -181,26 +181,6 @@ function relations(config: NetworkConfig): [boolean, string][] {
       "chain.sideBytesPerPeerMax must hold the largest block and 4 KiB, 4198400 bytes, and must " +
         "not exceed chain.sideBytesMax",
     ],
-    [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
-    [
-      dial.resolveTimeoutMs >= 100 && dial.resolveTimeoutMs <= dial.timeoutMs,
-      "dial.resolveTimeoutMs must be at least 100 and at most dial.timeoutMs",
-    ],
-    [dial.backoffAloneMaxMs >= 1_000, "dial.backoffAloneMaxMs must be at least 1000"],
-    [dial.concurrentMax >= 1, "dial.concurrentMax must be at least 1"],
-    [
-      calls.timeoutMs >= 1 && calls.timeoutMs < calls.threadTimeoutMs,
-      "calls.timeoutMs must be at least 1 and below calls.threadTimeoutMs",
-    ],
-    [
-      config.http.loopbackReserve < config.http.connectionsMax,
-      "http.loopbackReserve must be below http.connectionsMax",
-    ],
-    [
-      config.clock.offsetMaxMs >= 1_000 && config.clock.checkEveryMs >= 1_000,
-      "clock.offsetMaxMs and clock.checkEveryMs must be at least 1000",
-    ],
-    [calls.threadStartMs >= 1_000, "calls.threadStartMs must be at least 1000"],
     [
       liveness.pingIntervalMs > 0 && liveness.pingIntervalMs < liveness.deadAfterMs,
       "liveness.pingIntervalMs must be above 0 and below liveness.deadAfterMs",
@@ -227,6 +207,7 @@ function relations(config: NetworkConfig): [boolean, string][] {
       "tls.handshakeBytesMax must be between 2048 and 65536",
     ],
     ...tlsRelations(config),
+    ...hostRelations(config),
     [config.pool.queueMax >= 4, "pool.queueMax must be at least 4"],
     [config.gossip.announceAgainMs >= 1_000, "gossip.announceAgainMs must be at least 1000"],
     [config.mempool.expiryMs >= 1_000, "mempool.expiryMs must be at least 1000"],
@@ -234,6 +215,32 @@ function relations(config: NetworkConfig): [boolean, string][] {
       config.mailbox.dataMax >= 64 && config.mailbox.controlMax >= 64,
       "mailboxes must hold at least 64 messages",
     ],
+  ];
+}
+
+/** Of what reaches outside the protocol: names, other threads, HTTP, clocks. */
+function hostRelations({ calls, clock, dial, http }: NetworkConfig): [boolean, string][] {
+  return [
+    [dial.backoffMinMs <= dial.backoffMaxMs, "dial.backoffMinMs must not exceed dial.backoffMaxMs"],
+    [
+      dial.resolveTimeoutMs >= 100 && dial.resolveTimeoutMs <= dial.timeoutMs,
+      "dial.resolveTimeoutMs must be at least 100 and at most dial.timeoutMs",
+    ],
+    [dial.backoffAloneMaxMs >= 1_000, "dial.backoffAloneMaxMs must be at least 1000"],
+    [dial.concurrentMax >= 1, "dial.concurrentMax must be at least 1"],
+    [
+      calls.timeoutMs >= 1 && calls.timeoutMs < calls.threadTimeoutMs,
+      "calls.timeoutMs must be at least 1 and below calls.threadTimeoutMs",
+    ],
+    [
+      http.loopbackReserve < http.connectionsMax,
+      "http.loopbackReserve must be below http.connectionsMax",
+    ],
+    [
+      clock.offsetMaxMs >= 1_000 && clock.checkEveryMs >= 1_000,
+      "clock.offsetMaxMs and clock.checkEveryMs must be at least 1000",
+    ],
+    [calls.threadStartMs >= 1_000, "calls.threadStartMs must be at least 1000"],
   ];
 }
 

@@ -40,6 +40,11 @@ const rate = z
   .int()
   .min(1)
   .max(2 ** 32 - 1);
+/** Of a cache that takes memory for all its entries at once. */
+const entries = z
+  .int()
+  .min(1)
+  .max(2 ** 20);
 const peerId = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
 
 /** A text that the handshake carries: a longer one, or another one, could not be sent at all. */
@@ -71,6 +76,11 @@ const SPECIAL: Readonly<Record<string, z.ZodType>> = {
   "reputation.probationScore": z.int().max(-1),
   // Beyond the cores of any machine; each thread may have `pool.heapMiB`.
   "pool.threads": z.int().min(0).max(256),
+  // Loading the rules is a task, too.
+  "pool.taskMsMax": z.int().min(1_000),
+  "chain.reorgBytesMax": z.int().min(64 * KIB),
+  "sync.invalidHashesMax": entries,
+  "sync.refutedPeersMax": entries,
   "requests.rttFactor": z.number().min(1),
   "serve.blocksPerSecond": rate,
   "serve.blocksBurst": rate,

@@ -12,6 +12,8 @@ import type { Consensus, PeerId, SideBlock } from "../../ports.js";
 
 /** Charged for each block beside its bytes: a page of the store, and what is known of it here. */
 const BLOCK_BYTES_EXTRA = 4 * 1_024;
+/** Blocks of the chain whose bytes are known, at most; older ones weigh nothing but the extra. */
+const CHAIN_BLOCKS_MAX = 16_384;
 
 interface Entry {
   readonly header: HeaderSummary;
@@ -40,7 +42,9 @@ export class SideBranches {
   ) {
     this.#settings = settings;
     this.#prefers = prefers;
-    this.#chainBytes = new LRUCache({ max: Math.max(1, settings.reorgDepthMax) });
+    // It takes memory for as many as there may be at once, and any depth may be set.
+    const max = Math.min(Math.max(1, settings.reorgDepthMax), CHAIN_BLOCKS_MAX);
+    this.#chainBytes = new LRUCache({ max });
     const ascending = stored.toSorted((a, b) => a.header.height - b.header.height);
     for (const { header, bytes } of ascending) this.add(header, bytes, undefined);
   }

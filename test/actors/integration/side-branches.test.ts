@@ -134,3 +134,12 @@ test("whatever comes, the bound holds and no block stays without its parent", (t
     );
   t.notThrows(holds);
 });
+
+test("it takes little memory, however deep branches may be", (t) => {
+  const deep = { ...settings, reorgDepthMax: Number.MAX_SAFE_INTEGER };
+  const side = new SideBranches(deep, prefers, []);
+  const [left, next] = [header(1_000), header(1_001)];
+  side.follow([], [{ header: left }], [{ header: left, bytes: new Uint8Array(MIB) }]);
+  side.follow([left], [{ header: next }], []);
+  t.is(side.weight, MIB + 4_096);
+});

@@ -70,8 +70,8 @@ function checkKeys(writes: readonly StateWrite[]): void {
 /**
  * For the actors that read and compare on the loop: where the consensus or its rules throw, its
  * answer is `consensus-failed`, which blames nobody, or that the head stays. Pool threads meet the
- * rules themselves, and lose the task; `disconnect`, `template` and `assemble` are minded by those
- * who call them.
+ * rules themselves, and lose the task; `connect`, `disconnect`, `template` and `assemble` are minded
+ * by the one who calls them.
  */
 export function guardConsensus(consensus: Consensus, log: Log): Consensus {
   const guarded = new GuardedConsensus(consensus, log);
@@ -83,7 +83,7 @@ export function guardConsensus(consensus: Consensus, log: Log): Consensus {
     blockBytesMax,
     ...(envelopeBytesMax === undefined ? {} : { envelopeBytesMax }),
     prefers: (candidate, current) => guarded.prefers(candidate, current),
-    connect: (block, view) => guarded.connect(block, view),
+    connect: (block, view) => consensus.connect(block, view),
     disconnect: (undo) => consensus.disconnect(undo),
     template: (parent, transactions, nowMs) => consensus.template(parent, transactions, nowMs),
     assemble: (parts) => consensus.assemble(parts),

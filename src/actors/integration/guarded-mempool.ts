@@ -4,7 +4,10 @@
 import { errorText } from "../../errors.js";
 import type { Log, Mempool } from "../../ports.js";
 
-export function guardMempool(mempool: Mempool, log: Log): Mempool {
+/** With nothing optional: what a mempool does not offer does nothing. */
+export type GuardedMempool = Required<Omit<Mempool, "invariants">>;
+
+export function guardMempool(mempool: Mempool, log: Log): GuardedMempool {
   const tried = <T>(call: string, otherwise: T, ask: () => T): T => {
     try {
       return ask();

@@ -4,9 +4,9 @@
 
 import { toHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../chain/types.js";
-import type { Mempool } from "../../ports.js";
 import { BlockTransactions, type BlockReadEnv } from "./block-transactions.js";
 import { hexIds, type ChainChanged } from "./chain-events.js";
+import type { GuardedMempool } from "./guarded-mempool.js";
 
 type Step =
   | { readonly type: "confirmed"; readonly ids: Uint8Array }
@@ -25,15 +25,14 @@ const SLICE_IDS = 4_096;
 const CONFIRMED_MAX = 65_536;
 
 export class MempoolFollower {
-  readonly #mempool: Mempool;
+  readonly #mempool: GuardedMempool;
   readonly #env: BlockReadEnv;
   /** The steps to do, the next one last. */
   #steps: Step[] = [];
   #reading: BlockTransactions | undefined;
   #confirmed = new Set<HashHex>();
 
-  /** `mempool`: one that never throws. */
-  constructor(mempool: Mempool, env: BlockReadEnv) {
+  constructor(mempool: GuardedMempool, env: BlockReadEnv) {
     this.#mempool = mempool;
     this.#env = env;
   }
@@ -104,9 +103,7 @@ export class MempoolFollower {
       const id = toHex(bytesOfId);
       if (this.#confirmed.has(id)) continue;
       const transaction = { id, bytes: bytes.slice() };
-      const answer =
-        this.#mempool.restore?.(transaction, blocks) ?? this.#mempool.add(transaction, blocks);
-      if (answer.ok) returned.push(id);
+      if (this.#mempool.restore(transaction, blocks).ok) returned.push(id);
     }
     return returned;
   }

@@ -8,12 +8,12 @@ import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import type { HashHex } from "../../chain/types.js";
-import type { Mempool, MempoolAnswer, MempoolTransaction } from "../../ports.js";
+import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
 import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
-import { guardMempool } from "./guarded-mempool.js";
+import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
@@ -101,7 +101,7 @@ export type MempoolEnv = Pick<
 type Selection = Extract<MempoolMessage, { type: "SelectTransactions" }>;
 
 interface State extends MempoolArgs {
-  readonly mempool: Mempool;
+  readonly mempool: GuardedMempool;
   readonly follower: MempoolFollower;
   /** Waits until the mempool has followed the chain: a block must not confirm anything twice. */
   selection: Selection | undefined;
@@ -192,7 +192,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       default:
         unreachable(message);
     }
-    for (const { id, reason } of mempool.takeDropped!()) rejected(state, [id], reason);
+    for (const { id, reason } of mempool.takeDropped()) rejected(state, [id], reason);
   },
 
   signal(state, signal) {
@@ -278,7 +278,7 @@ function announceAgainLater(context: Ctx): void {
 
 function serve(
   message: Extract<MempoolMessage, { type: "ServeTransactions" }>,
-  mempool: Mempool,
+  mempool: GuardedMempool,
   { env }: Ctx,
 ): void {
   const { itemsMax, bytesSoftMax } = env.config.serve;

@@ -49,14 +49,14 @@ export function readInbox(state: PeerHandlerState, context: PeerHandlerContext):
   const { inbox } = state;
   inbox.rest();
   let budget = TURN_BYTES;
+  const onFrameCost = (frame: Frame): Violation | undefined => {
+    budget -= FRAME_COST_BYTES;
+    return onFrame(state, frame, context);
+  };
   while (budget > 0 && mayRead(state)) {
     const chunk = inbox.shift();
     if (chunk === undefined) return;
     budget -= chunk.length;
-    const onFrameCost = (frame: Frame): Violation | undefined => {
-      budget -= FRAME_COST_BYTES;
-      return onFrame(state, frame, context);
-    };
     state.keepAlive.heard(state.nowMs);
     state.performance.bytesIn += chunk.length;
     const broken = state.decoder.push(chunk, onFrameCost);

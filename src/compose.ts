@@ -3,6 +3,7 @@
 
 import { equalBytes } from "./bytes/compare.js";
 import { createPowConsensus } from "./chain/consensus.js";
+import { KINDS } from "./protocol/types/message.js";
 import { createMempool } from "./chain/mempool.js";
 import { NETWORKS } from "./chain/networks.js";
 import { powRulesModule } from "./chain/rules.js";
@@ -209,7 +210,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   const random = createSystemRandom();
   const log = own.log === undefined ? silentLog : printableLog(own.log);
   const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
-  checkEnvelope(consensus);
+  checkBlockBytes(consensus);
   const genesis = genesisOf(consensus);
   if (own.blockStore !== undefined) checkStore(own.blockStore, genesis);
   const health = createLoopHealth(clock);
@@ -256,15 +257,28 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   return { env, threadsStarted, failed, diskWaitMs };
 }
 
-/** Throws CONFIG_INVALID: a producer could not tell how many transactions fit into a block. */
-function checkEnvelope({ blockBytesMax, envelopeBytesMax = 0 }: Consensus): void {
-  const sound = Number.isSafeInteger(envelopeBytesMax) && envelopeBytesMax >= 0;
-  if (sound && envelopeBytesMax < blockBytesMax) return;
+/** What a message of blocks holds of one: its heads take up to seven bytes. */
+const BLOCK_BYTES_MAX = KINDS.ResponseBlockRange.payloadBytesMax - 7;
+
+/** Throws CONFIG_INVALID: blocks could not be sent, or a producer not tell what fits into one. */
+function checkBlockBytes({ blockBytesMax, envelopeBytesMax = 0 }: Consensus): void {
+  if (!isWithin(blockBytesMax, 1, BLOCK_BYTES_MAX)) {
+    throw new CodedError(
+      "CONFIG_INVALID",
+      `blockBytesMax of the consensus is ${blockBytesMax}: it must be a whole number of bytes ` +
+        `from 1 to ${BLOCK_BYTES_MAX}, which is what a message holds`,
+    );
+  }
+  if (isWithin(envelopeBytesMax, 0, blockBytesMax - 1)) return;
   throw new CodedError(
     "CONFIG_INVALID",
     `envelopeBytesMax of the consensus is ${envelopeBytesMax}: it must be a whole number of bytes ` +
       `from 0 to below blockBytesMax, which is ${blockBytesMax}`,
   );
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
 type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {

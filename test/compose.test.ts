@@ -319,4 +319,10 @@ test("a consensus that cannot say what its blocks weigh is refused at the start"
       message: /^envelopeBytesMax of the consensus is \S+: it must be a whole number/,
     });
   }
+  for (const blockBytesMax of [0, 1_000.5, 4 * 1_024 * 1_024, Number.POSITIVE_INFINITY]) {
+    await t.throwsAsync(startNode(inline, { consensus: { ...consensus, blockBytesMax } }), {
+      code: "CONFIG_INVALID",
+      message: /^blockBytesMax of the consensus is \S+: it must be a whole number/,
+    });
+  }
 });

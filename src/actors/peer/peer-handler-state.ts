@@ -168,8 +168,10 @@ export function close(
   // The goodbye overtakes what waits, and nothing follows it.
   state.sendLanes.clear();
   if (!byPeer && reason !== "Closed") {
-    // The detail travels too: 80 characters fit its 256 bytes, and control characters may not.
-    const shown = detail.slice(0, 80).replace(/\p{Cc}/gu, " ");
+    // The detail travels too: 80 characters fit its 256 bytes; half a character that the cut may
+    // leave (it becomes U+FFFD here) and control characters may not.
+    const cut = Buffer.from(detail.slice(0, 80)).toString();
+    const shown = cut.replace(/\p{Cc}/gu, " ");
     send(state, { kind: "Disconnect", reason, detail: shown });
     state.blockedSinceMs = undefined;
     flush(state);

@@ -246,6 +246,13 @@ test("a long reason is cut to what the message may hold", async (t) => {
   t.true(detail.length > 0 && Buffer.byteLength(detail) <= 256);
 });
 
+test("a reason that is cut within a character is said all the same", async (t) => {
+  const harness = await ready();
+  harness.handler.tell({ type: "Close", reason: "Banned", detail: `odd${"🍵".repeat(60)}` });
+  await harness.settle();
+  t.regex(harness.remote.heardOf("Disconnect")[0]!.message.detail, /^odd🍵{38}\ufffd$/u);
+});
+
 test("control characters in a reason do not reach the wire", async (t) => {
   const harness = await ready();
   harness.handler.tell({ type: "Close", reason: "Banned", detail: "one\ntwo\u0007" });

@@ -14,6 +14,7 @@ const anything = { imports: "anything" };
 const layers = {
   bytes: { imports: [], types: [] },
   errors: { imports: [], types: [] },
+  "make-directory": { imports: [], types: [] },
   "thread-module": { imports: [], types: [] },
   runtime: { imports: [], types: ["ports"] },
   chain: { imports: ["bytes"], types: ["ports"] },
@@ -21,8 +22,8 @@ const layers = {
   log: { imports: ["bytes"], types: ["ports"] },
   ports: { imports: [], types: ["chain", "protocol"] },
   config: { imports: [], types: ["chain", "ports", "protocol"] },
-  storage: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
-  transport: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
+  storage: { imports: ["bytes", "chain", "make-directory", "protocol"], types: ["ports"] },
+  transport: { imports: ["bytes", "chain", "make-directory", "protocol"], types: ["ports"] },
   workers: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
   actors: { imports: ["bytes", "chain", "config", "protocol", "runtime"], types: ["ports"] },
   // These put the parts together.

@@ -1,11 +1,12 @@
 // The data directory: locks it, opens it, checks that it is ours, of this schema and of this
 // chain, starts the writer thread and gives out the three stores. Used by the composition root.
 
-import { mkdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Database, RootDatabase } from "lmdb";
 import { CodedError, isCoded } from "../errors.js";
+import { makeDirectory } from "../make-directory.js";
 import type { Clock, StoredBlock } from "../ports.js";
 import { threadModule } from "../thread-module.js";
 import { putGenesis } from "./block-store.js";
@@ -52,7 +53,7 @@ interface Format {
  * genesis) or DATA_CORRUPT (the head is missing).
  */
 export async function openLmdbStores(options: LmdbStoresOptions): Promise<LmdbStores> {
-  const directory = await makeDirectory(options.directory);
+  const directory = await realDirectory(options.directory);
   const undoSteps: (() => unknown)[] = [];
   try {
     return await openDirectory(directory, options, undoSteps);
@@ -128,9 +129,9 @@ export async function readLmdbStores(
 }
 
 /** The real path, so that two names of one directory are one. */
-async function makeDirectory(path: string): Promise<string> {
+async function realDirectory(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
     return await realpath(path);
   } catch (error) {
     throw unreadable(path, (error as Error).message, error);

@@ -4,12 +4,13 @@
 
 import { createPrivateKey, createPublicKey, sign, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 
 import { toHex } from "../bytes/hex.js";
 import { SEED_BYTES } from "../chain/signatures.js";
 import { CodedError, invariant } from "../errors.js";
+import { makeDirectory } from "../make-directory.js";
 import type { PeerId, Random } from "../ports.js";
 
 export interface Identity {
@@ -67,7 +68,7 @@ export async function loadOrCreateIdentity(dir: string, random: Random): Promise
   const keyPath = join(dir, KEY_FILE);
   const certificatePath = join(dir, CERTIFICATE_FILE);
   try {
-    await mkdir(dir, { recursive: true });
+    await makeDirectory(dir);
     const keyPem = await readIfPresent(keyPath);
     const certificatePem = await readIfPresent(certificatePath);
     if (keyPem === undefined && certificatePem !== undefined) {

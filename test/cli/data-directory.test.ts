@@ -51,6 +51,16 @@ for (const args of [
   });
 }
 
+for (const command of ["run", "keygen"]) {
+  test.serial(`${command} in a place that takes no directories is refused`, async (t) => {
+    if (process.platform !== "linux") return t.pass("only Linux has such a place by name");
+    const data = ["--data", "/proc/nothing/can/be/here"];
+    const { code, stdout, stderr } = await runCli(t, command, ...data);
+    t.is(code, 2, stdout);
+    t.regex(stderr, /\/proc\/nothing\/can\/be\/here cannot be .*ENOENT/);
+  });
+}
+
 test.serial("a node whose directory is removed says so and ends", async (t) => {
   const data = await temporaryDirectory(t);
   const node = startCli(t, ["run", "--data", data]);

@@ -10,6 +10,7 @@ const rows = [
     { name: "prettier", script: () => tool("prettier"), args: ["--check", "."] },
     { name: "knip", script: () => tool("knip"), args: ["--no-progress"] },
     { name: "publint", script: () => tool("publint"), args: ["--strict"] },
+    { name: "mutation texts", script: () => "scripts/mutation-texts.mjs", args: [] },
   ],
 ];
 

@@ -10,7 +10,7 @@ import path from "node:path";
 export async function underMutation(source, { in: module, find, with: replacement }, attempt) {
   const file = path.join(source, module);
   const code = readFileSync(file, "utf8");
-  const places = code.split(find).length - 1;
+  const places = placesOf(code, find);
   if (places !== 1) return { ok: false, detail: `its text stands ${places} times in ${module}` };
   const mutated = code.replace(find, () => replacement);
   writeFileSync(file, mutated);
@@ -19,4 +19,8 @@ export async function underMutation(source, { in: module, find, with: replacemen
   } finally {
     writeFileSync(file, code);
   }
+}
+
+export function placesOf(code, text) {
+  return code.split(text).length - 1;
 }

@@ -6,6 +6,7 @@ import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { invariant } from "../../src/errors.js";
 
 export type Methods = Readonly<Record<string, (argument: never) => unknown>>;
 
@@ -21,13 +22,16 @@ export type Child<M extends Methods> = {
   readonly [K in keyof M]: (argument: Parameters<M[K]>[0]) => Promise<Awaited<ReturnType<M[K]>>>;
 } & { release(): Promise<void> };
 
-const MAIN = new URL("../../src/main.js", import.meta.url);
+const COMMAND = new URL("../../../bin/vibecoin-node", import.meta.url);
 
-/** The flags of the process that an operator runs, from its first line. */
-export const NODE_FLAGS: readonly string[] = readFileSync(MAIN, "utf8")
-  .split("\n", 1)[0]!
-  .split(" ")
-  .filter((word) => word.startsWith("--"));
+/** The flags of the process that an operator runs, from the command that starts it. */
+export const NODE_FLAGS: readonly string[] = flagsOf(readFileSync(COMMAND, "utf8"));
+
+function flagsOf(command: string): string[] {
+  const flags = command.match(/(?<=\s)--[\w-]+=\S+/g) ?? [];
+  invariant(flags.length > 0, "the command names the flags of V8");
+  return flags;
+}
 
 const RELEASE_MAX_MS = 10_000;
 

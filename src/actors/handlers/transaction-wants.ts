@@ -32,6 +32,8 @@ const OTHERS_MAX = 3;
 export class TransactionWants {
   readonly #wanted = new Map<HashHex, Want>();
   readonly #asked = new Map<number, PlannedRequest>();
+  /** How many of them each peer owes; none of zero. */
+  readonly #owed = new Map<PeerId, number>();
   readonly #requestsPerPeerMax: number;
   #nextTag: number;
 
@@ -72,9 +74,10 @@ export class TransactionWants {
    */
   ended(tag: number, brought: number): readonly PlannedRequest[] {
     const request = this.#asked.get(tag);
+    if (request === undefined) return [];
     this.#asked.delete(tag);
-    const missing = request?.ids.filter((id) => this.#wanted.get(id)?.tag === tag) ?? [];
-    if (request === undefined || missing.length === 0) return [];
+    this.#owes(request.to.peerId, -1);
+    const missing = request.ids.filter((id) => this.#wanted.get(id)?.tag === tag);
     const next = new Map<PeerId, { to: Announcer; ids: HashHex[] }>();
     for (const id of missing) {
       if (brought > 0) this.#wanted.get(id)!.others.push(request.to);
@@ -95,7 +98,9 @@ export class TransactionWants {
   invariants(): void {
     const owed = new Map<PeerId, number>();
     for (const { to } of this.#asked.values()) owed.set(to.peerId, (owed.get(to.peerId) ?? 0) + 1);
-    for (const count of owed.values()) {
+    invariant(owed.size === this.#owed.size, "peers that owe nothing are forgotten");
+    for (const [peerId, count] of owed) {
+      invariant(count === this.#owed.get(peerId), "what a peer owes is counted");
       const max = this.#requestsPerPeerMax;
       invariant(count <= max, `${count} requests for transactions of one peer`);
     }
@@ -124,6 +129,7 @@ export class TransactionWants {
   #ask(to: Announcer, ids: readonly HashHex[]): PlannedRequest {
     const request = { tag: this.#nextTag++, to, ids };
     this.#asked.set(request.tag, request);
+    this.#owes(to.peerId, 1);
     for (const id of ids) {
       const want = this.#wanted.get(id);
       if (want === undefined) this.#wanted.set(id, { tag: request.tag, others: [] });
@@ -133,8 +139,12 @@ export class TransactionWants {
   }
 
   #isBusy({ peerId }: Announcer): boolean {
-    let owed = 0;
-    for (const { to } of this.#asked.values()) if (to.peerId === peerId) owed++;
-    return owed >= this.#requestsPerPeerMax;
+    return (this.#owed.get(peerId) ?? 0) >= this.#requestsPerPeerMax;
+  }
+
+  #owes(peerId: PeerId, change: number): void {
+    const owed = (this.#owed.get(peerId) ?? 0) + change;
+    if (owed === 0) this.#owed.delete(peerId);
+    else this.#owed.set(peerId, owed);
   }
 }

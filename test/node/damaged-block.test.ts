@@ -8,7 +8,7 @@ import type { Network } from "../../src/network.js";
 import type { StoredBlock } from "../../src/ports.js";
 import { openMemoryStores, type MemoryStores } from "../../src/storage/memory-stores.js";
 import { checkedBlocks, connectAll } from "../actors/support.js";
-import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
+import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, reaches, startTestNode } from "./nodes.js";
 
@@ -31,10 +31,14 @@ async function nodeOn(
   t: ExecutionContext,
   damage?: (block: (typeof chain)[number]) => StoredBlock,
   config: NetworkConfigInput = {},
+  more: readonly StoredBlock[] = [],
 ): Promise<Node> {
   t.timeout(30_000);
   const stores = openMemoryStores({ genesis: genesisOf(consensus) });
   connectAll(stores.blocks, checkedBlocks(chain));
+  const hashes = more.map(({ header }) => header.hash);
+  const canonical = { fromHeight: chain.length + 1, hashes };
+  await stores.blocks.commit({ blocks: more, undo: [], canonical, state: [] });
   if (damage !== undefined) {
     await stores.blocks.commit({ blocks: [damage(tip)], undo: [], state: [] });
   }
@@ -114,6 +118,21 @@ test("a damaged block is not served while nobody gives it again", async (t) => {
   await raw.message("Handshake");
   raw.send({ kind: "RequestBlock", hash: tip.header.hash }, 1);
   t.like(await raw.message("RequestRefused"), { reason: "NotFound" });
+});
+
+test("a block is sound whose time has not come again after the clock was set back", async (t) => {
+  const fields = { timestampMs: Date.now() + 3_600_000 };
+  const early = makeBlock({ parent: tip.header, fields });
+  const one = await nodeOn(t, undefined, {}, [early]);
+  const raw = await RawPeer.connect({ address: one.node.listenAddress!, identity: identityOf(1) });
+  t.teardown(() => raw.destroy());
+  raw.send(handshakeInfo(genesisOf(consensus).header.hash));
+  await raw.message("Handshake");
+  raw.send({ kind: "RequestBlock", hash: early.header.hash }, 1);
+  await raw.message("ResponseBlock");
+  raw.send({ kind: "Disconnect", reason: "Banned", detail: "InvalidBlock" });
+  t.is((await one.says("blocks that a peer refused are sound")).checked, 1);
+  t.is(one.count("a stored block is damaged"), 0);
 });
 
 test("peers that complain of sound blocks have them checked once a minute at most", async (t) => {

@@ -9,6 +9,25 @@ import type { ChainRules, HashHex } from "../chain/types.js";
 import type { Mempool, StateView } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
 
+/**
+ * Hears of each transaction that left because its sender's nonce had moved on: it gave way to the
+ * chain of that moment, and no later branch brings it back.
+ */
+export function watchStale(mempool: Mempool, onStale: (id: HashHex) => void): Mempool {
+  const takeDropped = (): ReturnType<NonNullable<Mempool["takeDropped"]>> => {
+    const dropped = mempool.takeDropped?.() ?? [];
+    for (const { id, reason } of dropped) if (reason === "stale-nonce") onStale(id);
+    return dropped;
+  };
+  return new Proxy(mempool, {
+    get(target, name) {
+      const part: unknown = Reflect.get(target, name, target);
+      if (typeof part !== "function") return part;
+      return name === "takeDropped" ? takeDropped : (part.bind(target) as unknown);
+    },
+  });
+}
+
 export class RefillAuditor {
   readonly #book: Pick<BlockBook, "get">;
   readonly #rules: Pick<ChainRules, "splitBlock">;

@@ -19,7 +19,7 @@ import { BanAuditor } from "./ban-auditor.js";
 import type { ChainAuditor } from "./chain-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
 import type { IndexAuditor } from "./index-auditor.js";
-import type { RefillAuditor } from "./refill-auditor.js";
+import { watchStale, type RefillAuditor } from "./refill-auditor.js";
 import { losingPool } from "./losing-pool.js";
 import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
 import type { SimSignatures } from "./signatures.js";
@@ -72,6 +72,8 @@ interface Life {
   readonly mempool: Mempool;
   /** Blocks that left its chain. */
   readonly abandoned: HashHex[];
+  /** Transactions that left the mempool because the chain used up their nonces. */
+  readonly stale: ReadonlySet<HashHex>;
 }
 
 export class SimNode {
@@ -152,7 +154,8 @@ export class SimNode {
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
     const loop = new SimLoop(this.clock, around.scheduler);
-    const env = this.#environment(random, loop);
+    const stale = new Set<HashHex>();
+    const env = this.#environment(random, loop, stale);
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
       name,
@@ -175,7 +178,8 @@ export class SimNode {
     });
     const { system } = spawned;
     const abandoned: HashHex[] = [];
-    const life = { network, system, blocks, transport, workers, loop, events, mempool, abandoned };
+    const watched = { events, mempool, abandoned, stale };
+    const life = { network, system, blocks, transport, workers, loop, ...watched };
     this.#life = life;
     this.#observe(life);
   }
@@ -293,11 +297,12 @@ export class SimNode {
 
   /** What left its chain in this life and may still come in again waits in its mempool. */
   checkRefill(): void {
-    const { blocks, abandoned, mempool } = this.#alive;
+    const { blocks, abandoned, mempool, stale } = this.#alive;
     const { mempool: limits } = this.config;
     const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;
     if (full || limits.perSenderMax < DEFAULTS.mempool.perSenderMax) return;
-    const lost = this.#around.refill.lost(abandoned, blocks, mempool);
+    const has = (id: HashHex): boolean => mempool.has(id) || stale.has(id);
+    const lost = this.#around.refill.lost(abandoned, blocks, { has });
     if (lost === undefined) return;
     this.#around.violated(`${this.name}: transaction ${lost} of an abandoned block is forgotten`);
   }
@@ -307,7 +312,7 @@ export class SimNode {
     return this.#life;
   }
 
-  #environment(random: SeededRandom, loop: SimLoop): NodeEnv {
+  #environment(random: SeededRandom, loop: SimLoop, stale: Set<HashHex>): NodeEnv {
     const { config } = this.#options;
     const { clock } = loop;
     const { auditor, chain, links, log, pool, signatures } = this.#around;
@@ -341,7 +346,7 @@ export class SimNode {
       blocks: auditor.watch(stores.blocks, { name, clock: auditClock }),
       ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
       peers: this.#bans.watch(stores.peers, clock),
-      mempool: chain.mempool(config),
+      mempool: watchStale(chain.mempool(config), (id) => stale.add(id)),
       consensus,
     };
   }

@@ -43,10 +43,18 @@ class MembersMempool implements Mempool {
   }
 
   add(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
-    const read = readTransaction(transaction.bytes, teaParams);
-    const sender = read.ok ? Buffer.from(read.value.sender).toString("hex") : "";
-    if (!this.#members.has(sender)) return { ok: false, reason: "invalid" };
+    if (!this.#isByMember(transaction)) return { ok: false, reason: "invalid" };
     return this.#inner.add(transaction, view);
+  }
+
+  restore(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
+    if (!this.#isByMember(transaction)) return { ok: false, reason: "invalid" };
+    return this.#inner.restore(transaction, view);
+  }
+
+  #isByMember({ bytes }: MempoolTransaction): boolean {
+    const read = readTransaction(bytes, teaParams);
+    return read.ok && this.#members.has(Buffer.from(read.value.sender).toString("hex"));
   }
 
   select(bytesMax: number, view: StateView): readonly MempoolTransaction[] {

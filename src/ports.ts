@@ -354,7 +354,7 @@ export type MempoolAnswer =
         | "invalid"
         /** A block of this node failed for it: the node's answer, not a mempool's. */
         | "refused"
-        /** The mempool threw: likewise. */
+        /** The mempool threw, or answered none of these: likewise. */
         | "failed";
     };
 
@@ -367,7 +367,7 @@ export interface DroppedTransaction {
 
 /**
  * Transactions that passed stateless checks and wait for a block. Bounded by bytes and count. What
- * it throws is logged and costs the call that it threw at.
+ * it throws, or answers against these types, is logged and costs the call that it did so at.
  */
 export interface Mempool {
   add(transaction: MempoolTransaction, view: StateView): MempoolAnswer;

@@ -34,7 +34,7 @@ export class GuardedConsensus {
   ): ReturnType<Consensus["connect"]> {
     try {
       const connected = this.#consensus.connect(block, view);
-      if (connected.ok) checkKeys(connected.value.writes);
+      checkConnected(connected);
       return connected;
     } catch (error) {
       return fault("consensus-failed", `connect threw: ${errorText(error)}`);
@@ -45,7 +45,7 @@ export class GuardedConsensus {
   disconnect(undo: Uint8Array): readonly StateWrite[] | undefined {
     try {
       const writes = this.#consensus.disconnect(undo);
-      checkKeys(writes);
+      checkWrites(writes);
       return writes;
     } catch (error) {
       this.#log.write("error", "the consensus failed", failure("disconnect", error));
@@ -58,8 +58,25 @@ function failure(call: string, error: unknown): { call: string; error: string } 
   return { call, error: errorText(error) };
 }
 
-function checkKeys(writes: readonly StateWrite[]): void {
-  for (const { key } of writes) {
+function checkConnected(connected: ReturnType<Consensus["connect"]>): void {
+  if (connected.ok) {
+    checkWrites(connected.value.writes);
+    checkBytes("the undo data", connected.value.undo);
+    return;
+  }
+  const { rule, detail } = connected.fault;
+  if (typeof rule === "string" && typeof detail === "string") return;
+  throw new TypeError("a fault needs a rule and a detail");
+}
+
+function checkBytes(what: string, bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`${what} must be bytes`);
+}
+
+function checkWrites(writes: readonly StateWrite[]): void {
+  for (const { key, value } of writes) {
+    checkBytes("a state key", key);
+    if (value !== undefined) checkBytes("a state value", value);
     if (key.length >= 1 && key.length <= KEY_BYTES_MAX) continue;
     throw new RangeError(
       `a state key has ${key.length} bytes, and must have 1 to ${KEY_BYTES_MAX}`,

@@ -276,6 +276,8 @@ export function connectEnded(
     return;
   }
   if (outcome.reason !== "fault") {
+    // It will not be less deep later; a claim of more work is another one.
+    if (outcome.reason === "too-deep") refute(state, session.headerPeer);
     abort(state, context, `blocks were not connected: ${outcome.reason}`);
     return;
   }

@@ -357,6 +357,17 @@ test("a heavier chain that forks too deep is refused, with a word in the log", a
   t.true(harness.log.some(({ event }) => event === "a heavier chain forks too deep to follow"));
 });
 
+test("a branch that is too deep to move to is not downloaded again for the same claim", async (t) => {
+  const harness = start({ config, chain: other });
+  harness.stores.blocks.undo = () => undefined;
+  harness.join(1, chain);
+  await harness.advance(60 * RETRY_MS);
+  t.is(harness.head(), other.at(-1)!.header.hash);
+  const failed = published(harness.events).filter(({ type }) => type === "SyncFailed");
+  t.like(failed, [{ reason: "blocks were not connected: too-deep" }]);
+  t.is(failed.length, 1);
+});
+
 test("when the pool loses headers they are asked for again", async (t) => {
   const { workers } = createHarness().env;
   let lost = 3;

@@ -49,7 +49,10 @@ export const DEFAULTS = deepFreeze({
     silentRecordsMax: 32,
     /** So many bytes of data allow another one: no TLS library renews its keys half as often. */
     bytesPerSilentRecord: MIB,
-    /** Then the connection waits while others are served: 0.6 ms of records with one byte. */
+    /**
+     * Then the connection waits while others are served: 0.6 ms of records with one byte. Of 128 bytes
+     * and more eight count as one.
+     */
     recordsPerTurn: 64,
   },
   inbound: {

@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 
 import type { NetworkConfig } from "../config.js";
 import type { TcpTurns } from "./tcp-turns.js";
-import { RecordCutter, RecordRules, type BrokenTlsRule } from "./tls-records.js";
+import { HEADER_BYTES, RecordCutter, RecordRules, type BrokenTlsRule } from "./tls-records.js";
 
 type Done = (error?: Error | null) => void;
 
@@ -20,6 +20,15 @@ export interface TcpFeedArgs {
 
 /** A record of a handshake makes work for about as many others. */
 const HANDSHAKE_RECORD_COST = 8;
+/**
+ * From this on records are fed together: each by itself costs 10 µs, and of small messages that were
+ * written together a node reached 0.5 to 1 of bare TLS's rate in place of 1 to 1.2.
+ */
+const LARGE_RECORD_BYTES = 1_024;
+/** Under this a record is mostly its own overhead, and nobody in earnest sends many of them. */
+const SMALL_RECORD_BYTES = 128;
+/** What a larger one counts: a message each in its own record must not wait its turn. */
+const RECORD_COST = 1 / 8;
 
 export class TcpFeed extends Duplex {
   readonly #raw: Socket;
@@ -35,6 +44,9 @@ export class TcpFeed extends Duplex {
   #secure = false;
   /** Of the whole records so far. */
   #plainBytes = 0;
+  /** Fed since then. */
+  #rawBytes = 0;
+  #records = 0;
   #onBroken: ((broken: BrokenTlsRule) => void) | undefined;
 
   constructor({ raw, limits, turns }: TcpFeedArgs) {
@@ -112,8 +124,8 @@ export class TcpFeed extends Duplex {
         this.#turns.wait(this.#feed);
         return;
       }
-      cost += this.#secure ? 1 : HANDSHAKE_RECORD_COST;
-      const broken = this.#feedRecord(this.#chunk);
+      const { records, bytes, broken } = this.#feedRecords(this.#chunk);
+      cost += records * this.#costOf(bytes / records);
       if (broken === undefined) continue;
       this.#chunk = undefined;
       this.#raw.pause();
@@ -124,22 +136,55 @@ export class TcpFeed extends Duplex {
     else this.#raw.resume();
   };
 
-  #feedRecord(chunk: Uint8Array): BrokenTlsRule | undefined {
+  #costOf(recordBytes: number): number {
+    if (!this.#secure) return HANDSHAKE_RECORD_COST;
+    return recordBytes < SMALL_RECORD_BYTES ? 1 : RECORD_COST;
+  }
+
+  /** Feeds the next record, with all large ones that follow it in this chunk when it is large. */
+  #feedRecords(chunk: Uint8Array): {
+    readonly records: number;
+    readonly bytes: number;
+    readonly broken: BrokenTlsRule | undefined;
+  } {
     const start = this.#at;
-    const end = this.#cutter.cut(chunk, start);
+    let end = this.#cutter.cut(chunk, start);
+    let records = 1;
+    const together = this.#secure && end - start >= LARGE_RECORD_BYTES;
+    while (together && recordBytesAt(chunk, end) >= LARGE_RECORD_BYTES) {
+      end = this.#cutter.cut(chunk, end);
+      records++;
+    }
     if (end === chunk.length) this.#chunk = undefined;
     this.#at = end;
+    const bytes = end - start;
+    const tooLarge = this.#secure ? undefined : this.#rules.handshake(bytes);
+    if (tooLarge !== undefined) return { records, bytes, broken: tooLarge };
     const secure = this.#secure;
-    const tooLarge = secure ? undefined : this.#rules.handshake(end - start);
-    if (tooLarge !== undefined) return tooLarge;
     // Decrypts at once, and calls back with what was in it.
-    this.push(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
-    if (!secure || !this.#cutter.atBound) return undefined;
-    const plainBytes = this.#tls?.bytesRead ?? 0;
-    if (plainBytes > this.#plainBytes) {
-      this.#plainBytes = plainBytes;
-      return undefined;
-    }
-    return this.#rules.silent(plainBytes);
+    this.push(bytes === chunk.length ? chunk : chunk.subarray(start, end));
+    return { records, bytes, broken: secure ? this.#judge(bytes, records) : undefined };
   }
+
+  /** Whether what was fed brought data, once all of it are whole records. */
+  #judge(bytes: number, records: number): BrokenTlsRule | undefined {
+    this.#rawBytes += bytes;
+    this.#records += records;
+    if (!this.#cutter.atBound) return undefined;
+    const plainBytes = this.#tls?.bytesRead ?? 0;
+    const brought = plainBytes - this.#plainBytes;
+    // Of large records, padding and silent ones may make half.
+    const silent = brought <= 0 || (records > 1 && 2 * brought < this.#rawBytes);
+    const count = silent ? this.#records : 0;
+    this.#plainBytes = plainBytes;
+    this.#rawBytes = 0;
+    this.#records = 0;
+    return this.#rules.silent(count, plainBytes);
+  }
+}
+
+/** What the header of the record that begins here says, with the header; 0 when it is not whole. */
+function recordBytesAt(chunk: Uint8Array, at: number): number {
+  if (at + HEADER_BYTES > chunk.length) return 0;
+  return HEADER_BYTES + ((chunk[at + 3]! << 8) | chunk[at + 4]!);
 }

@@ -17,7 +17,7 @@ export interface BrokenTlsRule {
 }
 
 /** Content type, version, length: RFC 8446, section 5.1. */
-const HEADER_BYTES = 5;
+export const HEADER_BYTES = 5;
 
 /** Finds where the records of one direction end; keeps no byte. */
 export class RecordCutter {
@@ -69,9 +69,10 @@ export class RecordRules {
     return { rule: "tls-handshake-size", detail: `over ${handshakeBytesMax} bytes of handshake` };
   }
 
-  /** After a whole record gave nothing to read; `plainBytes`: what all before it gave. */
-  silent(plainBytes: number): BrokenTlsRule | undefined {
-    this.#silentRecords += 1;
+  /** After so many whole records gave nothing to read; `plainBytes`: what all so far gave. */
+  silent(records: number, plainBytes: number): BrokenTlsRule | undefined {
+    if (records === 0) return undefined;
+    this.#silentRecords += records;
     const { silentRecordsMax, bytesPerSilentRecord } = this.#limits;
     const allowed = silentRecordsMax + Math.floor(plainBytes / bytesPerSilentRecord);
     if (this.#silentRecords <= allowed) return undefined;

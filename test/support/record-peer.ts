@@ -39,8 +39,8 @@ class RecordWriter {
     return this.#record(APPLICATION_DATA, plain);
   }
 
-  keyUpdate(): Buffer {
-    const record = this.#record(HANDSHAKE, KEY_UPDATE);
+  keyUpdate(paddingBytes: number): Buffer {
+    const record = this.#record(HANDSHAKE, KEY_UPDATE, paddingBytes);
     this.#secret = expandLabel(this.#secret, "traffic upd", 32);
     this.#key = expandLabel(this.#secret, "key", 16);
     this.#iv = expandLabel(this.#secret, "iv", 12);
@@ -48,13 +48,15 @@ class RecordWriter {
     return record;
   }
 
-  #record(type: number, plain: Uint8Array): Buffer {
+  #record(type: number, plain: Uint8Array, paddingBytes = 0): Buffer {
     const header = Buffer.of(APPLICATION_DATA, 3, 3, 0, 0);
-    header.writeUInt16BE(plain.length + 1 + 16, 3);
+    header.writeUInt16BE(plain.length + 1 + paddingBytes + 16, 3);
     const nonce = Buffer.from(this.#iv);
     nonce.writeUInt32BE((nonce.readUInt32BE(8) ^ this.#sequence++) >>> 0, 8);
     const cipher = createCipheriv("aes-128-gcm", this.#key, nonce).setAAD(header);
-    const body = [cipher.update(plain), cipher.update(Buffer.of(type)), cipher.final()];
+    const typeAndPadding = Buffer.alloc(1 + paddingBytes);
+    typeAndPadding[0] = type;
+    const body = [cipher.update(plain), cipher.update(typeAndPadding), cipher.final()];
     return Buffer.concat([header, ...body, cipher.getAuthTag()]);
   }
 }
@@ -118,10 +120,9 @@ export class RecordPeer {
     return this.raw.write(Buffer.concat(records));
   }
 
-  sendKeyUpdates(count: number): boolean {
-    return this.raw.write(
-      Buffer.concat(Array.from({ length: count }, () => this.#writer.keyUpdate())),
-    );
+  sendKeyUpdates(count: number, paddingBytes = 0): boolean {
+    const records = Array.from({ length: count }, () => this.#writer.keyUpdate(paddingBytes));
+    return this.raw.write(Buffer.concat(records));
   }
 
   /** Resolves when more can be written, or never will. */

@@ -26,15 +26,17 @@ async function attacker(t: ExecutionContext, target: Awaited<ReturnType<typeof v
   return { peer, accepted: new Recorder(await target.inbox.connection()) };
 }
 
-test("a flood of KeyUpdates ends the connection by its rule, and early", async (t) => {
-  const target = await victim(t);
-  const { peer, accepted } = await attacker(t, target);
-  peer.sendKeyUpdates(5_000);
-  await Promise.all([accepted.closed(), peer.closed]);
-  t.is(accepted.broken?.rule, "tls-records");
-  t.is(accepted.bytes, 0);
-  t.deepEqual(target.transport.figures(), { pendingInbound: 0, pendingDials: 0, connections: 0 });
-});
+for (const paddingBytes of [0, 1_500]) {
+  test(`a flood of KeyUpdates with ${paddingBytes} bytes of padding ends the connection by its rule, and early`, async (t) => {
+    const target = await victim(t);
+    const { peer, accepted } = await attacker(t, target);
+    peer.sendKeyUpdates(paddingBytes === 0 ? 5_000 : 500, paddingBytes);
+    await Promise.all([accepted.closed(), peer.closed]);
+    t.is(accepted.broken?.rule, "tls-records");
+    t.is(accepted.bytes, 0);
+    t.deepEqual(target.transport.figures(), { pendingInbound: 0, pendingDials: 0, connections: 0 });
+  });
+}
 
 test("keys may be renewed now and then, and the data around it arrives", async (t) => {
   const target = await victim(t);

@@ -45,6 +45,10 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     connectionTimeout: 2 * config.requestTimeoutMs,
     keepAliveTimeout: config.keepAliveMs,
     forceCloseConnections: true,
+    // A path that no route can be looked for: too long, or not percent-encoded.
+    frameworkErrors: (_error, _request, reply) => {
+      refuse(reply, 400, { error: "The path of this request cannot be read." });
+    },
     http: {
       headersTimeout: config.requestTimeoutMs,
       maxHeaderSize: config.headerBytesMax,

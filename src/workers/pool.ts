@@ -284,6 +284,12 @@ class ThreadPool {
     this.#onBroken(this.#failure);
   }
 
+  /** Nobody submitted it: its sentence is all that whoever started the network reads. */
+  #startLost(reason: string): CodedError {
+    const sentence = `no thread could be started with ${rulesIn(this.#options.rulesModule)}: ${reason}`;
+    return new CodedError("WORKER_LOST", sentence);
+  }
+
   #forgiveEnd(): void {
     this.#endsLeft = Math.min(this.#endsLeft + 1, this.#options.threadEndsMax);
   }
@@ -334,7 +340,11 @@ class ThreadPool {
         (error: unknown) => {
           if (!settle()) return;
           this.#tellLost(task.kind, error);
-          reject(workerLost(task.kind, this.#lastError));
+          reject(
+            task.kind === "start"
+              ? this.#startLost(this.#lastError)
+              : workerLost(task.kind, this.#lastError),
+          );
         },
       );
     });

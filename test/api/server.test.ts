@@ -263,6 +263,11 @@ test("GET /peers explains a peer's score, connected or not", async (t) => {
   const nothing = await node.get("/nothing");
   t.is(nothing.status, 404);
   t.is(nothing.body.error, "There is no GET /nothing.");
+  for (const path of ["/%zz", `/peers/${"a".repeat(3_000)}`]) {
+    const unread = await node.get(path);
+    t.is(unread.status, 400);
+    t.deepEqual(unread.body, { error: "The path of this request cannot be read." });
+  }
 });
 
 test("an address that is taken or wrong is refused by name", async (t) => {

@@ -1,6 +1,24 @@
-// Mistakes that the simulator must find: the same form as mutations.mjs, where `tests` named unit
+// Mistakes that the simulator must find: the same form as mutations.mjs, where `tests` names unit
 // tests. Here each must be caught by a check of a swarm run, whatever the seed's luck, within 200
-// seeds. A bug whose text is gone fails the run, so that the list moves with the code.
+// seeds; or, where chance alone would take long to come to it, by a simulated scenario: a test of
+// `test/sim`, by file and title. `also`: what else has to change, where two places guard the same. A
+// bug whose text is gone fails the run, so that the list moves with the code.
+
+/** What makes chance's way shorter: each is a world in which the bugs that name it show. */
+const SCENARIOS = {
+  mute: { file: "byzantine", title: "a height out of nothing, backed by silence*" },
+  standstill: { file: "quiet", title: "a node that stood still*" },
+  quiet: { file: "quiet", title: "links without news hold*" },
+  fullBlocks: { file: "producers", title: "a block as full as it can be*" },
+  turns: { file: "producers", title: "a consensus that waits for its turn*" },
+  newcomer: { file: "transactions", title: "a peer that joins later*" },
+  cutAnswer: { file: "transactions", title: "transactions that no single answer*" },
+  burst: { file: "transactions", title: "a burst of one sender*" },
+  gateway: { file: "transactions", title: "what was submitted here is announced again*" },
+  headerAnswers: { file: "deep-forks", title: "a heavier branch whose headers*" },
+  deepFork: { file: "deep-forks", title: "a fork is followed where it begins*" },
+  windows: { file: "windows", title: "what the windows of a connection*" },
+};
 
 export const plantedBugs = [
   {
@@ -44,6 +62,7 @@ export const plantedBugs = [
     in: "actors/peer/request-table.js",
     find: "request.dueMs + graceMs <= nowMs",
     with: "false",
+    scenario: SCENARIOS.mute,
   },
   {
     name: "a failed dial is never tried again",
@@ -170,5 +189,72 @@ export const plantedBugs = [
     in: "actors/peer/keep-alive.js",
     find: 'act: due ? "ping" : "wait"',
     with: 'act: "wait"',
+    scenario: SCENARIOS.quiet,
+  },
+  {
+    name: "a late timer judges peers by what was not read",
+    in: "protocol/fair-wait.js",
+    find: "const lateMs = nowMs - this.#dueMs;",
+    with: "const lateMs = 0;",
+    also: [
+      { in: "actors/peer/keep-alive.js", find: "silent = this.#pinged && ", with: "silent = " },
+    ],
+    scenario: SCENARIOS.standstill,
+  },
+  {
+    name: "a producer fills its block as if it had no envelope",
+    in: "actors/integration/block-producer.js",
+    find: "return blockBytesMax - (envelopeBytesMax ?? unsaid);",
+    with: "return blockBytesMax;",
+    scenario: SCENARIOS.fullBlocks,
+  },
+  {
+    name: "a producer whose turn has not come asks again at once",
+    in: "actors/integration/block-producer.js",
+    find: "Math.max(RETRY_MS, waitMs || 0)",
+    with: "10",
+    scenario: SCENARIOS.turns,
+  },
+  {
+    name: "a new peer is not told of the transactions that wait",
+    in: "actors/peer/peer-broadcaster.js",
+    find: "state.newcomers.add(message.peerId);",
+    with: "",
+    scenario: SCENARIOS.newcomer,
+  },
+  {
+    name: "what a user submitted is announced once",
+    in: "actors/integration/mempool-integration.js",
+    find: "returned(state, waiting.dueAgain(clock.monotonicMs()));",
+    with: "",
+    scenario: SCENARIOS.gateway,
+  },
+  {
+    name: "batches enter the mempool as their checks end",
+    in: "actors/handlers/transaction-handler.js",
+    find: 'if (phase === "checking")\n            return;',
+    with: 'if (phase === "checking")\n            continue;',
+    scenario: SCENARIOS.burst,
+  },
+  {
+    name: "a short answer of headers is the end of the chain",
+    in: "actors/sync/sync-headers.js",
+    find: "base, config.sync);",
+    with: "base, config.sync);\n    state.session.exhausted = headers.length < config.sync.headersPerRequest;",
+    scenario: SCENARIOS.headerAnswers,
+  },
+  {
+    name: "a locator leaps over the deepest fork that may be followed",
+    in: "actors/sync/sync-manager.js",
+    find: "next < limit && limit < height ? limit : next",
+    with: "next",
+    scenario: SCENARIOS.deepFork,
+  },
+  {
+    name: "a connection that ended keeps what its windows grew by",
+    in: "protocol/codec/receive-lanes.js",
+    find: "release() {",
+    with: "release() {\n        return;",
+    scenario: SCENARIOS.windows,
   },
 ];

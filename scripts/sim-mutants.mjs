@@ -1,14 +1,16 @@
 // `npm run test:sim-mutants`: plants bugs in a copy of the built code, one at a time, and lets the
-// simulator look for each with swarm runs. `-- TEXT` plants those whose name has TEXT. Ends with
-// `N passed, N failed`: a bug that no check caught within the seeds has failed.
+// simulator look for each: with swarm runs, or in the simulated scenario that the bug names.
+// `-- TEXT` plants those whose name has TEXT. Ends with `N passed, N failed`: a bug that no check
+// caught within the seeds, or in its scenario, has failed.
 
 import { cpSync, rmSync } from "node:fs";
 import path from "node:path";
 
 import { underMutation } from "./mutate.mjs";
 import { plantedBugs } from "./planted-bugs.mjs";
-import { prepare, root, run } from "./prepare-project.mjs";
+import { prepare, root, run, tool } from "./prepare-project.mjs";
 import { countResults } from "./results.mjs";
+import { TapReader } from "./tap.mjs";
 
 const SEEDS_MAX = 200;
 const copy = path.join(root, ".build", "sim-mutants");
@@ -18,23 +20,42 @@ const counts = countResults();
 await prepare();
 rmSync(copy, { recursive: true, force: true });
 cpSync(path.join(root, "dist", "src"), source, { recursive: true });
+cpSync(path.join(root, "dist", "test", "sim"), path.join(copy, "dist", "test", "sim"), {
+  recursive: true,
+});
 cpSync(path.join(root, "package.json"), path.join(copy, "package.json"));
 
 const wanted = process.argv[2] ?? "";
-/** So many seeds the bug that took longest was looked for. */
-let seedsUsed = 0;
-for (const bug of plantedBugs.filter(({ name }) => name.includes(wanted))) {
-  const { ok, detail } = await underMutation(source, bug, search);
-  report(ok, bug.name, detail);
-}
-// What sound code fails too would have counted as caught.
-const sound = await search(seedsUsed);
-const clean = seedsUsed > 0 && sound.detail === `not caught in ${seedsUsed} seeds`;
-if (seedsUsed > 0) report(clean, `sound code passes the first ${seedsUsed} seeds`, sound.detail);
-
-if (counts.passed + counts.failed === 0) {
+const chosen = plantedBugs.filter(({ name }) => name.includes(wanted));
+if (chosen.length === 0) {
   console.error(`No planted bug's name has ${wanted}.`);
   process.exit(1);
+}
+
+// What sound code fails too would count as caught.
+const directed = chosen.filter(({ scenario }) => scenario !== undefined);
+for (const scenario of new Set(directed.map(({ scenario }) => scenario))) {
+  const { passed, failed } = await play(scenario);
+  if (passed > 0 && failed === 0) continue;
+  report(false, "sound code", `${failed} failed and ${passed} passed in ${scenario.title}`);
+}
+/** So many seeds the bug that took longest was looked for. */
+let seedsUsed = 0;
+for (const bug of chosen) {
+  const attempt = bug.scenario === undefined ? search : () => fails(bug.scenario);
+  const { ok, detail } = await plant([bug, ...(bug.also ?? [])], attempt);
+  report(ok, bug.name, detail);
+}
+if (seedsUsed > 0) {
+  const sound = await search(seedsUsed);
+  const clean = sound.detail === `not caught in ${seedsUsed} seeds`;
+  report(clean, `sound code passes the first ${seedsUsed} seeds`, sound.detail);
+}
+
+/** What two places guard is a bug where both are gone. */
+function plant([change, ...others], attempt) {
+  if (change === undefined) return attempt();
+  return underMutation(source, change, () => plant(others, attempt));
 }
 
 /** Caught is a verdict that says so; whatever else ends the run is the harness's own failure. */
@@ -60,6 +81,27 @@ async function search(runs = SEEDS_MAX) {
   if (verdict.ok || first === undefined) return { ok: false, detail: "failed without a violation" };
   const what = first.what.split("\n")[0].slice(0, 100);
   return { ok: true, detail: `caught with seed ${lines.length} of ${SEEDS_MAX}: ${what}` };
+}
+
+async function fails(scenario) {
+  const { passed, failed } = await play(scenario);
+  const ok = failed > 0;
+  if (ok) return { ok, detail: `caught in its scenario: ${scenario.title}` };
+  return { ok, detail: passed > 0 ? "its scenario passes" : "its scenario is gone" };
+}
+
+/** Runs the tests of one file of `test/sim` whose title matches. */
+async function play({ file, title }) {
+  const tap = new TapReader({ print: () => undefined });
+  const test = path.join("dist", "test", "sim", `${file}.test.js`);
+  const args = [tool("ava"), "--tap", "--timeout=60s", `--match=${title}`, test];
+  await run(process.execPath, args, {
+    cwd: copy,
+    onOutput: (text) => tap.push(text),
+    env: { ...process.env, NODE_V8_COVERAGE: "" },
+  });
+  tap.end();
+  return { passed: tap.passed, failed: tap.failed };
 }
 
 function report(ok, name, detail) {

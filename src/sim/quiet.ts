@@ -24,7 +24,7 @@ export async function quietLinks(world: World, quietMs: number): Promise<void> {
   const patient = up.find((node) => up.every((other) => other === node || outlasts(other, node)));
   if (patient !== undefined) {
     await nobodyGoes(world, up, `after a standstill of ${patient.name}`, async () => {
-      const release = patient.hold();
+      const release = patient.hold({ readsLast: true });
       await world.runFor(standstillMs(patient));
       release?.();
       await world.runFor(2 * ROUND_TRIP_MAX_MS);

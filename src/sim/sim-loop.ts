@@ -1,6 +1,7 @@
 // The event loop of a simulated node: its scheduler, clock and transport, which can be held as a
 // process is held by a long turn, by SIGSTOP, or with its whole machine. What happens meanwhile
-// waits: afterwards timers are late, then what arrived is read, then the actors run.
+// waits: afterwards timers are late, then what arrived is read, then the actors run; or the actors run
+// before it is read, as asked for.
 
 import type {
   Clock,
@@ -17,10 +18,14 @@ import type { Runnable, Scheduler } from "../runtime/scheduler.js";
 export interface HoldOptions {
   /** The machine sleeps: its monotonic clock stands still with it, while wall clocks go on. */
   readonly clockStands?: boolean;
+  /** Afterwards the actors have a turn for the late timers before what arrived is read. */
+  readonly readsLast?: boolean;
 }
 
 /** For so long the figure of a health adapter remembers a delay: two windows. */
 const REMEMBERED_MS = 10_000;
+/** Until sockets are read, where that comes last. */
+const READ_AFTER_MS = 1;
 /** A timer that fires this much early on its own clock is due: clocks are sums of fractions. */
 const EARLY_MS = 0.01;
 
@@ -28,6 +33,7 @@ interface Hold {
   readonly sinceMs: number;
   /** By the world's clock, when the monotonic clock stands still. */
   readonly stoodSinceMs: number | undefined;
+  readonly readsLast: boolean;
 }
 
 export class SimLoop implements Health {
@@ -40,6 +46,8 @@ export class SimLoop implements Health {
   #stoodMs = 0;
   #late: (() => void)[] = [];
   #arrived: (() => void)[] = [];
+  /** What arrives waits, though nothing else does. */
+  #unread = false;
   #ready: Runnable[] = [];
   #posted: (() => void)[] = [];
   #delayMs = 0;
@@ -71,24 +79,26 @@ export class SimLoop implements Health {
   }
 
   /** Between two events: nothing of this node happens until `release`. */
-  hold({ clockStands = false }: HoldOptions = {}): void {
+  hold({ clockStands = false, readsLast = false }: HoldOptions = {}): void {
     invariant(!this.held, "a loop is held once at a time");
     const stoodSinceMs = clockStands ? this.#base.monotonicMs() : undefined;
-    this.#hold = { sinceMs: this.#nowMs, stoodSinceMs };
+    this.#hold = { sinceMs: this.#nowMs, stoodSinceMs, readsLast };
   }
 
   release(): void {
     if (this.#hold === undefined) return;
-    const { sinceMs, stoodSinceMs } = this.#hold;
+    const { sinceMs, stoodSinceMs, readsLast } = this.#hold;
     if (stoodSinceMs !== undefined) this.#stoodMs += this.#base.monotonicMs() - stoodSinceMs;
     this.#hold = undefined;
     this.#delayMs = Math.max(this.loopDelayMs(), this.#nowMs - sinceMs);
     this.#delayedAtMs = this.#nowMs;
-    const [late, arrived] = [this.#late, this.#arrived];
+    const late = this.#late;
     const [ready, posted] = [this.#ready, this.#posted];
-    [this.#late, this.#arrived, this.#ready, this.#posted] = [[], [], [], []];
+    [this.#late, this.#ready, this.#posted] = [[], [], []];
     for (const fire of late) fire();
-    for (const deliver of arrived) deliver();
+    this.#unread = readsLast;
+    if (readsLast) this.#base.setTimer(READ_AFTER_MS, () => this.#read());
+    else this.#read();
     for (const fn of posted) this.#shared.post(fn);
     for (const cell of ready) this.#shared.schedule(cell);
   }
@@ -135,8 +145,17 @@ export class SimLoop implements Health {
     };
   }
 
+  #read(): void {
+    this.#unread = false;
+    // Held again before it came to that.
+    if (this.held) return;
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    for (const deliver of arrived) deliver();
+  }
+
   #arrive(deliver: () => void): void {
-    if (this.held) this.#arrived.push(deliver);
+    if (this.held || this.#unread) this.#arrived.push(deliver);
     else deliver();
   }
 

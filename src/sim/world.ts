@@ -424,6 +424,7 @@ export class World {
   #configOf(index: number, random: SeededRandom): NetworkConfig {
     const { nodes: count, producers = 1, knownPeers = KNOWN_PEERS } = this.#options;
     const { config = {}, configs = [] } = this.#options;
+    const own = configs[index] ?? {};
     const known = new Set<number>();
     const wanted = Math.min(knownPeers, count - 1);
     if (wanted > 0) known.add((index + 1) % count);
@@ -434,10 +435,10 @@ export class World {
     return resolveConfig({
       ...SIM_CONFIG,
       ...config,
-      ...configs[index],
-      dial: { ...SIM_CONFIG.dial, ...config.dial },
-      pool: { ...SIM_CONFIG.pool, ...config.pool },
-      producer: { ...SIM_CONFIG.producer, ...config.producer },
+      ...own,
+      dial: { ...SIM_CONFIG.dial, ...config.dial, ...own.dial },
+      pool: { ...SIM_CONFIG.pool, ...config.pool, ...own.pool },
+      producer: { ...SIM_CONFIG.producer, ...config.producer, ...own.producer },
       nodeId: `n${index}`,
       bindAddr: addressOf(`n${index}`),
       seedPeers: [...[...known].map((other) => `n${other}`), ...this.#badSeeds(random)].map(

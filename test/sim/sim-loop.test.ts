@@ -43,6 +43,36 @@ test("what happens to a held process waits: then timers are late, data is read, 
   t.is(loop.loopDelayMs(), 0);
 });
 
+test("actors may have a turn for late timers before what arrived is read, in its order", async (t) => {
+  const { base, loop, seen, transport, at, arrive } = loopOf();
+  const connection = await transport.dial("memory://b:1", { timeoutMs: 1 });
+  let count = 0;
+  connection.open({
+    onData: () => seen.push(`data ${++count} ${at()}`),
+    onDrain: () => undefined,
+    onClose: () => undefined,
+  });
+  loop.clock.setTimer(100, () => seen.push(`timer ${at()}`));
+  loop.hold({ readsLast: true });
+  arrive();
+  loop.scheduler.schedule(cell);
+  base.advanceBy(5_000);
+  loop.release();
+  arrive();
+  t.deepEqual(seen, ["timer at 5000", "/a runs"]);
+  base.advanceBy(1);
+  t.deepEqual(seen.splice(2), ["data 1 at 5001", "data 2 at 5001"]);
+
+  loop.hold({ readsLast: true });
+  arrive();
+  loop.release();
+  loop.hold();
+  base.advanceBy(10);
+  t.deepEqual(seen.splice(2), []);
+  loop.release();
+  t.deepEqual(seen.splice(2), ["data 3 at 5011"]);
+});
+
 test("the monotonic clock of a machine that sleeps stands still, its timers with it", (t) => {
   const { base, loop, seen, at } = loopOf();
   base.advanceBy(1_000);

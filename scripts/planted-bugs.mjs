@@ -6,6 +6,9 @@
 
 /** What makes chance's way shorter: each is a world in which the bugs that name it show. */
 const SCENARIOS = {
+  unlinked: { file: "byzantine", title: "a block that is invalid by link*" },
+  unsealed: { file: "byzantine", title: "a block that is invalid by proof-of-work*" },
+  unsigned: { file: "byzantine", title: "a block that is invalid by signature*" },
   mute: { file: "byzantine", title: "a height out of nothing, backed by silence*" },
   standstill: { file: "quiet", title: "a node that stood still*" },
   quiet: { file: "quiet", title: "links without news hold*" },
@@ -105,18 +108,21 @@ export const plantedBugs = [
     in: "chain/rules.js",
     find: "header.previousHash !== parent.hash",
     with: "false",
+    scenario: SCENARIOS.unlinked,
   },
   {
     name: "proof of work is not checked",
     in: "chain/rules.js",
     find: "!meetsDifficulty(header.hash, difficulty)",
     with: "false",
+    scenario: SCENARIOS.unsealed,
   },
   {
     name: "signatures in blocks are not checked",
     in: "workers/executor.js",
     find: "if (!signed(parts, transactions[i]))",
     with: "if (false)",
+    scenario: SCENARIOS.unsigned,
   },
   {
     name: "a block from the future is its sender's offence",

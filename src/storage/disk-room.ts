@@ -14,6 +14,11 @@ const OTHER_ADDRESSES_BYTES = 12 * 2 ** 30;
 export function checkRoom(directory: string, mapSizeBytes: number): void {
   const freeBytes = freeBytesOf(directory);
   if (freeBytes < START_BYTES_MIN) throw new Error(diskIsFull(freeBytes));
+  checkAddresses(mapSizeBytes);
+}
+
+/** Throws when this process may not map so much: LMDB would end it without a word. */
+export function checkAddresses(mapSizeBytes: number): void {
   const needed = mapSizeBytes + OTHER_ADDRESSES_BYTES;
   const limit = addressesMax();
   if (limit >= needed) return;

@@ -11,7 +11,7 @@ import type { Clock, StoredBlock } from "../ports.js";
 import { threadModule } from "../thread-module.js";
 import { putGenesis } from "./block-store.js";
 import { checkUnlocked, lockDirectory } from "./directory-lock.js";
-import { checkRoom } from "./disk-room.js";
+import { checkAddresses, checkRoom } from "./disk-room.js";
 import type { Disk } from "./disk-watch.js";
 import { AT_START, checkFiles, EVERYTHING } from "./lmdb-files.js";
 import { LmdbKeyValue } from "./lmdb-key-value.js";
@@ -113,6 +113,7 @@ export async function readLmdbStores(
   const { directory, genesis } = options;
   let root: RootDatabase | undefined;
   try {
+    checkAddresses(MAP_SIZE_BYTES);
     await checkUnlocked(directory);
     await checkFiles(directory, EVERYTHING);
     root = openEnvironment({ directory, mapSizeBytes: MAP_SIZE_BYTES, readOnly: true });

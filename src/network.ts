@@ -136,9 +136,14 @@ export function networkHandle(parts: NetworkParts): Network {
       for (const address of addresses) parseDialable(address);
       tell({ type: "AddAddresses", addresses });
     },
-    broadcastTransaction: (transaction) =>
-      ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo })),
-    broadcastBlock: (block) => tell({ type: "SubmitBlock", block }),
+    async broadcastTransaction(transaction) {
+      checkBytes("a transaction", transaction);
+      return ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo }));
+    },
+    broadcastBlock(block) {
+      checkBytes("a block", block);
+      tell({ type: "SubmitBlock", block });
+    },
     head: () => running(blocks).head(),
     header(at) {
       const hash = hashOf(at);
@@ -243,4 +248,10 @@ async function stopAll(parts: NetworkParts): Promise<void> {
 /** Why a network ended that nobody stopped; what led to it was logged fault by fault. */
 export function gaveUp(): CodedError {
   return new CodedError("STOPPED", "The network gave up after repeated faults.");
+}
+
+/** JavaScript hands in hex now and then: said to the caller, for an actor could only fail at it. */
+function checkBytes(what: string, bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(`${what} is handed in as a Uint8Array of its encoding`);
 }

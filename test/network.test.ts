@@ -83,6 +83,17 @@ test("addresses that are none are refused where they are given", async (t) => {
   t.is((await network.status()).peers.length, 0);
 });
 
+test("what is no bytes is refused where it is handed in", async (t) => {
+  const network = await startNetwork(inline);
+  for (const odd of ["00ff", undefined] as unknown as Uint8Array[]) {
+    const message = /as a Uint8Array/;
+    await t.throwsAsync(network.broadcastTransaction(odd), { instanceOf: TypeError, message });
+    t.throws(() => network.broadcastBlock(odd), { instanceOf: TypeError, message });
+  }
+  t.is((await network.status()).height, 0);
+  await network.stop();
+});
+
 test("a subscription ends when it is told to, and its actor with it", async (t) => {
   const network = await startNetwork({ ...inline, produce: true, producer: { intervalMs: 1 } });
   t.teardown(() => network.stop());

@@ -11,7 +11,10 @@ export interface Address {
   readonly scheme: string;
   /** The pinned identity: 64 lower-case hex characters. */
   readonly peerId?: string;
-  /** A name in lower case, an IPv4 address, or a canonical IPv6 address without brackets. */
+  /**
+   * A name in lower case, an IPv4 address, or a canonical IPv6 address without brackets, behind
+   * which `%` and an interface may stand.
+   */
   readonly host: string;
   /** 0 only makes sense for listening: any free port. */
   readonly port: number;
@@ -30,6 +33,8 @@ const PEER_ID = /^[0-9a-f]{64}$/;
 const HOST_PORT = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/;
 const NAME =
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** The name or number of an interface, as systems give them; 15 bytes on Linux. */
+const SCOPE = /^(%[0-9A-Za-z._-]{1,15})?$/;
 
 /** Reads an address that a peer sent: a bad one is a value, not an error. */
 export function readAddress(text: string): AddressReading {
@@ -134,5 +139,8 @@ function readName(text: string): string | undefined {
 }
 
 function readIpv6(text: string): string | undefined {
-  return ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text).toString() : undefined;
+  const host = withoutScope(text);
+  const scope = text.slice(host.length);
+  if (!SCOPE.test(scope) || !ipaddr.IPv6.isValid(host)) return undefined;
+  return ipaddr.IPv6.parse(host).toString() + scope;
 }

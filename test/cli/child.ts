@@ -34,11 +34,17 @@ interface Teardown {
   teardown(end: () => unknown): void;
 }
 
-/** Starts it; the test's end kills it if it still runs. */
-export function startCli(t: Teardown, args: readonly string[], nodeArgs: string[] = []): Cli {
+/** Starts it, behind `prefix`; the test's end kills it if it still runs. */
+export function startCli(
+  t: Teardown,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+  prefix: readonly string[] = [],
+): Cli {
   // As from a shell, even when npm runs the tests.
   const { npm_lifecycle_event: _, ...env } = process.env;
-  const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+  const [command, ...rest] = [...prefix, process.execPath, ...nodeArgs, MAIN, ...args];
+  const child = spawn(command!, rest, {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,5 +1,8 @@
-import { EventEmitter } from "node:events";
-import test from "ava";
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import test, { type ExecutionContext } from "ava";
 import { systemClock } from "../../src/runtime/clock.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { startAttempts } from "../../src/transport/tcp-attempts.js";
@@ -117,4 +120,61 @@ test("a name is reached by the one of its addresses where somebody listens", asy
     timeoutMs: 20_000,
   });
   t.is(dialed.peerId, identityOf(1).peerId);
+});
+
+/** Its queue holds two connections, and it takes none of them until its input ends. */
+const FAR_HOST = `
+  const { readSync, writeSync } = require("node:fs");
+  const { connect, createServer } = require("node:net");
+  const server = createServer((from) => {
+    const to = connect(Number(process.argv[1]), "127.0.0.1");
+    from.on("error", () => to.destroy()).pipe(to).on("error", () => from.destroy()).pipe(from);
+  });
+  server.listen({ host: "127.0.0.1", port: 0, backlog: 1 }, () => {
+    writeSync(1, String(server.address().port));
+    readSync(0, Buffer.alloc(1));
+  });
+`;
+
+/**
+ * A host as if far away: the kernel answers nobody who connects while the queue is full, and who
+ * asks again, after 1 s and later, connects when there is room.
+ */
+async function farHost(t: ExecutionContext, target: string) {
+  const child = spawn(process.execPath, ["-e", FAR_HOST, String(new URL(target).port)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  t.teardown(() => child.kill("SIGKILL"));
+  const [said] = (await once(child.stdout, "data")) as [Buffer];
+  const port = Number(said);
+  for (let i = 0; i < 2; i++) {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    t.teardown(() => socket.destroy());
+    await once(socket, "connect");
+  }
+  return { port, answer: () => void child.stdin.end() };
+}
+
+test("over real sockets too a far host is reached by a name with a second, dead address", async (t) => {
+  if (process.platform !== "linux") return t.pass("others answer although their queue is full");
+  t.timeout(60_000);
+  const server = tcpTransport(1);
+  const { address } = await server.listen("tcp://127.0.0.1:0", new Inbox());
+  const { port, answer } = await farHost(t, address);
+  const client = createTcpTransport({
+    clock: systemClock,
+    identity: identityOf(2),
+    config: TCP_CONFIG,
+    resolve: async () => ["127.0.0.1", "2001:db8::1"],
+  });
+  t.teardown(async () => {
+    await client.close();
+    await server.close();
+  });
+  const dialed = client.dial(`tcp://seed.example:${port}`, { timeoutMs: 50_000 });
+  dialed.catch(() => undefined);
+  // Twice the time after which the second address is tried; longer does not matter.
+  await delay(500);
+  answer();
+  t.is((await dialed).peerId, identityOf(1).peerId);
 });

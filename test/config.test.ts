@@ -1,6 +1,9 @@
 import test from "ava";
 import fc from "fast-check";
 import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../src/config.js";
+import { RELATIONS } from "../src/config/relations.js";
+import { isSetting, type Setting, type Settings } from "../src/config/setting.js";
+import { SETTINGS } from "../src/config/settings.js";
 import { LocalInfo } from "../src/actors/peer/local-info.js";
 import { decodeMessage, encodeMessage } from "../src/protocol/codec/codec.js";
 import { KINDS, TEXT_LIMITS } from "../src/protocol/types/message.js";
@@ -80,37 +83,81 @@ test("each relation between limits is held, and the sentence names what to chang
       { memoryBudgetBytes: MIB },
       /memoryBudgetBytes is 1 MiB, but .* can hold (\d+) MiB: set it to \d+ \(--memory \1\)/,
     ],
-    [{ maxInbound: 100_000 }, /memoryBudgetBytes/],
-    [{ pool: { threads: 500 } }, /pool.threads/],
+    [{ maxInbound: 60_000 }, /memoryBudgetBytes/],
+    [
+      { serve: { repliesQueuedMax: 17 } },
+      /lanes\.sendQueueBytesMax must hold .* is 8388608, .* 17/,
+    ],
+    [{ sync: { headersAheadMax: 100 } }, /sync\.headersPerRequest must be at most .*Max;.* is 100/],
+    [{ sync: { rangeBlocksMax: 1_000 }, serve: { itemsMax: 999 } }, /sync\.rangeBlocksMax/],
+    [{ sync: { stallMinMs: 64_001 } }, /sync\.stallMinMs must be at most sync\.stallMaxMs/],
+    [{ reputation: { banMs: 86_400_001 } }, /reputation\.banMs must be at most/],
+    [{ chain: { sideBytesPerPeerMax: 17 * MIB } }, /chain\.sideBytesPerPeerMax/],
     [{ calls: { timeoutMs: 20_000 } }, /calls.timeoutMs must .* below calls.threadTimeoutMs/],
     [{ http: { loopbackReserve: 256 } }, /http.loopbackReserve must be below/],
-    [{ dial: { backoffAloneMaxMs: 10 } }, /dial.backoffAloneMaxMs must be at least/],
-    [{ lanes: { windowInitialBytes: 65_535 } }, /lanes\.windowInitialBytes/],
     [{ lanes: { windowInitialBytes: 2 * MIB, windowMaxBytes: MIB } }, /lanes\.window/],
-    [{ lanes: { windowMaxBytes: 4 * MIB + 1 } }, /lanes\.windowMaxBytes/],
     [{ requests: { timeoutMinMs: 2, timeoutMaxMs: 1 } }, /requests\.timeoutMinMs/],
     [{ dial: { backoffMinMs: 2, backoffMaxMs: 1 } }, /dial\.backoffMinMs/],
-    [{ dial: { concurrentMax: 0 } }, /dial\.concurrentMax/],
-    [{ liveness: { pingIntervalMs: 0 } }, /liveness\.pingIntervalMs/],
     [{ liveness: { pingIntervalMs: 20_000 } }, /liveness\.pingIntervalMs/],
     [{ reputation: { banScore: -50 } }, /reputation\.banScore/],
-    [{ reputation: { preferredScore: 0 } }, /preferredScore/],
     [
       { sync: { bytesInFlightMax: 2 * DEFAULTS.sync.rangeBytesTarget - 1 } },
       /sync\.bytesInFlightMax/,
     ],
-    [{ sync: { headersPerRequest: 0 } }, /sync\.headersPerRequest/],
-    [{ sync: { rangeBlocksMax: 0 } }, /sync\.rangeBlocksMax/],
-    [{ sync: { rangeBlocksMax: 1_025 } }, /sync\.rangeBlocksMax/],
-    [{ serve: { bytesSoftMax: 4 * MIB } }, /serve\.bytesSoftMax/],
-    [{ pool: { queueMax: 3 } }, /pool\.queueMax/],
-    [{ mailbox: { dataMax: 63 } }, /mailboxes/],
   ];
   for (const [input, expected] of cases) {
     const limited = "memoryBudgetBytes" in input || "maxInbound" in input;
     const sentence = refusal(limited ? input : { memoryBudgetBytes: 2 ** 40, ...input });
     t.regex(sentence, /^CONFIG_INVALID: /, JSON.stringify(input));
     t.regex(sentence, expected);
+  }
+});
+
+function settings(entry: Settings = SETTINGS, prefix = ""): [string, Setting][] {
+  return Object.entries(entry).flatMap<[string, Setting]>(([name, inner]) =>
+    isSetting(inner) ? [[prefix + name, inner]] : settings(inner, `${prefix}${name}.`),
+  );
+}
+
+/** The part of a configuration that says this of one setting. */
+function saying(path: string, value: unknown): unknown {
+  return path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value);
+}
+
+test("every setting has a text of its own, and its default is allowed", (t) => {
+  const texts = settings().map(([, { text }]) => text);
+  t.is(new Set(texts).size, texts.length);
+  for (const text of texts) t.regex(text, /^[A-Z].{8,}[.]$/s);
+  t.true(settings().length > 90);
+});
+
+test("every number has a least and a most: what is beyond, or none, is refused by name", (t) => {
+  for (const [path, setting] of settings()) {
+    if (setting.kind !== "number") continue;
+    const { min, max } = setting;
+    t.true(min <= setting.default && setting.default <= max, path);
+    const wrong = [min - 1, max + 1, max * 2 + 2, NaN, Infinity, "1", null, []];
+    for (const value of [...wrong, ...(setting.fractions === true ? [] : [min + 0.5])]) {
+      const sentence = refusal(saying(path, value));
+      t.regex(sentence, /^CONFIG_INVALID: .* must be a (whole )?number .*from /);
+      t.true(sentence.includes(`${path}:`), sentence);
+    }
+  }
+});
+
+test("no time is longer than a timer can wait, but for what no timer waits for", (t) => {
+  const times = settings().flatMap(([path, setting]) =>
+    setting.kind === "number" && setting.unit === "ms" && setting.max > 2 ** 31 - 1 ? [path] : [],
+  );
+  t.deepEqual(times, ["reputation.halfLifeMs", "reputation.banMs", "reputation.banMaxMs"]);
+});
+
+test("each relation names settings that exist, and the defaults keep all of them", (t) => {
+  const names = new Set(settings().map(([path]) => path));
+  for (const { settings: named, sentence, holds } of RELATIONS) {
+    t.true(holds(DEFAULTS), sentence);
+    for (const path of named) t.true(names.has(path) && sentence.includes(path), path);
+    t.true(sentence.startsWith(`${named[0]} must `), sentence);
   }
 });
 
@@ -132,7 +179,7 @@ test("a label or an address that the handshake cannot carry is refused", (t) => 
   }
   const host = (length: number): string => `${"a".repeat(length - 5)}:8765`;
   t.is(refusal({ bindAddr: host(addressBytesMax) }), "accepted");
-  t.regex(refusal({ bindAddr: host(addressBytesMax + 1) }), /bindAddr: must be at most 128 bytes/);
+  t.regex(refusal({ bindAddr: host(addressBytesMax + 1) }), /bindAddr: must be 1 to 128 bytes/);
 });
 
 test("serving rates fit their four bytes, and are not nothing", (t) => {

@@ -44,7 +44,7 @@ test.serial(
       ["{ maxInbound: 3 }", /node\.json is not JSON/],
       ['{ "maxInbuond": 3 }', /node\.json is invalid: .*maxInbuond/],
       ['{ "mempool": { "countMax": "many" } }', /node\.json is invalid: mempool\.countMax: /],
-      ['{ "memoryBudgetBytes": 1 }', /memoryBudgetBytes is 1/],
+      ['{ "memoryBudgetBytes": 1048576 }', /memoryBudgetBytes is 1/],
     ];
     for (const [json, sentence] of cases) {
       await writeFile(file, json);

@@ -1,5 +1,5 @@
-// Makes the golden vectors of the wire (messages.json) and the chain (chain.json), and the worked
-// examples of docs/protocol.md from them. Deterministic. Tests compare what it makes with what is
+// Makes the golden vectors of the wire (messages.json) and the chain (chain.json), the worked
+// examples of docs/protocol.md from them, and the tables of docs/configuration.md. Deterministic. Tests compare what it makes with what is
 // committed; `node dist/test/vectors/generate.js --write` is the only way to replace it.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,6 +13,7 @@ import type { Message, MessageKind } from "../../src/protocol/index.js";
 import { MESSAGE_CASES, REFUSED_FRAMES, REFUSED_PAYLOADS } from "./cases.js";
 import type { MessageCase, RefusedFrameCase, RefusedPayloadCase } from "./cases.js";
 import { chainVectors } from "./chain.js";
+import { renderSettings } from "./configuration.js";
 import {
   renderChainExamples,
   renderKinds,
@@ -151,7 +152,7 @@ function replaceSection(document: string, name: string, text: string): string {
   const end = `<!-- end generated: ${name} -->`;
   const start = document.indexOf(begin);
   const stop = document.indexOf(end);
-  if (start < 0 || stop < start) throw new Error(`docs/protocol.md lacks the section ${name}`);
+  if (start < 0 || stop < start) throw new Error(`the document lacks the section ${name}`);
   return `${document.slice(0, start)}${begin}\n\n${text}\n${document.slice(stop)}`;
 }
 
@@ -160,6 +161,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const wire = wireVectors();
   const chain = await chainVectors();
   const document = readFileSync(join(projectRoot(), "docs/protocol.md"), "utf8");
+  const configuration = readFileSync(join(projectRoot(), "docs/configuration.md"), "utf8");
   const sections = {
     kinds: renderKinds(),
     networks: renderNetworks(chain),
@@ -174,6 +176,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ["test/vectors/messages.json", `${JSON.stringify(wire, undefined, 2)}\n`],
     ["test/vectors/chain.json", `${JSON.stringify(chain, undefined, 2)}\n`],
     ["docs/protocol.md", described],
+    ["docs/configuration.md", replaceSection(configuration, "settings", renderSettings())],
   ]);
 }
 

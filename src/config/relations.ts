@@ -1,0 +1,108 @@
+// What must hold between settings, as data: config.ts refuses what breaks one, and
+// docs/configuration.md lists them beside the setting that comes first.
+
+import { memoryPlan } from "./memory-plan.js";
+import { KIB, MIB } from "./setting.js";
+import type { NetworkConfig } from "./settings.js";
+
+export interface Relation {
+  /** The settings that it is about, the one to mend first. */
+  readonly settings: readonly NumberPath[];
+  /** A sentence without its end, from the first setting's name on. */
+  readonly sentence: string;
+  readonly holds: (config: NetworkConfig) => boolean;
+}
+
+/** The names of all numbers, `section.name`. */
+export type NumberPath = PathsOf<NetworkConfig>;
+
+type PathsOf<T> = {
+  [K in keyof T & string]: T[K] extends number
+    ? K
+    : T[K] extends string | boolean | null | readonly unknown[]
+      ? never
+      : `${K}.${PathsOf<T[K]>}`;
+}[keyof T & string];
+
+export const RELATIONS: readonly Relation[] = [
+  {
+    settings: ["memoryBudgetBytes"],
+    sentence: "memoryBudgetBytes must be at least what the other limits can hold at once",
+    holds: (config) => plannedBytes(config) <= config.memoryBudgetBytes,
+  },
+  atMost("lanes.windowInitialBytes", "lanes.windowMaxBytes"),
+  atMost("requests.timeoutMinMs", "requests.timeoutMaxMs"),
+  atMost("chain.sideBytesPerPeerMax", "chain.sideBytesMax"),
+  below("liveness.pingIntervalMs", "liveness.deadAfterMs"),
+  below("reputation.banScore", "reputation.probationScore"),
+  atMost("reputation.preferredScore", "reputation.scoreMax"),
+  atMost("reputation.banMs", "reputation.banMaxMs"),
+  atMost("dial.backoffMinMs", "dial.backoffMaxMs"),
+  atMost("dial.resolveTimeoutMs", "dial.timeoutMs"),
+  below("calls.timeoutMs", "calls.threadTimeoutMs"),
+  below("http.loopbackReserve", "http.connectionsMax"),
+  atMost("gossip.transactionBatchMax", "serve.itemsMax"),
+  atMost("sync.rangeBlocksMax", "serve.itemsMax"),
+  atMost("sync.headersPerRequest", "sync.headersAheadMax"),
+  atMost("sync.headersAheadMax", "sync.headersSurveyedMax"),
+  atMost("sync.stallMinMs", "sync.stallMaxMs"),
+  {
+    settings: ["sync.bytesInFlightMax", "sync.rangeBytesTarget"],
+    sentence: "sync.bytesInFlightMax must hold at least two ranges of sync.rangeBytesTarget",
+    holds: ({ sync }) => sync.rangeBytesTarget * 2 <= sync.bytesInFlightMax,
+  },
+  {
+    settings: ["lanes.sendQueueBytesMax", "serve.bytesSoftMax", "serve.repliesQueuedMax"],
+    sentence:
+      "lanes.sendQueueBytesMax must hold twice serve.repliesQueuedMax replies of serve.bytesSoftMax",
+    holds: ({ serve, lanes }) =>
+      serve.bytesSoftMax * serve.repliesQueuedMax * 2 <= lanes.sendQueueBytesMax,
+  },
+];
+
+/** What is wrong with the first relation that does not hold, and what to do; undefined: all hold. */
+export function brokenRelation(config: NetworkConfig): string | undefined {
+  const broken = RELATIONS.find(({ holds }) => !holds(config));
+  if (broken === undefined) return undefined;
+  const [first] = broken.settings;
+  if (first !== "memoryBudgetBytes") {
+    const values = broken.settings.map((path) => `${path} is ${numberAt(config, path)}`);
+    return `${broken.sentence}; ${values.join(", ")}`;
+  }
+  const planned = inMiB(plannedBytes(config));
+  return (
+    `memoryBudgetBytes is ${inMiB(config.memoryBudgetBytes)} MiB, but the limits of this ` +
+    `configuration can hold ${planned} MiB: set it to ${planned * MIB} (--memory ${planned}), ` +
+    "or lower maxInbound, mempool.bytesMax or sync.bytesInFlightMax"
+  );
+}
+
+function atMost(less: NumberPath, more: NumberPath): Relation {
+  return {
+    settings: [less, more],
+    sentence: `${less} must be at most ${more}`,
+    holds: (config) => numberAt(config, less) <= numberAt(config, more),
+  };
+}
+
+function below(less: NumberPath, more: NumberPath): Relation {
+  return {
+    settings: [less, more],
+    sentence: `${less} must be below ${more}`,
+    holds: (config) => numberAt(config, less) < numberAt(config, more),
+  };
+}
+
+function numberAt(config: NetworkConfig, path: NumberPath): number {
+  let value: unknown = config;
+  for (const key of path.split(".")) value = (value as Record<string, unknown>)[key];
+  return value as number;
+}
+
+function plannedBytes(config: NetworkConfig): number {
+  return Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function inMiB(bytes: number): number {
+  return Math.ceil(bytes / (KIB * KIB));
+}

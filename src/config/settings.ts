@@ -1,0 +1,12 @@
+// Every setting, in the order of docs/configuration.md. Data only: an actor that is embedded alone
+// has its defaults from here without loading a schema.
+
+import type { ValuesOf } from "./setting.js";
+import { CHAIN } from "./settings/chain.js";
+import { HOST, NODE } from "./settings/node.js";
+import { PEERS } from "./settings/peers.js";
+
+export const SETTINGS = { ...NODE, ...PEERS, ...CHAIN, ...HOST } as const;
+
+/** The whole configuration, deeply frozen and structured-cloneable. */
+export type NetworkConfig = ValuesOf<typeof SETTINGS>;

@@ -1,0 +1,227 @@
+// The settings of connections, messages and what is thought of peers.
+
+import {
+  bytes,
+  count,
+  DAY_MS,
+  flag,
+  HOUR_MS,
+  KIB,
+  MIB,
+  MINUTE_MS,
+  ms,
+  number,
+  type NumberSetting,
+  SECOND_MS,
+} from "../setting.js";
+
+/** What the handshake tells in four bytes. */
+const rate = (value: number, text: string): NumberSetting =>
+  number(value, "a second", [1, 2 ** 32 - 1], text);
+const burst = (value: number, text: string): NumberSetting => count(value, [1, 2 ** 32 - 1], text);
+const points = (value: number, bounds: readonly [number, number], text: string): NumberSetting =>
+  number(value, "points", bounds, text);
+/** Of caches and tables: one that takes memory for all its entries at once must not take it all. */
+const ENTRIES = [1, 2 ** 20] as const;
+
+export const PEERS = {
+  handshake: {
+    timeoutMs: ms(
+      5_000,
+      [1, HOUR_MS],
+      "From accept or dial to ready, never extended by bytes (go-ethereum uses 5 s too).",
+    ),
+  },
+  liveness: {
+    pingIntervalMs: ms(15_000, [1, DAY_MS], "A peer that was silent for so long is pinged."),
+    deadAfterMs: ms(20_000, [2, DAY_MS], "Without any byte for this long the peer is gone."),
+    pingsPerSecondMax: number(
+      500,
+      "a second",
+      [1, 1_000_000],
+      "A peer that pings more often than this breaks the protocol.",
+    ),
+  },
+  tls: {
+    handshakeBytesMax: bytes(
+      4 * KIB,
+      [2 * KIB, 64 * KIB],
+      "Raw bytes from the other side before the handshake is done. Ours takes 900, one with a " +
+        "post-quantum key share and a certificate with names 3,000. OpenSSL verifies a chain of RSA " +
+        "keys before anybody can refuse it: 94 KB of them took 100 ms, what fits here takes 3.",
+    ),
+    silentRecordsMax: count(
+      32,
+      [0, 65_536],
+      "Records without data (KeyUpdate, session tickets) after it: each KeyUpdate takes 14 µs.",
+    ),
+    bytesPerSilentRecord: bytes(
+      MIB,
+      [1, 2 ** 40],
+      "So many bytes of data allow another one: no TLS library renews its keys half as often.",
+    ),
+    recordsPerTurn: count(
+      64,
+      [1, 65_536],
+      "Then the connection waits while others are served: 0.6 ms of records with one byte. Of 128 " +
+        "bytes and more eight count as one.",
+    ),
+  },
+  inbound: {
+    pendingMax: count(64, [1, 65_536], "Raw connections that are not yet ready."),
+    closingMax: count(
+      32,
+      [1, 65_536],
+      "Connections that have ended and whose sockets still hold bytes; the first to end goes.",
+    ),
+    perAddressPerSecond: number(
+      5,
+      "a second",
+      [1, 1_000_000],
+      "New connections from one address (IPv6: one /64).",
+    ),
+    perGroupMax: count(4, [1, 65_536], "Ready connections from one /24 (IPv4) or /48 (IPv6)."),
+    exemptLocal: flag(
+      true,
+      "Loopback and private addresses are exempt from the limits per address and group.",
+    ),
+  },
+  dial: {
+    timeoutMs: ms(5_000, [100, 10 * MINUTE_MS], "From the dial to the end of the TLS handshake."),
+    concurrentMax: count(8, [1, 1_024], "Dials at once."),
+    resolveTimeoutMs: ms(
+      3_000,
+      [100, 10 * MINUTE_MS],
+      "Of the time above: a name that nobody answers for must not hold the place of a dial.",
+    ),
+    backoffMinMs: ms(1_000, [1, DAY_MS], "Before an address that failed is dialed again."),
+    backoffMaxMs: ms(600_000, [1, DAY_MS], "The same after many failures, doubled at each."),
+    backoffAloneMaxMs: ms(
+      45_000,
+      [SECOND_MS, DAY_MS],
+      "The same while there is no peer at all: a seed that comes back is found within a minute.",
+    ),
+    aloneWarnMs: ms(30_000, [SECOND_MS, DAY_MS], "How often the log says that there is no peer."),
+    candidatesMax: count(1_024, ENTRIES, "Addresses that are kept to be dialed."),
+  },
+  lanes: {
+    windowInitialBytes: bytes(
+      256 * KIB,
+      [64 * KIB, 4 * MIB],
+      "What a peer may send on a lane before it is given more.",
+    ),
+    windowMaxBytes: bytes(
+      4 * MIB,
+      [64 * KIB, 4 * MIB],
+      "How far that grows with the measured bandwidth-delay product; the protocol's limit is 4 MiB.",
+    ),
+    windowGrowthBytesMax: bytes(
+      64 * MIB,
+      [0, 2 ** 40],
+      "What all windows together may grow by; past it they keep their size.",
+    ),
+    sendQueueBytesMax: bytes(
+      8 * MIB,
+      [64 * KIB, 2 ** 40],
+      "Encoded messages waiting for one peer; over it the peer is too slow and is dropped.",
+    ),
+    socketBufferBytes: bytes(
+      64 * KIB,
+      [KIB, 64 * MIB],
+      "The socket's own buffer: a write beyond it waits until it drains.",
+    ),
+  },
+  requests: {
+    inFlightMax: count(64, [1, 64], "Requests that a peer owes an answer; the protocol allows 64."),
+    timeoutMinMs: ms(
+      2_000,
+      [1, DAY_MS],
+      "A request may take `requests.rttFactor` times the usual response, at least this long.",
+    ),
+    timeoutMaxMs: ms(20_000, [1, DAY_MS], "And at most this long (reth's rule)."),
+    rttFactor: {
+      ...count(3, [1, 1_000], "How much longer than usual a response may take."),
+      fractions: true,
+    },
+  },
+  serve: {
+    itemsMax: count(1_024, [1, 1_024], "Items in one response; the protocol allows 1,024."),
+    bytesSoftMax: bytes(
+      256 * KIB,
+      [1, 256 * KIB],
+      "A response of several items ends before it is larger; the protocol allows 262,144. Sixteen " +
+        "of them fill half of a send queue.",
+    ),
+    repliesQueuedMax: count(
+      16,
+      [1, 64],
+      "With so many replies unsent, no more requests of that peer are read.",
+    ),
+    blocksPerSecond: rate(4_096, "Blocks that one peer may ask for, after a burst."),
+    blocksBurst: burst(16_384, "Blocks that it may ask for at once."),
+    headersPerSecond: rate(20_000, "The same of headers."),
+    headersBurst: burst(200_000, "Headers that it may ask for at once."),
+    transactionsPerSecond: rate(4_096, "The same of transactions."),
+    transactionsBurst: burst(16_384, "Transactions that it may ask for at once."),
+  },
+  gossip: {
+    knownPerPeerMax: count(5_000, ENTRIES, "Ids that a peer is known to know."),
+    requestsPerPeerMax: count(
+      32,
+      [1, 1_024],
+      "Requests for announced transactions that one peer may owe us; it can fill no more.",
+    ),
+    announceIntervalMs: ms(
+      100,
+      [1, HOUR_MS],
+      "The mean before what was heard is announced: each wait is drawn between half of it and half " +
+        "as much again.",
+    ),
+    newPeerDelayMs: ms(
+      500,
+      [0, HOUR_MS],
+      "A peer that became ready hears of the best transactions that wait here after about so long, " +
+        "and all that became ready meanwhile with it: one walk through the mempool serves many.",
+    ),
+    announceAgainMs: ms(
+      30_000,
+      [SECOND_MS, DAY_MS],
+      "The mean time after which transactions that were submitted here and still wait are announced " +
+        "again, to those too who heard of them: three blocks of 10 s. Bitcoin Core waits for one or two.",
+    ),
+    blockPushes: count(
+      1,
+      [0, 1_024],
+      "A block is pushed whole to so many peers and announced to the rest. Every push beyond the " +
+        "first buys 30 ms of 350 to the median node of 200, and costs each as many bytes as another block.",
+    ),
+    transactionBatchMax: count(64, [1, 1_024], "Transactions in one task of the pool."),
+    transactionQueueMax: count(4_096, [1, 65_536], "Transactions that wait to be checked."),
+  },
+  reputation: {
+    halfLifeMs: ms(600_000, [SECOND_MS, 3_650 * DAY_MS], "After so long a score is half of it."),
+    scoreMax: points(1_000, [1, 1_000_000], "No score is higher, and none lower than minus this."),
+    gainPerMinuteMax: points(100, [0, 1_000_000], "What a peer can gain in a minute."),
+    banScore: points(-100, [-1_000_000, -1], "At this score a peer is banned."),
+    probationScore: points(-50, [-1_000_000, -1], "At this score it is watched."),
+    preferredScore: points(50, [1, 1_000_000], "At this score it comes first."),
+    banMs: ms(3_600_000, [1, 365 * DAY_MS], "A first ban; each further one is twice as long."),
+    banMaxMs: ms(86_400_000, [1, 3_650 * DAY_MS], "No ban is longer."),
+    bansKeptMax: count(4_096, ENTRIES, "Bans that are remembered; those that end first go first."),
+    bansPerWindowMax: count(
+      16,
+      [0, 65_536],
+      "More bans than this within `reputation.bansWindowMs`: the fault is more likely ours.",
+    ),
+    bansWindowMs: ms(60_000, [1, DAY_MS], "See `reputation.bansPerWindowMax`."),
+    peersFloor: number(
+      2,
+      "peers",
+      [0, 1_024],
+      "With no more ready peers than this nobody is banned for slowness.",
+    ),
+    selfBlameLoopDelayMs: ms(250, [1, HOUR_MS], "Over this loop delay a timeout is our own fault."),
+    ledgerEntriesMax: count(32, [1, 65_536], "Reasons of a score that are kept for each peer."),
+    peersTrackedMax: count(4_096, ENTRIES, "Peers whose score is kept; the oldest go first."),
+  },
+} as const;

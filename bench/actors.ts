@@ -1,4 +1,4 @@
-// Tells and asks per second, on one thread and across two, beside fastq, a bare MessagePort and
+// Tells, asks and forwarded asks per second, on one thread and across two, beside fastq, a bare MessagePort and
 // the limit: a bare ring buffer drained by setImmediate here, a bare batched MessagePort there.
 
 import type { ActorRef, AskOutcome } from "../src/runtime/actor.js";
@@ -13,7 +13,7 @@ import { createSystemRandom } from "../src/runtime/random.js";
 import { Ring } from "../src/runtime/ring.js";
 import { createScheduler } from "../src/runtime/scheduler.js";
 import { workerThreads } from "../src/runtime/thread-link.js";
-import { mailbox, sink } from "./lib/actor-peers.js";
+import { mailbox, relay, sink } from "./lib/actor-peers.js";
 import { Report } from "./lib/report.js";
 
 const IN_FLIGHT = 64;
@@ -30,6 +30,8 @@ export async function run(options: BenchOptions): Promise<void> {
   const system = createSystem();
   const bare = { count: startBare(false), echo: startBare(true) };
   const here = () => system.spawn(sink, null, { name: nextName("sink") });
+  const relayTo = (to: ActorRef<SinkMessage>) =>
+    system.spawn(relay, { to }, { name: nextName("relay") });
   const there = system.spawn(sink, null, { name: "remote", at: "thread" });
   const tellTo =
     (to: () => ActorRef<SinkMessage>): Subject =>
@@ -42,6 +44,7 @@ export async function run(options: BenchOptions): Promise<void> {
   const plan: readonly [string, number, Record<string, Subject>][] = [
     ["tells", 3e6, { vibecoin: tellTo(here), fastq: fastqTells, limit: ringTells }],
     ["asks", 1e6, { vibecoin: askOf(here), fastq: fastqAsks, limit: ringAsks }],
+    ["forwarded-asks", 5e5, { vibecoin: askOf(() => relayTo(here())) }],
     [
       "thread-tells",
       3e5,

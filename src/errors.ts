@@ -7,6 +7,7 @@ export type ErrorCode =
   | "ADDRESS_INVALID"
   | "CLOSED"
   | "CONFIG_INVALID"
+  | "CRASHED"
   | "DATA_CORRUPT"
   | "DATA_LOCKED"
   | "DATA_UNREADABLE"

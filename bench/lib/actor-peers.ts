@@ -4,7 +4,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { workerData } from "node:worker_threads";
 import type { ActorRef, MailboxSpec } from "../../src/runtime/actor.js";
-import { defineActor } from "../../src/runtime/actor.js";
+import { defineActor, replyToOf } from "../../src/runtime/actor.js";
 
 export interface Work {
   readonly type: "work";
@@ -21,6 +21,7 @@ export const mailbox: MailboxSpec<{ readonly type: string }> = {
   controlMax: 16,
   overflow: "reject",
   isControl: (message) => message.type === "stop",
+  replyOf: replyToOf,
 };
 
 /** Takes work, and answers questions. */
@@ -33,6 +34,22 @@ export const sink = defineActor<null, SinkMessage, { count: number }, unknown>({
   receive(state, message) {
     if (message.type === "work") state.count++;
     else message.replyTo.tell(message.type === "total" ? state.count : message.value);
+  },
+});
+
+/** Tells on what it is told. */
+export const relay = defineActor<
+  { readonly to: ActorRef<SinkMessage> },
+  SinkMessage,
+  { readonly to: ActorRef<SinkMessage> },
+  unknown
+>({
+  name: "relay",
+  mailbox,
+  onFault: { kind: "stop" },
+  init: (_context, args) => args,
+  receive({ to }, message) {
+    if (!to.tell(message)) throw new Error("the sink takes less than the relay");
   },
 });
 

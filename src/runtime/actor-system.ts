@@ -17,6 +17,7 @@ import type {
   ThreadPlacement,
 } from "./kernel.js";
 import type { Asker } from "./ask.js";
+import type { Unanswered } from "./obligation.js";
 import { Ask, Deadlines } from "./ask.js";
 import { Cell } from "./cell.js";
 import { CodedError, invariant } from "../errors.js";
@@ -41,7 +42,10 @@ export interface ActorSystem<E> {
   readonly path: string;
   /** Throws when the name is taken or malformed. */
   spawn<A, M, S>(type: ActorType<A, M, S, E>, args: A, options: SpawnOptions): ActorRef<M>;
-  /** Asks from outside of any actor. Rejects with TIMEOUT, QUEUE_FULL (refused) or STOPPED. */
+  /**
+   * Asks from outside of any actor. Rejects with TIMEOUT, QUEUE_FULL (refused or dropped), STOPPED
+   * or CRASHED.
+   */
   ask<Q, R>(to: ActorRef<Q>, question: (replyTo: ActorRef<R>) => Q, timeoutMs: number): Promise<R>;
   /** Stops every actor, the youngest first; resolves when the last one is gone. */
   stop(): Promise<void>;
@@ -130,7 +134,7 @@ export class System implements Kernel, Parent, Asker {
         if (outcome.ok) resolve(outcome.value);
         else reject(askError(outcome.reason, to.path, timeoutMs));
       };
-      new Ask(this.deadlines, this, timeoutMs, settle).send(to, question);
+      new Ask(this.deadlines, this, timeoutMs, settle, undefined).send(to, question);
     });
   }
 
@@ -208,7 +212,7 @@ export class System implements Kernel, Parent, Asker {
 
   askSettled(ask: Ask): void {
     invariant(ask.outcome !== undefined, "an ask that settles has an outcome");
-    ask.adapt(ask.outcome);
+    ask.adapt(ask.outcome, ask.about);
   }
 
   lateReply(): void {
@@ -222,16 +226,13 @@ export class System implements Kernel, Parent, Asker {
     if (path !== ownPath && !path.startsWith(`${ownPath}/`)) return this.graft?.locate(path, uid);
     let { children }: Parent = this;
     let found: Cell | undefined;
-    // Questions from outside of any actor have the path of the system.
-    const names = path === this.path ? [] : path.slice(this.path.length + 1).split("/");
-    for (const name of names) {
+    for (const name of path.slice(this.path.length + 1).split("/")) {
       const child = children.get(name);
       if (child === undefined) return undefined;
       if (!(child instanceof Cell)) return (child as ThreadChild).locate(path, uid);
       found = child;
       children = child.children;
     }
-    if (uid < 0) return this.deadlines.exported.get(uid);
     return found?.uid === uid ? found : undefined;
   }
 
@@ -261,16 +262,15 @@ export class System implements Kernel, Parent, Asker {
   }
 }
 
-function askError(
-  reason: "timeout" | "refused" | "stopped",
-  path: string,
-  timeoutMs: number,
-): CodedError {
+function askError(reason: Unanswered["reason"], path: string, timeoutMs: number): CodedError {
   switch (reason) {
     case "timeout":
       return new CodedError("TIMEOUT", `${path} did not answer within ${timeoutMs} ms`);
     case "refused":
+    case "dropped":
       return new CodedError("QUEUE_FULL", `the mailbox of ${path} is full`);
+    case "crashed":
+      return new CodedError("CRASHED", `${path}, or who it told it to, crashed with the question`);
     case "stopped":
       return new CodedError("STOPPED", `${path} is stopped`);
   }

@@ -1,5 +1,5 @@
-// The actor kernel's vocabulary: what an actor is and what it can do. Types only, but for
-// `defineActor`. Semantics follow Akka/Pekko typed: one message at a time, synchronous, bounded
+// The actor kernel's vocabulary: what an actor is and what it can do. Hardly more than types.
+// Semantics follow Akka/Pekko typed: one message at a time, synchronous, bounded
 // mailboxes, supervision by the parent, location transparency through paths.
 
 export interface ActorRef<in M> {
@@ -14,6 +14,11 @@ export interface MailboxSpec<M> {
   readonly controlMax: number;
   readonly overflow: "reject" | "dropOldest" | "dropNewest";
   isControl?(message: M): boolean;
+  /**
+   * The reply reference that a message carries, if it carries one. Whoever is asked declares it: a
+   * question that is lost with its message (a crash, a stop, an overflow) is settled at once.
+   */
+  replyOf?(message: M): ActorRef<never> | undefined;
   /** Called for each message that `overflow` drops. Must not throw. */
   readonly onDropped?: () => void;
 }
@@ -41,9 +46,20 @@ export type Signal =
   /** A target that refused a message of this actor can take more. */
   | { readonly type: "writable"; readonly path: string };
 
+/**
+ * How a question ended. `refused`: its mailbox was full; else its owner, who was asked or whom the
+ * question was told on to, lost it: `crashed` with it in hand, `dropped` it from a full mailbox, or
+ * `stopped`.
+ */
 export type AskOutcome<R> =
   | { readonly ok: true; readonly value: R }
-  | { readonly ok: false; readonly reason: "timeout" | "refused" | "stopped" };
+  | {
+      readonly ok: false;
+      readonly reason: "timeout" | "refused" | "crashed" | "dropped" | "stopped";
+    };
+
+/** The timeout of a question that may take as long as it takes: its owner answers or loses it. */
+export const NO_DEADLINE = Number.POSITIVE_INFINITY;
 
 export type PipeOutcome<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
@@ -67,13 +83,31 @@ export interface Context<M, E> {
   /** Starts or replaces the timer of this key; it dies with the actor and with each restart. */
   startTimer(key: string, delayMs: number, message: M): void;
   cancelTimer(key: string): void;
-  /** Settles exactly once, as a message to self. */
+  /**
+   * Settles exactly once, as a message to self. The question is owned by who holds its message:
+   * telling a message with its reply reference hands it on, and must be accepted to do so.
+   */
   ask<Q, R>(
     to: ActorRef<Q>,
     question: (replyTo: ActorRef<R>) => Q,
     timeoutMs: number,
     adapt: (outcome: AskOutcome<R>) => M,
   ): void;
+  /**
+   * The reply reference of a question that this actor tells by itself, once or again after a refusal:
+   * until then it is its own. Settles like `ask`, as `adapt` of the outcome and of `about`, so that a
+   * question of the hot path needs no function of its own.
+   */
+  expect<R, T>(
+    about: T,
+    adapt: (outcome: AskOutcome<R>, about: T) => M,
+    timeoutMs: number,
+  ): ActorRef<R>;
+  /**
+   * Tells a question on. If it is not taken there, it ends as `refused`, so that nobody need answer
+   * for it; who would rather tell it again later tells it by itself.
+   */
+  forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void;
   /** The promise's result comes back as a message; dropped if this incarnation is gone. */
   pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => M): void;
 }
@@ -95,6 +129,11 @@ export interface ActorType<A, M, S, E> {
   afterBatch?(state: S, context: Context<M, E>): void;
   /** Throws when the state breaks a rule of its own or a bound; called by the simulator. */
   invariants?(state: S, context: Context<M, E>): void;
+}
+
+/** `replyOf` for messages that carry their reply reference, where they carry one, as `replyTo`. */
+export function replyToOf(message: object): ActorRef<never> | undefined {
+  return (message as { readonly replyTo?: ActorRef<never> }).replyTo;
 }
 
 /** Identity with inference: keeps A, M, S and E tied together without spelling them out. */

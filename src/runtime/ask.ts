@@ -1,10 +1,11 @@
-// Questions with exactly one outcome: reply, timeout, refused, or callee stopped. An Ask is the
-// `replyTo` that the callee sees, and later the note that brings the outcome to the asker.
+// Questions with exactly one outcome. An Ask is the `replyTo` that the callee sees, and later the
+// note that brings the outcome to the asker.
 
 import type { ActorRef, AskOutcome } from "./actor.js";
 import type { Clock, Timer } from "../ports.js";
-import type { Lifeline } from "./kernel.js";
 import { LocatedRef } from "./kernel.js";
+import { Obligation, REFUSED, STOPPED, TIMED_OUT } from "./obligation.js";
+import { invariant } from "../errors.js";
 
 export interface Asker {
   readonly path: string;
@@ -15,41 +16,52 @@ export interface Asker {
   lateReply(): void;
 }
 
-export class Ask extends LocatedRef {
-  readonly kind = "ask";
-  readonly uid: number;
+export type Adapt = (outcome: AskOutcome<unknown>, about: unknown) => unknown;
+
+export class Ask extends Obligation {
   readonly incarnation: number;
   readonly deadlineMs: number;
-  readonly adapt: (outcome: AskOutcome<unknown>) => unknown;
+  readonly adapt: Adapt;
+  /** The asker's own, given to `adapt`. */
+  readonly about: unknown;
   outcome: AskOutcome<unknown> | undefined;
-  /** The actor that was asked, if it is one of the kernel's. */
-  callee: Lifeline | undefined;
   /** Neighbours in the bucket. */
   previous: Ask | undefined;
   next: Ask | undefined;
   private readonly asker: Asker;
-  private readonly deadlines: Deadlines;
-  private readonly bucket: Bucket;
+  private readonly bucket: Bucket | undefined;
 
-  constructor(
-    deadlines: Deadlines,
-    asker: Asker,
-    timeoutMs: number,
-    adapt: (outcome: AskOutcome<unknown>) => unknown,
-  ) {
+  /** `timeoutMs` may be `NO_DEADLINE`. */
+  constructor(deadlines: Deadlines, asker: Asker, timeoutMs: number, adapt: Adapt, about: unknown) {
     super();
-    this.deadlines = deadlines;
     this.asker = asker;
     this.incarnation = asker.incarnation;
     this.adapt = adapt;
-    this.uid = -deadlines.nextId++;
+    this.about = about;
+    if (timeoutMs === Number.POSITIVE_INFINITY) {
+      this.deadlineMs = timeoutMs;
+      return;
+    }
     this.deadlineMs = deadlines.nowMs() + timeoutMs;
     this.bucket = deadlines.bucket(timeoutMs);
     this.bucket.add(this);
   }
 
+  // Not fields: there are many of these, and each field of each costs.
+  get kind(): "ask" {
+    return "ask";
+  }
+
+  get uid(): number {
+    return 0;
+  }
+
   get path(): string {
     return this.asker.path;
+  }
+
+  get isSettled(): boolean {
+    return this.outcome !== undefined;
   }
 
   tell(message: unknown): boolean {
@@ -58,36 +70,30 @@ export class Ask extends LocatedRef {
     return false;
   }
 
-  lifeline(): undefined {
-    return undefined;
-  }
-
-  /** Its address leaves this thread; while it is open, a reply finds it by its id. */
-  export(): void {
-    if (this.outcome === undefined) this.deadlines.exported.set(this.uid, this);
-  }
-
   /** Sends the question; every way in which that can fail settles the ask. */
   send(to: ActorRef<never>, question: (replyTo: ActorRef<unknown>) => unknown): void {
-    if (to instanceof LocatedRef) {
-      this.callee = to.lifeline();
-      if (this.callee === undefined) {
-        this.settle({ ok: false, reason: "stopped" });
-        return;
-      }
-      this.callee.askCount++;
+    let accepted;
+    try {
+      accepted = (to as ActorRef<unknown>).tell(question(this));
+    } catch (error) {
+      this.settle(REFUSED);
+      throw error;
     }
-    const accepted = (to as ActorRef<unknown>).tell(question(this));
-    if (!accepted) this.settle({ ok: false, reason: "refused" });
+    if (!(to instanceof LocatedRef)) {
+      if (!accepted) this.settle(REFUSED);
+    } else if (!accepted) {
+      this.settle(to.isGone ? STOPPED : REFUSED);
+    } else if (this.owner === undefined && this.outcome === undefined) {
+      this.settle(REFUSED);
+      invariant(false, `${to.path} is asked, so its mailbox declares replyOf`);
+    }
   }
 
-  /** False: it was settled before. */
   settle(outcome: AskOutcome<unknown>): boolean {
     if (this.outcome !== undefined) return false;
     this.outcome = outcome;
-    this.bucket.remove(this);
-    if (this.callee !== undefined) this.callee.askCount--;
-    if (this.deadlines.exported.size > 0) this.deadlines.exported.delete(this.uid);
+    if (this.bucket !== undefined) this.bucket.remove(this);
+    if (this.owner !== undefined) this.owner.release(this);
     this.asker.askSettled(this);
     return true;
   }
@@ -127,9 +133,6 @@ class Bucket {
  * in which they were made, so each timeout needs a list and one timer, not a timer per ask.
  */
 export class Deadlines {
-  nextId = 1;
-  /** Asks whose reply address left this thread, by uid. */
-  readonly exported = new Map<number, Ask>();
   private readonly clock: Clock;
   private readonly buckets = new Map<number, Bucket>();
   private inBatch = false;
@@ -164,24 +167,11 @@ export class Deadlines {
     return bucket;
   }
 
-  /** Settles the questions to an actor that is gone. */
-  calleeGone(callee: Lifeline): void {
-    if (callee.askCount === 0) return;
-    for (const bucket of this.buckets.values()) {
-      let ask = bucket.first;
-      while (ask !== undefined) {
-        const { next } = ask;
-        if (ask.callee === callee) ask.settle({ ok: false, reason: "stopped" });
-        ask = next;
-      }
-    }
-  }
-
   /** Settles what is pending; the system has stopped. */
   close(): void {
     for (const bucket of this.buckets.values()) {
       bucket.timer?.cancel();
-      while (bucket.first !== undefined) bucket.first.settle({ ok: false, reason: "stopped" });
+      while (bucket.first !== undefined) bucket.first.settle(STOPPED);
     }
     this.buckets.clear();
   }
@@ -199,7 +189,7 @@ export class Deadlines {
         this.arm(bucket, deadlineMs - nowMs);
         return;
       }
-      bucket.first.settle({ ok: false, reason: "timeout" });
+      bucket.first.settle(TIMED_OUT);
     }
     this.buckets.delete(bucket.timeoutMs);
   }

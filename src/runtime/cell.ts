@@ -1,7 +1,7 @@
-// One living actor: its mailbox, its incarnation, its children and what it is owed. It is the
+// One living actor: its mailbox, its incarnation, its children, what it owes and is owed. It is the
 // ActorRef that others tell, and the Runnable that a scheduler drains.
 
-import type { ActorFigures, Signal } from "./actor.js";
+import type { ActorFigures, MailboxSpec, Signal } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
 import type { Ask, Asker } from "./ask.js";
@@ -11,6 +11,7 @@ import { CellContext } from "./context.js";
 import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
 import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
 import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
+import { CRASHED, DROPPED, Obligation, Owner, STOPPED } from "./obligation.js";
 import { RestartHistory } from "./supervision.js";
 import { Ring } from "./ring.js";
 import { invariant } from "../errors.js";
@@ -39,6 +40,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   readonly kernel: Kernel;
   incarnation = 0;
   pendingAsks = 0;
+  /** The questions that it has not answered, those in its mailbox among them. */
+  readonly owned = new Owner();
   /** Made for the first child: most actors have none. */
   private ownChildren: Map<string, Child> | undefined;
   private readonly parent: Parent;
@@ -46,6 +49,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private readonly args: unknown;
   private readonly context: CellContext;
   private readonly mailbox: Mailbox<unknown>;
+  private readonly spec: MailboxSpec<unknown>;
   private readonly notes = new Ring<Note>();
   private readonly waiters = new Waiters();
   private readonly ownLifeline = new Lifeline();
@@ -84,9 +88,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.parent = parent;
     this.type = type;
     this.args = args;
-    this.mailbox = new Mailbox(
-      typeof type.mailbox === "function" ? type.mailbox(args) : type.mailbox,
-    );
+    const spec = typeof type.mailbox === "function" ? type.mailbox(args) : type.mailbox;
+    this.spec = spec;
+    this.mailbox = new Mailbox(spec, (message) => this.obligationOf(message)?.settle(DROPPED));
     this.context = new CellContext(this);
     this.wake();
   }
@@ -104,19 +108,20 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   }
 
   lifeline(): Lifeline | undefined {
-    return this.gone ? undefined : this.ownLifeline;
+    return this.isGone ? undefined : this.ownLifeline;
   }
 
   // ---- what others do to it -------------------------------------------------------------------
 
   tell(message: unknown): boolean {
-    if (this.gone) {
+    if (this.isGone) {
       this.refusedStopped++;
       this.kernel.deadLetters++;
       return false;
     }
     const offer = this.mailbox.offer(message);
     if (offer === ACCEPTED) {
+      this.obligationOf(message)?.handTo(this.owned);
       if (!this.scheduled) this.wake();
       return true;
     }
@@ -143,7 +148,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   }
 
   accept(note: Note): void {
-    if (note.incarnation !== this.incarnation || this.gone) {
+    if (note.incarnation !== this.incarnation || this.isGone) {
       this.discard(note);
       return;
     }
@@ -189,7 +194,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (elapsedMs > this.sliceMaxMs) this.sliceMaxMs = elapsedMs;
   }
 
-  private get gone(): boolean {
+  get isGone(): boolean {
     return this.phase === "stopped" || this.phase === "stopping";
   }
 
@@ -270,6 +275,24 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (carriesReply(note)) this.lateReply();
   }
 
+  private obligationOf(message: unknown): Obligation | undefined {
+    const { spec } = this;
+    if (spec.replyOf === undefined) return undefined;
+    const reply = spec.replyOf(message);
+    return reply !== undefined && reply instanceof Obligation ? reply : undefined;
+  }
+
+  /** The questions whose messages it has not taken from its mailbox. */
+  private waitingObligations(): ReadonlySet<Obligation> {
+    const waiting = new Set<Obligation>();
+    if (this.owned.count === 0) return waiting;
+    for (const message of this.mailbox.waiting()) {
+      const obligation = this.obligationOf(message);
+      if (obligation !== undefined) waiting.add(obligation);
+    }
+    return waiting;
+  }
+
   // ---- timers ---------------------------------------------------------------------------------
 
   startTimer(key: string, delayMs: number, message: unknown): void {
@@ -291,6 +314,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (this.inHand) this.crashed++;
     this.inHand = false;
     this.overflow = undefined;
+    // Its mailbox outlives a crash, and what waits there is not lost.
+    if (this.owned.count > 0) this.owned.settle(CRASHED, this.waitingObligations());
     const policy = this.type.onFault;
     const { kernel, path } = this;
     if (policy.kind === "escalate") {
@@ -333,10 +358,12 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   }
 
   stop(error?: unknown): void {
-    if (this.gone) return;
+    if (this.isGone) return;
     this.phase = "stopping";
     this.stopError = error;
     this.restartTimer?.cancel();
+    for (const obligation of this.waitingObligations()) obligation.settle(STOPPED);
+    this.kernel.deadLetters += this.mailbox.clear();
     this.stopChildren();
     if (this.children.size === 0) this.finish();
   }
@@ -382,9 +409,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.signalStopping(false);
     this.phase = "stopped";
     this.forget();
-    this.kernel.deadLetters += this.mailbox.clear();
+    this.owned.settle(STOPPED);
     this.waiters.clear();
-    this.ownLifeline.end(this.path, this.kernel.deadlines);
+    this.ownLifeline.end(this.path);
     this.parent.childGone(this, this.stopError);
   }
 
@@ -442,6 +469,11 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
 
   invariants(): void {
     this.mailbox.invariants();
+    for (const obligation of this.waitingObligations()) {
+      const isOwn = obligation.isSettled || obligation.owner === this.owned;
+      invariant(isOwn, `${this.path} owns the questions in its mailbox`);
+    }
+    invariant(this.phase !== "stopped" || this.owned.count === 0, `${this.path} owes nothing`);
     invariant(this.scheduled || !this.ready, `${this.path} is scheduled when it has work`);
     invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
     if (this.phase === "running") this.type.invariants?.(this.state, this.context);

@@ -10,8 +10,10 @@ import type {
 } from "./actor.js";
 import type { Cell } from "./cell.js";
 import type { AnyType } from "./kernel.js";
+import type { Adapt } from "./ask.js";
 import { Ask } from "./ask.js";
 import { LocatedRef } from "./kernel.js";
+import { Obligation, REFUSED } from "./obligation.js";
 import { invariant } from "../errors.js";
 
 /** Questions of one actor that wait for their outcome; beyond it they are refused. */
@@ -77,10 +79,25 @@ export class CellContext implements Context<unknown, unknown> {
     adapt: (outcome: AskOutcome<R>) => unknown,
   ): void {
     const { cell } = this;
-    const untyped = adapt as (outcome: AskOutcome<unknown>) => unknown;
-    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, untyped);
+    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, adapt as Adapt, undefined);
     if (++cell.pendingAsks <= PENDING_ASKS_MAX) ask.send(to, question);
-    else ask.settle({ ok: false, reason: "refused" });
+    else ask.settle(REFUSED);
+  }
+
+  expect<R, T>(
+    about: T,
+    adapt: (outcome: AskOutcome<R>, about: T) => unknown,
+    timeoutMs: number,
+  ): ActorRef<R> {
+    const { cell } = this;
+    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, adapt as Adapt, about);
+    if (++cell.pendingAsks <= PENDING_ASKS_MAX) ask.handTo(cell.owned);
+    else ask.settle(REFUSED);
+    return ask;
+  }
+
+  forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void {
+    if (!to.tell(question) && replyTo instanceof Obligation) replyTo.settle(REFUSED);
   }
 
   pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => unknown): void {

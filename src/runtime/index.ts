@@ -2,7 +2,7 @@
 // simulate them on a virtual clock.
 
 export type * from "./actor.js";
-export { defineActor } from "./actor.js";
+export { defineActor, NO_DEADLINE, replyToOf } from "./actor.js";
 export type {
   ActorSystem,
   ActorSystemOptions,

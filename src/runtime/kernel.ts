@@ -12,12 +12,11 @@ export type AnyType = ActorType<unknown, unknown, unknown, unknown>;
 /** A reference that the kernel issued, so that it can watch its actor and send it to a thread. */
 export abstract class LocatedRef implements ActorRef<unknown> {
   abstract readonly path: string;
-  /**
-   * Tells apart the actors that had this path one after the other, and the questions of an actor,
-   * which share its path: theirs are negative.
-   */
+  /** Tells apart the actors that had this path one after the other; 0: a question of that actor. */
   abstract readonly uid: number;
   abstract tell(message: unknown): boolean;
+  /** It takes nothing any more. */
+  abstract get isGone(): boolean;
   /** Undefined: the actor is gone. */
   abstract lifeline(): Lifeline | undefined;
 }
@@ -33,8 +32,6 @@ export interface Observer {
 export class Lifeline {
   /** Watchers, with their incarnation at that time; most actors have none, so no map either. */
   private watchers: Map<Observer, number> | undefined;
-  /** Pending questions to this actor. */
-  askCount = 0;
   ended = false;
 
   /** The observer is notified when the actor has stopped. */
@@ -43,9 +40,8 @@ export class Lifeline {
     this.watchers.set(observer, observer.incarnation);
   }
 
-  end(path: string, deadlines: Deadlines): void {
+  end(path: string): void {
     this.ended = true;
-    deadlines.calleeGone(this);
     const watchers = this.watchers ?? [];
     this.watchers = undefined;
     for (const [watcher, incarnation] of watchers) {

@@ -4,7 +4,9 @@
 // receiving one.
 
 import type { FaultReport } from "./kernel.js";
+import type { Unanswered } from "./obligation.js";
 
+/** `uid` is negative for a question, see remote-question.ts. */
 export type Address = readonly [path: string, uid: number];
 
 /** How the one actor at the top of a thread ended. */
@@ -18,6 +20,8 @@ export interface Extras {
   readonly watch: Address[];
   readonly gone: Address[];
   readonly faults: FaultReport[];
+  /** Questions of the other side that end without an answer, by their ticket there. */
+  readonly unanswered: { readonly ticket: number; readonly reason: Unanswered["reason"] }[];
   /** Indices of messages that could not be cloned: only their credit comes back. */
   readonly unsent: number[];
   end: ThreadEnd | undefined;
@@ -59,13 +63,22 @@ export class Frame {
   readonly refSlots: number[] = [];
   /** Of each carried reference the index of its path, and its uid. */
   readonly refs: number[] = [];
+  /** Of each carried question the index of its message, and its uid; stays on this side. */
+  readonly questions: number[] = [];
   messageCount = 0;
   /** Messages of the other side that were taken. */
   taken = 0;
   private rare: Extras | undefined;
 
   get extras(): Extras {
-    return (this.rare ??= { watch: [], gone: [], faults: [], unsent: [], end: undefined });
+    return (this.rare ??= {
+      watch: [],
+      gone: [],
+      faults: [],
+      unanswered: [],
+      unsent: [],
+      end: undefined,
+    });
   }
 
   get isCreditOnly(): boolean {
@@ -96,13 +109,19 @@ export class Frame {
     this.messageCount++;
   }
 
-  /** The place of a reference in the value that is added next. */
+  /** The place of a reference in the message that is added next. */
   addRef(path: string, uid: number): number {
+    if (uid < 0) this.questions.push(this.messageCount, uid);
     return this.refs.push(this.indexOf(path), uid) / 2 - 1;
   }
 
+  /** The uids of the questions of the message at this index. */
+  questionsOf(message: number): readonly number[] {
+    return this.questions.filter((_, i) => i % 2 === 1 && this.questions[i - 1] === message);
+  }
+
   /** Empties every message that cannot be cloned; the other side only gives its credit back. */
-  emptyUncloneable(onEmptied: (path: string, error: unknown) => void): void {
+  emptyUncloneable(onEmptied: (path: string, error: unknown, message: number) => void): void {
     let message = 0;
     eachRow(this.shapes, this.rows, (_shape, from, to) => {
       try {
@@ -110,7 +129,7 @@ export class Frame {
       } catch (error) {
         this.values.fill(undefined, from, to);
         this.extras.unsent.push(message);
-        onEmptied(this.pathOf(message), error);
+        onEmptied(this.pathOf(message), error, message);
       }
       message++;
     });

@@ -4,15 +4,24 @@
 // slows its sender down until the target has room.
 
 import type { MessagePort } from "node:worker_threads";
-import type { Signal } from "./actor.js";
+import type { AskOutcome, Signal } from "./actor.js";
 import type { FaultReport, Kernel, Observer } from "./kernel.js";
 import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
-import { Ask } from "./ask.js";
 import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
 import { Frame, messagesOf, RUN_NUMBERS } from "./link-frame.js";
+import { DROPPED, Obligation, REFUSED, STOPPED, type Unanswered } from "./obligation.js";
+import {
+  isOfReceiver,
+  ofReceiver,
+  ofSender,
+  RemoteQuestion,
+  ticketOf,
+  TicketOwner,
+  type Homeward,
+} from "./remote-question.js";
 import { Ring } from "./ring.js";
-import { decodeRefs, encodeRefs } from "./wire-refs.js";
+import { decodeRefs, encodeRefs, eachRef } from "./wire-refs.js";
 
 export interface LinkLimits {
   /** Messages sent and not yet taken by a mailbox on the other side; beyond it tell refuses. */
@@ -39,6 +48,10 @@ export class RemoteRef extends LocatedRef {
     return this.link.send(this, message);
   }
 
+  get isGone(): boolean {
+    return this.link.isClosed;
+  }
+
   lifeline(): Lifeline | undefined {
     if (this.watched === undefined || this.watched.ended) this.watched = this.link.watch(this);
     return this.watched;
@@ -63,12 +76,16 @@ class GoneRef extends LocatedRef {
     return false;
   }
 
+  get isGone(): boolean {
+    return true;
+  }
+
   lifeline(): undefined {
     return undefined;
   }
 }
 
-export class Link implements Observer {
+export class Link implements Observer, Homeward {
   readonly incarnation = 0;
   /** Called once, when the other side says that its top actor is gone. */
   onEnd: ((end: ThreadEnd) => void) | undefined;
@@ -81,6 +98,8 @@ export class Link implements Observer {
   private flushPosted = false;
   private creditWaited = false;
   private closed = false;
+  /** Questions of this side that the other side holds. */
+  private readonly questions = new TicketOwner();
   private inFlight = 0;
   /** Refused senders, by the path that they wanted to reach. */
   private readonly waiters = new Map<string, Waiters>();
@@ -91,10 +110,8 @@ export class Link implements Observer {
   /** Messages that wait for room in a mailbox of this side, by its path. */
   private readonly held = new Map<string, { ref: LocatedRef; messages: Ring<unknown> }>();
   private readonly flushNow = (): void => this.flush();
-  private readonly addRef = (ref: LocatedRef): number => {
-    if (ref instanceof Ask) ref.export();
-    return this.frame.addRef(ref.path, ref.uid);
-  };
+  private readonly addRef = (ref: LocatedRef): number =>
+    this.frame.addRef(ref.path, this.uidOf(ref));
   /** A value that is a reference becomes its number; one that holds some gets markers. */
   private readonly encodeValue = (value: unknown): unknown => {
     if (typeof value !== "object" || value === null) return value;
@@ -110,6 +127,10 @@ export class Link implements Observer {
   /** Starts to receive; what came earlier waits in the port. */
   open(): void {
     this.port.on("message", (frame: PostedFrame) => this.receive(frame));
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
   }
 
   // ---- outward --------------------------------------------------------------------------------
@@ -130,12 +151,62 @@ export class Link implements Observer {
       this.refusedCount++;
       return false;
     }
-    const { frame } = this;
-    frame.add(ref.path, ref.uid, message, this.encodeValue);
+    this.add(ref.path, ref.uid, message);
     this.inFlight++;
+    return true;
+  }
+
+  /** Needs no credit: what the other side asked for, it has room for. */
+  settleAtHome({ path, number: ticket }: RemoteQuestion, outcome: AskOutcome<unknown>): boolean {
+    if (this.closed) {
+      this.kernel.deadLetters++;
+      return false;
+    }
+    if (outcome.ok) {
+      try {
+        this.add(path, ofReceiver(ticket), outcome.value);
+      } catch (error) {
+        this.unanswered(ticket, "dropped");
+        throw error;
+      }
+    } else this.unanswered(ticket, outcome.reason);
+    return true;
+  }
+
+  private unanswered(ticket: number, reason: Unanswered["reason"]): void {
+    this.frame.extras.unanswered.push({ ticket, reason });
+    this.postFlush();
+  }
+
+  private add(path: string, uid: number, message: unknown): void {
+    const { frame } = this;
+    try {
+      frame.add(path, uid, message, this.encodeValue);
+    } catch (error) {
+      this.giveUp(frame.questionsOf(frame.messageCount), REFUSED);
+      throw error;
+    }
     if (frame.messageCount >= this.limits.batchMax) this.flush();
     else this.postFlush();
-    return true;
+  }
+
+  /** A question that leaves this thread is this link's from here on, or back at home. */
+  private uidOf(ref: LocatedRef): number {
+    if (!(ref instanceof Obligation)) return ref.uid;
+    if (ref instanceof RemoteQuestion && ref.home === this) {
+      ref.leave();
+      return ofReceiver(ref.number);
+    }
+    ref.handTo(this.questions);
+    return ofSender(this.questions.ticketOf(ref));
+  }
+
+  /** Questions of a message that does not leave. */
+  private giveUp(uids: readonly number[], outcome: Unanswered): void {
+    for (const uid of uids) {
+      if (isOfReceiver(uid)) this.unanswered(ticketOf(uid), outcome.reason);
+      else this.questions.find(ticketOf(uid))?.settle(outcome);
+    }
   }
 
   /** The lifeline of an actor of the other side; the first use asks that side to report its end. */
@@ -165,7 +236,7 @@ export class Link implements Observer {
 
   /** For what goes another way than in a frame: addresses stand where the references were. */
   encode(value: unknown): unknown {
-    return encodeRefs(value, isLocated, (ref) => [ref.path, ref.uid] satisfies Address);
+    return encodeRefs(value, isLocated, (ref) => [ref.path, this.uidOf(ref)] satisfies Address);
   }
 
   decode(value: unknown): unknown {
@@ -176,6 +247,10 @@ export class Link implements Observer {
   }
 
   private refTo(path: string, uid: number): LocatedRef {
+    if (uid < 0) {
+      if (!isOfReceiver(uid)) return new RemoteQuestion(this, path, ticketOf(uid));
+      return this.questions.find(ticketOf(uid)) ?? new GoneRef(this.kernel, path, uid);
+    }
     return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);
   }
 
@@ -201,7 +276,8 @@ export class Link implements Observer {
       this.port.postMessage(frame.posted());
     } catch {
       // A message that cannot be cloned is its sender's mistake and must not take others along.
-      frame.emptyUncloneable((path, error) => {
+      frame.emptyUncloneable((path, error, message) => {
+        this.giveUp(frame.questionsOf(message), DROPPED);
         this.kernel.report({ path, error, action: "ignored" });
         this.kernel.deadLetters++;
       });
@@ -218,6 +294,9 @@ export class Link implements Observer {
     if (runs.length > 0) this.receiveMessages(frame);
     if (extras !== undefined) {
       for (const report of extras.faults) this.kernel.report(report);
+      for (const { ticket, reason } of extras.unanswered) {
+        this.questions.find(ticket)?.settle({ ok: false, reason });
+      }
       for (const address of extras.gone) this.endLifeline(address);
     }
     this.credit(taken);
@@ -239,23 +318,31 @@ export class Link implements Observer {
     this.asSender(() => {
       let i = 0;
       for (let run = 0; run < runs.length; run += RUN_NUMBERS) {
-        const target = this.kernel.resolve(paths[runs[run]!]!, runs[run + 1]!);
+        const uid = runs[run + 1]!;
+        const target = uid < 0 ? undefined : this.kernel.resolve(paths[runs[run]!]!, uid);
         for (let left = runs[run + 2]!; left > 0; left--, i++) {
-          if (unsent.length > 0 && unsent.includes(i)) this.taken();
+          const isEmpty = unsent.length > 0 && unsent.includes(i);
+          if (uid < 0)
+            this.answered(ticketOf(uid), isEmpty ? DROPPED : { ok: true, value: messages[i] });
+          else if (isEmpty) this.taken();
           else this.deliver(target, messages[i]);
         }
       }
     });
   }
 
+  private answered(ticket: number, outcome: AskOutcome<unknown>): void {
+    const question = this.questions.find(ticket);
+    if (question === undefined) this.kernel.deadLetters++;
+    else question.settle(outcome);
+  }
+
   private deliver(ref: LocatedRef | undefined, message: unknown): void {
     if (ref === undefined) {
-      this.kernel.deadLetters++;
-      this.taken();
+      this.undeliverable(message);
       return;
     }
     const held = this.held.size === 0 ? undefined : this.held.get(ref.path);
-    // An answer has the path of who asked, and does not wait behind what is told to it.
     if (held?.ref === ref) {
       held.messages.push(message);
       return;
@@ -266,13 +353,20 @@ export class Link implements Observer {
     }
     const lifeline = ref.lifeline();
     if (lifeline === undefined) {
-      this.taken();
+      this.undeliverable(message);
       return;
     }
     const messages = new Ring<unknown>();
     messages.push(message);
     this.held.set(ref.path, { ref, messages });
     lifeline.watch(this);
+  }
+
+  /** Its actor is gone: what it asked hears of it. */
+  private undeliverable(message: unknown): void {
+    this.kernel.deadLetters++;
+    this.taken();
+    eachRef(message, isQuestion, (question) => void question.settle(STOPPED));
   }
 
   notify(signal: Signal): void {
@@ -317,10 +411,9 @@ export class Link implements Observer {
 
   /** An actor of this side stopped for good. */
   private ended(path: string): void {
-    const left = this.held.get(path)?.messages.length ?? 0;
+    const left = this.held.get(path)?.messages;
     this.held.delete(path);
-    this.kernel.deadLetters += left;
-    for (let i = 0; i < left; i++) this.taken();
+    while (left !== undefined && left.length > 0) this.undeliverable(left.shift());
     const address = this.watched.get(path);
     if (address === undefined) return;
     this.watched.delete(path);
@@ -345,7 +438,7 @@ export class Link implements Observer {
     const key = keyOf(address);
     const lifeline = this.lifelines.get(key);
     this.lifelines.delete(key);
-    lifeline?.end(address[0], this.kernel.deadlines);
+    lifeline?.end(address[0]);
   }
 
   // ---- the end --------------------------------------------------------------------------------
@@ -369,9 +462,8 @@ export class Link implements Observer {
     this.waiters.clear();
     const lifelines = [...this.lifelines];
     this.lifelines.clear();
-    for (const [key, lifeline] of lifelines) {
-      lifeline.end(key.slice(0, key.lastIndexOf("#")), this.kernel.deadlines);
-    }
+    for (const [key, lifeline] of lifelines) lifeline.end(key.slice(0, key.lastIndexOf("#")));
+    this.questions.settle(STOPPED);
   }
 }
 
@@ -381,6 +473,10 @@ function keyOf([path, uid]: Address): string {
 
 function isLocated(value: object): value is LocatedRef {
   return value instanceof LocatedRef;
+}
+
+function isQuestion(value: object): value is Obligation {
+  return value instanceof Obligation;
 }
 
 function cloneable(error: unknown): unknown {

@@ -19,15 +19,18 @@ export class Mailbox<M> {
   /** Messages lost to an overflow policy that drops. */
   droppedCount = 0;
   private readonly spec: MailboxSpec<M>;
+  private readonly onDropped: (message: M) => void;
   private readonly data = new Ring<M>();
   private readonly control = new Ring<M>();
 
-  constructor(spec: MailboxSpec<M>) {
+  /** `onDropped` is told of each message that the policy drops. */
+  constructor(spec: MailboxSpec<M>, onDropped: (message: M) => void = () => undefined) {
     invariant(
       spec.dataMax >= 1 && spec.controlMax >= 1,
       "a mailbox lane holds at least one message",
     );
     this.spec = spec;
+    this.onDropped = onDropped;
   }
 
   get dataDepth(): number {
@@ -62,16 +65,24 @@ export class Mailbox<M> {
     }
     this.droppedCount++;
     spec.onDropped?.();
+    let dropped = message;
     if (spec.overflow === "dropOldest") {
-      data.shift();
+      dropped = data.shift()!;
       data.push(message);
     }
+    this.onDropped(dropped);
     return ACCEPTED;
   }
 
   /** The next message, control first; undefined when empty. */
   take(): M | undefined {
     return this.control.length > 0 ? this.control.shift() : this.data.shift();
+  }
+
+  /** Every message that waits, in no order that counts. */
+  *waiting(): Iterable<M> {
+    yield* this.control.items();
+    yield* this.data.items();
   }
 
   /** Empties both lanes and returns how many messages were left. */

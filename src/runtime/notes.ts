@@ -38,7 +38,7 @@ export function messageOf(note: Exclude<Note, SignalNote>): unknown {
       return note.adapt(note.outcome);
     case "ask":
       invariant(note.outcome !== undefined, "an ask that arrives is settled");
-      return note.adapt(note.outcome);
+      return note.adapt(note.outcome, note.about);
   }
 }
 

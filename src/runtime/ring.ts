@@ -36,6 +36,12 @@ export class Ring<T> {
     return item;
   }
 
+  /** From the oldest on, all of which stay. */
+  *items(): Iterable<T> {
+    const { slots, head } = this;
+    for (let i = 0; i < this.count; i++) yield slots[(head + i) & (slots.length - 1)] as T;
+  }
+
   clear(): void {
     this.slots = NO_SLOTS;
     this.head = 0;

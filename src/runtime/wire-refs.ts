@@ -18,6 +18,18 @@ export function encodeRefs<R extends object>(
   return replace(message, (value) => (isRef(value) ? { "@ref": encode(value) } : undefined));
 }
 
+/** Visits the references in plain objects and arrays, at any depth. */
+export function eachRef<R extends object>(
+  message: unknown,
+  isRef: (value: object) => value is R,
+  visit: (ref: R) => void,
+): void {
+  replace(message, (value) => {
+    if (isRef(value)) visit(value);
+    return undefined;
+  });
+}
+
 /** The inverse: every marker becomes `decode` of what it holds. */
 export function decodeRefs(message: unknown, decode: (encoded: unknown) => object): unknown {
   return replace(message, (value) =>

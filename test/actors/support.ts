@@ -3,7 +3,7 @@
 // keep what they are told, and fake connections, whose other end speaks real bytes.
 
 import { packBytes } from "../../src/bytes/packed.js";
-import { defineActor, type ActorRef, type ActorType } from "../../src/runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type ActorType } from "../../src/runtime/actor.js";
 import { createActorSystem, type FaultReport } from "../../src/runtime/actor-system.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import type { Runnable, Scheduler } from "../../src/runtime/scheduler.js";
@@ -196,7 +196,7 @@ const STOP = Symbol("stop");
 
 const probeActor = defineActor<ProbeArgs, unknown, ProbeArgs, unknown>({
   name: "probe",
-  mailbox: ({ dataMax }) => ({ dataMax, controlMax: 64, overflow: "reject" }),
+  mailbox: ({ dataMax }) => ({ dataMax, controlMax: 64, overflow: "reject", replyOf: replyIn }),
   onFault: { kind: "stop" },
   init: (_context, args) => args,
   receive({ onMessage }, message, context) {
@@ -204,6 +204,12 @@ const probeActor = defineActor<ProbeArgs, unknown, ProbeArgs, unknown>({
     else onMessage(message);
   },
 });
+
+/** Of a question, or of one on its way to a subsystem. */
+function replyIn(message: unknown): ActorRef<never> | undefined {
+  const { message: inner } = message as { readonly message?: object };
+  return replyToOf(message as object) ?? (inner && replyToOf(inner));
+}
 
 type TypeOf<M> = M extends { readonly type: infer T extends string } ? T : never;
 

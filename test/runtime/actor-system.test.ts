@@ -6,7 +6,7 @@ import { createActorSystem } from "../../src/runtime/actor-system.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
-import { always, crash, createHarness, scripted } from "./harness.js";
+import { asking, always, crash, createHarness, scripted } from "./harness.js";
 
 test("a system stops its actors, children before parents and the youngest first", async (t) => {
   const { system, settle } = createHarness();
@@ -43,7 +43,7 @@ test("a killed system falls silent: no signal, no timer, no message, in the midd
     context.pipe(Promise.resolve(), () => () => log.push("pipe"));
   });
   settle();
-  const asked = system.ask(parent, () => () => {}, 1_000);
+  const asked = system.ask(parent, (replyTo) => asking(replyTo), 1_000);
   parent.tell((context) => {
     system.kill();
     context.startTimer("later", 10, () => log.push("timer"));

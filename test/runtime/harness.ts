@@ -3,13 +3,14 @@
 
 import type {
   ActorFigures,
+  ActorRef,
   Context,
   MailboxSpec,
   OnFault,
   Signal,
 } from "../../src/runtime/actor.js";
 import type { FaultReport } from "../../src/runtime/actor-system.js";
-import { defineActor } from "../../src/runtime/actor.js";
+import { defineActor, replyToOf } from "../../src/runtime/actor.js";
 import { createActorSystem } from "../../src/runtime/actor-system.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { SeededScheduler } from "../../src/runtime/seeded-scheduler.js";
@@ -54,7 +55,11 @@ export async function drainMicrotasks(): Promise<void> {
 }
 
 /** A message is what the actor is to do; `log` collects what happened, across restarts. */
-export type Script = (context: ScriptContext, log: unknown[]) => void;
+export interface Script {
+  (context: ScriptContext, log: unknown[]): void;
+  /** Of a question. */
+  readonly replyTo?: ActorRef<never>;
+}
 export type ScriptContext = Context<Script, unknown>;
 
 export interface ScriptedArgs {
@@ -63,13 +68,18 @@ export interface ScriptedArgs {
   readonly onSignal?: (signal: Signal, context: ScriptContext) => void;
 }
 
+/** The script, as a question that carries this reply reference. */
+export function asking<R>(replyTo: ActorRef<R>, script: Script = () => undefined): Script {
+  return Object.assign(script.bind(undefined), { replyTo });
+}
+
 export function scripted(
   onFault: OnFault = { kind: "stop" },
   mailbox: MailboxSpec<Script> = { dataMax: 64, controlMax: 8, overflow: "reject" },
 ) {
   return defineActor<ScriptedArgs, Script, ScriptedArgs, unknown>({
     name: "scripted",
-    mailbox,
+    mailbox: { replyOf: replyToOf, ...mailbox },
     onFault,
     init(context, args) {
       args.onInit?.(context, args.log);

@@ -3,7 +3,7 @@
 import type { ActorRef, OnFault } from "../../src/runtime/actor.js";
 import type { ThreadEnvFactory } from "../../src/runtime/thread-host.js";
 import { threadId } from "node:worker_threads";
-import { defineActor } from "../../src/runtime/actor.js";
+import { defineActor, replyToOf } from "../../src/runtime/actor.js";
 import { unreachable } from "../../src/errors.js";
 
 export interface WorkerEnv {
@@ -23,6 +23,13 @@ export type WorkerMessage =
   | { readonly type: "where"; readonly replyTo: ActorRef<Whereabouts> }
   | { readonly type: "relay"; readonly to: { readonly deep: readonly ActorRef<string>[] } }
   | { readonly type: "never"; readonly replyTo: ActorRef<string> }
+  | { readonly type: "unclonable"; readonly replyTo: ActorRef<unknown> }
+  /** Tells the question on. */
+  | {
+      readonly type: "pass";
+      readonly to: ActorRef<WorkerMessage>;
+      readonly question: WorkerMessage & { readonly replyTo: ActorRef<never> };
+    }
   | { readonly type: "count"; readonly value: number }
   | { readonly type: "counted"; readonly replyTo: ActorRef<readonly number[]> }
   | { readonly type: "work"; readonly ms: number }
@@ -54,7 +61,12 @@ const worker = (onFault: OnFault, exportName: string) =>
   defineActor<unknown, WorkerMessage, State, WorkerEnv>({
     name: "worker",
     source: { moduleUrl: import.meta.url, exportName },
-    mailbox: { dataMax: 32, controlMax: 4, overflow: "reject" },
+    mailbox: {
+      dataMax: 32,
+      controlMax: 4,
+      overflow: "reject",
+      replyOf: (message) => replyToOf(message.type === "pass" ? message.question : message),
+    },
     onFault,
     init: (_, args) => ({ args, values: [], handled: 0, tell: undefined }),
     receive(state, message, context) {
@@ -72,6 +84,12 @@ const worker = (onFault: OnFault, exportName: string) =>
           for (const to of message.to.deep) to.tell(`from ${context.self.path}`);
           return;
         case "never":
+          return;
+        case "unclonable":
+          message.replyTo.tell(() => undefined);
+          return;
+        case "pass":
+          message.to.tell(message.question);
           return;
         case "count":
           state.values.push(message.value);

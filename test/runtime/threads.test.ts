@@ -10,7 +10,7 @@ import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
 import { workerThreads } from "../../src/runtime/thread-link.js";
-import { always, scripted } from "./harness.js";
+import { always, asking, scripted } from "./harness.js";
 import {
   escalatingWorker,
   missingWorker,
@@ -173,7 +173,7 @@ for (const death of ["exit", "throwLater", "crash", "stop"] as const) {
       timeoutMs * 10,
     );
     ref.tell({ type: death });
-    await t.throwsAsync(pending, { code: "STOPPED" });
+    await t.throwsAsync(pending, { code: death === "crash" ? "CRASHED" : "STOPPED" });
     const stopped = await signalled("childStopped");
     t.is(stopped.type === "childStopped" && stopped.error !== undefined, death !== "stop");
     await signalled("terminated");
@@ -182,6 +182,96 @@ for (const death of ["exit", "throwLater", "crash", "stop"] as const) {
     await t.throwsAsync(where(ref), { code: "STOPPED" });
   });
 }
+
+test("a crash in a thread settles what was held there, and not what waits", async (t) => {
+  const { system } = createThreadSystem(t);
+  const ref = system.spawn(restartingWorker, null, { name: "worker", at: "thread" });
+  const ask = (type: "never" | "handled"): Promise<unknown> =>
+    system.ask<WorkerMessage, string | number>(ref, (replyTo) => ({ type, replyTo }), timeoutMs);
+  const held = ask("never");
+  ref.tell({ type: "crash" });
+  const waits = ask("handled");
+  await t.throwsAsync(held, { code: "CRASHED" });
+  t.is(await waits, 1);
+});
+
+test("a question told on from thread to thread is answered by its last owner", async (t) => {
+  const { system } = createThreadSystem(t);
+  const one = system.spawn(stoppingWorker, null, { name: "one", at: "thread" });
+  const two = system.spawn(stoppingWorker, null, { name: "two", at: "thread" });
+  const nested = await system.ask<WorkerMessage, ActorRef<WorkerMessage>>(
+    two,
+    (tell) => ({ type: "nest", tell }),
+    timeoutMs,
+  );
+  for (const [to, path] of [
+    [two, "/app/two"],
+    [one, "/app/one"],
+    [nested, "/app/two/nested"],
+  ] as const) {
+    const { path: answered } = await system.ask<WorkerMessage, Whereabouts>(
+      one,
+      (replyTo) => ({ type: "pass", to, question: { type: "where", replyTo } }),
+      timeoutMs,
+    );
+    t.is(answered, path);
+  }
+});
+
+test("a question told on outlives the thread that had it, and ends with the one that has it", async (t) => {
+  const { system, where } = createThreadSystem(t);
+  const one = system.spawn(stoppingWorker, null, { name: "one", at: "thread" });
+  const two = system.spawn(stoppingWorker, null, { name: "two", at: "thread" });
+  await Promise.all([where(one), where(two)]);
+  let ended = false;
+  const pending = system
+    .ask<WorkerMessage, string>(
+      one,
+      (replyTo) => ({ type: "pass", to: two, question: { type: "never", replyTo } }),
+      timeoutMs,
+    )
+    .finally(() => (ended = true));
+  const settled = t.throwsAsync(pending, { code: "STOPPED" });
+  // Its answer comes after what it told on.
+  await where(one);
+  one.tell({ type: "exit" });
+  await t.throwsAsync(where(one), { code: "STOPPED" });
+  await where(two);
+  t.false(ended);
+  two.tell({ type: "exit" });
+  await settled;
+});
+
+test("a question to an actor that is gone from a living thread settles as stopped", async (t) => {
+  const { system, where } = createThreadSystem(t);
+  const one = system.spawn(stoppingWorker, null, { name: "one", at: "thread" });
+  const nested = await system.ask<WorkerMessage, ActorRef<WorkerMessage>>(
+    one,
+    (tell) => ({ type: "nest", tell }),
+    timeoutMs,
+  );
+  nested.tell({ type: "stop" });
+  await t.throwsAsync(where(nested), { code: "STOPPED" });
+  await t.throwsAsync(where(nested), { code: "STOPPED" });
+  await where(one);
+});
+
+test("an answer or a question that cannot be cloned ends as dropped", async (t) => {
+  const { system } = createThreadSystem(t);
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  const odd = system.ask<WorkerMessage, unknown>(
+    ref,
+    (replyTo) => ({ type: "unclonable", replyTo }),
+    timeoutMs,
+  );
+  await t.throwsAsync(odd, { code: "QUEUE_FULL" });
+  const question = system.ask<WorkerMessage, unknown>(
+    ref,
+    (replyTo) => ({ type: "handled", replyTo, why: () => undefined }) as never,
+    timeoutMs,
+  );
+  await t.throwsAsync(question, { code: "QUEUE_FULL" });
+});
 
 test("a thread that does not stop in time is killed", async (t) => {
   const { system, where } = createThreadSystem(t, { stopTimeoutMs: 50 });
@@ -343,7 +433,7 @@ test("a reference that went through a thread does not reach the namesake of its 
   const old = system.spawn(scripted(), { log }, { name: "target" });
   old.tell((context) => context.stop());
   await t.throwsAsync(
-    system.ask(old, () => () => {}, timeoutMs),
+    system.ask(old, (replyTo) => asking(replyTo), timeoutMs),
     { code: "STOPPED" },
   );
   system.spawn(scripted(), { log }, { name: "target" });

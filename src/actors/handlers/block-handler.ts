@@ -5,7 +5,7 @@
 
 import { packBytes } from "../../bytes/packed.js";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import { blamesNobody } from "../../chain/faults.js";
@@ -108,6 +108,7 @@ export const blockHandler = defineActor<
     dataMax: 1_024,
     controlMax: 1_024,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => type !== "Incoming",
   },
   onFault: RESTART,

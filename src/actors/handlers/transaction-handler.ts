@@ -7,7 +7,7 @@ import { packBytes, packedItem } from "../../bytes/packed.js";
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
@@ -103,6 +103,7 @@ export const transactionHandler = defineActor<
     dataMax: 8_192,
     controlMax: 1_024,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => type !== "Incoming" && type !== "Submit",
   },
   onFault: RESTART,

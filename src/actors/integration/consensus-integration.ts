@@ -5,7 +5,7 @@
 
 import { LRUCache } from "lru-cache";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
 import { blamesNobody } from "../../chain/faults.js";
@@ -100,6 +100,7 @@ export const consensusIntegration = defineActor<
     dataMax: 1_024,
     controlMax: 4_096,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => type !== "Connect",
   },
   onFault: ESCALATE,

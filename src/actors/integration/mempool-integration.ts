@@ -5,7 +5,7 @@
 // event bus, broadcaster.
 
 import { unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import type { HashHex } from "../../chain/types.js";
 import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
@@ -122,6 +122,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     dataMax: 1_024,
     controlMax: 4_096,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => CONTROL.has(type),
   },
   onFault: RESTART,

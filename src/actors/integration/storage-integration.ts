@@ -4,7 +4,7 @@
 // Tells: peer handlers (replies), requesters.
 
 import { errorText, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../chain/types.js";
@@ -81,6 +81,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     dataMax: 1_024,
     controlMax: 4_096,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => type !== "Serve" && type !== "LocateTransaction",
   },
   onFault: RESTART,

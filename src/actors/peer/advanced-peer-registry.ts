@@ -4,7 +4,7 @@
 // registry would keep connections that it no longer knows.
 
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -73,6 +73,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     dataMax: 16_384,
     controlMax: 16_384,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: (message) => !DATA.has(message.type),
   },
   onFault: ESCALATE,

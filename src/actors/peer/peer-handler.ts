@@ -4,7 +4,7 @@
 // reputation, requesters. A fault ends this connection and nothing else.
 
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor } from "../../runtime/actor.js";
+import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { FrameDecoder } from "../../protocol/codec/frame.js";
 import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
 import { SendLanes } from "../../protocol/codec/send-lanes.js";
@@ -50,6 +50,7 @@ export const peerHandler = defineActor<
     dataMax: 4_096,
     controlMax: 16_384,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: (message) => !DATA.has(message.type),
   },
   onFault: { kind: "stop" },

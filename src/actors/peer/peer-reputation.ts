@@ -3,7 +3,7 @@
 // Before a slow peer pays, it asks whether this process itself was slow.
 
 import { errorText, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -63,6 +63,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     dataMax: args.mailboxMax,
     controlMax: args.mailboxMax,
     overflow: "dropOldest",
+    replyOf: replyToOf,
     isControl: (message) => message.type !== "Report",
   }),
   onFault: ESCALATE,

@@ -4,7 +4,7 @@
 
 import fastq from "fastq";
 import { CodedError, isCoded, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { formatAddress, parseAddress } from "../../protocol/address.js";
 import type { Connection, PeerId } from "../../ports.js";
@@ -63,6 +63,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
     dataMax: 1_024,
     controlMax: 16_384,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => !DATA.has(type),
   },
   onFault: RESTART,

@@ -5,7 +5,7 @@
 // only when a handler has dealt with a message.
 
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import { LANES, type Lane, type MessageKind } from "../../protocol/types/message.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
@@ -48,6 +48,7 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
     dataMax: args.mailboxMax,
     controlMax: 256,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: (message) => message.type === "Register",
   }),
   onFault: ESCALATE,

@@ -5,7 +5,13 @@
 // Told by: the composition root. Tells: every actor below it.
 
 import { unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
+import {
+  defineActor,
+  replyToOf,
+  type ActorRef,
+  type AskOutcome,
+  type Context,
+} from "../../runtime/actor.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
@@ -128,6 +134,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
     dataMax: 4_096,
     controlMax: 4_096,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => CONTROL.has(type),
   },
   onFault: {

@@ -2,7 +2,7 @@
 // Told by: handlers, sync, producer, the service. Tells: consensus, mempool, storage integration.
 // It keeps senders ignorant of where a subsystem lives, and holds what a busy one cannot take.
 
-import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import type { ConsensusMessage } from "../integration/consensus-integration.js";
 import type { MempoolMessage } from "../integration/mempool-integration.js";
@@ -27,7 +27,12 @@ interface State {
 
 export const systemRouter = defineActor<SystemRouterArgs, SystemRouterMessage, State, unknown>({
   name: "system-router",
-  mailbox: { dataMax: 16_384, controlMax: 64, overflow: "reject" },
+  mailbox: {
+    dataMax: 16_384,
+    controlMax: 64,
+    overflow: "reject",
+    replyOf: ({ message }) => replyToOf(message),
+  },
   onFault: RESTART,
 
   init: (_context, args) => ({ targets: args, held: new HoldingQueue() }),

@@ -5,7 +5,7 @@
 
 import { LRUCache } from "lru-cache";
 import { unreachable } from "../../errors.js";
-import { defineActor } from "../../runtime/actor.js";
+import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
@@ -36,6 +36,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
     dataMax: 1_024,
     controlMax: 16_384,
     overflow: "reject",
+    replyOf: replyToOf,
     isControl: ({ type }) => type !== "BehindPeer" && type !== "GetSyncStatus",
   },
   onFault: RESTART,

@@ -34,16 +34,20 @@ interface Teardown {
   teardown(end: () => unknown): void;
 }
 
-/** Starts it, behind `prefix`; the test's end kills it if it still runs. */
-export function startCli(
-  t: Teardown,
-  args: readonly string[],
-  nodeArgs: readonly string[] = [],
-  prefix: readonly string[] = [],
-): Cli {
+export interface CliOptions {
+  readonly nodeArgs?: readonly string[];
+  /** A command that runs it. */
+  readonly prefix?: readonly string[];
+  /** Absent: the command line of this build. */
+  readonly main?: string;
+}
+
+/** The test's end kills it if it still runs. */
+export function startCli(t: Teardown, args: readonly string[], options: CliOptions = {}): Cli {
+  const { nodeArgs = [], prefix = [], main = MAIN } = options;
   // As from a shell, even when npm runs the tests.
   const { npm_lifecycle_event: _, ...env } = process.env;
-  const [command, ...rest] = [...prefix, process.execPath, ...nodeArgs, MAIN, ...args];
+  const [command, ...rest] = [...prefix, process.execPath, ...nodeArgs, main, ...args];
   const child = spawn(command!, rest, {
     env,
     stdio: ["ignore", "pipe", "pipe"],

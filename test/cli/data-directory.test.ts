@@ -96,7 +96,7 @@ test.serial(
     }`,
     );
     const args = ["run", "--data", data!, "--produce", "--http", "127.0.0.1:0"];
-    const node = startCli(t, args, ["--import", pathToFileURL(hook).href]);
+    const node = startCli(t, args, { nodeArgs: ["--import", pathToFileURL(hook).href] });
     const { http } = await node.line("node is ready");
     t.is((await fetch(`${String(http)}/health`)).status, 200);
     await writeFile(hangs!, "");
@@ -188,7 +188,7 @@ onLinux(
     // Without a pool: its threads load files when the node is ready.
     const config = path.join(await temporaryDirectory(t), "node.json");
     await writeFile(config, '{ "pool": { "inline": true } }');
-    const node = startCli(t, ["run", "--config", config], ["--import", url]);
+    const node = startCli(t, ["run", "--config", config], { nodeArgs: ["--import", url] });
     await node.line("node is ready");
     node.kill("SIGUSR2");
     t.regex(String((await node.line("no file descriptor is left"))["error"]), /EMFILE/);

@@ -27,7 +27,7 @@ function missing(): string | undefined {
 }
 
 const start = (t: ExecutionContext, flags: readonly string[], network: readonly string[]): Cli =>
-  startCli(t, ["run", ...flags], [], network);
+  startCli(t, ["run", ...flags], { prefix: network });
 
 test("nodes connect over link-local addresses of an interface with any name", async (t) => {
   const why = missing();

@@ -136,7 +136,9 @@ test.serial("a second signal ends it at once with exit 1", async (t) => {
   // Its threads never say that they ended, so the stop is never done.
   const hook = `import { Worker } from 'node:worker_threads';
     Worker.prototype.terminate = () => new Promise(() => undefined);`;
-  const node = startCli(t, ["run"], ["--import", `data:text/javascript,${hook}`]);
+  const node = startCli(t, ["run"], {
+    nodeArgs: ["--import", `data:text/javascript,${hook}`],
+  });
   await node.line("node is ready");
   node.kill("SIGINT");
   await node.line("stopping");
@@ -162,7 +164,9 @@ test.serial("two signals at once, as GNU timeout sends them, are one", async (t)
 
 test.serial("an unexpected fault is logged and ends it with exit 1", async (t) => {
   const hook = "process.on('SIGUSR2', () => { throw new Error('planned') })";
-  const node = startCli(t, ["run"], ["--import", `data:text/javascript,${hook}`]);
+  const node = startCli(t, ["run"], {
+    nodeArgs: ["--import", `data:text/javascript,${hook}`],
+  });
   await node.line("node is ready");
   node.kill("SIGUSR2");
   const { code, stdout } = await node.ended;

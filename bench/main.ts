@@ -87,7 +87,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     load: () => import("./workers.js"),
   },
   hostile: {
-    measures: "a node under a thousand hostile sockets: rules, memory, an honest peer's pings",
+    measures: "a node under hostile sockets and floods: rules, memory, what honest peers notice",
     load: () => import("./hostile.js"),
   },
 };

@@ -2,11 +2,12 @@
 // that pings it, and the attackers. Each is alone in its process, so that its memory and its event
 // loop are its own.
 
+import { openHttpServer } from "../../src/api/server.js";
 import { generateChain } from "../../src/chain/generate.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
 import { storeChain } from "../../src/cli/chain-store.js";
 import { genesisOf, networkParams, startNode } from "../../src/compose.js";
-import { DEFAULTS, type NetworkConfigInput } from "../../src/config.js";
+import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { invariant } from "../../src/errors.js";
 import type { Network } from "../../src/network.js";
 import type { BlockStore, Log } from "../../src/ports.js";
@@ -33,7 +34,13 @@ export interface VictimFigures {
 }
 
 export type VictimMethods = {
-  listen(config: NetworkConfigInput): Promise<{ address: string; pid: number }>;
+  listen(config: NetworkConfigInput): Promise<{
+    address: string;
+    pid: number;
+    memoryBudgetMiB: number;
+  }>;
+  /** Opens its HTTP server; answers where its health is. */
+  serve(): Promise<{ health: string }>;
   /** Resolves when the node holds so many blocks. */
   reach(height: number): Promise<void>;
   /** Forgets what was counted so far. */
@@ -80,7 +87,15 @@ function victim(): void {
       started.subscribe(["ConnectionRefused"], ({ remoteAddress, rule }) => {
         refused[remoteAddress] = rule;
       });
-      return { address: started.listenAddress!, pid: process.pid };
+      const { memoryBudgetBytes } = resolveConfig(config);
+      const memoryBudgetMiB = memoryBudgetBytes / 1_024 ** 2;
+      return { address: started.listenAddress!, pid: process.pid, memoryBudgetMiB };
+    },
+    async serve() {
+      const { http: config } = DEFAULTS;
+      const options = { address: "127.0.0.1:0", network: network!, log, config };
+      const { address } = await openHttpServer(options);
+      return { health: `${address}/health` };
     },
     async reach(height) {
       const reached = new Promise<void>((resolve) => {

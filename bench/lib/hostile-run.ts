@@ -92,7 +92,8 @@ async function quietPings(honest: Child<HonestMethods>) {
   return honest.finish(undefined);
 }
 
-class Memory {
+/** RssAnon of a process, sampled. */
+export class Memory {
   readonly #pid: number;
   readonly #samples: number[] = [];
   readonly #timer = setInterval(() => this.#samples.push(this.now()), SAMPLE_INTERVAL_MS);

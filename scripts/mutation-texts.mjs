@@ -9,7 +9,11 @@ import { mutations } from "./mutations.mjs";
 import { plantedBugs } from "./planted-bugs.mjs";
 import { root } from "./prepare-project.mjs";
 
-for (const { name, in: module, find } of [...mutations, ...plantedBugs]) {
+const bugs = plantedBugs.flatMap(({ also = [], ...bug }) => [
+  bug,
+  ...also.map((change) => ({ name: bug.name, ...change })),
+]);
+for (const { name, in: module, find } of [...mutations, ...bugs]) {
   const places = placesOf(readFileSync(path.join(root, "dist", "src", module), "utf8"), find);
   if (places === 1) continue;
   console.error(`${name}: its text stands ${places} times in ${module}.`);

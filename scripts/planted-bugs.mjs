@@ -21,6 +21,12 @@ const SCENARIOS = {
   headerAnswers: { file: "deep-forks", title: "a heavier branch whose headers*" },
   deepFork: { file: "deep-forks", title: "a fork is followed where it begins*" },
   windows: { file: "windows", title: "what the windows of a connection*" },
+  lowerHead: { file: "lower-heads", title: "a branch below what a former*" },
+  lowerRestart: { file: "lower-heads", title: "a restarted node*" },
+  indexAtOnce: { file: "index-commits", title: "blocks that follow*" },
+  timedOut: { file: "timed-out", title: "what timed out*" },
+  timedOutRanges: { file: "timed-out", title: "ranges that timed out*" },
+  indexCrash: { file: "index-commits", title: "a crash between*" },
 };
 
 export const plantedBugs = [
@@ -262,5 +268,84 @@ export const plantedBugs = [
     find: "release() {",
     with: "release() {\n        return;",
     scenario: SCENARIOS.windows,
+  },
+  {
+    name: "what can be undone is told by the head of the moment",
+    in: "actors/integration/chain-commits.js",
+    find: "this.#floor = Math.max(this.#floor, height);",
+    with: "this.#floor = height;",
+    scenario: SCENARIOS.lowerHead,
+  },
+  {
+    name: "a block whose undo data are gone ends the node",
+    in: "actors/integration/reorganisation.js",
+    find: "if (writes === undefined || parent === undefined) {",
+    with: "if (writes === undefined || parent === undefined) {\n throw new Error('no undo');",
+    scenario: SCENARIOS.lowerRestart,
+  },
+  {
+    name: "the index grows on a branch that the chain left",
+    in: "storage/tx-store.js",
+    find: " || this.blocks.hashAt(tip.height) !== tip.hash",
+    with: "",
+    scenario: SCENARIOS.indexAtOnce,
+  },
+  {
+    name: "the index is outside the commit, and taken at its word after a restart",
+    in: "storage/block-store.js",
+    find: "this.index?.extend(commit.transactions ?? []);",
+    with: "",
+    also: [
+      {
+        in: "actors/integration/index-follower.js",
+        find: "this.#env = env;\n        this.#readTip();",
+        with:
+          "this.#env = env;\n" +
+          "const height = Math.min(store.indexedHeight(), env.blocks.head().height);\n" +
+          "this.#tip = { height, hash: env.blocks.hashAt(height) };",
+      },
+    ],
+    scenario: SCENARIOS.indexCrash,
+  },
+  {
+    name: "the index says that it has what is still to be written",
+    in: "storage/tx-store.js",
+    find: "this.engine.put(Table.transactions, keys[index], record);",
+    with: "queueMicrotask(() => this.engine.put(Table.transactions, keys[index], record));",
+    scenario: SCENARIOS.indexCrash,
+  },
+  {
+    name: "the place of a request that timed out is never given back",
+    in: "actors/peer/request-table.js",
+    find: 'this.#expired.delete(requestId) ? "late"',
+    with: 'this.#expired.has(requestId) ? "late"',
+    scenario: SCENARIOS.timedOut,
+  },
+  {
+    name: "the place of a block that did not come is never given back",
+    in: "actors/handlers/block-handler.js",
+    find: "end(state, outcome.tag, context);\n    if (job === undefined || !outcome.ok",
+    with: "if (!outcome.ok) return;\n end(state, outcome.tag, context);\n    if (job === undefined",
+    scenario: SCENARIOS.timedOut,
+  },
+  {
+    name: "the place of transactions that did not come is never given back",
+    in: "actors/handlers/transaction-wants.js",
+    find: "this.#asked.delete(tag);\n        this.#owes(request.to.peerId, -1);",
+    with: "if (brought > 0) this.#asked.delete(tag), this.#owes(request.to.peerId, -1);",
+    scenario: SCENARIOS.timedOut,
+  },
+  {
+    name: "the place of a range that did not come is never given back",
+    in: "actors/sync/sync-bodies.js",
+    find: "undelivered(state, range, reason, context);\n        return;",
+    with: "return;",
+    scenario: SCENARIOS.timedOutRanges,
+  },
+  {
+    name: "a ban never ends",
+    in: "actors/peer/advanced-peer-registry.js",
+    find: "message.ban.untilWallMs - context.env.clock.wallMs()",
+    with: "2 ** 31 - 1",
   },
 ];

@@ -20,9 +20,10 @@ const counts = countResults();
 await prepare();
 rmSync(copy, { recursive: true, force: true });
 cpSync(path.join(root, "dist", "src"), source, { recursive: true });
-cpSync(path.join(root, "dist", "test", "sim"), path.join(copy, "dist", "test", "sim"), {
-  recursive: true,
-});
+for (const part of ["sim", "support"]) {
+  const tests = path.join("dist", "test", part);
+  cpSync(path.join(root, tests), path.join(copy, tests), { recursive: true });
+}
 cpSync(path.join(root, "package.json"), path.join(copy, "package.json"));
 
 const wanted = process.argv[2] ?? "";

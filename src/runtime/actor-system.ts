@@ -62,6 +62,8 @@ export interface ActorSystem<E> {
   readonly deadLetters: number;
   /** Throws when the kernel or the state of an actor breaks a rule of its own. */
   invariants(): void;
+  /** Throws when an actor holds a place for something; nothing is under way any more. */
+  atRest(): void;
 }
 
 export function createActorSystem<E>(options: ActorSystemOptions<E>): ActorSystem<E> {
@@ -170,6 +172,10 @@ export class System implements Kernel, Parent, Asker {
 
   invariants(): void {
     for (const child of this.nodes()) if (child instanceof Cell) child.invariants();
+  }
+
+  atRest(): void {
+    for (const child of this.nodes()) if (child instanceof Cell) child.atRest();
   }
 
   // ---- for the actors -------------------------------------------------------------------------

@@ -129,6 +129,11 @@ export interface ActorType<A, M, S, E> {
   afterBatch?(state: S, context: Context<M, E>): void;
   /** Throws when the state breaks a rule of its own or a bound; called by the simulator. */
   invariants?(state: S, context: Context<M, E>): void;
+  /**
+   * Throws when the state holds a place for something: called by the simulator when nothing is under
+   * way, so that what is held then was never given back.
+   */
+  atRest?(state: S): void;
 }
 
 /** `replyOf` for messages that carry their reply reference, where they carry one, as `replyTo`. */

@@ -478,4 +478,11 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
     if (this.phase === "running") this.type.invariants?.(this.state, this.context);
   }
+
+  atRest(): void {
+    const { count } = this.owned;
+    invariant(count === 0, `${this.path} owes ${count} answers`);
+    invariant(this.pendingAsks === 0, `${this.path} waits for ${this.pendingAsks} answers`);
+    if (this.phase === "running") this.type.atRest?.(this.state);
+  }
 }

@@ -45,6 +45,7 @@ export class ChainAuditor {
   readonly #report: (sentence: string) => void;
   readonly #book: BlockBookWriter<AuditedBlock>;
   readonly #watching: AuditorOptions;
+  #lowerHeads = 0;
 
   /** `report` is told of every violation, in one sentence. */
   constructor(
@@ -68,6 +69,11 @@ export class ChainAuditor {
     return this.#book.size;
   }
 
+  /** How often a node moved its head to a heavier block that is not as high. */
+  get lowerHeads(): number {
+    return this.#lowerHeads;
+  }
+
   /** Its record, for other checks and for nodes that know more than they should. */
   get book(): BlockBook {
     return this.#book;
@@ -78,8 +84,9 @@ export class ChainAuditor {
     return this.#book.bytes;
   }
 
-  /** The store as its node sees it, every commit audited. */
+  /** The store as its node sees it in one life, every commit audited. */
   watch(store: BlockStore, node: AuditedNode): BlockStore {
+    let prunedHeight = 0;
     return {
       head: () => store.head(),
       has: (hash) => store.has(hash),
@@ -87,10 +94,20 @@ export class ChainAuditor {
       block: (hash) => store.block(hash),
       headerBytes: (hash) => store.headerBytes(hash),
       hashAt: (height) => store.hashAt(height),
-      undo: (hash) => store.undo(hash),
+      undo: (hash) => {
+        const { height = prunedHeight } = store.summary(hash) ?? {};
+        if (height < prunedHeight) {
+          const gone = `of which it keeps nothing below ${prunedHeight}`;
+          this.#report(`${node.name} asked how to undo the block at ${height}, ${gone}`);
+        }
+        return store.undo(hash);
+      },
       sideBlocks: () => store.sideBlocks?.() ?? [],
       state: (key) => store.state(key),
-      prune: (height) => store.prune(height),
+      prune: (height) => {
+        prunedHeight = Math.max(prunedHeight, height);
+        return store.prune(height);
+      },
       close: () => store.close(),
       commit: (commit) => {
         for (const block of commit.blocks) {
@@ -188,6 +205,7 @@ export class ChainAuditor {
     if (differs !== undefined) {
       wrong(`from ${before.hash} to ${after.hash}; against the reference, ${differs}`);
     }
+    if (after.height < before.height) this.#lowerHeads++;
     if (moved && !this.#consensus.prefers(after, before)) {
       wrong(`from ${before.hash} to ${after.hash}, which the consensus does not prefer`);
     }

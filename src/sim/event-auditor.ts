@@ -4,7 +4,7 @@
 
 import type { NetworkEvent, NetworkEventType } from "../actors/events/event-types.js";
 import type { HashHex } from "../chain/types.js";
-import type { PeerId } from "../ports.js";
+import type { Clock, PeerId } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
 
 export const AUDITED_EVENTS = [
@@ -20,8 +20,12 @@ export const AUDITED_EVENTS = [
 
 type AuditedEvent = Extract<NetworkEvent, { type: (typeof AUDITED_EVENTS)[number] }>;
 
+/** The slowest simulated round trips of a dial and two hellos. */
+const REPLACED_WITHIN_MS = 6_000;
+
 export interface EventAuditorParts {
   readonly book: Pick<BlockBook, "get">;
+  readonly clock: Pick<Clock, "monotonicMs">;
   /** The head when the life began. */
   readonly head: HashHex;
   /** Told of every event out of order, in one sentence. */
@@ -31,14 +35,25 @@ export interface EventAuditorParts {
 export class EventAuditor {
   readonly #parts: EventAuditorParts;
   readonly #peers = new Set<PeerId>();
-  /** How often a peer went, but for connections that gave way to another one to the same peer. */
-  peersGone = 0;
+  /** When the connection to a peer gave way to another one to the same peer. */
+  readonly #replaced = new Map<PeerId, number>();
+  #gone = 0;
   #tip: HashHex;
   #syncing = false;
 
   constructor(parts: EventAuditorParts) {
     this.#parts = parts;
     this.#tip = parts.head;
+  }
+
+  /**
+   * How often a peer went: not when its connection gave way to another one that is ready soon after,
+   * which comes to pass when two nodes dial each other.
+   */
+  get peersGone(): number {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const absent = (sinceMs: number): boolean => nowMs - sinceMs > REPLACED_WITHIN_MS;
+    return this.#gone + [...this.#replaced.values()].filter(absent).length;
   }
 
   see(event: AuditedEvent): void {
@@ -65,9 +80,12 @@ export class EventAuditor {
       case "PeerConnected":
         if (this.#peers.has(event.peerId)) report(`peer ${event.peerId} came twice`);
         this.#peers.add(event.peerId);
+        this.#back(event.peerId);
         return;
       case "PeerDisconnected":
-        if (event.reason !== "DuplicateConnection") this.peersGone++;
+        if (event.reason === "DuplicateConnection") {
+          this.#replaced.set(event.peerId, this.#parts.clock.monotonicMs());
+        } else this.#gone++;
         if (!this.#peers.delete(event.peerId)) report(`peer ${event.peerId} went and never came`);
         return;
       case "SyncStarted":
@@ -83,5 +101,12 @@ export class EventAuditor {
         this.#syncing = false;
         return;
     }
+  }
+
+  #back(peerId: PeerId): void {
+    const goneMs = this.#replaced.get(peerId);
+    if (goneMs === undefined) return;
+    this.#replaced.delete(peerId);
+    if (this.#parts.clock.monotonicMs() - goneMs > REPLACED_WITHIN_MS) this.#gone++;
   }
 }

@@ -32,8 +32,8 @@ const HOLD_MS: Range = [100, 25_000];
 const CLOCK_MS: Range = [1_000, 30_000];
 /** An operator's mistake, a machine in another zone. */
 const JUMP_MS: Range = [-3_600_000, 3_600_000];
-/** What a producer's clock may be off and others still take its blocks, of the 15 s allowed. */
-const PRODUCER_JUMP_MAX_MS = 8_000;
+/** Four times what others still take its blocks from. */
+const PRODUCER_JUMP_MAX_MS = 60_000;
 const LOSSES: Range = [0.02, 0.5];
 /** Times as long as a commit should take: a disk that is rebuilt, a neighbour's backup. */
 const SLOWDOWN: Range = [5, 200];
@@ -125,9 +125,11 @@ export const FAULT_KINDS = {
   clockJump: {
     forMs: CLOCK_MS,
     act({ world, random }) {
-      const node = pick(world.nodes, random);
+      const producers = world.nodes.filter(({ config }) => config.produce);
+      const toProducer = random.float() < 0.5 && producers.length > 0;
+      const node = pick(toProducer ? producers : world.nodes, random);
       const jumpMs = Math.round(drawFrom(JUMP_MS, random));
-      // A chain of one producer that is ahead for an hour has to wait for an hour.
+      // The chain of one that is ahead has to wait for that time, unless others go on without it.
       node.jumpClock(node.config.produce ? Math.min(jumpMs, PRODUCER_JUMP_MAX_MS) : jumpMs);
       return () => node.jumpClock(0);
     },

@@ -9,7 +9,7 @@ import type { BlockBook, BookBlock } from "./block-book.js";
 
 export interface IndexedStores {
   readonly blocks: Pick<BlockStore, "head" | "hashAt">;
-  readonly transactions: Pick<TxStore, "indexedHeight" | "locate">;
+  readonly transactions: Pick<TxStore, "indexedHash" | "indexedHeight" | "locate">;
 }
 
 type Blocks = Pick<BlockBook, "get" | "blocks">;
@@ -25,13 +25,17 @@ export class IndexAuditor {
     this.#rules = rules;
   }
 
-  /** What is wrong, in one clause; undefined: nothing, or the index still follows the chain. */
+  /**
+   * What is wrong up to where the index says that it is, in one clause; undefined: nothing, or it
+   * stands on a block that the chain has left, and still follows.
+   */
   audit({ blocks, transactions }: IndexedStores): string | undefined {
     const head = blocks.head();
     const indexed = transactions.indexedHeight();
+    const tip = transactions.indexedHash?.();
+    if (tip !== undefined && blocks.hashAt(indexed) !== tip) return undefined;
     if (indexed > head.height) return `it ends at ${indexed}, the chain at ${head.height}`;
-    if (indexed < head.height) return undefined;
-    for (let height = 0; height <= head.height; height++) {
+    for (let height = 0; height <= indexed; height++) {
       const hash = blocks.hashAt(height) as HashHex;
       for (const [index, id] of this.#idsOf(this.#book.get(hash)).entries()) {
         const found = transactions.locate(id);

@@ -1,6 +1,7 @@
 // Liveness of links, in a world without faults: without news no healthy connection ends, however long
 // a round trip takes; a short standstill of one node costs none; and those that break come back soon,
-// whatever went wrong before, and leave nothing behind. `simulate` asks for it in the end.
+// whatever went wrong before, and leave nothing behind; nor does any actor hold a place for what
+// never ends. `simulate` asks for it in the end.
 
 import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
@@ -14,12 +15,21 @@ const RECONNECT_MAX_MS = 12_000;
 /** A connection that held for so long counts as a good one: its backoff begins anew. */
 const STABLE_MS = 65_000;
 const GONE_MS = 500;
+/** Now and then something is announced again: between two such times all are at rest. */
+const REST_MS = 20_000;
 
 /** What is wrong is reported; rejects with SimulationFailed. */
 export async function quietLinks(world: World, quietMs: number): Promise<void> {
   const up = world.nodes.filter((node) => node.up);
   await world.runFor(SETTLE_MS);
   await nobodyGoes(world, up, "in the quiet", () => world.runFor(quietMs));
+
+  const resting = (): boolean => up.every(({ unrest }) => unrest === undefined);
+  if (!(await world.runUntil(resting, REST_MS))) {
+    for (const { name, unrest } of up) {
+      if (unrest !== undefined) world.report(`${name} holds a place in the quiet: ${unrest}`);
+    }
+  }
 
   const patient = up.find((node) => up.every((other) => other === node || outlasts(other, node)));
   if (patient !== undefined) {

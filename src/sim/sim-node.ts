@@ -173,6 +173,7 @@ export class SimNode {
     const transport = [...env.transports.values()][0]!;
     const events = new EventAuditor({
       book: around.auditor.book,
+      clock: around.clock,
       head: blocks.head().hash,
       report: (what) => around.violated(`${name}: ${what}`),
     });
@@ -261,6 +262,16 @@ export class SimNode {
     if (!loop.held) this.#bans.check();
   }
 
+  /** Why this node is not at rest; undefined: nothing is under way, and no actor holds a place. */
+  get unrest(): string | undefined {
+    try {
+      this.#life?.system.atRest();
+      return undefined;
+    } catch (error) {
+      return describeError(error);
+    }
+  }
+
   /** Walks all stores: costs time in the length of the chain. */
   checkStores(): void {
     const { blocks, transactions } = this.#stores;
@@ -273,7 +284,7 @@ export class SimNode {
   /** Its index, if it keeps one, is where the chain is. */
   get indexed(): boolean {
     const { blocks, transactions } = this.#stores;
-    return !this.config.txIndex || transactions.indexedHeight() === blocks.head().height;
+    return !this.config.txIndex || transactions.indexedHash?.() === blocks.head().hash;
   }
 
   /** What a user who asks for transactions is told: none counts of a block that was abandoned. */

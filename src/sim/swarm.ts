@@ -1,6 +1,7 @@
 // Swarm runs: everything is drawn from the seed, the parameters too (swarm testing, Groce et al.,
 // ISSTA 2012: a run that leaves out some faults finds what a run with all of them hides).
 
+import type { ChainParams } from "../chain/params.js";
 import { DEFAULTS, type NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
@@ -24,6 +25,13 @@ const CROWD_MS = 20_000;
 const SHALLOW_EVERY = 4;
 const SHALLOW = { reorgDepthMax: 30, pruneEveryBlocks: 2 } as const;
 const SHALLOW_CALM_MS = 60_000;
+/**
+ * A step of the difficulty is a large part of it, so that of two branches the heavier one may be the
+ * shorter one. To find a block takes as long as ever, but the next one may be begun sooner.
+ */
+const COARSE_EVERY = 3;
+const COARSE = { minDifficulty: 8n } as const;
+const COARSE_PRODUCER = { attemptsPerTask: 2, intervalMs: 500 } as const;
 const BREAK_EVERY = 2;
 const QUIET_EVERY = 2;
 /** Several times what a silent peer is given. */
@@ -51,8 +59,8 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   // More producers on slow links make blocks faster than these spread: never would all have one.
   const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
   // A minority, of nodes that are enough to relay without it.
-  const attackers = whole(1, Math.max(1, Math.floor((3 * nodes) / 7)));
-  const attacked = draw.float() < 0.5 && nodes >= 3 && !crowd;
+  const attackers = whole(1, Math.max(1, Math.floor(((crowd ? 1 : 3) * nodes) / 7)));
+  const attacked = draw.float() < 0.5 && nodes >= 3;
   const byzantine = attacked ? drawScripts(attackers, draw) : [];
   const knownPeers = whole(1, 4);
   // Just room for all honest nodes and for what one attacker's address gets (nobody is evicted).
@@ -74,6 +82,8 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const shallow = draw.float() < 1 / SHALLOW_EVERY && !crowd;
   const breakLinks = draw.float() < 1 / BREAK_EVERY && byzantine.length === 0 && !crowd;
   const quiet = draw.float() < 1 / QUIET_EVERY && byzantine.length === 0 && !crowd;
+  const chainChanges = drawChain(draw.float(), whole);
+  const coarse = draw.float() < 1 / COARSE_EVERY;
   const config: NetworkConfigInput = {
     // Nothing here comes near it, whatever slots are drawn.
     memoryBudgetBytes: 4 * KIB ** 3,
@@ -97,10 +107,13 @@ export function drawSwarm(seed: number | string): SimulateOptions {
       ...config,
       ...(shallow ? { chain: SHALLOW } : {}),
       ...(breakLinks ? { dial: { backoffMaxMs: 40_000 } } : {}),
-      ...(quiet ? { producer: { emptyBlocks: false } } : {}),
+      producer: {
+        ...(quiet ? { emptyBlocks: false } : {}),
+        ...(coarse ? COARSE_PRODUCER : {}),
+      },
     },
     ...(quiet && whole(0, 1) === 1 ? { configs: impatientFirst(nodes) } : {}),
-    chainChanges: drawChain(draw.float(), whole),
+    chainChanges: coarse ? withParams(chainChanges, COARSE) : chainChanges,
     traffic: { perSecond, dataBytes, ...drawBulk(links, perSecond, whole) },
     faults,
     calmMs: shallow ? SHALLOW_CALM_MS : 0,
@@ -129,6 +142,10 @@ function drawChain(chance: number, whole: Whole): ChainChanges {
   if (chance >= 0.5) return {};
   const blockBytesMax = whole(1_200, 3_000);
   return { params: { blockBytesMax, transactionBytesMax: blockBytesMax >> 1 } };
+}
+
+function withParams(changes: ChainChanges, params: Partial<ChainParams>): ChainChanges {
+  return { ...changes, params: { ...changes.params, ...params } };
 }
 
 /** Blocks of very unequal size, where links carry them and do not cut them into a thousand pieces. */

@@ -154,6 +154,11 @@ export class World {
     return this.#auditor.blockCount - 1;
   }
 
+  /** How often a node moved its head to a heavier block that is not as high. */
+  get lowerHeads(): number {
+    return this.#auditor.lowerHeads;
+  }
+
   /** How fast blocks reached the nodes' stores. */
   get propagation(): Propagation {
     return this.#propagation;
@@ -290,9 +295,11 @@ export class World {
   /**
    * Liveness, once faults have stopped: within `withinMs` all nodes that are up are on one chain, no
    * lighter than the best head that any of them had; then they follow, and reach what was best by
-   * then. Resolves to the lowest of their heads; rejects with SimulationFailed.
+   * then. A head from the future has to wait for its time before. Resolves to the lowest of their
+   * heads; rejects with SimulationFailed.
    */
-  async converge(withinMs: number): Promise<HeaderSummary> {
+  async converge(durationMs: number): Promise<HeaderSummary> {
+    const withinMs = durationMs + this.#aheadMs();
     const untilMs = this.nowMs + withinMs;
     const up = this.nodes.filter((node) => node.up);
     await this.#reachBest(up, untilMs, withinMs);
@@ -330,6 +337,13 @@ export class World {
     } while (!(await this.runUntil(() => false, 1_000)) && this.nowMs < untilMs);
     this.report(`not connected after ${withinMs} ms without faults: ${missing.join(", ")}`);
     this.#throwViolations();
+  }
+
+  /** So far is the newest head ahead of the slowest clock. */
+  #aheadMs(): number {
+    const up = this.nodes.filter((node) => node.up);
+    const newestMs = Math.max(...up.map((node) => node.head().timestampMs));
+    return Math.max(0, newestMs - Math.min(...up.map(({ clock }) => clock.wallMs())));
   }
 
   async #reachBest(up: readonly SimNode[], untilMs: number, withinMs: number): Promise<void> {

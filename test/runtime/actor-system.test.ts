@@ -261,10 +261,12 @@ test("an actor's own invariants are called", (t) => {
     init: () => null,
     receive: () => {},
     invariants: () => crash(),
+    atRest: () => crash(),
   });
   system.spawn(type, null, { name: "a" });
   scheduler.runUntilIdle();
   t.throws(() => system.invariants(), { message: "crash" });
+  t.throws(() => system.atRest(), { message: "crash" });
 });
 
 test("the overflow policies count what they drop, and the sender goes on", (t) => {

@@ -128,3 +128,16 @@ test("a block whose nonce was used before must not become canonical", async (t) 
   await store.commit({ ...commitOf(two, one), state: [] });
   t.regex(reports[0] ?? "", /over block .*nonce/);
 });
+
+test("a node that would undo what it had its store forget is told of", async (t) => {
+  const { reports, open } = audited();
+  const [one, two] = makeChain(2);
+  const store = open("a");
+  await store.commit(commitOf(one!, undefined));
+  await store.commit(commitOf(two!, one));
+  await store.prune(2);
+  store.undo(two!.header.hash);
+  t.deepEqual(reports, []);
+  store.undo(one!.header.hash);
+  t.regex(reports[0] ?? "", /^a asked how to undo the block at 1/);
+});

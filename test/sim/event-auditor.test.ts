@@ -12,7 +12,9 @@ const block = (hash: string): BookBlock => {
 
 function auditor() {
   const wrong: string[] = [];
+  const clock = { nowMs: 0, monotonicMs: () => clock.nowMs };
   const events = new EventAuditor({
+    clock,
     book: { get: block },
     head: "a0",
     report: (what) => wrong.push(what),
@@ -26,7 +28,7 @@ function auditor() {
     });
   const left = (hash: string): void =>
     events.see({ type: "BlockDisconnected", hash, height: Number(hash.slice(1)) });
-  return { events, wrong, joined, left };
+  return { events, clock, wrong, joined, left };
 }
 
 const peer = { peerId: "p", address: "", direction: "inbound", agent: "", nodeId: "" } as const;
@@ -75,4 +77,24 @@ test("a peer comes before it goes, and goes before it comes again", (t) => {
   t.deepEqual(wrong, []);
   for (const event of [went, came, came]) events.see(event);
   t.is(wrong.length, 2);
+});
+
+test("a peer whose connection gave way to another one is gone unless that one is ready soon", (t) => {
+  const { events, clock } = auditor();
+  const came = { type: "PeerConnected", ...peer } as const;
+  const replaced = {
+    type: "PeerDisconnected",
+    peerId: "p",
+    reason: "DuplicateConnection",
+  } as const;
+  for (const event of [came, replaced]) events.see(event);
+  clock.nowMs += 5_000;
+  t.is(events.peersGone, 0);
+  for (const event of [came, replaced]) events.see(event);
+  clock.nowMs += 7_000;
+  t.is(events.peersGone, 1);
+  events.see(came);
+  t.is(events.peersGone, 1);
+  events.see({ ...replaced, reason: "Timeout" });
+  t.is(events.peersGone, 2);
 });

@@ -29,7 +29,7 @@ const indexOf = (height: number, places: Record<string, string>) => ({
 test("an index that finds every transaction of the chain is right, and one on its way is not judged", (t) => {
   const places = { a0: "a0", a1: "a1", a2: "a2" };
   t.is(auditor.audit({ blocks: chain, transactions: indexOf(2, places) }), undefined);
-  t.is(auditor.audit({ blocks: chain, transactions: indexOf(1, {}) }), undefined);
+  t.is(auditor.audit({ blocks: chain, transactions: indexOf(0, { a0: "a0" }) }), undefined);
 });
 
 test("a transaction that is not found, or in another block, and an index beyond the chain are told", (t) => {
@@ -38,6 +38,13 @@ test("a transaction that is not found, or in another block, and an index beyond 
   for (const transactions of [indexOf(2, lost), indexOf(2, other), indexOf(3, {})]) {
     t.is(typeof auditor.audit({ blocks: chain, transactions }), "string");
   }
+});
+
+test("an index that stands on a block which the chain left follows it still", (t) => {
+  const beside = { ...indexOf(2, {}), indexedHash: () => "b2" };
+  t.is(auditor.audit({ blocks: chain, transactions: beside }), undefined);
+  const beyond = { ...indexOf(3, {}), indexedHash: () => "a3" };
+  t.is(typeof auditor.audit({ blocks: chain, transactions: beyond }), "string");
 });
 
 test("it knows what only abandoned blocks hold", (t) => {

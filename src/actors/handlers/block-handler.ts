@@ -163,6 +163,12 @@ export const blockHandler = defineActor<
     invariant(state.jobs.size <= JOBS_MAX, `${state.jobs.size} blocks are checked`);
     invariant(state.children.length <= JOBS_MAX, `${state.children.length} wait for parents`);
   },
+
+  atRest({ jobs, hashes, children }) {
+    invariant(jobs.size === 0, `${jobs.size} blocks have places`);
+    invariant(hashes.size === 0, `${hashes.size} blocks count as being under way`);
+    invariant(children.length === 0, `${children.length} wait for parents`);
+  },
 });
 
 function receiveIncoming(

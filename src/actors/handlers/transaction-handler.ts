@@ -185,6 +185,12 @@ export const transactionHandler = defineActor<
     }
     wants.invariants();
   },
+
+  atRest({ queue, batches, wants }) {
+    invariant(queue.length === 0, `${queue.length} transactions wait`);
+    invariant(batches.size === 0, `${batches.size} batches have places`);
+    wants.atRest();
+  },
 });
 
 function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, context: Ctx): void {

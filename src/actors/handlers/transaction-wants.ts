@@ -110,6 +110,11 @@ export class TransactionWants {
     }
   }
 
+  atRest(): void {
+    invariant(this.#asked.size === 0, `${this.#asked.size} requests for transactions are owed`);
+    invariant(this.#wanted.size === 0, `${this.#wanted.size} transactions are wanted`);
+  }
+
   #remember({ tag, others }: Want, announcer: Announcer): void {
     const { peerId } = announcer;
     if (others.length >= OTHERS_MAX || this.#asked.get(tag)?.to.peerId === peerId) return;

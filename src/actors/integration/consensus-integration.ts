@@ -175,6 +175,12 @@ export const consensusIntegration = defineActor<
     invariant(waiting.length <= WAITING_MAX, `${waiting.length} connects wait`);
     invariant(waitingBytes <= bytesInFlightMax, `${waitingBytes} bytes of connects wait`);
   },
+
+  atRest({ reorganisation, waiting, waitingBytes, undoBytes }) {
+    invariant(reorganisation === undefined, "a reorganisation goes on");
+    invariant(waiting.length === 0 && waitingBytes === 0, `${waiting.length} connects wait`);
+    invariant(undoBytes === 0, `${undoBytes} bytes of undo data are under way`);
+  },
 });
 
 function wait(state: State, command: ConnectCommand, { env }: Ctx): void {

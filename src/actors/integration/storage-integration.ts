@@ -3,7 +3,7 @@
 // Told by: block and sync handlers (through the system router), consensus integration, the service.
 // Tells: peer handlers (replies), requesters.
 
-import { errorText, unreachable } from "../../errors.js";
+import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
@@ -104,6 +104,10 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     }
     indexOn(state, context);
     return state;
+  },
+
+  atRest({ writes }) {
+    invariant(writes === 0, `${writes} writes of the index are under way`);
   },
 
   receive(state, message, context) {

@@ -237,6 +237,17 @@ export const peerHandler = defineActor<
     const queued = queuedBytes(state);
     invariant(queued <= lanes.sendQueueBytesMax || state.phase === "closing", `${queued} B queued`);
   },
+
+  atRest(state) {
+    state.requests.atRest();
+    const { requestsWaiting, servesOpen, servesWaiting, held, decodeNext, decodeRunning } = state;
+    invariant(requestsWaiting.length === 0, `${requestsWaiting.length} requests wait to be sent`);
+    const serves = servesOpen.size + servesWaiting.length;
+    invariant(serves === 0, `${serves} requests of the peer wait`);
+    invariant(held.length === 0, `${held.length} messages are held for the router`);
+    const decoding = decodeNext.length + decodeRunning.length;
+    invariant(decoding === 0, `${decoding} messages are decoded`);
+  },
 });
 
 /** What others can cause in any number; the rest is bounded by the handler itself. */

@@ -168,6 +168,12 @@ export class RequestTable {
     invariant(open <= this.#settings.inFlightMax, `${open} requests in flight`);
   }
 
+  /** Answered are also those that timed out: an honest peer answers late. */
+  atRest(): void {
+    invariant(this.#pending.size === 0, `${this.#pending.size} requests wait for their answer`);
+    invariant(this.#expired.size === 0, `${this.#expired.size} requests wait for a late answer`);
+  }
+
   /** Takes out all of them: the connection ends. */
   drain(): readonly PendingRequest[] {
     const all = [...this.#pending.values()];

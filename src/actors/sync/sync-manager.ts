@@ -249,6 +249,11 @@ export class SyncManager {
     return this.#ranges.find((range) => range.request === request && range.state === "requested");
   }
 
+  /** Ranges that a peer is asked for. */
+  get requestedCount(): number {
+    return this.#ranges.filter(({ state }) => state === "requested").length;
+  }
+
   /** Requested → Wanted. */
   failed(range: Range): void {
     if (range.peerId !== undefined) range.tried.add(range.peerId);

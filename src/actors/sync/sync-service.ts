@@ -4,7 +4,7 @@
 // Tells: peer handlers, system router, reputation, event bus.
 
 import { LRUCache } from "lru-cache";
-import { unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
@@ -150,7 +150,19 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
     }
   },
 
-  invariants: (state) => state.session?.invariants(),
+  invariants({ session, requests }) {
+    session?.invariants();
+    const open = [...requests.values()].filter((request) => session?.rangeOf(request));
+    const held = session?.requestedCount ?? 0;
+    invariant(open.length === held, `${held} ranges wait for ${open.length} answers`);
+  },
+
+  atRest({ session, exchange, requests, connects }) {
+    invariant(session === undefined, "a session goes on");
+    invariant(exchange === undefined, "headers are waited for");
+    invariant(requests.size === 0, `${requests.size} requests for ranges are owed`);
+    invariant(connects.size === 0, `${connects.size} ranges are being connected`);
+  },
 });
 
 /** The one who offered the chain left, and nobody who stayed can serve what is missing. */

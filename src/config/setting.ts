@@ -128,5 +128,3 @@ export const SECOND_MS = 1_000;
 export const MINUTE_MS = 60 * SECOND_MS;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
-/** The longest that a timer of JavaScript waits (a longer one fires at once). */
-export const TIMER_MS_MAX = 2 ** 31 - 1;

@@ -1,7 +1,12 @@
 // What this node says of itself in a handshake. The registry owns one for all connections.
 
 import { encodeMessage } from "../../protocol/codec/codec.js";
-import { KINDS, type MessageKind } from "../../protocol/types/message.js";
+import {
+  KINDS,
+  MESSAGE_KINDS,
+  type MessageKind,
+  type Quota,
+} from "../../protocol/types/message.js";
 import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
@@ -75,12 +80,13 @@ export function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, R
     itemsPerSecond: serve.transactionsPerSecond,
     burstItems: serve.transactionsBurst,
   };
-  return new Map<MessageKind, Rate>([
-    ["RequestBlock", blocks],
-    ["RequestBlockRange", blocks],
-    ["RequestHeaders", headers],
-    ["RequestTransactions", transactions],
-  ]);
+  const rates: Readonly<Record<Quota, Rate>> = { blocks, headers, transactions };
+  return new Map(
+    MESSAGE_KINDS.flatMap((kind) => {
+      const { quota } = KINDS[kind];
+      return quota === undefined ? [] : [[kind, rates[quota]] as const];
+    }),
+  );
 }
 
 function quotas(config: NetworkConfig): readonly ServeQuota[] {

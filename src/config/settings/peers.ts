@@ -122,7 +122,7 @@ export const PEERS = {
     ),
     sendQueueBytesMax: bytes(
       8 * MIB,
-      [64 * KIB, 2 ** 40],
+      [KIB, 2 ** 40],
       "Encoded messages waiting for one peer; over it the peer is too slow and is dropped.",
     ),
     socketBufferBytes: bytes(

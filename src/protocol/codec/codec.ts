@@ -3,12 +3,11 @@
 // by the pool's decoding task, which finds the items of large payloads off the event loop.
 
 import { invariant } from "../../errors.js";
-import { KINDS, kindOfCode } from "../types/message.js";
+import { encodeItems, readItems } from "../kinds/items.js";
+import { kindOfCode, ruleOf } from "../types/message.js";
 import type { Message, MessageKind } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
-import { decodeFields, encodeFields } from "./fields.js";
-import { encodeItems, isItemKind, isItemMessage, messageOfItems, readItems } from "./items.js";
 
 export type Decoded =
   | { readonly ok: true; readonly message: Message }
@@ -19,10 +18,14 @@ export type Decoded =
  * other payloads: never to be transferred to a thread.
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
-  const payload = isItemMessage(message) ? encodeItems(message) : encodeFields(message);
-  const { payloadBytesMax } = KINDS[message.kind];
+  const { kind } = message;
+  const { payloadBytesMax, body } = ruleOf(kind);
+  const payload =
+    body.form === "items"
+      ? encodeItems(kind, body.shape, body.itemsIn(message))
+      : body.encode(message);
   if (payload.length > payloadBytesMax) {
-    invariant(false, `${message.kind} of ${payload.length} bytes, over ${payloadBytesMax}`);
+    invariant(false, `${kind} of ${payload.length} bytes, over ${payloadBytesMax}`);
   }
   return payload;
 }
@@ -32,12 +35,13 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
  * into it and keep it alive. Encoding the message again gives the same bytes.
  */
 export function decodeMessage(kind: MessageKind, payload: Uint8Array): Decoded {
-  if (isItemKind(kind)) {
-    const ranges = readItems(kind, payload);
+  const { body } = ruleOf(kind);
+  if (body.form === "items") {
+    const ranges = readItems(body.shape, payload);
     if (typeof ranges === "string") return refuse(kind, ranges);
-    return { ok: true, message: messageOfItems(kind, payload, ranges) };
+    return { ok: true, message: body.messageOf(payload, ranges) };
   }
-  const message = decodeFields(kind, payload);
+  const message = body.decode(payload);
   if (typeof message === "string") return refuse(kind, message);
   return { ok: true, message };
 }
@@ -56,8 +60,9 @@ export type ItemsChecked =
  */
 export function itemRanges(code: number, payload: Uint8Array): ItemsChecked {
   const kind = kindOfCode(code);
-  invariant(kind !== undefined && isItemKind(kind), `kind code ${code} carries byte strings`);
-  const items = readItems(kind, payload);
+  const body = kind && ruleOf(kind).body;
+  invariant(body?.form === "items", `kind code ${code} carries byte strings`);
+  const items = readItems(body.shape, payload);
   return typeof items === "string"
     ? { ok: false, detail: `${kind}: ${items}` }
     : { ok: true, items };
@@ -69,6 +74,7 @@ export function messageFromItems(
   payload: Uint8Array,
   items: Uint32Array,
 ): Message {
-  invariant(isItemKind(kind), `${kind} carries byte strings`);
-  return messageOfItems(kind, payload, items);
+  const { body } = ruleOf(kind);
+  invariant(body.form === "items", `${kind} carries byte strings`);
+  return body.messageOf(payload, items);
 }

@@ -3,11 +3,9 @@
 // one pass. Items are views of the payload: what is hashed is never encoded again.
 
 import { CBOR_ARRAY, CBOR_BYTES, CborCursor, splitArray } from "../../bytes/cbor-cursor.js";
-import { fromHex, toHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../chain/types.js";
 import { invariant } from "../../errors.js";
-import { ITEM_LIMITS } from "../types/message.js";
-import type { Message, MessageKind, MessageOf } from "../types/message.js";
+import type { AnyMessage } from "./kind.js";
 
 const HASH_BYTES = 32;
 
@@ -26,41 +24,48 @@ interface ItemShape {
   readonly itemBytes?: number;
 }
 
-const ONE: ItemShape = { list: false, countMin: 1, countMax: 1 };
-
-const SHAPES = {
-  NewBlock: ONE,
-  RequestBlock: { ...ONE, itemBytes: HASH_BYTES },
-  ResponseBlock: ONE,
-  ResponseHeaders: list(0, ITEM_LIMITS.headersMax),
-  ResponseBlockRange: list(1, ITEM_LIMITS.rangeBlocksMax),
-  NewTransaction: ONE,
-  AnnounceTransactions: hashes(ITEM_LIMITS.announcedTransactionsMax),
-  RequestTransactions: hashes(ITEM_LIMITS.requestedTransactionsMax),
-  ResponseTransactions: list(0, ITEM_LIMITS.requestedTransactionsMax),
-} as const satisfies { readonly [K in MessageKind]?: ItemShape };
-
-export type ItemKind = keyof typeof SHAPES;
-
-function list(countMin: number, countMax: number): ItemShape {
-  return { list: true, countMin, countMax };
+/** A payload of byte strings. */
+export interface Items<M extends AnyMessage> {
+  readonly form: "items";
+  readonly shape: ItemShape;
+  /** The byte strings of a message. */
+  itemsIn(message: M): readonly Uint8Array[];
+  /** The message, from ranges that `readItems` returned for the same payload. */
+  messageOf(payload: Uint8Array, ranges: Uint32Array): M;
 }
 
-function hashes(countMax: number): ItemShape {
-  return { list: true, countMin: 1, countMax, itemBytes: HASH_BYTES };
+type Conversion<M extends AnyMessage> = Pick<Items<M>, "itemsIn" | "messageOf">;
+
+/** One byte string. */
+export function item<M extends AnyMessage>(conversion: Conversion<M>): Items<M> {
+  return { form: "items", shape: { list: false, countMin: 1, countMax: 1 }, ...conversion };
 }
 
-export function isItemKind(kind: MessageKind): kind is ItemKind {
-  return Object.hasOwn(SHAPES, kind);
+/** One hash. */
+export function hashItem<M extends AnyMessage>(conversion: Conversion<M>): Items<M> {
+  const shape = { list: false, countMin: 1, countMax: 1, itemBytes: HASH_BYTES };
+  return { form: "items", shape, ...conversion };
 }
 
-export function isItemMessage(message: Message): message is MessageOf<ItemKind> {
-  return isItemKind(message.kind);
+/** A list of byte strings. */
+export function items<M extends AnyMessage>(
+  [countMin, countMax]: readonly [number, number],
+  conversion: Conversion<M>,
+): Items<M> {
+  return { form: "items", shape: { list: true, countMin, countMax }, ...conversion };
+}
+
+/** A list of hashes, at least one. */
+export function hashItems<M extends AnyMessage>(
+  countMax: number,
+  conversion: Conversion<M>,
+): Items<M> {
+  const shape = { list: true, countMin: 1, countMax, itemBytes: HASH_BYTES };
+  return { form: "items", shape, ...conversion };
 }
 
 /** Item i is [ranges[2 * i], ranges[2 * i + 1]) of the payload; a string says what is wrong. */
-export function readItems(kind: ItemKind, payload: Uint8Array): Uint32Array | string {
-  const shape: ItemShape = SHAPES[kind];
+export function readItems(shape: ItemShape, payload: Uint8Array): Uint32Array | string {
   const cursor = new CborCursor(payload);
   if (cursor.array() !== 1) return "not an array of one member";
   const ranges = shape.list ? splitArray(payload, shape.countMax, cursor.at) : readOne(cursor);
@@ -84,45 +89,19 @@ function readOne(cursor: CborCursor): Uint32Array | undefined {
   return ranges;
 }
 
-/** Builds the message from ranges that `readItems` returned for the same payload. */
-export function messageOfItems(
-  kind: ItemKind,
-  payload: Uint8Array,
-  ranges: Uint32Array,
-): MessageOf<ItemKind> {
-  switch (kind) {
-    case "NewBlock":
-    case "ResponseBlock":
-      return { kind, block: itemAt(payload, ranges, 0) };
-    case "RequestBlock":
-      return { kind, hash: toHex(itemAt(payload, ranges, 0)) };
-    case "ResponseHeaders":
-      return { kind, headers: itemsOf(payload, ranges) };
-    case "ResponseBlockRange":
-      return { kind, blocks: itemsOf(payload, ranges) };
-    case "NewTransaction":
-      return { kind, transaction: itemAt(payload, ranges, 0) };
-    case "AnnounceTransactions":
-    case "RequestTransactions":
-      return { kind, ids: hashesOf(payload, ranges) };
-    case "ResponseTransactions":
-      return { kind, transactions: itemsOf(payload, ranges) };
-  }
-}
-
-function itemAt(payload: Uint8Array, ranges: Uint32Array, index: number): Uint8Array {
+export function itemAt(payload: Uint8Array, ranges: Uint32Array, index: number): Uint8Array {
   const start = ranges[2 * index]!;
   const length = ranges[2 * index + 1]! - start;
   return new Uint8Array(payload.buffer, payload.byteOffset + start, length);
 }
 
-function itemsOf(payload: Uint8Array, ranges: Uint32Array): Uint8Array[] {
+export function itemsOf(payload: Uint8Array, ranges: Uint32Array): Uint8Array[] {
   const items: Uint8Array[] = [];
   for (let i = 0; i < ranges.length / 2; i++) items.push(itemAt(payload, ranges, i));
   return items;
 }
 
-function hashesOf(payload: Uint8Array, ranges: Uint32Array): HashHex[] {
+export function hashesOf(payload: Uint8Array, ranges: Uint32Array): HashHex[] {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
   const ids: HashHex[] = [];
   for (let i = 0; i < ranges.length; i += 2) {
@@ -131,17 +110,19 @@ function hashesOf(payload: Uint8Array, ranges: Uint32Array): HashHex[] {
   return ids;
 }
 
-/** The payload of a message that carries byte strings. */
-export function encodeItems(message: MessageOf<ItemKind>): Uint8Array<ArrayBuffer> {
-  const shape: ItemShape = SHAPES[message.kind];
-  const items = itemsIn(message);
+/** The payload of a message of this kind. */
+export function encodeItems(
+  kind: string,
+  shape: ItemShape,
+  items: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
   if (items.length < shape.countMin || items.length > shape.countMax) {
-    invariant(false, `${message.kind} with ${items.length} items`);
+    invariant(false, `${kind} with ${items.length} items`);
   }
   let bytes = 1 + (shape.list ? headBytes(items.length) : 0);
   for (const item of items) {
     if (item.length === 0 || item.length !== (shape.itemBytes ?? item.length)) {
-      invariant(false, `${message.kind} with an item of ${item.length} bytes`);
+      invariant(false, `${kind} with an item of ${item.length} bytes`);
     }
     bytes += headBytes(item.length) + item.length;
   }
@@ -168,27 +149,6 @@ function allocate(length: number): Uint8Array<ArrayBuffer> {
   }
   slabUsed += length;
   return slab.subarray(slabUsed - length, slabUsed);
-}
-
-function itemsIn(message: MessageOf<ItemKind>): readonly Uint8Array[] {
-  switch (message.kind) {
-    case "NewBlock":
-    case "ResponseBlock":
-      return [message.block];
-    case "RequestBlock":
-      return [fromHex(message.hash)];
-    case "ResponseHeaders":
-      return message.headers;
-    case "ResponseBlockRange":
-      return message.blocks;
-    case "NewTransaction":
-      return [message.transaction];
-    case "AnnounceTransactions":
-    case "RequestTransactions":
-      return message.ids.map(fromHex);
-    case "ResponseTransactions":
-      return message.transactions;
-  }
 }
 
 /** Lengths stay below 2^32: a payload has at most 4 MiB. */

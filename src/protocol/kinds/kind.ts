@@ -1,0 +1,53 @@
+// What a kind of message is: one descriptor, from which the codec, the judgement of headers,
+// dispatch, quotas, metrics and the tables of docs/protocol.md follow. Nobody else tells kinds
+// apart by their names, but for who handles what is in them.
+
+import type { Fields } from "./fields.js";
+import type { Items } from "./items.js";
+
+export const LANES = ["control", "block", "sync", "transaction"] as const;
+/** Streams within a connection, by falling priority. Every lane but control has a credit window. */
+export type Lane = (typeof LANES)[number];
+
+/** The lane's number in frame flags and window updates. */
+export function laneIndex(lane: Lane): number {
+  return LANES.indexOf(lane);
+}
+
+/** What a server counts of its peers' requests; each has a rate and a burst of its own. */
+export type Quota = "blocks" | "headers" | "transactions";
+
+/** A message of any protocol. */
+export interface AnyMessage {
+  readonly kind: string;
+}
+
+/** How a payload is made and read: members of CBOR, or byte strings that stay where they are. */
+export type Body<M extends AnyMessage> = Fields<M> | Items<M>;
+
+export interface KindRule<M extends AnyMessage = AnyMessage> {
+  /** The byte in the frame header. */
+  readonly code: number;
+  readonly lane: Lane;
+  /** The largest payload, summed over fragments; refused before a byte of it is kept. */
+  readonly payloadBytesMax: number;
+  /** Sent only when both sides negotiated it; absent: part of the base protocol. */
+  readonly capability?: string;
+  readonly role: "oneWay" | "request" | "response";
+  /** The kind that answers this request (RequestRefused may always stand in for it). */
+  readonly answeredBy?: string;
+  /** Of a request: what it takes of its server, so many of it by `itemsAsked`. */
+  readonly quota?: Quota;
+  itemsAsked?(message: M): number;
+  /**
+   * Where a payload over 32 KiB is decoded: `pool` in a worker; `inline` on the loop, for payloads
+   * that are small or whose top level is a few byte strings (their inside is the pool's to check).
+   */
+  readonly decode: "inline" | "pool";
+  readonly body: Body<M>;
+}
+
+/** A descriptor for each kind of a union of messages. */
+export type KindsOf<M extends AnyMessage> = {
+  readonly [K in M["kind"]]: KindRule<Extract<M, { readonly kind: K }>>;
+};

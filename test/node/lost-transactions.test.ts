@@ -78,13 +78,17 @@ test("a peer that sends one transaction at a time does not hold back what anothe
   await other.message("Pong");
   await new Promise((resolve) => setImmediate(resolve));
   const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
-  const answer = { kind: "ResponseTransactions", transactions: [bytesOf(ids[0]!)] } as const;
-  slow.send(answer, slow.requestIds.at(-1));
-  const asked = await serve(other, 1, (wanted) => ({
-    kind: "ResponseTransactions",
-    transactions: wanted.map((id) => bytesOf(id)),
-  }));
-  t.deepEqual(asked, [ids.slice(3)]);
+  const answerOf = (count: number) => (wanted: readonly string[]) =>
+    ({
+      kind: "ResponseTransactions",
+      transactions: wanted.slice(0, count).map((id) => bytesOf(id)),
+    }) as const;
+  const [bySlow, byOther] = await Promise.all([
+    serve(slow, 2, answerOf(1)),
+    serve(other, 1, answerOf(4)),
+  ]);
+  t.deepEqual(bySlow, [ids, ids.slice(1, 3)]);
+  t.deepEqual(byOther, [ids.slice(3)]);
   await last;
 });
 

@@ -12,7 +12,7 @@ import type { ChainParams } from "./chain/params.js";
 import type { HashHex } from "./chain/types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText, invariant, isCoded } from "./errors.js";
-import { printableLog, silentLog } from "./log.js";
+import { callersLog, silentLog } from "./log.js";
 import { gaveUp, networkHandle, type Network, type NetworkParts } from "./network.js";
 import type {
   BlockStore,
@@ -208,7 +208,7 @@ interface BuiltEnv {
 async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers): Promise<BuiltEnv> {
   const clock = systemClock;
   const random = createSystemRandom();
-  const log = own.log === undefined ? silentLog : printableLog(own.log);
+  const log = own.log === undefined ? silentLog : callersLog(own.log);
   const consensus = own.consensus ?? createPowConsensus(networkParams(config.network));
   checkBlockBytes(consensus);
   const genesis = genesisOf(consensus);

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "DATA_LOCKED"
   | "DATA_UNREADABLE"
   | "DIAL_FAILED"
+  | "ID_INVALID"
   | "KEY_INVALID"
   | "NAME_UNRESOLVED"
   | "QUEUE_FULL"

@@ -3,6 +3,7 @@
 
 import { pino, type DestinationStream } from "pino";
 import { printableIn } from "./bytes/printable.js";
+import { errorText } from "./errors.js";
 import type { Clock, Log, LogLevel } from "./ports.js";
 
 export interface LogOptions {
@@ -51,10 +52,22 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
   };
 }
 
-/** A caller's own log, which is shown to people too. */
-export function printableLog(log: Log): Log {
+/**
+ * A caller's own log, which is shown to people too. A line that it throws at is lost, for nobody here
+ * could mend it; the first time a process warning says so.
+ */
+export function callersLog(log: Log): Log {
+  let told = false;
   return {
-    write: (level, event, fields) => log.write(level, event, fields && printableIn({ ...fields })),
+    write(level, event, fields) {
+      try {
+        log.write(level, event, fields && printableIn({ ...fields }));
+      } catch (error) {
+        if (told) return;
+        told = true;
+        process.emitWarning(`the log of the network failed: ${errorText(error)}`, "LogFailed");
+      }
+    },
   };
 }
 

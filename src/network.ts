@@ -24,7 +24,8 @@ import type { NodeStatus } from "./actors/service/node-status.js";
 /**
  * Once `stop` was called, or the network has ended by itself, every method but `stop` and
  * `diskWaitMs` (the stop itself may wait for the disk) rejects or throws STOPPED, with what ended it
- * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT.
+ * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT. A peer id, a
+ * block hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
  */
 export interface Network {
   readonly peerId: PeerId;
@@ -114,7 +115,8 @@ export function networkHandle(parts: NetworkParts): Network {
   const tell = (message: NetworkMessage): void => void running(service).tell(message);
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
-    typeof at === "number" ? running(blocks).hashAt(at) : at;
+    typeof at === "number" ? running(blocks).hashAt(at) : idOf("block hash", running(at));
+  const peer = (id: PeerId): PeerId => idOf("peer id", running(id));
 
   return {
     peerId: parts.peerId,
@@ -123,11 +125,15 @@ export function networkHandle(parts: NetworkParts): Network {
     peers: () => ask((replyTo) => ({ type: "GetPeers", replyTo })),
     kindStatistics: () => ask((replyTo) => ({ type: "GetKindStatistics", replyTo })),
     bans: () => ask((replyTo) => ({ type: "GetBans", replyTo })),
-    explainPeer: (peerId) => ask((replyTo) => ({ type: "ExplainPeer", peerId, replyTo })),
-    unbanPeer: (peerId) => tell({ type: "UnbanPeer", peerId }),
-    disconnectPeer: (peerId) => tell({ type: "DisconnectPeer", peerId, reason: "Shutdown" }),
-    async pingPeer(peerId) {
+    async explainPeer(id) {
+      const peerId = peer(id);
+      return ask((replyTo) => ({ type: "ExplainPeer", peerId, replyTo }));
+    },
+    unbanPeer: (id) => tell({ type: "UnbanPeer", peerId: peer(id) }),
+    disconnectPeer: (id) => tell({ type: "DisconnectPeer", peerId: peer(id), reason: "Shutdown" }),
+    async pingPeer(id) {
       type Pong = { readonly elapsedMs: number | undefined };
+      const peerId = peer(id);
       const pong = await ask<Pong>((replyTo) => ({ type: "PingPeer", peerId, replyTo }));
       return pong.elapsedMs;
     },
@@ -153,7 +159,8 @@ export function networkHandle(parts: NetworkParts): Network {
       const hash = hashOf(at);
       return hash === undefined ? undefined : running(blocks).block(hash);
     },
-    async locateTransaction(id) {
+    async locateTransaction(text) {
+      const id = idOf("transaction id", running(text));
       const { location } = await ask<{ location?: TransactionLocation }>((replyTo) => ({
         type: "LocateTransaction",
         id,
@@ -248,6 +255,14 @@ async function stopAll(parts: NetworkParts): Promise<void> {
 /** Why a network ended that nobody stopped; what led to it was logged fault by fault. */
 export function gaveUp(): CodedError {
   return new CodedError("STOPPED", "The network gave up after repeated faults.");
+}
+
+/** One of another form is known to nobody, which would be answered as if it were not there. */
+function idOf(what: string, id: unknown): string {
+  if (typeof id === "string" && /^[0-9a-f]{64}$/.test(id)) return id;
+  const shown = JSON.stringify(typeof id === "string" ? id.slice(0, 100) : typeof id);
+  const sentence = `The ${what} ${shown} is not valid: it must be 64 lower-case hex characters.`;
+  throw new CodedError("ID_INVALID", sentence);
 }
 
 /** JavaScript hands in hex now and then: said to the caller, for an actor could only fail at it. */

@@ -8,6 +8,7 @@ import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText } from "./errors.js";
+import { callersLog } from "./log.js";
 import type { Network } from "./network.js";
 import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
@@ -21,7 +22,7 @@ export type { PortModule, PortModules } from "./thread/control.js";
 export interface NetworkThreadOptions {
   /** Own stores, mempool and consensus, made in the thread. */
   readonly ports?: PortModules;
-  /** Called in this thread. Default: silent. */
+  /** Called in this thread; a line at which it throws is lost. Default: silent. */
   readonly log?: Log;
   /** Called once, when a network that had started has ended for whatever reason. Must not throw. */
   readonly onExit?: (exit: NetworkThreadExit) => void;
@@ -92,6 +93,7 @@ type Subscriber = (event: NetworkEvent) => void;
 /** This side of one network thread. */
 class Owner {
   readonly #options: NetworkThreadOptions;
+  readonly #log: Log | undefined;
   readonly #calls: NetworkConfig["calls"];
   readonly #worker: Worker;
   readonly #control: Remote<ThreadControl>;
@@ -108,6 +110,7 @@ class Owner {
 
   constructor(options: NetworkThreadOptions, calls: NetworkConfig["calls"]) {
     this.#options = options;
+    this.#log = options.log && callersLog(options.log);
     this.#calls = calls;
     const { port1, port2 } = new MessageChannel();
     this.#worker = new Worker(threadModule("./thread/host.js", import.meta.url), {
@@ -209,7 +212,7 @@ class Owner {
 
   #onItem([id, value]: FeedItem): void {
     if (id === LOG_ID) {
-      this.#options.log?.write(...(value as [LogLevel, string, Readonly<Record<string, unknown>>]));
+      this.#log?.write(...(value as [LogLevel, string, Readonly<Record<string, unknown>>]));
       return;
     }
     try {

@@ -16,6 +16,50 @@ test("a network that is stopped says so", async (t) => {
   await t.throwsAsync(network.status(), { code: "STOPPED" });
 });
 
+test("an id of another form is refused, and not taken for one that nobody knows", async (t) => {
+  const network = await startNetwork(inline);
+  t.teardown(() => network.stop());
+  for (const id of ["zz", "", "0x".padEnd(66, "a"), "AB".repeat(32), 7, undefined] as string[]) {
+    const refused = { code: "ID_INVALID", message: /^The .* must be 64 lower-case hex characters/ };
+    await t.throwsAsync(network.explainPeer(id), refused);
+    await t.throwsAsync(network.pingPeer(id), refused);
+    await t.throwsAsync(network.locateTransaction(id), refused);
+    t.throws(() => network.unbanPeer(id), refused);
+    t.throws(() => network.disconnectPeer(id), refused);
+    if (typeof id === "number") continue;
+    t.throws(() => network.block(id), refused);
+    t.throws(() => network.header(id), refused);
+  }
+});
+
+/** The warning that a log threw. */
+function logFailed(): Promise<Error> {
+  return new Promise((resolve) => {
+    process.on("warning", (warning) => {
+      if (warning.name === "LogFailed") resolve(warning);
+    });
+  });
+}
+
+test.serial("a log that throws loses its lines and harms nobody", async (t) => {
+  const warned = logFailed();
+  const log: Log = {
+    write() {
+      throw new Error("the host's disk is full");
+    },
+  };
+  const network = await startNode({ ...inline, bindAddr: "tcp://127.0.0.1:0" }, { log });
+  const peer = await startNetwork({ ...inline, seedPeers: [network.listenAddress!] });
+  t.teardown(() => Promise.all([network.stop(), peer.stop()]));
+  await new Promise((resolve) => network.subscribe(["PeerConnected"], resolve));
+  t.is((await network.status()).peers.length, 1);
+  t.deepEqual(
+    network.figures().filter(({ faults }) => faults > 0),
+    [],
+  );
+  t.regex((await warned).message, /log of the network failed: the host's disk is full/);
+});
+
 test("a network whose root gives up tells its host and leaves nothing open", async (t) => {
   const { peers } = openMemoryStores({ genesis });
   const peerId = "ab".repeat(32);
@@ -194,7 +238,6 @@ test("two networks on loopback answer every question of their hosts", async (t) 
   t.deepEqual(two.block(0), two.block(two.head().hash));
   t.is(two.block("ab".repeat(32)), undefined);
   t.is(await two.locateTransaction("ab".repeat(32)), undefined);
-  t.is(await two.locateTransaction("nonsense"), undefined);
   t.true(two.figures().some(({ path }) => path === "/node/network/registry"));
 
   const left = new Promise<string>((resolve) =>

@@ -1,6 +1,8 @@
 // How the HTTP interface says no: always JSON, always a sentence. Used by the routes and by the
-// server for what fastify itself refuses.
+// server for what fastify and Node themselves refuse.
 
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply } from "fastify";
 import { isCoded } from "../errors.js";
 import type { Log } from "../ports.js";
@@ -15,6 +17,35 @@ export interface Refusal {
 
 export function refuse(reply: FastifyReply, status: number, refusal: Refusal): FastifyReply {
   return reply.code(status).send(refusal);
+}
+
+/** What comes with every answer. */
+export const ANSWER_HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store",
+};
+
+/** By the code of Node's error; any other is no HTTP. */
+const UNREAD: Readonly<Record<string, readonly [status: number, sentence: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "The headers of this request are too long."],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "This request did not arrive in time."],
+};
+
+/** For what Node could not read as a request: the connection ends with it. */
+export function answerUnread({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return void socket.destroy();
+  const [status, error] = UNREAD[code] ?? [400, "This request cannot be read as HTTP."];
+  const body = JSON.stringify({ error } satisfies Refusal);
+  const headers = {
+    ...ANSWER_HEADERS,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": String(body.length),
+    connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines];
+  socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 /** For all that was thrown: fastify's own refusals, an overloaded node, faults. */

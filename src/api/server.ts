@@ -11,7 +11,7 @@ import type { Log } from "../ports.js";
 import { addressInvalid, parseAddress } from "../protocol/address.js";
 import { KINDS } from "../protocol/types/message.js";
 import { boundConnections } from "./connections.js";
-import { answerError, refuse } from "./errors.js";
+import { ANSWER_HEADERS, answerError, answerUnread, refuse } from "./errors.js";
 import { createMetrics } from "./metrics.js";
 import { originGate } from "./origin.js";
 import { addRoutes } from "./routes.js";
@@ -49,6 +49,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     frameworkErrors: (_error, _request, reply) => {
       refuse(reply, 400, { error: "The path of this request cannot be read." });
     },
+    clientErrorHandler: answerUnread,
     http: {
       headersTimeout: config.requestTimeoutMs,
       maxHeaderSize: config.headerBytesMax,
@@ -59,7 +60,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   boundConnections(server.server, config);
   const gate = originGate(config.hosts);
   server.addHook("onRequest", async (request, reply) => {
-    reply.header("x-content-type-options", "nosniff").header("cache-control", "no-store");
+    reply.headers(ANSWER_HEADERS);
     return gate(request, reply);
   });
   server.addHook("preSerialization", async (_request, _reply, payload) => printableIn(payload));

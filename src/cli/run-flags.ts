@@ -50,7 +50,8 @@ function readConfigFile(file: string): NetworkConfigInput {
     new CodedError("CONFIG_INVALID", `The configuration file ${file} ${what}.`);
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    // Editors on Windows mark UTF-8 by a character that JSON has not.
+    text = readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (error) {
     throw refuse(`cannot be read: ${(error as Error).message}`);
   }

@@ -135,6 +135,24 @@ test("a request that does not arrive whole is ended, and so is an idle connectio
   }
 });
 
+test("what is no request is refused as the interface refuses all else", async (t) => {
+  const { ask } = await serve(t, { headerBytesMax: 1_024, requestTimeoutMs: 200 });
+  for (const [text, status, sentence] of [
+    ["nonsense\r\n\r\n", 400, /cannot be read as HTTP/],
+    ["GET /health HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n", 400, /cannot be read as/],
+    [request("GET /health", { host: "localhost", cookie: "x".repeat(2_000) }), 431, /too long/],
+    ["GET /health HTTP/1.1\r\nhost: local", 408, /in time/],
+  ] as const) {
+    const answer = await ask(text);
+    t.is(statusOf(answer), status);
+    const [head, body] = answer.split("\r\n\r\n");
+    t.regex((JSON.parse(body!) as { error: string }).error, sentence);
+    t.regex(head!, /\r\ncontent-type: application\/json/);
+    t.regex(head!, /\r\nx-content-type-options: nosniff\r\n/);
+    t.is(/content-length: (\d+)/.exec(head!)?.[1], String(body!.length));
+  }
+});
+
 test("a header or a body that is too long is refused", async (t) => {
   const { ask } = await serve(t, { headerBytesMax: 1_024 });
   const long = await ask(request("GET /health", { host: "localhost", cookie: "x".repeat(2_000) }));

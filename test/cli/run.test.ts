@@ -56,6 +56,16 @@ test.serial(
   },
 );
 
+test.serial("a configuration file may begin with a byte order mark", async (t) => {
+  const file = path.join(await temporaryDirectory(t), "node.json");
+  await writeFile(file, '\uFEFF{ "bindAddr": "tcp://127.0.0.1:0" }');
+  const node = startCli(t, ["run", "--config", file]);
+  t.regex(
+    String((await node.line("node is ready"))["listenAddress"]),
+    /^tcp:\/\/127\.0\.0\.1:\d+$/,
+  );
+});
+
 test.serial("run refuses data directories that it cannot use", async (t) => {
   const directory = await temporaryDirectory(t);
   const file = path.join(directory, "file");

@@ -207,6 +207,35 @@ test.serial(
   },
 );
 
+/** The warning that a log threw. */
+function logFailed(): Promise<Error> {
+  return new Promise((resolve) => {
+    process.on("warning", (warning) => {
+      if (warning.name === "LogFailed") resolve(warning);
+    });
+  });
+}
+
+test.serial("a log of the owner that throws loses its lines and harms nobody", async (t) => {
+  const warned = logFailed();
+  let lines = 0;
+  const log: Log = {
+    write() {
+      lines++;
+      throw new Error("careless");
+    },
+  };
+  const { network } = await start(t, { bindAddr: loopback }, { log });
+  const node = await startTestNode(t);
+  const met = nextEvent(node, "PeerConnected");
+  node.connect(network.listenAddress!);
+  await met;
+  t.regex((await warned).message, /log of the network failed: careless/);
+  t.is((await network.peers()).length, 1);
+  await network.stop();
+  t.true(lines > 1);
+});
+
 interface Trapped {
   readonly network: NetworkThread;
   readonly exits: readonly NetworkThreadExit[];

@@ -8,7 +8,7 @@ const MESSAGE_BYTES_MAX = 4 * MIB;
 
 export function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
   const peers = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
-  const { chain, lanes, sync, mempool, pool } = config;
+  const { chain, gossip, lanes, sync, mempool, pool } = config;
   return {
     // Three data lanes, whose unfinished messages may have twice the room of what arrived, and one
     // message a peer that is larger than its window.
@@ -25,6 +25,9 @@ export function memoryPlan(config: NetworkConfig): Readonly<Record<string, numbe
     syncBodies: sync.bytesInFlightMax * 2,
     syncHeaders: sync.headersAheadMax * KIB,
     mempool: mempool.bytesMax,
+    fetches: gossip.transactionFetchBytesMax + gossip.blockFetchBytesMax,
+    // An id as text, its places in two tables and what is known of it.
+    wanted: gossip.wantedMax * 256,
     // Without a data directory the blocks themselves, with one what is known of them.
     sideBranches: config.dataDir === null ? chain.sideBytesMax : chain.sideBytesMax / 8,
     reorganisation: config.chain.reorgBytesMax,

@@ -8,20 +8,26 @@ import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
-import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
 import type { PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type { AddedTransaction, AddOutcome } from "../integration/mempool-integration.js";
+import type {
+  AddedTransaction,
+  AddOutcome,
+  MempoolChanged,
+} from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
-import { TransactionWants, type PlannedRequest } from "./transaction-wants.js";
+import { blamesNobody } from "../../chain/faults.js";
+import { transactionFetchLimits } from "./fetch-limits.js";
+import { KnownTransactions } from "./known-transactions.js";
+import { PeerFetch, type PeerFetchMessage } from "./peer-fetch.js";
 
 type TransactionKind = "NewTransaction" | "AnnounceTransactions" | "RequestTransactions";
 
@@ -32,15 +38,14 @@ export type TransactionHandlerMessage =
       readonly transaction: Uint8Array;
       readonly replyTo: ActorRef<SubmitOutcome>;
     }
-  | RequestOutcome
   | {
       readonly type: "Checked";
       readonly tag: number;
       readonly verdict: TransactionsVerdict | undefined;
     }
   | AddOutcome
-  /** A peer handler stopped, after all that it told. */
-  | { readonly type: "PeerStopped"; readonly path: string };
+  | MempoolChanged
+  | PeerFetchMessage;
 
 /** Accepted: valid, in this node's mempool and announced; not durable, not in a block. */
 export type SubmitOutcome =
@@ -55,7 +60,10 @@ export interface TransactionHandlerArgs {
   readonly events: ActorRef<EventBusMessage>;
 }
 
-export type TransactionHandlerEnv = Pick<NodeEnv, "config" | "log" | "random" | "workers">;
+export type TransactionHandlerEnv = Pick<
+  NodeEnv,
+  "clock" | "config" | "log" | "random" | "workers"
+>;
 
 /** One transaction on its way into the mempool. */
 interface Candidate {
@@ -68,6 +76,8 @@ interface Candidate {
 }
 
 interface Batch {
+  /** Of those that hold no credit. */
+  readonly heldBytes: number;
   candidates: readonly Candidate[];
   state: "checking" | "checked" | "adding";
   /** Once checked; undefined: the pool lost it. */
@@ -75,12 +85,13 @@ interface Batch {
 }
 
 interface State extends TransactionHandlerArgs {
-  /** Ids of bodies that were taken up lately, valid or not. */
-  readonly seen: IdCache;
+  readonly known: KnownTransactions;
   readonly queue: Candidate[];
   /** In order of arrival, in which they enter the mempool: nonces that rise must not overtake. */
   readonly batches: Map<number, Batch>;
-  readonly wants: TransactionWants;
+  readonly fetch: PeerFetch;
+  /** Wait or are checked, and hold no credit: they were asked for, or submitted here. */
+  heldBytes: number;
   nextTag: number;
   /** Refused because the queue was full. */
   dropped: number;
@@ -90,7 +101,8 @@ type Ctx = Context<TransactionHandlerMessage, TransactionHandlerEnv>;
 
 /** Batches in the pool at once: enough to keep two threads busy, few enough to batch well. */
 const BATCHES_MAX = 2;
-const SEEN_MAX = 65_536;
+/** Places in the queue for what was asked for while there was room. */
+const FETCHED_QUEUE_MAX = 8_192;
 
 export const transactionHandler = defineActor<
   TransactionHandlerArgs,
@@ -111,15 +123,18 @@ export const transactionHandler = defineActor<
   init(context, args) {
     const kinds = ["NewTransaction", "AnnounceTransactions", "RequestTransactions"] as const;
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
+    const { config, random } = context.env;
+    args.system.tell({ to: "mempool", message: { type: "Subscribe", subscriber: context.self } });
     return {
       ...args,
-      seen: new IdCache(SEEN_MAX),
+      known: new KnownTransactions(),
       queue: [],
       batches: new Map(),
-      wants: new TransactionWants(
-        context.env.config.gossip.requestsPerPeerMax,
-        firstTag(context.env.random),
-      ),
+      fetch: new PeerFetch(transactionFetchLimits(config), firstTag(random), (ids) => ({
+        kind: "RequestTransactions",
+        ids,
+      })),
+      heldBytes: 0,
       nextTag: firstTag(context.env.random),
       dropped: 0,
     };
@@ -145,10 +160,17 @@ export const transactionHandler = defineActor<
       case "AddOutcome":
         added(state, message);
         return;
+      case "ReturnedTransactions":
+        for (const id of message.ids) state.known.add(id);
+        return;
+      case "EvictedTransactions":
+        for (const id of message.ids) state.known.forget(id);
+        return;
+      case "FetchDue":
+        state.fetch.due();
+        return;
       case "PeerStopped":
-        for (const tag of state.wants.tagsOf(message.path)) {
-          ask(state, state.wants.ended(tag, 0), context);
-        }
+        state.fetch.stopped(message.path);
         return;
       default:
         unreachable(message);
@@ -162,11 +184,13 @@ export const transactionHandler = defineActor<
   },
 
   afterBatch(state, context) {
-    const { transactionBatchMax } = context.env.config.gossip;
+    const { transactionBatchMax, transactionQueueMax } = context.env.config.gossip;
+    if (state.queue.length < transactionQueueMax) state.fetch.proceed(context, state.heldBytes);
     while (state.queue.length > 0 && state.batches.size < BATCHES_MAX) {
       const candidates = state.queue.splice(0, transactionBatchMax);
       const tag = state.nextTag++;
-      state.batches.set(tag, { candidates, state: "checking", verdict: undefined });
+      const heldBytes = candidates.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
+      state.batches.set(tag, { candidates, heldBytes, state: "checking", verdict: undefined });
       const packed = packBytes(candidates.map(({ bytes }) => bytes));
       context.pipe(context.env.workers.validateTransactions(packed), (outcome) => ({
         type: "Checked",
@@ -176,20 +200,25 @@ export const transactionHandler = defineActor<
     }
   },
 
-  invariants({ queue, batches, wants }, { env }) {
+  invariants({ queue, batches, fetch, heldBytes }, { env }) {
     const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
-    invariant(queue.length <= transactionQueueMax, `${queue.length} transactions wait`);
-    for (const { candidates } of batches.values()) {
+    const queueMax = transactionQueueMax + FETCHED_QUEUE_MAX;
+    invariant(queue.length <= queueMax, `${queue.length} transactions wait`);
+    let held = queue.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
+    for (const { candidates, heldBytes: bytes } of batches.values()) {
       const { length } = candidates;
       invariant(length <= transactionBatchMax, `${length} transactions in a batch`);
+      held += bytes;
     }
-    wants.invariants();
+    invariant(held === heldBytes, "what is held is counted");
+    fetch.invariants();
   },
 
-  atRest({ queue, batches, wants }) {
+  atRest({ queue, batches, fetch, heldBytes }) {
     invariant(queue.length === 0, `${queue.length} transactions wait`);
     invariant(batches.size === 0, `${batches.size} batches have places`);
-    wants.atRest();
+    invariant(heldBytes === 0, `${heldBytes} bytes are held`);
+    fetch.atRest();
   },
 });
 
@@ -227,61 +256,63 @@ function release({ from, lane, bytes }: Delivery): void {
 
 function take(state: State, candidate: Candidate, context: Ctx): void {
   const { id, peerId, message, replyTo } = candidate;
-  state.wants.arrived(id);
   // What was fetched was announced before.
   if (peerId !== undefined && message !== undefined) {
     state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
   }
+  if (peerId !== undefined && state.known.isInvalid(id)) {
+    blame(state, peerId, "known to be invalid");
+  }
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
-  const known = state.seen.has(id) && replyTo === undefined;
-  if (known || state.queue.length >= context.env.config.gossip.transactionQueueMax) {
+  const known = state.known.has(id) && replyTo === undefined;
+  if (known || !hasRoom(state, candidate, context)) {
     if (!known) state.dropped++;
     if (message !== undefined) release(message);
     replyTo?.tell({ ok: false, id, reason: known ? "known" : "busy" });
     return;
   }
-  state.seen.add(id);
+  state.fetch.wants.arrived(id);
+  state.known.add(id);
   state.queue.push(candidate);
+  state.heldBytes += heldBytesOf(candidate);
 }
 
-/** Asks the announcer for what nobody sent or was asked for yet. */
+/** What was asked for is taken, for there was room when it was: no push takes its place. */
+function hasRoom({ queue }: State, { message, replyTo }: Candidate, { env }: Ctx): boolean {
+  const fetched = message === undefined && replyTo === undefined;
+  const { transactionQueueMax } = env.config.gossip;
+  return queue.length < transactionQueueMax + (fetched ? FETCHED_QUEUE_MAX : 0);
+}
+
+/** What came by itself holds the credit of its lane instead. */
+function heldBytesOf({ bytes, message }: Candidate): number {
+  return message === undefined ? bytes.length : 0;
+}
+
 function announced(
   state: State,
   { message, from, peerId }: Incoming<"AnnounceTransactions">,
   context: Ctx,
 ): void {
   state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
-  const unseen = message.ids.filter((id) => !state.seen.has(id));
-  const request = state.wants.announced({ peerId, from }, unseen);
-  if (request !== undefined) ask(state, [request], context);
-}
-
-function ask(state: State, requests: readonly PlannedRequest[], context: Ctx): void {
-  for (const { tag, to, ids } of requests) {
-    const message = { kind: "RequestTransactions", ids } as const;
-    const items = ids.length;
-    const request = { type: "Request", message, tag, items, replyTo: context.self } as const;
-    // It may stop with the request in its mailbox; or is gone: the next announcer, of which there
-    // are few.
-    if (to.from.tell(request)) context.watch(to.from);
-    else ask(state, state.wants.ended(tag, 0), context);
-  }
+  const missing = message.ids.filter((id) => !state.known.has(id));
+  state.fetch.announced(from, missing, context);
 }
 
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
+  if (!outcome.ok || outcome.message.kind !== "ResponseTransactions") {
+    if (!outcome.ok) state.fetch.failed(outcome, context);
+    return;
+  }
   const { tag, peerId } = outcome;
-  const transactions =
-    outcome.ok && outcome.message.kind === "ResponseTransactions"
-      ? outcome.message.transactions
-      : [];
+  const { transactions } = outcome.message;
   const ids = transactions.map((transaction) => toHex(sha256(transaction)));
-  const asked = state.wants.askedAmong(tag, ids);
+  const asked = state.fetch.answered(tag, ids, context);
   for (const [index, bytes] of transactions.entries()) {
     const id = ids[index]!;
     if (!asked.has(id)) continue;
     take(state, { id, bytes, peerId, message: undefined, replyTo: undefined }, context);
   }
-  ask(state, state.wants.ended(tag, asked.size), context);
 }
 
 function checked(
@@ -301,7 +332,7 @@ function checked(
 
 /** Takes the valid ones of a batch to the mempool, and tells the others' submitters. */
 function judge(state: State, tag: number, context: Ctx): void {
-  const { candidates, verdict } = state.batches.get(tag)!;
+  const { candidates, verdict, heldBytes } = state.batches.get(tag)!;
   for (const { message } of candidates) if (message !== undefined) release(message);
   if (verdict === undefined) {
     giveUp(state, tag, candidates);
@@ -323,11 +354,14 @@ function judge(state: State, tag: number, context: Ctx): void {
     const reason = `${fault.rule}: ${fault.detail}`;
     replyTo?.tell({ ok: false, id, reason });
     reject(state, id, reason, peerId);
-    if (peerId === undefined) continue;
-    const event = "InvalidTransaction";
-    state.reputation.tell({ type: "Report", peerId, event, detail: reason });
+    if (blamesNobody(fault.rule)) {
+      state.known.forget(id);
+      continue;
+    }
+    state.known.invalid(id);
+    if (peerId !== undefined) blame(state, peerId, reason);
   }
-  state.batches.set(tag, { candidates: valid, state: "adding", verdict: undefined });
+  state.batches.set(tag, { candidates: valid, heldBytes, state: "adding", verdict: undefined });
   const add = { type: "AddTransactions", transactions, tag, replyTo: context.self } as const;
   if (valid.length > 0 && state.system.tell({ to: "mempool", message: add })) return;
   giveUp(state, tag, valid);
@@ -335,11 +369,20 @@ function judge(state: State, tag: number, context: Ctx): void {
 
 /** Whoever has them may send them again. */
 function giveUp(state: State, tag: number, candidates: readonly Candidate[]): void {
-  state.batches.delete(tag);
+  close(state, tag);
   for (const { id, replyTo } of candidates) {
-    state.seen.delete(id);
+    state.known.forget(id);
     replyTo?.tell({ ok: false, id, reason: "busy" });
   }
+}
+
+function close(state: State, tag: number): void {
+  state.heldBytes -= state.batches.get(tag)?.heldBytes ?? 0;
+  state.batches.delete(tag);
+}
+
+function blame({ reputation }: State, peerId: PeerId, detail: string): void {
+  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", detail });
 }
 
 function reject(state: State, id: HashHex, reason: string, peerId: PeerId | undefined): void {
@@ -351,7 +394,7 @@ function reject(state: State, id: HashHex, reason: string, peerId: PeerId | unde
 function added(state: State, { tag, answers }: AddOutcome): void {
   const batch = state.batches.get(tag);
   if (batch === undefined) return;
-  state.batches.delete(tag);
+  close(state, tag);
   const accepted: HashHex[] = [];
   const again: HashHex[] = [];
   for (const [index, { id, peerId, replyTo }] of batch.candidates.entries()) {
@@ -367,7 +410,7 @@ function added(state: State, { tag, answers }: AddOutcome): void {
       // It waits here, and its user waits for it: peers may have missed it.
       if (reason === "known" && replyTo !== undefined) again.push(id);
       // There may be room when it is announced again.
-      if (reason === "full") state.seen.delete(id);
+      if (reason === "full") state.known.forget(id);
       reject(state, id, reason, peerId);
     }
   }

@@ -52,8 +52,7 @@ export type MempoolMessage =
       readonly countMax: number;
       readonly replyTo: ActorRef<WaitingTransactions>;
     }
-  /** Wants to hear of the transactions that are to be announced again. */
-  | { readonly type: "SubscribeReturned"; readonly subscriber: ActorRef<ReturnedTransactions> }
+  | { readonly type: "Subscribe"; readonly subscriber: ActorRef<MempoolChanged> }
   | { readonly type: "ExpiryDue" }
   | { readonly type: "AgainDue" }
   | { readonly type: "FollowOn" }
@@ -88,6 +87,15 @@ export interface ReturnedTransactions {
   readonly ids: readonly HashHex[];
 }
 
+/** They gave way to others, and may come again when there is room. */
+export interface EvictedTransactions {
+  readonly type: "EvictedTransactions";
+  readonly ids: readonly HashHex[];
+}
+
+/** What subscribers hear of. */
+export type MempoolChanged = ReturnedTransactions | EvictedTransactions;
+
 export interface MempoolArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
   readonly events: ActorRef<EventBusMessage>;
@@ -106,7 +114,7 @@ interface State extends MempoolArgs {
   /** Waits until the mempool has followed the chain: a block must not confirm anything twice. */
   selection: Selection | undefined;
   readonly waiting: Waiting;
-  readonly returnedTo: Map<string, ActorRef<ReturnedTransactions>>;
+  readonly subscribers: Map<string, ActorRef<MempoolChanged>>;
 }
 
 type Ctx = Context<MempoolMessage, MempoolEnv>;
@@ -135,8 +143,8 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     expireLater(context, EXPIRY_EVERY_MS);
     announceAgainLater(context);
     const follower = new MempoolFollower(mempool, context.env);
-    const returnedTo: State["returnedTo"] = new Map();
-    return { ...args, mempool, follower, selection: undefined, waiting, returnedTo };
+    const subscribers: State["subscribers"] = new Map();
+    return { ...args, mempool, follower, selection: undefined, waiting, subscribers };
   },
 
   receive(state, message, context) {
@@ -165,8 +173,8 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       case "ListWaiting":
         message.replyTo.tell(waiting.list(message.from, message.countMax));
         return;
-      case "SubscribeReturned":
-        state.returnedTo.set(message.subscriber.path, message.subscriber);
+      case "Subscribe":
+        state.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
         return;
       case "ExpiryDue": {
@@ -193,11 +201,14 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       default:
         unreachable(message);
     }
-    for (const { id, reason } of mempool.takeDropped()) rejected(state, [id], reason);
+    const dropped = mempool.takeDropped();
+    for (const { id, reason } of dropped) rejected(state, [id], reason);
+    const evicted = dropped.filter(({ reason }) => reason === "evicted");
+    tellAll(state, { type: "EvictedTransactions", ids: evicted.map(({ id }) => id) });
   },
 
   signal(state, signal) {
-    if (signal.type === "terminated") state.returnedTo.delete(signal.path);
+    if (signal.type === "terminated") state.subscribers.delete(signal.path);
   },
 
   invariants(state, { env }) {
@@ -209,7 +220,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
 const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
   "ChainChanged",
   "RefuseTransactions",
-  "SubscribeReturned",
+  "Subscribe",
   "ExpiryDue",
   "AgainDue",
   "FollowOn",
@@ -237,11 +248,13 @@ function rejected({ events }: State, ids: readonly HashHex[], reason: string): v
   }
 }
 
-function returned({ returnedTo }: State, ids: readonly HashHex[]): void {
-  if (ids.length === 0) return;
-  for (const subscriber of returnedTo.values()) {
-    subscriber.tell({ type: "ReturnedTransactions", ids });
-  }
+function returned(state: State, ids: readonly HashHex[]): void {
+  tellAll(state, { type: "ReturnedTransactions", ids });
+}
+
+function tellAll({ subscribers }: State, change: MempoolChanged): void {
+  if (change.ids.length === 0) return;
+  for (const subscriber of subscribers.values()) subscriber.tell(change);
 }
 
 function select({ mempool, waiting }: State, { bytesMax, replyTo }: Selection, { env }: Ctx): void {

@@ -15,8 +15,8 @@ import type { NodeEnv } from "../env.js";
 import type { ChainChanged } from "../integration/chain-events.js";
 import type { ConsensusMessage } from "../integration/consensus-integration.js";
 import type {
+  MempoolChanged,
   MempoolMessage,
-  ReturnedTransactions,
   WaitingTransactions,
 } from "../integration/mempool-integration.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -30,8 +30,8 @@ export type BroadcasterMessage =
   /** The next slice of what waits is due for the new peers. */
   | { readonly type: "WelcomeDue" }
   | { readonly type: "Waiting"; readonly outcome: AskOutcome<WaitingTransactions> }
-  /** To be announced to all, whatever they were told before. */
-  | ReturnedTransactions
+  /** Those that returned are to be announced to all, whatever they were told before. */
+  | MempoolChanged
   | ChainChanged
   | PeerTableEvent;
 
@@ -94,7 +94,7 @@ export const peerBroadcaster = defineActor<
   init(context, args) {
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-    args.mempool.tell({ type: "SubscribeReturned", subscriber: context.self });
+    args.mempool.tell({ type: "Subscribe", subscriber: context.self });
     return {
       mempool: args.mempool,
       peers: new Map(),
@@ -146,6 +146,12 @@ export const peerBroadcaster = defineActor<
       case "ReturnedTransactions":
         for (const peer of state.peers.values()) announceLater(state, peer, message.ids, context);
         return;
+      case "EvictedTransactions":
+        // It would be asked for what it does not have any more.
+        for (const { pending } of state.peers.values()) {
+          for (const id of message.ids) pending.delete(id);
+        }
+        return;
       case "WelcomeDue":
         welcome(state, context);
         return;
@@ -178,6 +184,7 @@ const DATA: ReadonlySet<BroadcasterMessage["type"]> = new Set([
   "PeerKnows",
   "RelayTransactions",
   "ReturnedTransactions",
+  "EvictedTransactions",
 ]);
 
 function peerKnows(state: State, peerId: PeerId, hashes: readonly HashHex[]): void {

@@ -48,7 +48,7 @@ export const NODE = {
   produce: flag(false, "Produce blocks on this node."),
   txIndex: flag(false, "Keep an index from transaction id to block: about 4% of a sync."),
   memoryBudgetBytes: bytes(
-    768 * MIB,
+    832 * MIB,
     [MIB, 2 ** 50],
     "All that the limits below may hold at once; a start where they can exceed it is refused.",
   ),

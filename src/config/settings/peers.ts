@@ -171,6 +171,38 @@ export const PEERS = {
       [1, 1_024],
       "Requests for announced transactions that one peer may owe us; it can fill no more.",
     ),
+    wantedPerPeerMax: count(
+      16_384,
+      [1, 1_048_576],
+      "Ids of one peer's announcements that it was not asked for yet, and that nobody sent: a welcome " +
+        "(`gossip.knownPerPeerMax`) and what came since. Bitcoin Core keeps 5,000.",
+    ),
+    wantedMax: count(
+      65_536,
+      [1, 1_048_576],
+      "The same of all peers: when it is full, whoever announced most gives way.",
+    ),
+    transactionFetchBytesMax: bytes(
+      32 * MIB,
+      [4 * MIB, 2 ** 40],
+      "Transactions that are asked for, by the most that may come, or came and wait to be checked.",
+    ),
+    transactionPatienceMs: ms(
+      500,
+      [1, HOUR_MS],
+      "Twice as long as an announcer usually takes, and at least so long, it is waited for before " +
+        "another one is asked for the same: a large answer over a thin line must not come twice.",
+    ),
+    blockFetchBytesMax: bytes(
+      16 * MIB,
+      [4 * MIB, 2 ** 40],
+      "Blocks at the tip that are asked for, by the most that may come.",
+    ),
+    blockPatienceMs: ms(
+      100,
+      [1, HOUR_MS],
+      "As `gossip.transactionPatienceMs`, for a block at the tip: about a round trip.",
+    ),
     announceIntervalMs: ms(
       100,
       [1, HOUR_MS],

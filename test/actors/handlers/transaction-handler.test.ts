@@ -62,8 +62,8 @@ async function start(options: StartOptions = {}) {
     message: Incoming<Kind>["message"],
     requestId = 0,
     peerId = peerIdOf(1),
+    from = peer.ref,
   ): void => {
-    const from = peer.ref;
     const delivery = {
       peerId,
       from,
@@ -207,14 +207,17 @@ test("what comes together is checked together, in batches of the limit", async (
 });
 
 test("whoever answers no requests owes a bounded number, and others are asked all the same", async (t) => {
-  const harness = await start({ config: { gossip: { requestsPerPeerMax: 3 } } });
-  for (let nonce = 0; nonce < 5; nonce++) harness.announce(idAt(nonce));
-  await harness.settle();
-  t.is(harness.requested().length, 3);
+  const harness = await start();
+  for (let nonce = 0; nonce < 5; nonce++) {
+    harness.announce(idAt(nonce));
+    await harness.settle();
+  }
+  t.is(harness.requested().length, 2);
   const message = { kind: "AnnounceTransactions", ids: [idAt(4)] } as const;
-  harness.incoming(message, 0, peerIdOf(2));
+  const other = harness.probe<PeerHandlerMessage>();
+  harness.incoming(message, 0, peerIdOf(2), other.ref);
   await harness.settle();
-  t.is(harness.requested().length, 4);
+  t.is(other.of("Request").length, 1);
 });
 
 test("no more than two batches are in the pool at once, and a full queue drops", async (t) => {
@@ -370,7 +373,7 @@ test("a peer's request goes to the mempool", async (t) => {
   const harness = await start();
   harness.incoming({ kind: "RequestTransactions", ids: [idAt(0)] }, 12);
   await harness.settle();
-  t.like(harness.system.received[0], {
+  t.like(harness.system.received.at(-1), {
     to: "mempool",
     message: { type: "ServeTransactions", requestId: 12 },
   });

@@ -330,9 +330,9 @@ export const plantedBugs = [
   },
   {
     name: "the place of transactions that did not come is never given back",
-    in: "actors/handlers/transaction-wants.js",
-    find: "this.#asked.delete(tag);\n        this.#owes(request.to.peerId, -1);",
-    with: "if (brought > 0) this.#asked.delete(tag), this.#owes(request.to.peerId, -1);",
+    in: "actors/handlers/fetcher.js",
+    find: "this.#end(request);\n        this.#failed(request);\n        if (busy)",
+    with: "this.#failed(request);\n        if (busy)",
     scenario: SCENARIOS.timedOut,
   },
   {

@@ -1,6 +1,6 @@
 // How a peer can break the wire protocol, by stable name. A violation is a value: frame decoder,
-// lanes and codec return it, the peer handler answers Disconnect(ProtocolViolation) and reports it
-// to reputation. docs/protocol.md states each rule.
+// lanes and codec return it, the session answers Disconnect(ProtocolViolation), and its owner reports
+// it to reputation. docs/protocol.md states each rule.
 
 export const VIOLATION_RULES = [
   /** A kind code that this version does not know. */
@@ -25,8 +25,10 @@ export const VIOLATION_RULES = [
   "window-overflow",
   /** A payload that is not the strict CBOR of its kind's shape. */
   "payload",
-  /** More pings or unanswered requests than a peer may send; judged by the peer handler. */
+  /** More control messages or unanswered requests than a peer may send; judged by the session. */
   "flood",
+  /** An answer that holds more or other things than its request asked for. */
+  "answer",
 ] as const;
 export type ViolationRule = (typeof VIOLATION_RULES)[number];
 

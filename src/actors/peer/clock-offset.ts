@@ -14,15 +14,6 @@ export interface ClockStatus {
   readonly wrong: string | null;
 }
 
-/** A Ping's nonce of `time/1`: milliseconds since 1970, then 16 bits that make it unique. */
-export function nonceOfTime(wallMs: number, unique: number): bigint {
-  return (BigInt.asUintN(48, BigInt(Math.trunc(wallMs))) << 16n) | BigInt(unique & 0xffff);
-}
-
-export function timeOfNonce(nonce: bigint): number {
-  return Number(nonce >> 16n);
-}
-
 /** By how much a clock is ahead of ours now, of which this was the time at our monotonic zero. */
 export function clockOffset(
   epochMs: number | undefined,

@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
-import type { Rate } from "./rate-limit.js";
+import type { Rate } from "../../protocol/session/rate-limit.js";
 
 export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config">;
 

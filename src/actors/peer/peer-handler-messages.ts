@@ -27,8 +27,6 @@ export type PeerHandlerMessage =
   | { readonly type: "Close"; readonly reason: DisconnectReason; readonly detail: string }
   /** It is closing, and so are too many others: it ends at once. */
   | { readonly type: "Destroy" }
-  | { readonly type: "Propagated"; readonly elapsedMs: number }
-  | { readonly type: "Note"; readonly fact: "invalid" | "duplicate" }
   /** From the connection. */
   | { readonly type: "Readable" }
   | { readonly type: "Drained" }
@@ -38,12 +36,9 @@ export type PeerHandlerMessage =
       /** The rule of the transport that the peer broke. */
       readonly broken?: { readonly rule: string; readonly detail: string };
     }
-  /** From the handler's own timers and pool jobs. */
-  | { readonly type: "HandshakeDue" }
-  | { readonly type: "PingDue" }
-  | { readonly type: "SweepDue" }
+  /** From the handler's own timers and pool jobs. TimerDue: the session is to be woken. */
+  | { readonly type: "TimerDue" }
   | { readonly type: "DecodeDue" }
-  | { readonly type: "CloseDue" }
   | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
 
 /** Whose message it is and what it holds. */

@@ -1,43 +1,34 @@
-// PeerHandler: one connection, from the handshake to its end. Owns the frame decoder, the lanes,
-// the request table and the performance figures of one peer.
+// PeerHandler: one connection, from the handshake to its end. The protocol is its session's; this
+// actor carries bytes between session and socket, and tells its neighbours what the session says.
 // Told by: registry, broadcaster, handlers, sync, its connection. Tells: registry, router,
 // reputation, requesters. A fault ends this connection and nothing else.
 
 import { invariant, unreachable } from "../../errors.js";
+import { BufferPool } from "../../bytes/buffer-pool.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
-import { FrameDecoder } from "../../protocol/codec/frame.js";
-import { ReceiveLanes } from "../../protocol/codec/receive-lanes.js";
-import { SendLanes } from "../../protocol/codec/send-lanes.js";
+import type { Clock, Random } from "../../ports.js";
+import { WRITE_BYTES } from "../../protocol/session/outbox.js";
+import { PeerSession } from "../../protocol/session/peer-session.js";
+import { nonceOfTime } from "../../protocol/session/ping-time.js";
 import type { NodeEnv } from "../env.js";
-import { FairTimer, FairWait } from "../../protocol/fair-wait.js";
 import { Inbox } from "./inbox.js";
-import { KeepAlive } from "./keep-alive.js";
+import { decodeCollected, decoded } from "./peer-decoding.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
-import {
-  close,
-  consume,
-  flush,
-  queuedBytes,
-  send,
-  sendEncoded,
-  settleAll,
-  violate,
-  type PeerHandlerArgs,
-  type PeerHandlerContext,
-  type PeerHandlerState,
+import type {
+  Asker,
+  PeerHandlerArgs,
+  PeerHandlerContext,
+  PeerHandlerState,
 } from "./peer-handler-state.js";
-import {
-  decodeCollected,
-  decoded,
-  readInbox,
-  reply,
-  routeHeld,
-  serveWaiting,
-} from "./peer-inbound.js";
-import { keepAlive, ping, request, sweep } from "./peer-outbound.js";
 import { PeerPerformance } from "./peer-performance.js";
-import { RateLimit } from "./rate-limit.js";
-import { RequestTable } from "./request-table.js";
+import { heed, routeHeld } from "./peer-news.js";
+
+/** Taken from the inbox in one turn; then other actors have theirs. */
+const TURN_BYTES = 256 * 1024;
+/** A frame makes work for as many bytes: 500 pings take about 2 ms. */
+const FRAME_COST_BYTES = 512;
+/** All connections' of this thread, 1 MiB at rest: what is in a buffer is seen by its writer alone. */
+const writeBuffers = new BufferPool({ bufferBytes: WRITE_BYTES, freeMax: 8 });
 
 export const peerHandler = defineActor<
   PeerHandlerArgs,
@@ -57,42 +48,15 @@ export const peerHandler = defineActor<
 
   init(context, args) {
     const { connection, refusal } = args;
-    const { clock, config } = context.env;
-    const nowMs = clock.monotonicMs();
+    const nowMs = context.env.clock.monotonicMs();
     const inbox = new Inbox(connection, () => context.self.tell({ type: "Readable" }));
-    const window = {
-      windowBytesInitial: config.lanes.windowInitialBytes,
-      windowBytesMax: config.lanes.windowMaxBytes,
-    };
     const state: PeerHandlerState = {
       peerId: connection.peerId,
-      phase: "handshaking",
+      session: openSession(args, context, nowMs),
       nowMs,
       inbox,
-      decoder: new FrameDecoder(["Handshake", "Disconnect"]),
-      receiveLanes: new ReceiveLanes({ ...window, growth: args.windowGrowth }),
-      sendLanes: new SendLanes(window),
-      blockedSinceMs: undefined,
-      handshakeWait: new FairWait(config.handshake.timeoutMs, connection.openedAtMs),
-      keepAlive: new KeepAlive(config.liveness, nowMs),
-      silenceBlamedMs: 0,
-      pings: new Map(),
-      tellsTime: false,
-      pingLimit: new RateLimit({
-        itemsPerSecond: config.liveness.pingsPerSecondMax,
-        burstItems: config.liveness.pingsPerSecondMax,
-      }),
-      requests: new RequestTable(config.requests),
-      requestsWaiting: [],
-      sweeping: false,
-      sweepTimer: new FairTimer(),
-      closeWait: undefined,
-      askLimits: new Map(),
-      serveLimits: undefined,
-      servesOpen: new Map(),
-      servesOpenBytes: 0,
-      blockReplyBytes: config.lanes.sendQueueBytesMax / 8,
-      servesWaiting: [],
+      isBlocked: false,
+      timerMs: Number.POSITIVE_INFINITY,
       held: [],
       decodeNext: [],
       decodeRunning: [],
@@ -111,105 +75,75 @@ export const peerHandler = defineActor<
         context.self.tell({ type: "ConnectionEnded", ...why });
       },
     });
-    if (refusal !== undefined) {
-      close(state, context, refusal);
-      return state;
-    }
-    sendEncoded(state, "Handshake", args.local.payload);
-    flush(state);
-    const dueMs = state.handshakeWait.begin(nowMs);
-    context.startTimer("handshake", dueMs, { type: "HandshakeDue" });
+    if (refusal !== undefined) state.session.close(refusal.reason, refusal.detail, nowMs);
+    carry(state, context);
     return state;
   },
 
   receive(state, message, context) {
-    state.nowMs = context.env.clock.monotonicMs();
+    const nowMs = context.env.clock.monotonicMs();
+    state.nowMs = nowMs;
+    const { session } = state;
     switch (message.type) {
       case "Readable":
         readInbox(state, context);
         return;
       case "Send":
-        send(state, message.message);
+        session.send(message.message, nowMs);
         return;
       case "SendEncoded":
-        sendEncoded(state, message.kind, message.payload);
+        session.sendEncoded(message.kind, message.payload, nowMs);
         return;
-      case "Request":
-        request(state, message, context);
-        return;
+      case "Request": {
+        const { tag, replyTo } = message;
+        session.request(message.message, { type: "request", tag, replyTo }, nowMs);
+        break;
+      }
       case "Reply":
-        reply(state, message);
-        return;
+        session.reply(message.requestId, message.message, nowMs);
+        break;
       case "Consumed":
-        consume(state, message.lane, message.bytes);
+        session.consumed(message.lane, message.bytes, nowMs);
         return;
       case "Ping":
-        ping(state, message.replyTo, context);
-        return;
+        session.ping({ type: "ping", replyTo: message.replyTo }, nowMs);
+        break;
       case "Close":
-        close(state, context, message);
-        return;
+        session.close(message.reason, message.detail, nowMs);
+        break;
       case "Destroy":
-        state.connection.destroy();
-        context.stop();
-        return;
-      case "Propagated":
-        state.performance.propagated(message.elapsedMs);
-        return;
-      case "Note":
-        if (message.fact === "invalid") state.performance.invalid++;
-        else state.performance.duplicates++;
+        end(state, context);
         return;
       case "Drained":
-        state.blockedSinceMs = undefined;
-        state.keepAlive.took(state.nowMs);
+        state.isBlocked = false;
+        session.carrierDrained(nowMs);
         return;
-      case "ConnectionEnded":
-        ended(state, message, context);
-        return;
-      case "HandshakeDue": {
-        const againMs = state.handshakeWait.look(state.nowMs);
-        if (againMs === undefined) {
-          close(state, context, { reason: "Timeout", detail: "no handshake in time" });
-        } else context.startTimer("handshake", againMs, { type: "HandshakeDue" });
+      case "ConnectionEnded": {
+        const detail = message.error?.message ?? "the connection ended";
+        session.carrierEnded(detail, message.broken, nowMs);
+        tellAll(state, context);
+        context.stop();
         return;
       }
-      case "PingDue":
-        keepAlive(state, context);
-        return;
-      case "SweepDue":
-        sweep(state, context);
-        return;
+      case "TimerDue":
+        state.timerMs = Number.POSITIVE_INFINITY;
+        session.timeout(nowMs, isUnread(state));
+        break;
       case "DecodeDue":
         state.decodeResting = false;
         return;
-      case "CloseDue": {
-        const againMs = state.closeWait?.look(state.nowMs);
-        if (againMs !== undefined) {
-          context.startTimer("close", againMs, { type: "CloseDue" });
-          return;
-        }
-        state.connection.destroy();
-        context.stop();
-        return;
-      }
       case "Decoded":
         decoded(state, message.verdict, context);
-        return;
+        break;
       default:
         unreachable(message);
     }
+    tellAll(state, context);
   },
 
   afterBatch(state, context) {
-    if (state.phase === "closing") return;
     decodeCollected(state, context);
-    flush(state);
-    // After the flush: replies that left make room for the next requests.
-    serveWaiting(state, context);
-    if (queuedBytes(state) > context.env.config.lanes.sendQueueBytesMax) {
-      close(state, context, { reason: "Timeout", detail: "the peer does not read" });
-    }
+    carry(state, context);
   },
 
   signal(state, signal, context) {
@@ -218,32 +152,15 @@ export const peerHandler = defineActor<
       routeHeld(state);
     }
     if (signal.type === "stopping") {
-      settleAll(state);
-      state.receiveLanes.release();
+      settleAll(state, context);
       state.connection.destroy();
     }
   },
 
-  invariants(state, { env }) {
-    const { lanes, serve } = env.config;
-    state.decoder.invariants();
-    state.receiveLanes.invariants();
-    state.sendLanes.invariants();
-    state.requests.invariants();
-    const { servesOpen, servesOpenBytes } = state;
-    invariant(servesOpen.size <= serve.repliesQueuedMax, `${servesOpen.size} open replies`);
-    const expected = [...servesOpen.values()].reduce((sum, bytes) => sum + bytes, 0);
-    invariant(expected === servesOpenBytes, "bytes of open replies are miscounted");
-    const queued = queuedBytes(state);
-    invariant(queued <= lanes.sendQueueBytesMax || state.phase === "closing", `${queued} B queued`);
-  },
+  invariants: ({ session }) => session.invariants(),
 
-  atRest(state) {
-    state.requests.atRest();
-    const { requestsWaiting, servesOpen, servesWaiting, held, decodeNext, decodeRunning } = state;
-    invariant(requestsWaiting.length === 0, `${requestsWaiting.length} requests wait to be sent`);
-    const serves = servesOpen.size + servesWaiting.length;
-    invariant(serves === 0, `${serves} requests of the peer wait`);
+  atRest({ session, held, decodeNext, decodeRunning }) {
+    session.atRest();
     invariant(held.length === 0, `${held.length} messages are held for the router`);
     const decoding = decodeNext.length + decodeRunning.length;
     invariant(decoding === 0, `${decoding} messages are decoded`);
@@ -256,17 +173,112 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
   "SendEncoded",
   "Request",
   "Ping",
-  "Propagated",
-  "Note",
 ]);
 
-function ended(
-  state: PeerHandlerState,
-  { error, broken }: Extract<PeerHandlerMessage, { type: "ConnectionEnded" }>,
-  context: PeerHandlerContext,
-): void {
-  if (broken !== undefined) violate(state, context, `${broken.rule}: ${broken.detail}`);
-  const detail = error === undefined ? "the connection ended" : error.message;
-  close(state, context, { reason: "Closed", detail });
+function openSession(
+  { connection, windowGrowth, local, refusal }: PeerHandlerArgs,
+  { env }: PeerHandlerContext,
+  nowMs: number,
+): PeerSession<Asker> {
+  const options = {
+    settings: env.config,
+    info: local.info,
+    infoPayload: local.payload,
+    isMute: refusal !== undefined,
+    localId: env.peerId,
+    remoteId: connection.peerId,
+    openedAtMs: connection.openedAtMs,
+    windowGrowth,
+    nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
+    allocate: (bytes: number) => writeBuffers.take(bytes),
+    decodesElsewhere: true,
+  };
+  return new PeerSession<Asker>(options, nowMs);
+}
+
+function nonceOf(tellsTime: boolean, clock: Clock, random: Random): bigint {
+  if (tellsTime) return nonceOfTime(clock.wallMs(), random.uint32());
+  return (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
+}
+
+function readInbox(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { inbox, session } = state;
+  inbox.rest();
+  let budget = TURN_BYTES;
+  while (budget > 0 && mayRead(state)) {
+    const chunk = inbox.shift();
+    if (chunk === undefined) return;
+    const framesBefore = session.framesIn;
+    session.receive(chunk, state.nowMs);
+    budget -= chunk.length + FRAME_COST_BYTES * (session.framesIn - framesBefore);
+    tellAll(state, context);
+  }
+  if (mayRead(state) && !inbox.empty) inbox.wake();
+}
+
+/** Nothing more is taken from the socket while the router is full. */
+function mayRead({ session, held }: PeerHandlerState): boolean {
+  return session.phase !== "closing" && held.length === 0;
+}
+
+/** Bytes have come that the session was not given yet. */
+function isUnread({ inbox, held }: PeerHandlerState): boolean {
+  return inbox.paused || !inbox.empty || held.length > 0;
+}
+
+/** Tells the neighbours all that the session says. */
+function tellAll(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { session } = state;
+  for (let event = session.poll(); event !== undefined; event = session.poll()) {
+    heed(state, event, context);
+    if (event.type === "closing") goodbye(state, context);
+    else if (event.type === "over") end(state, context);
+  }
+}
+
+/** Nobody waits for an answer that cannot come; the registry knows that this actor stops. */
+function settleAll(state: PeerHandlerState, context: PeerHandlerContext): void {
+  const { session } = state;
+  session.carrierEnded("its handler stops", undefined, state.nowMs);
+  for (let event = session.poll(); event !== undefined; event = session.poll()) {
+    if (event.type === "settled" || event.type === "pinged") heed(state, event, context);
+  }
+}
+
+/** Writes what the socket takes, and sets the timer. */
+function carry(state: PeerHandlerState, context: PeerHandlerContext): void {
+  flush(state);
+  tellAll(state, context);
+  const dueMs = state.session.nextTimeoutMs;
+  if (dueMs >= state.timerMs) return;
+  state.timerMs = dueMs;
+  context.startTimer("session", dueMs - state.nowMs, { type: "TimerDue" });
+}
+
+function flush(state: PeerHandlerState): void {
+  const { connection, session } = state;
+  while (!state.isBlocked) {
+    const chunk = session.transmit(state.nowMs);
+    if (chunk === undefined) return;
+    const onTaken = (): void => writeBuffers.give(chunk);
+    if (connection.write(chunk, onTaken)) continue;
+    state.isBlocked = true;
+    session.carrierBlocked(state.nowMs);
+  }
+}
+
+/** The last bytes, which a full socket takes too, and then no more. */
+function goodbye(state: PeerHandlerState, context: PeerHandlerContext): void {
+  state.inbox.clear();
+  state.decodeNext.length = 0;
+  state.held.length = 0;
+  context.cancelTimer("decode");
+  state.isBlocked = false;
+  flush(state);
+  state.connection.close();
+}
+
+function end({ connection }: PeerHandlerState, context: PeerHandlerContext): void {
+  connection.destroy();
   context.stop();
 }

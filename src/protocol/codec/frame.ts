@@ -117,6 +117,8 @@ export class FrameDecoder {
   /** By lane. */
   readonly #answerBytes = LANES.map(() => 0);
   #failure: Violation | undefined;
+  /** Whole frames so far. */
+  framesIn = 0;
 
   constructor(allowed: Iterable<MessageKind>) {
     this.allow(allowed);
@@ -134,6 +136,11 @@ export class FrameDecoder {
   /** Bytes of responses that came on a lane so far, unfinished frames included. */
   answerBytes(lane: Lane): number {
     return this.#answerBytes[laneIndex(lane)]!;
+  }
+
+  /** A frame has begun and is not complete. */
+  get isWithinFrame(): boolean {
+    return this.#entry !== undefined || this.#headerBytes > 0;
   }
 
   /** Memory held for a frame that is not complete yet. */
@@ -161,6 +168,7 @@ export class FrameDecoder {
       at = payloadEnd;
       const { kind, rule } = this.#entry;
       this.#entry = undefined;
+      this.framesIn++;
       this.#failure = onFrame({
         kind,
         lane: rule.lane,

@@ -1,5 +1,5 @@
 // The receiving half of a connection's lanes: charges credit, puts fragments together and says
-// when to grant more. Owned by a peer handler, which feeds it the frames of its FrameDecoder.
+// when to grant more. Owned by a session, which feeds it the frames of its FrameDecoder.
 
 import { invariant } from "../../errors.js";
 import { KINDS, LANES, WINDOW_BYTES_MAX, laneIndex } from "../types/message.js";
@@ -19,6 +19,15 @@ export interface ReceivedMessage {
   readonly creditBytes: number;
 }
 
+export interface UnfinishedMessage {
+  /** Whole messages that came before it on its lane. */
+  readonly number: number;
+  /** What has come of it, in frames. */
+  readonly bytes: number;
+  /** What the peer may still send on its lane. */
+  readonly availableBytes: number;
+}
+
 /** Takes a message as it completes; a violation it returns goes back to the frame decoder. */
 export type MessageSink = (message: ReceivedMessage) => Violation | undefined;
 
@@ -29,6 +38,8 @@ class ReceiveLane {
   availableBytes: number;
   /** Frames of delivered messages that are not consumed yet. */
   heldBytes = 0;
+  /** Whole messages so far. */
+  messagesIn = 0;
   /** Frames of the unfinished message, and its payload so far. */
   openBytes = 0;
   partial: Uint8Array | undefined;
@@ -112,6 +123,7 @@ export class ReceiveLanes {
     const whole = state.partial === undefined;
     const creditBytes = whole ? frameBytes : state.openBytes;
     state.openBytes = 0;
+    state.messagesIn++;
     state.heldBytes += creditBytes;
     this.#settle(state);
     return onMessage({
@@ -190,6 +202,17 @@ export class ReceiveLanes {
       lane.partial = undefined;
       lane.openBytes = 0;
     }
+  }
+
+  get hasUnfinished(): boolean {
+    for (const lane of this.#lanes) if (lane.openBytes > 0) return true;
+    return false;
+  }
+
+  /** The message of a data lane that has begun and is not whole; undefined: there is none. */
+  unfinished(lane: Lane): UnfinishedMessage | undefined {
+    const { messagesIn, openBytes, availableBytes } = this.#lanes[laneIndex(lane)]!;
+    return openBytes === 0 ? undefined : { number: messagesIn, bytes: openBytes, availableBytes };
   }
 
   /** The window of a data lane as tuned so far. */

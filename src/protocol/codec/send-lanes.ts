@@ -1,6 +1,6 @@
 // The sending half of a connection's lanes: queues encoded messages and cuts them into frames,
 // control first, then the data lanes by weight, each within the credit that the peer granted.
-// Owned by a peer handler, which writes what `pull` returns.
+// Owned by a session, which transmits what `pull` returns.
 
 import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
@@ -40,6 +40,7 @@ class SendLane {
   deficitBytes = 0;
   /** Payload bytes not yet written to a frame. */
   queuedBytes = 0;
+  framesOut = 0;
   #messages: (QueuedMessage | undefined)[] = [];
   #head = 0;
   /** How much of the first message was sent. */
@@ -99,6 +100,7 @@ class SendLane {
       whole ? payload : payload.subarray(start, start + payloadBytes),
       at + FRAME_HEADER_BYTES,
     );
+    this.framesOut++;
     this.queuedBytes -= payloadBytes;
     this.creditBytes -= FRAME_HEADER_BYTES + payloadBytes;
     this.deficitBytes -= FRAME_HEADER_BYTES + payloadBytes;
@@ -178,6 +180,24 @@ export class SendLanes {
   /** Payload bytes that wait on this lane. */
   queuedBytes(lane: Lane): number {
     return this.#lanes[laneIndex(lane)]!.queuedBytes;
+  }
+
+  /** Payload bytes that wait for credit or their turn: on all lanes but control. */
+  get dataBytes(): number {
+    let bytes = 0;
+    for (let index = 1; index < this.#lanes.length; index++) {
+      bytes += this.#lanes[index]!.queuedBytes;
+    }
+    return bytes;
+  }
+
+  /** Frames of the data lanes that were pulled so far. */
+  get dataFramesOut(): number {
+    let frames = 0;
+    for (let index = 1; index < this.#lanes.length; index++) {
+      frames += this.#lanes[index]!.framesOut;
+    }
+    return frames;
   }
 
   /** What the peer still lets us send on a data lane; infinite for control. */

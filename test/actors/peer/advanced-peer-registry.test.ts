@@ -171,12 +171,9 @@ test("a handler that crashes costs its own connection and nothing else", async (
   const victim = await harness.join({ peerId: peerIdOf(2) });
   const handler = harness.subscriber.of("PeerReady")[1]!.handler;
   harness.expectFault(handler);
-  // An answer to a request with the number 0 is a mistake that its encoder refuses.
-  handler.tell({
-    type: "Reply",
-    requestId: 0,
-    message: { kind: "RequestRefused", reason: "Busy" },
-  });
+  // A block over its limit is a mistake that its encoder refuses.
+  const block = new Uint8Array(5 * 1024 * 1024);
+  handler.tell({ type: "Send", message: { kind: "NewBlock", block } });
   await harness.settle();
   t.is(harness.faults.length, 1);
   t.true(victim.connection.destroyed);

@@ -1,6 +1,6 @@
 import test from "ava";
 import { clockOffset, clockStatus } from "../../../src/actors/peer/clock-offset.js";
-import { nonceOfTime, timeOfNonce } from "../../../src/actors/peer/clock-offset.js";
+import { nonceOfTime, timeOfNonce } from "../../../src/protocol/session/ping-time.js";
 import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 
 const LIMIT_MS = 10_000;

@@ -2,6 +2,10 @@ import test from "ava";
 import type { Message } from "../../../src/protocol/types/message.js";
 import { HASH, ready, requestBlock, responseBlock, start } from "./peer-bench.js";
 
+function rangeOf(count: number): Message {
+  return { kind: "RequestBlockRange", fromHeight: 1, count, lastHash: HASH };
+}
+
 test("a request is answered by its number, and quickness is rewarded", async (t) => {
   const harness = await ready();
   harness.ask(requestBlock, 1);
@@ -96,7 +100,7 @@ test("a peer that answers no request any more is left when there is no place for
       [1, "Timeout"],
       [2, "Timeout"],
       [3, "Timeout"],
-      [4, "Closed"],
+      [4, "Timeout"],
     ],
   );
   t.like(harness.remote.heardOf("Disconnect"), [{ message: { reason: "Timeout" } }]);
@@ -156,24 +160,23 @@ test("requests keep to the quota that the peer stated", async (t) => {
 });
 
 test("a request that the peer's quota would hold back for longer than a deadline is refused", async (t) => {
-  const quota = { kind: 0x20, itemsPerSecond: 1, burstItems: 60 };
+  const quota = { kind: 0x24, itemsPerSecond: 1, burstItems: 60 };
   const config = { requests: { timeoutMaxMs: 20_000 } };
   const harness = await ready({ config, info: { quotas: [quota] } });
-  harness.ask(requestBlock, 1, 60);
-  harness.ask(requestBlock, 2, 10);
-  harness.ask(requestBlock, 3, 30);
+  harness.ask(rangeOf(60), 1);
+  harness.ask(rangeOf(10), 2);
+  harness.ask(rangeOf(30), 3);
   await harness.settle();
   t.deepEqual(harness.outcomes.take(), []);
   await harness.advance(10_500);
-  t.is(harness.remote.heardOf("RequestBlock").length, 2);
+  t.is(harness.remote.heardOf("RequestBlockRange").length, 2);
   t.like(harness.outcomes.take(), [{ tag: 3, ok: false, reason: "RateLimited" }]);
 });
 
 test("a request for more than the peer ever serves is refused here", async (t) => {
   const quotas = [{ kind: 0x24, itemsPerSecond: 10, burstItems: 8 }];
   const harness = await ready({ info: { quotas } });
-  const range: Message = { kind: "RequestBlockRange", fromHeight: 1, count: 9, lastHash: HASH };
-  harness.ask(range, 1, 9);
+  harness.ask(rangeOf(9), 1);
   harness.ask(requestBlock, 2);
   await harness.settle();
   t.like(harness.outcomes.take(), [{ tag: 1, ok: false, reason: "RateLimited" }]);

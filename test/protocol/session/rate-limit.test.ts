@@ -1,8 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
-import { RateLimit } from "../../../src/actors/peer/rate-limit.js";
+import { RateLimit } from "../../../src/protocol/session/rate-limit.js";
 
-/** What GCRA is equal to: a bucket of tokens that fills at the rate. */
+/** The same seen from the other side: a bucket of tokens that fills at the rate. */
 class Bucket {
   readonly #perMs: number;
   readonly #burst: number;

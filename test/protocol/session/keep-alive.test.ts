@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from "ava";
-import { KeepAlive } from "../../../src/actors/peer/keep-alive.js";
+import { KeepAlive } from "../../../src/protocol/session/keep-alive.js";
 import { DEFAULTS } from "../../../src/config.js";
 
 const { liveness } = DEFAULTS;

@@ -1,7 +1,7 @@
 // When to ping a peer, and when it is gone: a silent one, and one that takes nothing. What this
-// node slept through counts for nobody's silence. Pure; owned by a PeerHandler.
+// node slept through counts for nobody's silence. Pure; owned by a session.
 
-import { FairTimer, READ_FIRST_MS } from "../../protocol/fair-wait.js";
+import { FairTimer, READ_FIRST_MS } from "../fair-wait.js";
 import type { NetworkConfig } from "../../config.js";
 
 export interface KeepAliveVerdict {

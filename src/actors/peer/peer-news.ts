@@ -1,0 +1,139 @@
+// What a PeerHandler makes of its session's events: who hears of what, who is blamed or praised,
+// and what is measured.
+
+import { unreachable } from "../../errors.js";
+import type { MessageEvent, Outcome, SessionEvent } from "../../protocol/session/session-types.js";
+import type { Incoming, RequestOutcome } from "./peer-handler-messages.js";
+import type { Asker, PeerHandlerContext, PeerHandlerState } from "./peer-handler-state.js";
+import type { ReputationEvent } from "./reputation-ledger.js";
+
+/** A smoothed answer under this is quick. */
+const QUICK_RESPONSE_MS = 250;
+const MEASURE_INTERVAL_MS = 1_000;
+/** Half a minute of quick answers reaches the cap of a minute's gains. */
+const REWARD_INTERVAL_MS = 300;
+
+export function heed(
+  state: PeerHandlerState,
+  event: SessionEvent<Asker>,
+  context: PeerHandlerContext,
+): void {
+  const { connectionId, registry } = state;
+  switch (event.type) {
+    case "message":
+      arrived(state, event, context);
+      return;
+    case "settled":
+      settled(state, event.asker, event.outcome);
+      return;
+    case "large":
+      state.decodeNext.push(event.received);
+      return;
+    case "ready": {
+      const { info } = event;
+      const capabilities = [...event.capabilities];
+      registry.tell({ type: "HandlerReady", connectionId, info, capabilities });
+      return;
+    }
+    case "pinged": {
+      const { asker, elapsedMs } = event;
+      if (asker?.type === "ping") asker.replyTo.tell({ elapsedMs });
+      if (elapsedMs === undefined) return;
+      state.performance.pingMs = state.session.roundTripMs;
+      measured(state);
+      return;
+    }
+    case "time": {
+      const first = state.performance.clockEpochMs === undefined;
+      state.performance.clockEpochMs = event.wallMs - state.nowMs;
+      if (first) state.measuredMs = Number.NEGATIVE_INFINITY;
+      measured(state);
+      return;
+    }
+    case "silence":
+      report(state, "Timeout", `${event.kind} was not answered`);
+      return;
+    case "closing": {
+      const { reason, detail, byPeer, broken } = event.end;
+      if (broken !== undefined) report(state, "ProtocolViolation", detail);
+      registry.tell({ type: "HandlerClosing", connectionId, reason, detail, byPeer });
+      return;
+    }
+    case "over":
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHandlerContext): void {
+  const { peerId } = state;
+  const { message, lane, bytes, requestId } = event;
+  if (message.kind === "AnnounceBlock") {
+    const { height, hash, totalDifficulty } = message;
+    const head = { height, hash, totalDifficulty };
+    state.registry.tell({ type: "HeadClaimed", peerId, head });
+  }
+  const from = context.self;
+  route(state, { type: "Incoming", peerId, from, message, lane, bytes, requestId });
+}
+
+function route(state: PeerHandlerState, message: Incoming): void {
+  if (state.held.length > 0 || !state.router.tell(message)) state.held.push(message);
+}
+
+/** The router can take more. */
+export function routeHeld(state: PeerHandlerState): void {
+  let sent = 0;
+  while (sent < state.held.length && state.router.tell(state.held[sent]!)) sent++;
+  state.held.splice(0, sent);
+  if (state.held.length > 0) return;
+  // We did not read meanwhile, so silence was not the peer's.
+  state.session.readsAgain(state.nowMs);
+  state.inbox.wake();
+}
+
+function settled(state: PeerHandlerState, asker: Asker, outcome: Outcome): void {
+  if (asker.type !== "request") return;
+  const { peerId, performance } = state;
+  const { tag, replyTo } = asker;
+  replyTo.tell(outcomeOf(tag, peerId, outcome));
+  if (outcome.ok) {
+    performance.answered(outcome.elapsedMs);
+    if (outcome.elapsedMs < QUICK_RESPONSE_MS) reward(state);
+    measured(state);
+  } else if (outcome.reason === "Timeout") performance.timeouts++;
+  else if (outcome.reason !== "Closed") {
+    performance.failures++;
+    measured(state);
+  }
+}
+
+function outcomeOf(tag: number, peerId: string, outcome: Outcome): RequestOutcome {
+  if (!outcome.ok)
+    return { type: "RequestOutcome", tag, peerId, ok: false, reason: outcome.reason };
+  const { message, elapsedMs } = outcome;
+  return { type: "RequestOutcome", tag, peerId, ok: true, message, elapsedMs };
+}
+
+/** Once in a while: gains are capped, and at thousands of answers a second each would cost more. */
+function reward(state: PeerHandlerState): void {
+  if (state.nowMs - state.rewardedMs < REWARD_INTERVAL_MS) return;
+  state.rewardedMs = state.nowMs;
+  report(state, "QuickResponse", "");
+}
+
+function report(state: PeerHandlerState, event: ReputationEvent, detail: string): void {
+  state.reputation.tell({ type: "Report", peerId: state.peerId, event, detail });
+}
+
+function measured(state: PeerHandlerState): void {
+  if (state.nowMs - state.measuredMs < MEASURE_INTERVAL_MS) return;
+  state.measuredMs = state.nowMs;
+  const { connectionId, performance, session } = state;
+  state.registry.tell({
+    type: "HandlerMeasured",
+    connectionId,
+    performance: performance.snapshot(session.figures),
+  });
+}

@@ -1,0 +1,133 @@
+// The requests of this side from wanting to outcome: sends them as places, quotas and the queue
+// allow, judges and settles what is answered, gives up what is not. Pure; owned by a session.
+
+import type { FrameDecoder } from "../codec/frame.js";
+import type { Look } from "../fair-wait.js";
+import { KINDS, type Lane, type Message, type MessageKind } from "../types/message.js";
+import type { ServeQuota } from "../types/node-info.js";
+import { violation, type Violation } from "../violation.js";
+import type { Outbox } from "./outbox.js";
+import { OwnRequests } from "./own-requests.js";
+import { itemsHeld } from "./request-items.js";
+import type { Outcome, SessionSettings } from "./session-types.js";
+
+export class Asking<A> {
+  readonly #outbox: Outbox<A>;
+  readonly #requests: OwnRequests<A>;
+  readonly #answerBytes: (lane: Lane) => number;
+  /** When a request that was not answered was last told of. */
+  #silenceToldMs = 0;
+
+  constructor({ requests }: SessionSettings, outbox: Outbox<A>, decoder: FrameDecoder) {
+    this.#outbox = outbox;
+    this.#requests = new OwnRequests(requests);
+    this.#answerBytes = (lane) => decoder.answerBytes(lane);
+  }
+
+  get isIdle(): boolean {
+    return this.#requests.isIdle;
+  }
+
+  /** No request is answered any more, and none can be sent. */
+  get isAbandoned(): boolean {
+    return this.#requests.abandoned;
+  }
+
+  /** The quotas that the other side stated. */
+  keepTo(quotas: readonly ServeQuota[]): void {
+    this.#requests.keepTo(quotas);
+  }
+
+  request(message: Message, asker: A, nowMs: number): void {
+    if (this.#requests.want(message, asker, nowMs)) this.send(nowMs);
+    else this.settle(asker, { ok: false, reason: "Busy" });
+  }
+
+  /** Sends waiting requests as far as quota, places and the queue allow. */
+  send(nowMs: number): void {
+    while (this.#outbox.hasRoomForRequests) {
+      const due = this.#requests.next(nowMs);
+      if (due === undefined) return;
+      const { message, asker } = due.request;
+      if (due.type === "refuse") this.settle(asker, { ok: false, reason: "RateLimited" });
+      else {
+        const arrived = this.#answerBytes(KINDS[message.kind].lane);
+        this.#outbox.say(message, this.#requests.sent(due.request, nowMs, arrived));
+      }
+    }
+  }
+
+  quotaWaitMs(nowMs: number): number {
+    return this.#requests.quotaWaitMs(nowMs);
+  }
+
+  /** Asked at each fragment of an answer, before it is kept. */
+  objection(requestId: number, kind: MessageKind): Violation | undefined {
+    const objection = this.#requests.objection(requestId, kind);
+    return objection === undefined ? undefined : violation("request-id", objection);
+  }
+
+  /** The whole answer is here, and this node takes its time with it. */
+  arrived(requestId: number): void {
+    this.#requests.arrived(requestId);
+  }
+
+  answered(message: Message, requestId: number, nowMs: number): Violation | undefined {
+    const settled = this.#requests.settle(requestId, message.kind, nowMs);
+    if (settled.type === "late") return undefined;
+    if (settled.type === "unsolicited") return violation("request-id", "an unsolicited response");
+    const { asker, items, kind, sentMs } = settled.request;
+    if (settled.type === "wrongKind") {
+      this.settle(asker, { ok: false, reason: "Closed" });
+      return violation("request-id", `${kind} answered by ${message.kind}`);
+    }
+    if (message.kind === "RequestRefused") {
+      this.settle(asker, { ok: false, reason: message.reason });
+    } else if (itemsHeld(message) > items) {
+      this.settle(asker, { ok: false, reason: "Closed" });
+      return violation("answer", `${message.kind} holds more than the ${items} asked for`);
+    } else this.settle(asker, { ok: true, message, elapsedMs: nowMs - sentMs });
+    this.send(nowMs);
+    return undefined;
+  }
+
+  /** Deadlines, as far as a timer that was so late may judge. */
+  expire(look: Look, isUnread: boolean, nowMs: number): void {
+    if (look === "stalled") this.#requests.renew(nowMs);
+    // What was not read yet may be the answer.
+    if (look !== "unread" && !isUnread) {
+      for (const request of this.#requests.expire(nowMs, this.#answerBytes)) {
+        // A silence is one failure, however much was asked during it: a link that stalls one way
+        // for some seconds must not ban a peer that has announced much meanwhile.
+        if (request.sentMs >= this.#silenceToldMs) {
+          this.#silenceToldMs = nowMs;
+          this.#outbox.tell({ type: "silence", kind: request.kind });
+        }
+        this.settle(request.asker, { ok: false, reason: "Timeout" });
+      }
+    }
+    for (const { asker } of this.#requests.expireWaiting(nowMs)) {
+      this.settle(asker, { ok: false, reason: "Timeout" });
+    }
+    this.send(nowMs);
+  }
+
+  /** The end: nobody waits for an answer that cannot come. */
+  settleAll(): void {
+    for (const asker of this.#requests.drain()) {
+      this.settle(asker, { ok: false, reason: "Closed" });
+    }
+  }
+
+  settle(asker: A, outcome: Outcome): void {
+    this.#outbox.tell({ type: "settled", asker, outcome });
+  }
+
+  invariants(): void {
+    this.#requests.invariants();
+  }
+
+  atRest(): void {
+    this.#requests.atRest();
+  }
+}

@@ -1,0 +1,41 @@
+// What a peer may send on the control lane, which has no window: a Pong for each Ping and a
+// WindowUpdate for each frame of a data lane are its due; all else is counted. Pure; owned by a
+// session.
+
+import type { NetworkConfig } from "../../config.js";
+import { violation, type Violation } from "../violation.js";
+import { RateLimit } from "./rate-limit.js";
+
+export class ControlLimits {
+  readonly #pings: RateLimit;
+  readonly #pongs: RateLimit;
+  readonly #updates: RateLimit;
+  /** Updates that a frame of ours allowed. */
+  #updatesDue = 0;
+
+  constructor({ pingsPerSecondMax }: NetworkConfig["liveness"]) {
+    const rate = { itemsPerSecond: pingsPerSecondMax, burstItems: pingsPerSecondMax };
+    this.#pings = new RateLimit(rate);
+    this.#pongs = new RateLimit(rate);
+    this.#updates = new RateLimit(rate);
+  }
+
+  ping(nowMs: number): Violation | undefined {
+    return this.#pings.take(1, nowMs) ? undefined : violation("flood", "too many pings");
+  }
+
+  /** A Pong that no Ping asked for. */
+  pong(nowMs: number): Violation | undefined {
+    return this.#pongs.take(1, nowMs) ? undefined : violation("flood", "too many pongs");
+  }
+
+  /** `framesOut`: those of data lanes that the peer was sent so far. */
+  update(framesOut: number, nowMs: number): Violation | undefined {
+    if (this.#updatesDue < framesOut) {
+      this.#updatesDue++;
+      return undefined;
+    }
+    if (this.#updates.take(1, nowMs)) return undefined;
+    return violation("flood", "too many window updates");
+  }
+}

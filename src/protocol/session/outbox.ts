@@ -1,0 +1,105 @@
+// What leaves a session: bytes for its carrier, and events for its owner. The parts of a session
+// share one. Pure.
+
+import { invariant } from "../../errors.js";
+import { encodeMessage } from "../codec/codec.js";
+import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
+import { SendLanes, type Allocate } from "../codec/send-lanes.js";
+import { KINDS, type DisconnectReason, type Message, type MessageKind } from "../types/message.js";
+import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
+
+/** Bytes in one write: two of the largest frames, which are never cut for it. */
+export const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
+/** Of a farewell's 256 bytes, whatever the characters are. */
+const DETAIL_CHARS_MAX = 80;
+/** One message is always taken, however little is allowed to wait. */
+const LARGEST_BYTES = Math.max(...Object.values(KINDS).map((rule) => rule.payloadBytesMax));
+
+export class Outbox<A> {
+  readonly lanes: SendLanes;
+  readonly figures: SessionFigures = {
+    messagesIn: 0,
+    messagesOut: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    droppedOut: 0,
+  };
+  readonly #queueBytesMax: number;
+  readonly #allocate: Allocate | undefined;
+  readonly #events: SessionEvent<A>[] = [];
+  #polled = 0;
+
+  constructor({ lanes }: SessionSettings, allocate: Allocate | undefined) {
+    this.#queueBytesMax = lanes.sendQueueBytesMax;
+    this.#allocate = allocate;
+    this.lanes = new SendLanes({
+      windowBytesInitial: lanes.windowInitialBytes,
+      windowBytesMax: lanes.windowMaxBytes,
+    });
+  }
+
+  tell(event: SessionEvent<A>): void {
+    this.#events.push(event);
+  }
+
+  poll(): SessionEvent<A> | undefined {
+    const event = this.#events[this.#polled];
+    if (event !== undefined) {
+      this.#polled++;
+      return event;
+    }
+    if (this.#polled > 0) {
+      this.#events.length = 0;
+      this.#polled = 0;
+    }
+    return undefined;
+  }
+
+  /** More of this side's own requests may wait beside the replies. */
+  get hasRoomForRequests(): boolean {
+    return 2 * this.lanes.dataBytes < this.#queueBytesMax;
+  }
+
+  /** A message that nobody asked for; false: it has no room beside what waits. */
+  offer(kind: MessageKind, payload: Uint8Array): boolean {
+    const queued = KINDS[kind].lane === "control" ? 0 : this.lanes.dataBytes;
+    if (queued > 0 && queued + payload.length > this.#queueBytesMax) {
+      this.figures.droppedOut++;
+      return false;
+    }
+    this.put(kind, payload, 0);
+    return true;
+  }
+
+  put(kind: MessageKind, payload: Uint8Array, requestId: number): void {
+    this.figures.messagesOut++;
+    this.lanes.enqueue(kind, requestId, payload);
+  }
+
+  say(message: Message, requestId = 0): void {
+    this.put(message.kind, encodeMessage(message), requestId);
+  }
+
+  /** It overtakes what waits, which is dropped, and nothing follows it. */
+  farewell(reason: DisconnectReason, text: string): void {
+    this.lanes.clear();
+    // Half a character that the cut may leave becomes U+FFFD; control characters may not travel.
+    const cut = new TextEncoder().encode(text.slice(0, DETAIL_CHARS_MAX));
+    const detail = new TextDecoder().decode(cut).replace(/\p{Cc}/gu, " ");
+    this.say({ kind: "Disconnect", reason, detail });
+  }
+
+  pull(): Uint8Array | undefined {
+    const bytes = this.lanes.pull(WRITE_BYTES, this.#allocate);
+    if (bytes !== undefined) this.figures.bytesOut += bytes.length;
+    return bytes;
+  }
+
+  invariants(): void {
+    this.lanes.invariants();
+    const queued = this.lanes.dataBytes;
+    // Requests may wait on top of half of it; a reply never exceeds it unless it is alone.
+    const most = Math.max(this.#queueBytesMax, LARGEST_BYTES) + this.#queueBytesMax / 2;
+    invariant(queued <= most, `${queued} bytes wait`);
+  }
+}

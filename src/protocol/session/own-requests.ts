@@ -1,0 +1,292 @@
+// The requests of this side: a queue a kind for those that wait for a place or for the peer's quota,
+// a table of those that the peer owes an answer to, and the deadlines of both, counted from the
+// moment a request was wanted. Pure; owned by a session.
+
+import { invariant } from "../../errors.js";
+import type { NetworkConfig } from "../../config.js";
+import { REQUEST_ID_MAX } from "../codec/frame.js";
+import { KINDS, type Lane, type Message, type MessageKind } from "../types/message.js";
+import type { ServeQuota } from "../types/node-info.js";
+import { RateLimit } from "./rate-limit.js";
+import { REQUEST_KINDS, itemsAsked } from "./request-items.js";
+
+/** A request that has no place yet. */
+export interface WantedRequest<A> {
+  readonly message: Message;
+  /** Whoever wants to hear its outcome. */
+  readonly asker: A;
+  /** Items asked for: what the peer's quota counts, and the most that an answer may hold. */
+  readonly items: number;
+  wantedMs: number;
+}
+
+export interface SentRequest<A> {
+  readonly requestId: number;
+  readonly kind: MessageKind;
+  readonly asker: A;
+  readonly items: number;
+  readonly sentMs: number;
+  /** Infinity: the answer is here, and only this node is still busy with it. */
+  dueMs: number;
+  /** Bytes of answers that had come on its lane when this was sent. */
+  readonly answerBytesBefore: number;
+}
+
+export type Settlement<A> =
+  | { readonly type: "answered"; readonly request: SentRequest<A> }
+  /** Its request timed out before: no offence. */
+  | { readonly type: "late" }
+  | { readonly type: "unsolicited" }
+  | { readonly type: "wrongKind"; readonly request: SentRequest<A> };
+
+/** What to do with the next request that waits. */
+export type Due<A> =
+  | { readonly type: "send"; readonly request: WantedRequest<A> }
+  /** More than the peer ever serves at once, or later than an answer is waited for. */
+  | { readonly type: "refuse"; readonly request: WantedRequest<A> };
+
+/**
+ * What the peer answers meanwhile on the request's lane prolongs its deadline: an answer that
+ * arrives over a slow link, behind others, is not late while they arrive at this rate. Nothing else
+ * does: pings and news cost a peer nothing. 512 kbit/s, half of what CometBFT asks of a peer.
+ */
+export const ARRIVING_BYTES_PER_MS_MIN = 64;
+/** What may come before an answer: eight ranges of the soft limit, or one of the largest blocks. */
+const ARRIVING_BYTES_MAX = 4 * 1024 * 1024;
+const WAITING_MAX = 256;
+/** RFC 6298's gain. */
+const GAIN = 1 / 8;
+
+type Settings = NetworkConfig["requests"];
+
+export class OwnRequests<A> {
+  readonly #settings: Settings;
+  /** By kind, those of more urgent lanes first; each in order of wanting. */
+  readonly #waiting = new Map<MessageKind, WantedRequest<A>[]>();
+  #waitingCount = 0;
+  /** The peer's quotas, mirrored. */
+  readonly #quotas = new Map<MessageKind, RateLimit>();
+  /** In order of sending. */
+  readonly #pending = new Map<number, SentRequest<A>>();
+  /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
+  readonly #expired = new Map<number, MessageKind>();
+  #nextId: number;
+  #smoothedMs: number | undefined;
+
+  constructor(settings: Settings, firstId = 1) {
+    this.#settings = settings;
+    this.#nextId = firstId;
+  }
+
+  get isIdle(): boolean {
+    return this.#pending.size === 0 && this.#waitingCount === 0;
+  }
+
+  /** Of several quotas for a kind the last counts; those for other kinds mean nothing. */
+  keepTo(quotas: readonly ServeQuota[]): void {
+    for (const quota of quotas) {
+      const kind = REQUEST_KINDS.find((other) => KINDS[other].code === quota.kind);
+      if (kind !== undefined) this.#quotas.set(kind, new RateLimit(quota));
+    }
+  }
+
+  /** False: too many wait. */
+  want(message: Message, asker: A, nowMs: number): boolean {
+    if (this.#waitingCount >= WAITING_MAX) return false;
+    const { kind } = message;
+    let queue = this.#waiting.get(kind);
+    if (queue === undefined) this.#waiting.set(kind, (queue = []));
+    queue.push({ message, asker, items: itemsAsked(message), wantedMs: nowMs });
+    this.#waitingCount++;
+    return true;
+  }
+
+  /** Takes out the next request that has a place within the peer's quota, whose items it charges. */
+  next(nowMs: number): Due<A> | undefined {
+    if (this.#waitingCount === 0 || this.#full) return undefined;
+    for (const kind of REQUEST_KINDS) {
+      const request = this.#waiting.get(kind)?.[0];
+      if (request === undefined || !this.hasRoom(kind)) continue;
+      const quota = this.#quotas.get(kind);
+      if (quota !== undefined && !quota.take(request.items, nowMs)) {
+        const leftMs = request.wantedMs + this.#settings.timeoutMaxMs - nowMs;
+        if (quota.waitMs(request.items, nowMs) <= leftMs) continue;
+        this.#takeFirst(kind);
+        return { type: "refuse", request };
+      }
+      this.#takeFirst(kind);
+      return { type: "send", request };
+    }
+    return undefined;
+  }
+
+  /** It leaves now. `answerBytes`: bytes of answers that came on its lane so far. Its id. */
+  sent(
+    { message, asker, items, wantedMs }: WantedRequest<A>,
+    nowMs: number,
+    answerBytes = 0,
+  ): number {
+    const requestId = this.#nextId;
+    this.#nextId = requestId === REQUEST_ID_MAX ? 1 : requestId + 1;
+    const { timeoutMaxMs, timeoutMinMs } = this.#settings;
+    // However long it waited for its place, the peer has the least time for an answer.
+    const lastMs = Math.max(wantedMs + timeoutMaxMs, nowMs + timeoutMinMs);
+    this.#pending.set(requestId, {
+      requestId,
+      kind: message.kind,
+      asker,
+      items,
+      sentMs: nowMs,
+      dueMs: Math.min(nowMs + this.timeoutMs, lastMs),
+      answerBytesBefore: answerBytes,
+    });
+    return requestId;
+  }
+
+  /** When a quota lets the next one go; Infinity: none waits for a quota. */
+  quotaWaitMs(nowMs: number): number {
+    let waitMs = Number.POSITIVE_INFINITY;
+    if (this.#waitingCount === 0) return waitMs;
+    for (const [kind, [first]] of this.#waiting) {
+      const quota = this.#quotas.get(kind);
+      if (first === undefined || quota === undefined || !this.hasRoom(kind)) continue;
+      waitMs = Math.min(waitMs, quota.waitMs(first.items, nowMs));
+    }
+    return waitMs;
+  }
+
+  /**
+   * A request that timed out keeps its place until it is answered: behind a stalled link it may
+   * still reach the peer, which counts all that waits and takes too many for a flood.
+   */
+  get #full(): boolean {
+    return this.#pending.size + this.#expired.size >= this.#settings.inFlightMax;
+  }
+
+  /** Transactions leave half of all places to blocks, headers and ranges. */
+  hasRoom(kind: MessageKind): boolean {
+    if (this.#full) return false;
+    if (!isForTransactions(kind)) return true;
+    let taken = 0;
+    for (const { kind: other } of this.#pending.values()) if (isForTransactions(other)) taken++;
+    for (const other of this.#expired.values()) if (isForTransactions(other)) taken++;
+    return 2 * taken < this.#settings.inFlightMax;
+  }
+
+  /** No place is left, and no deadline will make one. */
+  get abandoned(): boolean {
+    return this.#full && this.#pending.size === 0;
+  }
+
+  /** reth's rule: three smoothed response times, within bounds. */
+  get timeoutMs(): number {
+    const { timeoutMinMs, timeoutMaxMs, rttFactor } = this.#settings;
+    if (this.#smoothedMs === undefined) return timeoutMaxMs;
+    return Math.max(timeoutMinMs, Math.min(timeoutMaxMs, rttFactor * this.#smoothedMs));
+  }
+
+  /** Why no answer of this kind may come: asked at each fragment, before it is kept. */
+  objection(requestId: number, kind: MessageKind): string | undefined {
+    const request = this.#pending.get(requestId);
+    if (request === undefined) {
+      return this.#expired.has(requestId) ? undefined : `an unsolicited ${kind}`;
+    }
+    if (kind === "RequestRefused" || KINDS[request.kind].answeredBy === kind) return undefined;
+    return `${request.kind} answered by ${kind}`;
+  }
+
+  settle(requestId: number, kind: MessageKind, nowMs: number): Settlement<A> {
+    const request = this.#pending.get(requestId);
+    if (request === undefined) {
+      return { type: this.#expired.delete(requestId) ? "late" : "unsolicited" };
+    }
+    this.#pending.delete(requestId);
+    if (kind !== "RequestRefused" && KINDS[request.kind].answeredBy !== kind) {
+      return { type: "wrongKind", request };
+    }
+    const elapsedMs = nowMs - request.sentMs;
+    this.#smoothedMs =
+      this.#smoothedMs === undefined
+        ? elapsedMs
+        : this.#smoothedMs + GAIN * (elapsedMs - this.#smoothedMs);
+    return { type: "answered", request };
+  }
+
+  /** The whole answer has arrived; `settle` follows when this node has decoded it. */
+  arrived(requestId: number): void {
+    const request = this.#pending.get(requestId);
+    if (request !== undefined) request.dueMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** This node was not awake to hear answers: every request gets its whole time again. */
+  renew(nowMs: number): void {
+    const dueMs = nowMs + this.timeoutMs;
+    for (const request of this.#pending.values()) request.dueMs = Math.max(request.dueMs, dueMs);
+    for (const queue of this.#waiting.values()) {
+      for (const request of queue) request.wantedMs = nowMs;
+    }
+  }
+
+  /** Takes out sent requests that are due. `answerBytes`: those of a lane so far. */
+  expire(nowMs: number, answerBytes: (lane: Lane) => number): readonly SentRequest<A>[] {
+    const due: SentRequest<A>[] = [];
+    for (const request of this.#pending.values()) {
+      const arrived = answerBytes(KINDS[request.kind].lane) - request.answerBytesBefore;
+      const graceMs = Math.min(arrived, ARRIVING_BYTES_MAX) / ARRIVING_BYTES_PER_MS_MIN;
+      if (request.dueMs + graceMs <= nowMs) due.push(request);
+    }
+    for (const { requestId, kind } of due) {
+      this.#pending.delete(requestId);
+      this.#expired.set(requestId, kind);
+    }
+    return due;
+  }
+
+  /** Takes out requests that found no place in time. */
+  expireWaiting(nowMs: number): readonly WantedRequest<A>[] {
+    const due: WantedRequest<A>[] = [];
+    for (const [kind, queue] of this.#waiting) {
+      for (;;) {
+        const first = queue[0];
+        if (first === undefined || first.wantedMs + this.#settings.timeoutMaxMs > nowMs) break;
+        due.push(first);
+        this.#takeFirst(kind);
+      }
+    }
+    return due;
+  }
+
+  #takeFirst(kind: MessageKind): void {
+    this.#waiting.get(kind)!.shift();
+    this.#waitingCount--;
+  }
+
+  /** Takes out all of them: the connection ends. */
+  drain(): readonly A[] {
+    const askers = [...this.#pending.values()].map(({ asker }) => asker);
+    for (const queue of this.#waiting.values()) askers.push(...queue.map(({ asker }) => asker));
+    this.#pending.clear();
+    this.#waiting.clear();
+    this.#waitingCount = 0;
+    return askers;
+  }
+
+  /** Answered are also those that timed out: an honest peer answers late. */
+  atRest(): void {
+    invariant(this.#pending.size === 0, `${this.#pending.size} requests wait for their answer`);
+    invariant(this.#expired.size === 0, `${this.#expired.size} requests wait for a late answer`);
+    invariant(this.#waitingCount === 0, `${this.#waitingCount} requests wait to be sent`);
+  }
+
+  invariants(): void {
+    const open = this.#pending.size + this.#expired.size;
+    invariant(open <= this.#settings.inFlightMax, `${open} requests in flight`);
+    let waiting = 0;
+    for (const queue of this.#waiting.values()) waiting += queue.length;
+    invariant(waiting === this.#waitingCount && waiting <= WAITING_MAX, `${waiting} wait`);
+  }
+}
+
+function isForTransactions(kind: MessageKind): boolean {
+  return KINDS[kind].lane === "transaction";
+}

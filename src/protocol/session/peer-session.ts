@@ -1,0 +1,449 @@
+// One side of a connection as a state machine without socket, clock or actor: bytes, commands and
+// the time go in; bytes, events and the next time to be woken come out. Owns decoder, lanes, windows,
+// handshake, the requests of both sides, pings, limits and an orderly end. Whoever owns one calls
+// `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
+
+import { decodeMessage, encodeMessage, messageFromItems } from "../codec/codec.js";
+import { FrameDecoder, type Frame } from "../codec/frame.js";
+import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
+import type { Look } from "../fair-wait.js";
+import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
+import { KINDS } from "../types/message.js";
+import type { DisconnectReason, Lane, Message, MessageKind, MessageOf } from "../types/message.js";
+import { violation, type Violation } from "../violation.js";
+import { Asking } from "./asking.js";
+import { ControlLimits } from "./control-limits.js";
+import { LeastRate } from "./least-rate.js";
+import { Outbox } from "./outbox.js";
+import { ARRIVING_BYTES_PER_MS_MIN } from "./own-requests.js";
+import { timeOfNonce } from "./ping-time.js";
+import { Pings } from "./pings.js";
+import { ServeQueue } from "./serve-queue.js";
+import type {
+  Broken,
+  End,
+  LargeVerdict,
+  SessionEvent,
+  SessionFigures,
+  SessionOptions,
+} from "./session-types.js";
+import { Vigil } from "./vigil.js";
+
+/** Payloads over this are decoded where their kind says: a hundred transactions take 10 µs. */
+const LARGE_BYTES_MIN = 32 * 1_024;
+/** From the close of a connection that never was ready to its end. */
+const STRANGER_DRAIN_MS = 400;
+
+export class PeerSession<A = undefined> {
+  readonly #options: SessionOptions;
+  readonly #decoder = new FrameDecoder(KINDS_BEFORE_HANDSHAKE);
+  readonly #receiveLanes: ReceiveLanes;
+  readonly #outbox: Outbox<A>;
+  readonly #asking: Asking<A>;
+  readonly #serves: ServeQueue;
+  readonly #limits: ControlLimits;
+  readonly #leastRate: LeastRate;
+  readonly #vigil: Vigil;
+  readonly #pings = new Pings<A>();
+  #phase: "handshaking" | "ready" | "closing" = "handshaking";
+  /** The time of the call that goes on. */
+  #nowMs: number;
+  /** `time/1` was negotiated. */
+  #tellsTime = false;
+  /** The carrier takes nothing until it drains. */
+  #isBlocked = false;
+
+  /** Says hello. */
+  constructor(options: SessionOptions, nowMs: number) {
+    const { settings, info } = options;
+    const { lanes, liveness, requests } = settings;
+    this.#options = options;
+    this.#nowMs = nowMs;
+    this.#receiveLanes = new ReceiveLanes({
+      windowBytesInitial: lanes.windowInitialBytes,
+      windowBytesMax: lanes.windowMaxBytes,
+      ...(options.windowGrowth && { growth: options.windowGrowth }),
+    });
+    this.#outbox = new Outbox(settings, options.allocate);
+    this.#asking = new Asking(settings, this.#outbox, this.#decoder);
+    this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax);
+    this.#limits = new ControlLimits(liveness);
+    this.#leastRate = new LeastRate({
+      patienceMs: requests.timeoutMaxMs,
+      bytesPerMsMin: ARRIVING_BYTES_PER_MS_MIN,
+    });
+    this.#vigil = new Vigil(settings, options.openedAtMs, nowMs);
+    if (options.isMute === true) return;
+    const payload = options.infoPayload ?? encodeMessage({ kind: "Handshake", ...info });
+    this.#outbox.put("Handshake", payload, 0);
+  }
+
+  get phase(): "handshaking" | "ready" | "closing" {
+    return this.#phase;
+  }
+
+  get figures(): Readonly<SessionFigures> {
+    return this.#outbox.figures;
+  }
+
+  /** Whole frames that came so far: a measure of the work that they made. */
+  get framesIn(): number {
+    return this.#decoder.framesIn;
+  }
+
+  /** Smoothed; undefined until a ping was answered. */
+  get roundTripMs(): number | undefined {
+    return this.#pings.roundTripMs;
+  }
+
+  /** Payload bytes that wait to be sent on the data lanes. */
+  get queuedBytes(): number {
+    return this.#outbox.lanes.dataBytes;
+  }
+
+  // ---- in -------------------------------------------------------------------------------------
+
+  /** The next bytes of the stream, which the caller must not write to any more. */
+  receive(bytes: Uint8Array, nowMs: number): void {
+    if (this.#phase === "closing") return;
+    this.#nowMs = nowMs;
+    this.#vigil.heard(nowMs);
+    this.#outbox.figures.bytesIn += bytes.length;
+    const broken = this.#decoder.push(bytes, this.#onFrame);
+    if (broken !== undefined) this.violate(broken, nowMs);
+    if (this.#isClosing()) return;
+    for (const update of this.#receiveLanes.updates(nowMs)) this.#outbox.say(update);
+    if (LeastRate.isDue(this.#decoder, this.#receiveLanes)) this.#sweepLater();
+    this.#handOn();
+  }
+
+  /** A one-way message; false: nothing more may be sent, or there is no room for it. */
+  send(message: Message, nowMs: number): boolean {
+    return this.sendEncoded(message.kind, encodeMessage(message), nowMs);
+  }
+
+  /** The same, for bytes that are encoded once for many sessions. */
+  sendEncoded(kind: MessageKind, payload: Uint8Array, nowMs: number): boolean {
+    if (this.#phase === "closing") return false;
+    this.#beginWaiting(nowMs);
+    return this.#outbox.offer(kind, payload);
+  }
+
+  /** Ends in one `settled`; its deadline counts from now. */
+  request(message: Message, asker: A, nowMs: number): void {
+    if (this.#phase !== "ready") {
+      this.#asking.settle(asker, { ok: false, reason: "Closed" });
+      return;
+    }
+    this.#beginWaiting(nowMs);
+    this.#asking.request(message, asker, nowMs);
+    this.#sweepLater();
+  }
+
+  /** The answer to a request that came as a message; only the first one counts. */
+  reply(requestId: number, message: Message, nowMs: number): void {
+    if (this.#phase === "closing") return;
+    this.#beginWaiting(nowMs);
+    const payload = encodeMessage(message);
+    if (this.#serves.replied(requestId, payload, this.queuedBytes) === "send") {
+      this.#outbox.put(message.kind, payload, requestId);
+    }
+    this.#handOn();
+  }
+
+  /** A message was dealt with: the other side may send as much again. */
+  consumed(lane: Lane, bytes: number, nowMs: number): void {
+    if (bytes === 0 || this.#phase === "closing") return;
+    this.#nowMs = nowMs;
+    const update = this.#receiveLanes.consumed(lane, bytes, nowMs);
+    if (update !== undefined) this.#outbox.say(update);
+    for (const due of this.#receiveLanes.updates(nowMs)) this.#outbox.say(due);
+  }
+
+  /** Ends in one `pinged`. */
+  ping(asker: A | undefined, nowMs: number): void {
+    if (this.#phase !== "ready" || this.#pings.isFull) {
+      this.#outbox.tell({ type: "pinged", asker, elapsedMs: undefined });
+      return;
+    }
+    const nonce = this.#options.nonce(this.#tellsTime);
+    this.#pings.sent(nonce, { sentMs: nowMs, asker });
+    this.#outbox.say({ kind: "Ping", nonce });
+  }
+
+  /** What was found in a large message. */
+  decoded(received: ReceivedMessage, verdict: LargeVerdict, nowMs: number): void {
+    if (this.#phase === "closing") return;
+    this.#nowMs = nowMs;
+    const broken = verdict.ok
+      ? this.#dispatch(messageFromItems(received.kind, verdict.payload, verdict.items), received)
+      : violation("payload", verdict.detail);
+    if (broken !== undefined) this.violate(broken, nowMs);
+    else this.#handOn();
+  }
+
+  /** The other side broke this rule: it is told, and that is the end. */
+  violate(broken: Violation, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#end({ ...endOf(broken), byPeer: false }, true);
+  }
+
+  /** An orderly end of this side's own. */
+  close(reason: DisconnectReason, detail: string, nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#end({ reason, detail, byPeer: false }, true);
+  }
+
+  /** What carried it has ended; `broken`: by a fault of the other side. */
+  carrierEnded(detail: string, broken: Broken | undefined, nowMs: number): void {
+    this.#nowMs = nowMs;
+    const end = broken === undefined ? ({ reason: "Closed", detail } as const) : endOf(broken);
+    this.#end({ ...end, byPeer: false }, false);
+  }
+
+  /** The carrier takes no more bytes until it drains. */
+  carrierBlocked(nowMs: number): void {
+    this.#isBlocked = true;
+    this.#vigil.took(nowMs);
+  }
+
+  carrierDrained(nowMs: number): void {
+    this.#isBlocked = false;
+    this.#vigil.took(nowMs);
+  }
+
+  /** This side did not read for a while: the silence was not the other's. */
+  readsAgain(nowMs: number): void {
+    this.#vigil.heard(nowMs);
+  }
+
+  /** `nextTimeoutMs` has come. `isUnread`: bytes have come that it was not given yet. */
+  timeout(nowMs: number, isUnread = false): void {
+    this.#nowMs = nowMs;
+    if (this.#vigil.phaseIsOver(nowMs)) {
+      if (this.#phase === "closing") this.#outbox.tell({ type: "over" });
+      else this.close("Timeout", "no handshake in time", nowMs);
+    }
+    // While this side does not read, the other's silence proves nothing.
+    if (isUnread) this.#vigil.heard(nowMs);
+    const act = this.#vigil.life(nowMs, this.#isBlocked || this.queuedBytes > 0);
+    if (act === "ping") this.ping(undefined, nowMs);
+    else if (act === "silent") this.close("Timeout", "no byte for too long", nowMs);
+    else if (act === "blocked") this.close("Timeout", "the peer does not read", nowMs);
+    const look = this.#vigil.sweep(nowMs);
+    if (look !== undefined) this.#sweep(look, isUnread);
+  }
+
+  // ---- out ------------------------------------------------------------------------------------
+
+  /** When `timeout` is due, in monotonic time; Infinity: never. */
+  get nextTimeoutMs(): number {
+    return this.#vigil.nextMs;
+  }
+
+  /** The next bytes to write, if any may be sent now. */
+  transmit(nowMs: number): Uint8Array | undefined {
+    this.#nowMs = nowMs;
+    const framesBefore = this.#outbox.lanes.dataFramesOut;
+    const bytes = this.#outbox.pull();
+    if (this.#outbox.lanes.dataFramesOut > framesBefore) this.#vigil.took(nowMs);
+    if (bytes !== undefined || this.#phase === "closing") return bytes;
+    // What has left made room.
+    this.#asking.send(nowMs);
+    this.#handOn();
+    return this.#outbox.pull();
+  }
+
+  /** What has happened, in order; undefined: nothing more. */
+  poll(): SessionEvent<A> | undefined {
+    return this.#outbox.poll();
+  }
+
+  /** Throws when the state contradicts itself or exceeds a bound. */
+  invariants(): void {
+    this.#decoder.invariants();
+    this.#receiveLanes.invariants();
+    this.#outbox.invariants();
+    this.#asking.invariants();
+    this.#serves.invariants();
+  }
+
+  /** Throws when anything waits that would not wait in a quiet network. */
+  atRest(): void {
+    this.#asking.atRest();
+    this.#serves.atRest();
+  }
+
+  // ---- frames and messages --------------------------------------------------------------------
+
+  readonly #onFrame = (frame: Frame): Violation | undefined => {
+    // The rest of a chunk after a Disconnect or a failed handshake is not read.
+    if (this.#phase === "closing") return undefined;
+    if (KINDS[frame.kind].role === "response") {
+      const objection = this.#asking.objection(frame.requestId, frame.kind);
+      if (objection !== undefined) return objection;
+    }
+    return this.#receiveLanes.accept(frame, this.#onMessage);
+  };
+
+  readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
+    this.#outbox.figures.messagesIn++;
+    const { kind, payload, requestId } = received;
+    const isLarge = payload.length > LARGE_BYTES_MIN && KINDS[kind].decode === "pool";
+    if (isLarge && this.#options.decodesElsewhere === true) {
+      this.#asking.arrived(requestId);
+      this.#outbox.tell({ type: "large", received });
+      return undefined;
+    }
+    const decoded = decodeMessage(kind, payload);
+    return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
+  };
+
+  #dispatch(message: Message, received: ReceivedMessage): Violation | undefined {
+    switch (message.kind) {
+      case "Handshake":
+        this.#shake(message);
+        return undefined;
+      case "Disconnect": {
+        const { reason, detail } = message;
+        this.#end({ reason, detail, byPeer: true }, false);
+        return undefined;
+      }
+      case "Ping":
+        return this.#pinged(message.nonce);
+      case "Pong":
+        return this.#ponged(message.nonce);
+      case "WindowUpdate": {
+        const { lanes } = this.#outbox;
+        const flood = this.#limits.update(lanes.dataFramesOut, this.#nowMs);
+        return flood ?? lanes.grant(message.lane, message.bytes);
+      }
+      default:
+        return this.#handle(message, received);
+    }
+  }
+
+  /** A message that is not for the session itself. */
+  #handle(message: Message, received: ReceivedMessage): Violation | undefined {
+    const { lane, creditBytes: bytes, requestId } = received;
+    switch (KINDS[message.kind].role) {
+      case "response":
+        // What was asked for is bounded by the requests: its credit need not wait.
+        this.consumed(lane, bytes, this.#nowMs);
+        return this.#asking.answered(message, requestId, this.#nowMs);
+      case "oneWay":
+        this.#outbox.tell({ type: "message", message, lane, bytes, requestId });
+        return undefined;
+      case "request": {
+        const event = { type: "message", message, lane, bytes, requestId } as const;
+        const admission = this.#serves.admit(event, this.#nowMs);
+        if (admission === "taken") return undefined;
+        if (admission !== "rateLimited") return admission;
+        this.consumed(lane, bytes, this.#nowMs);
+        this.#outbox.say({ kind: "RequestRefused", reason: "RateLimited" }, requestId);
+        return undefined;
+      }
+    }
+  }
+
+  /** Handshaking → ready, or → closing with the reason that the other side is told. */
+  #shake(remote: MessageOf<"Handshake">): void {
+    const { info, localId, remoteId } = this.#options;
+    const agreed = negotiate({ ...info, peerId: localId }, remote, remoteId);
+    if (!agreed.ok) {
+      this.close(agreed.reason, agreed.detail, this.#nowMs);
+      return;
+    }
+    const { capabilities, kinds } = agreed;
+    this.#phase = "ready";
+    this.#decoder.allow(kinds);
+    this.#vigil.ready(this.#nowMs);
+    this.#asking.keepTo(remote.quotas);
+    this.#tellsTime = capabilities.has(TIME_CAPABILITY);
+    // The windows are tuned by the round trip, so it is measured at once.
+    if (this.#options.isMute !== true) this.ping(undefined, this.#nowMs);
+    this.#outbox.tell({ type: "ready", info: remote, capabilities });
+  }
+
+  #pinged(nonce: bigint): Violation | undefined {
+    const flood = this.#limits.ping(this.#nowMs);
+    if (flood !== undefined) return flood;
+    this.#outbox.say({ kind: "Pong", nonce });
+    // A claim like any other: it is compared with those of others, and sets nothing.
+    if (this.#tellsTime) this.#outbox.tell({ type: "time", wallMs: timeOfNonce(nonce) });
+    return undefined;
+  }
+
+  #ponged(nonce: bigint): Violation | undefined {
+    const ping = this.#pings.answered(nonce, this.#nowMs);
+    if (ping === undefined) return this.#limits.pong(this.#nowMs);
+    this.#receiveLanes.setRoundTrip(this.#pings.roundTripMs!);
+    const { asker, sentMs } = ping;
+    this.#outbox.tell({ type: "pinged", asker, elapsedMs: this.#nowMs - sentMs });
+    return undefined;
+  }
+
+  /** Hands waiting requests on, as far as the queue of replies has room. */
+  #handOn(): void {
+    for (;;) {
+      const request = this.#serves.next(this.queuedBytes);
+      if (request === undefined) return;
+      this.#outbox.tell(request);
+    }
+  }
+
+  // ---- time and the end -----------------------------------------------------------------------
+
+  /** Until now nothing waited for the other side to take it. */
+  #beginWaiting(nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (!this.#isBlocked && this.queuedBytes === 0) this.#vigil.took(nowMs);
+  }
+
+  #sweepLater(): void {
+    this.#vigil.sweepLater(this.#nowMs, this.#asking.quotaWaitMs(this.#nowMs));
+  }
+
+  /** Deadlines: of requests, and of what the other side has begun to send. */
+  #sweep(look: Look, isUnread: boolean): void {
+    this.#asking.expire(look, isUnread, this.#nowMs);
+    let why = this.#asking.isAbandoned ? "no request is answered any more" : undefined;
+    if (look !== "sound" || isUnread) this.#leastRate.renew();
+    else why ??= this.#leastRate.look(this.#decoder, this.#receiveLanes, this.#nowMs);
+    if (why !== undefined) {
+      this.close("Timeout", why, this.#nowMs);
+      return;
+    }
+    const hasBegun = LeastRate.isDue(this.#decoder, this.#receiveLanes);
+    if (hasBegun || !this.#asking.isIdle) this.#sweepLater();
+  }
+
+  /** Apart from the field, which the compiler takes for unchanged by what a call did to it. */
+  #isClosing(): boolean {
+    return this.#phase === "closing";
+  }
+
+  /** Any phase → closing. After a farewell nothing more is sent; without one, nothing at all. */
+  #end(end: End, isSaid: boolean): void {
+    if (this.#phase === "closing") return;
+    const { drainMs } = this.#options.settings.shutdown;
+    // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
+    const waitMs = this.#phase === "ready" ? drainMs : Math.min(drainMs, STRANGER_DRAIN_MS);
+    this.#phase = "closing";
+    if (isSaid && end.reason !== "Closed") this.#outbox.farewell(end.reason, end.detail);
+    else this.#outbox.lanes.clear();
+    // Until its carrier is gone a closing session holds no more than that does.
+    this.#receiveLanes.release();
+    this.#serves.clear();
+    this.#outbox.tell({ type: "closing", end });
+    this.#asking.settleAll();
+    for (const { asker } of this.#pings.drain()) {
+      this.#outbox.tell({ type: "pinged", asker, elapsedMs: undefined });
+    }
+    this.#vigil.closing(waitMs, this.#nowMs);
+  }
+}
+
+function endOf(broken: Broken): Pick<End, "reason" | "detail" | "broken"> {
+  return { reason: "ProtocolViolation", detail: `${broken.rule}: ${broken.detail}`, broken };
+}

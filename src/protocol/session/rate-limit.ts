@@ -1,0 +1,53 @@
+// A leaky bucket: it holds `burstItems` and drains `itemsPerSecond`. Counted in whole numbers, in
+// microseconds and millionths of an item, so that both sides of a connection that count the same
+// items reach the same verdict, and the last item of a full burst fits. Pure: the time is passed in.
+
+export interface Rate {
+  readonly itemsPerSecond: number;
+  readonly burstItems: number;
+}
+
+/** What drains in a microsecond is `itemsPerSecond` of these. */
+const PARTS_PER_ITEM = 1_000_000;
+
+export class RateLimit {
+  readonly #itemsPerSecond: number;
+  readonly #burstParts: number;
+  /** What the bucket held at `#atUs`. */
+  #parts = 0;
+  #atUs = 0;
+
+  /** Both whole numbers below 2^32; a rate of nothing has no burst either: it takes nothing. */
+  constructor({ itemsPerSecond, burstItems }: Rate) {
+    this.#itemsPerSecond = itemsPerSecond;
+    this.#burstParts = itemsPerSecond > 0 ? burstItems * PARTS_PER_ITEM : 0;
+  }
+
+  /** Charges `items` and answers true, or charges nothing and answers false. */
+  take(items: number, nowMs: number): boolean {
+    this.#drain(nowMs);
+    const parts = this.#parts + items * PARTS_PER_ITEM;
+    if (parts > this.#burstParts) return false;
+    this.#parts = parts;
+    return true;
+  }
+
+  /** How long until `items` would be taken; Infinity when they exceed the burst. */
+  waitMs(items: number, nowMs: number): number {
+    this.#drain(nowMs);
+    const parts = items * PARTS_PER_ITEM;
+    if (parts > this.#burstParts) return Number.POSITIVE_INFINITY;
+    const over = this.#parts + parts - this.#burstParts;
+    return over <= 0 ? 0 : Math.ceil(over / this.#itemsPerSecond) / 1_000;
+  }
+
+  #drain(nowMs: number): void {
+    const nowUs = Math.round(nowMs * 1_000);
+    const elapsedUs = nowUs - this.#atUs;
+    if (elapsedUs <= 0) return;
+    this.#atUs = nowUs;
+    // An empty bucket needs no product, which could be too large to be exact.
+    const isEmpty = this.#parts <= 0 || elapsedUs >= this.#parts / this.#itemsPerSecond;
+    this.#parts = isEmpty ? 0 : this.#parts - elapsedUs * this.#itemsPerSecond;
+  }
+}

@@ -1,0 +1,137 @@
+// The requests of the other side: admitted within their quotas, handed on as far as the queue of
+// replies has room, and answered once each. Pure; owned by a session.
+
+import { invariant } from "../../errors.js";
+import type { NetworkConfig } from "../../config.js";
+import { KINDS, type MessageKind } from "../types/message.js";
+import type { ServeQuota } from "../types/node-info.js";
+import { violation, type Violation } from "../violation.js";
+import type { MessageEvent } from "./session-types.js";
+import { RateLimit } from "./rate-limit.js";
+import { ASKS_FOR_BLOCKS, REQUEST_KINDS, itemsAsked } from "./request-items.js";
+
+/** A request as it is handed on. */
+type Asked = MessageEvent;
+
+/** What an open request holds of the queue of replies. */
+interface Open {
+  /** The most that its reply is expected to have. */
+  readonly bytes: number;
+  /** Kept where the reply may turn out larger, and so must be made again when there is room. */
+  readonly asked: Asked | undefined;
+}
+
+/** How an answer may go out; `again`: it does not fit, and its request waits once more. */
+export type Replied = "send" | "again" | "unknown";
+
+export type Admission = "taken" | "rateLimited" | Violation;
+
+/** Requests of one side that may be unanswered at a time, as docs/protocol.md allows it. */
+const REQUESTS_MAX = 64;
+
+type Settings = Pick<NetworkConfig, "lanes" | "serve">;
+
+export class ServeQueue {
+  readonly #settings: Settings;
+  readonly #requestsMax: number;
+  readonly #quotas: readonly ServeQuota[];
+  /** Made for the first request. */
+  #limits: Map<MessageKind, RateLimit> | undefined;
+  readonly #waiting: Asked[] = [];
+  readonly #open = new Map<number, Open>();
+  #openBytes = 0;
+  /** What a reply with blocks may be expected to hold, by those before it. */
+  #blockReplyBytes: number;
+
+  /** `quotas`: what this side said that it serves. */
+  constructor(settings: Settings, quotas: readonly ServeQuota[], requestsMax = REQUESTS_MAX) {
+    this.#settings = settings;
+    this.#requestsMax = requestsMax;
+    this.#quotas = quotas;
+    this.#blockReplyBytes = settings.lanes.sendQueueBytesMax / 8;
+  }
+
+  get openBytes(): number {
+    return this.#openBytes;
+  }
+
+  /** A request has come. One over its quota is not charged, and must be refused at once. */
+  admit(request: Asked, nowMs: number): Admission {
+    const { requestId, message } = request;
+    if (this.#open.has(requestId) || this.#waiting.some((other) => other.requestId === requestId)) {
+      return violation("request-id", `request ${requestId} is not answered yet`);
+    }
+    this.#limits ??= limitsOf(this.#quotas);
+    const limit = this.#limits.get(message.kind);
+    if (limit !== undefined && !limit.take(itemsAsked(message), nowMs)) return "rateLimited";
+    if (this.#open.size + this.#waiting.length >= this.#requestsMax) {
+      return violation("flood", `more than ${this.#requestsMax} requests are unanswered`);
+    }
+    this.#waiting.push(request);
+    return "taken";
+  }
+
+  /** Takes out the next request to hand on, if its reply has room beside what is queued. */
+  next(queuedBytes: number): Asked | undefined {
+    const request = this.#waiting[0];
+    const { serve, lanes } = this.#settings;
+    if (request === undefined || this.#open.size >= serve.repliesQueuedMax) return undefined;
+    const withBlocks = ASKS_FOR_BLOCKS.has(request.message.kind);
+    // A reply holds one block however large: those before it say what to expect.
+    const bytes = withBlocks ? this.#blockReplyBytes : serve.bytesSoftMax;
+    // Half of the send queue is for replies, unless nothing else is in it.
+    const wouldBe = queuedBytes + this.#openBytes + bytes;
+    const alone = this.#open.size === 0 && queuedBytes === 0;
+    if (2 * wouldBe > lanes.sendQueueBytesMax && !alone) return undefined;
+    this.#waiting.shift();
+    this.#open.set(request.requestId, { bytes, asked: withBlocks ? request : undefined });
+    this.#openBytes += bytes;
+    return request;
+  }
+
+  /** The answer to a request that was handed on is here. */
+  replied(requestId: number, payload: Uint8Array, queuedBytes: number): Replied {
+    const open = this.#open.get(requestId);
+    if (open === undefined) return "unknown";
+    this.#open.delete(requestId);
+    this.#openBytes -= open.bytes;
+    const { length } = payload;
+    if (open.asked === undefined) return "send";
+    this.#blockReplyBytes = Math.max(length, Math.ceil(this.#blockReplyBytes / 2));
+    const { sendQueueBytesMax } = this.#settings.lanes;
+    if (queuedBytes === 0 || queuedBytes + length <= sendQueueBytesMax) return "send";
+    // Its credit went back when it was read for the first time.
+    this.#waiting.unshift({ ...open.asked, bytes: 0 });
+    return "again";
+  }
+
+  clear(): void {
+    this.#waiting.length = 0;
+    this.#open.clear();
+    this.#openBytes = 0;
+  }
+
+  atRest(): void {
+    const serves = this.#open.size + this.#waiting.length;
+    invariant(serves === 0, `${serves} requests of the peer wait`);
+  }
+
+  invariants(): void {
+    const { repliesQueuedMax } = this.#settings.serve;
+    const { size } = this.#open;
+    invariant(size <= repliesQueuedMax, `${size} open replies`);
+    invariant(size + this.#waiting.length <= this.#requestsMax, "too many unanswered requests");
+    let bytes = 0;
+    for (const open of this.#open.values()) bytes += open.bytes;
+    invariant(bytes === this.#openBytes, "bytes of open replies are miscounted");
+  }
+}
+
+function limitsOf(quotas: readonly ServeQuota[]): Map<MessageKind, RateLimit> {
+  const limits = new Map<MessageKind, RateLimit>();
+  for (const quota of quotas) {
+    const kind = REQUEST_KINDS.find((other) => KINDS[other].code === quota.kind);
+    if (kind !== undefined) limits.set(kind, new RateLimit(quota));
+  }
+  return limits;
+}

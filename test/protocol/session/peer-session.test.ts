@@ -1,0 +1,287 @@
+import test from "ava";
+import { ARRIVING_BYTES_PER_MS_MIN } from "../../../src/protocol/session/own-requests.js";
+import { KINDS, type Message } from "../../../src/protocol/types/message.js";
+import { fragmentBytes } from "../../support/raw-peer.js";
+import { encodeMessage } from "../../../src/protocol/codec/codec.js";
+import { HASH, INFO, KIB, MIB, Pair, settingsOf } from "./pair.js";
+
+const { requests, liveness } = settingsOf();
+const requestBlock: Message = { kind: "RequestBlock", hash: HASH };
+
+function blockOf(bytes: number): Message {
+  return { kind: "ResponseBlock", block: new Uint8Array(bytes) };
+}
+
+function bytesOf(message: Message, requestId = 0): Uint8Array {
+  return fragmentBytes(message.kind, encodeMessage(message), { requestId });
+}
+
+test("two sessions shake hands and measure the round trip", (t) => {
+  const pair = new Pair({ delayMs: 15 });
+  pair.run(100);
+  for (const end of [pair.client, pair.server]) {
+    t.is(end.session.phase, "ready");
+    t.is(end.session.roundTripMs, 30);
+    t.is(end.take("ready").length, 1);
+  }
+});
+
+test("a request is handed on, answered and settled once", (t) => {
+  const pair = Pair.ready();
+  pair.client.session.request(requestBlock, 7, pair.nowMs);
+  pair.run();
+  const [asked] = pair.server.take("message");
+  pair.server.session.reply(asked!.requestId, blockOf(100), pair.nowMs);
+  pair.server.session.reply(asked!.requestId, blockOf(100), pair.nowMs);
+  pair.run();
+  t.like(pair.client.take("settled"), [{ asker: 7, outcome: { ok: true } }]);
+  t.is(pair.client.end, undefined, "a second answer is not sent");
+});
+
+test("a request that finds no place is settled by the time at which it was wanted", (t) => {
+  const pair = Pair.ready();
+  const transactions: Message = { kind: "RequestTransactions", ids: [HASH] };
+  for (let asker = 0; asker < 40; asker++) {
+    pair.client.session.request(transactions, asker, pair.nowMs);
+  }
+  pair.run(requests.timeoutMaxMs + 250);
+  const settled = pair.client.take("settled");
+  t.deepEqual(
+    settled.map(({ asker }) => asker).sort((a, b) => a - b),
+    [...Array(40).keys()],
+  );
+  t.true(settled.every(({ outcome }) => !outcome.ok && outcome.reason === "Timeout"));
+  t.is(pair.client.take("silence").length, 1);
+});
+
+test("a prompt reader of large answers is kept, and gets all of them", (t) => {
+  const pair = Pair.ready({ delayMs: 5 });
+  const sizes = [MIB, MIB, MIB, MIB, 100, 100, 100, 100, 4 * MIB - 100, 4 * MIB - 100];
+  for (const [asker] of [...sizes, ...sizes].entries()) {
+    pair.client.session.request(requestBlock, asker, pair.nowMs);
+  }
+  // Every size is found out too late: each request counts on what came before.
+  const serve = (): void => {
+    for (const { requestId } of pair.server.take("message")) {
+      const size = sizes[requestId % sizes.length]!;
+      pair.server.session.reply(requestId, blockOf(size), pair.nowMs);
+      t.true(pair.server.session.queuedBytes <= 8 * MIB);
+    }
+  };
+  for (let steps = 0; steps < 2_000; steps++) {
+    pair.run(5);
+    serve();
+  }
+  t.is(pair.server.end, undefined);
+  const settled = pair.client.take("settled");
+  t.is(settled.filter(({ outcome }) => outcome.ok).length, 2 * sizes.length);
+});
+
+test("after a Disconnect nothing more is sent, whatever waited and whatever is asked", (t) => {
+  const pair = Pair.ready();
+  const { session } = pair.server;
+  for (let i = 0; i < 4; i++) {
+    session.send({ kind: "NewBlock", block: new Uint8Array(3 * MIB) }, pair.nowMs);
+  }
+  pair.client.isDeaf = true;
+  pair.run();
+  session.close("Shutdown", "the node stops", pair.nowMs);
+  session.send({ kind: "AnnounceBlock", ...INFO.head }, pair.nowMs);
+  session.request(requestBlock, 1, pair.nowMs);
+  session.consumed("block", 0, pair.nowMs);
+  pair.run();
+  t.is(pair.server.sent.at(-1)?.kind, "Disconnect");
+  t.is(pair.server.sent.filter(({ kind }) => kind === "Disconnect").length, 1);
+  pair.client.isDeaf = false;
+  const before = pair.client.sent.length;
+  pair.run(10_000);
+  t.is(pair.client.end?.byPeer, true);
+  t.true(
+    pair.client.sent.slice(before).every(({ kind }) => kind === "WindowUpdate"),
+    "who hears it answers nothing",
+  );
+});
+
+for (const kind of ["Pong", "WindowUpdate", "Ping"] as const) {
+  test(`a flood of ${kind}s ends the connection`, (t) => {
+    const pair = Pair.ready();
+    const grant: Message = { kind: "WindowUpdate", lane: "block", bytes: 1 };
+    for (let i = 0; i < 501; i++) {
+      const message = kind === "WindowUpdate" ? grant : ({ kind, nonce: 2n ** 40n } as const);
+      if (i < 500) t.is(pair.server.end, undefined);
+      pair.inject(pair.client, bytesOf(message));
+    }
+    pair.run();
+    t.regex(pair.server.end?.detail ?? "", /^flood: too many/);
+    t.is(pair.server.end?.broken?.rule, "flood");
+  });
+}
+
+test("a WindowUpdate for each frame is no flood", (t) => {
+  const settings = { lanes: { windowInitialBytes: 4 * MIB } };
+  const pair = Pair.ready({ client: { settings }, server: { settings } });
+  for (let i = 0; i < 5_000; i++) {
+    pair.server.session.send({ kind: "AnnounceBlock", ...INFO.head }, pair.nowMs);
+    pair.run();
+    for (const { bytes } of pair.client.take("message")) {
+      pair.inject(pair.client, bytesOf({ kind: "WindowUpdate", lane: "block", bytes }));
+    }
+  }
+  pair.run();
+  t.is(pair.server.end, undefined);
+});
+
+test("the last Ping of a full bucket fits, at any time", (t) => {
+  for (const atMs of [15_400, 16_383.999, 16_384.1, 2 ** 21 - 0.3, 2 ** 31 + 0.7]) {
+    const pair = Pair.ready();
+    pair.nowMs = atMs;
+    for (let nonce = 0n; nonce < 500n; nonce++) {
+      pair.inject(pair.client, bytesOf({ kind: "Ping", nonce }));
+    }
+    pair.run();
+    t.is(pair.server.end?.detail, undefined, `${atMs}`);
+  }
+});
+
+const answers: { readonly [name: string]: readonly [Message, Message] } = {
+  headers: [
+    { kind: "RequestHeaders", locator: [HASH], countMax: 2 },
+    { kind: "ResponseHeaders", headers: [1, 2, 3].map(() => new Uint8Array(9)) },
+  ],
+  blocks: [
+    { kind: "RequestBlockRange", fromHeight: 1, count: 2, lastHash: HASH },
+    { kind: "ResponseBlockRange", blocks: [1, 2, 3].map(() => new Uint8Array(9)) },
+  ],
+  transactions: [
+    { kind: "RequestTransactions", ids: [HASH] },
+    { kind: "ResponseTransactions", transactions: [1, 2].map(() => new Uint8Array(9)) },
+  ],
+};
+for (const [name, [asked, answer]] of Object.entries(answers)) {
+  test(`an answer with more ${name} than were asked for is a violation`, (t) => {
+    const pair = Pair.ready();
+    pair.client.session.request(asked, 1, pair.nowMs);
+    pair.run();
+    pair.server.session.reply(pair.server.take("message")[0]!.requestId, answer, pair.nowMs);
+    pair.run();
+    t.like(pair.client.take("settled"), [{ asker: 1, outcome: { ok: false, reason: "Closed" } }]);
+    t.is(pair.client.end?.broken?.rule, "answer");
+    t.is(pair.server.end?.reason, "ProtocolViolation");
+  });
+}
+
+test("a message that is never finished ends the connection, one that is slow does not", (t) => {
+  for (const bytesPerSecond of [0, 32 * KIB, 128 * KIB]) {
+    const patient = { pingIntervalMs: Infinity, deadAfterMs: Infinity };
+    const pair = Pair.ready({ client: { settings: { liveness: patient } } });
+    // What is sent by hand is not its session's business.
+    pair.client.isDeaf = true;
+    const part = (bytes: number): Uint8Array =>
+      fragmentBytes("NewBlock", new Uint8Array(bytes), { more: true });
+    pair.inject(pair.client, part(8 * KIB));
+    for (let second = 0; second < 30; second++) {
+      pair.run(1_000);
+      pair.inject(pair.client, bytesOf({ kind: "Pong", nonce: 0n }));
+      if (bytesPerSecond > 0) pair.inject(pair.client, part(bytesPerSecond / 2));
+      if (bytesPerSecond > 0) pair.inject(pair.client, part(bytesPerSecond / 2));
+    }
+    const isSlow = bytesPerSecond < 1_000 * ARRIVING_BYTES_PER_MS_MIN;
+    for (let second = 0; isSlow && second < 30; second++) {
+      pair.run(1_000);
+      pair.inject(pair.client, bytesOf({ kind: "Pong", nonce: 0n }));
+    }
+    t.is(pair.server.end?.detail, isSlow ? "a message on lane block does not end" : undefined);
+  }
+});
+
+test("a frame that is never finished ends the connection, whatever it is dripped at", (t) => {
+  const pair = Pair.ready();
+  const frame = fragmentBytes("NewBlock", new Uint8Array(60 * KIB));
+  let at = 0;
+  for (let second = 0; second < 25; second++) {
+    pair.inject(pair.client, frame.subarray(at, (at += 10)));
+    pair.run(1_000);
+  }
+  t.is(pair.server.end?.detail, "a frame does not end");
+});
+
+test("an answer that is dripped is given up, however long it goes on", (t) => {
+  const pair = Pair.ready();
+  pair.client.session.request(
+    { kind: "RequestBlockRange", fromHeight: 1, count: 9, lastHash: HASH },
+    1,
+    pair.nowMs,
+  );
+  pair.run();
+  const { requestId } = pair.server.take("message")[0]!;
+  let waitedS = 0;
+  for (; pair.client.take("settled").length === 0 && waitedS < 300; waitedS++) {
+    const part = fragmentBytes("ResponseBlockRange", new Uint8Array(10_000), {
+      requestId,
+      more: true,
+    });
+    pair.inject(pair.server, part);
+    pair.run(1_000);
+  }
+  t.true(waitedS <= 30, `${waitedS} s`);
+});
+
+test("a peer that answers other requests does not keep one waiting for good", (t) => {
+  const pair = Pair.ready();
+  pair.client.session.request(requestBlock, 0, pair.nowMs);
+  pair.run();
+  const [withheld] = pair.server.take("message");
+  let waitedS = 0;
+  for (let asker = 1; waitedS < 300; waitedS++) {
+    pair.client.session.request(requestBlock, asker++, pair.nowMs);
+    pair.run(500);
+    for (const { requestId } of pair.server.take("message")) {
+      pair.server.session.reply(requestId, blockOf(200 * KIB), pair.nowMs);
+    }
+    pair.run(500);
+    const settled = pair.client.take("settled");
+    if (settled.some(({ asker: who }) => who === 0)) break;
+  }
+  t.truthy(withheld);
+  t.true(waitedS <= 90, `${waitedS} s`);
+});
+
+test("what this side slept through costs the other nothing", (t) => {
+  const pair = Pair.ready();
+  pair.client.session.request(requestBlock, 1, pair.nowMs);
+  pair.run();
+  pair.nowMs += 60_000;
+  pair.client.session.timeout(pair.nowMs, true);
+  pair.server.session.timeout(pair.nowMs, true);
+  pair.run(liveness.deadAfterMs / 2);
+  t.is(pair.client.end, undefined);
+  t.deepEqual(pair.client.take("settled"), []);
+  const [asked] = pair.server.take("message");
+  pair.server.session.reply(asked!.requestId, blockOf(10), pair.nowMs);
+  pair.run();
+  t.like(pair.client.take("settled"), [{ asker: 1, outcome: { ok: true } }]);
+});
+
+test("a mute session says nothing, and is left in time", (t) => {
+  const pair = new Pair({ client: { isMute: true } });
+  pair.run(10_000);
+  t.deepEqual(pair.client.sent, []);
+  t.like(pair.server.end, { reason: "Timeout", detail: "no handshake in time" });
+  t.is(pair.server.take("over").length, 1);
+});
+
+test("quotas are those that the other side stated", (t) => {
+  const oneHeader: Message = { kind: "RequestHeaders", locator: [HASH], countMax: 1 };
+  const quota = { kind: KINDS.RequestHeaders.code, itemsPerSecond: 10, burstItems: 3 };
+  const pair = Pair.ready({ server: { info: { ...INFO, quotas: [quota] } } });
+  for (let asker = 0; asker < 6; asker++) {
+    pair.client.session.request(oneHeader, asker, pair.nowMs);
+  }
+  pair.run();
+  t.is(pair.server.take("message").length, 3);
+  pair.run(300);
+  t.is(pair.server.take("message").length, 3);
+  for (let id = 100; id < 102; id++) pair.inject(pair.client, bytesOf(oneHeader, id));
+  pair.run();
+  t.is(pair.server.take("message").length, 0, "who does not keep to them is refused");
+});

@@ -73,7 +73,7 @@ const CAPABILITIES = [
 ];
 
 /** The rates at which requests of each kind are served, per peer. */
-export function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, Rate> {
+function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, Rate> {
   const blocks = { itemsPerSecond: serve.blocksPerSecond, burstItems: serve.blocksBurst };
   const headers = { itemsPerSecond: serve.headersPerSecond, burstItems: serve.headersBurst };
   const transactions = {

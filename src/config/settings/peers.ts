@@ -123,7 +123,7 @@ export const PEERS = {
     sendQueueBytesMax: bytes(
       8 * MIB,
       [KIB, 2 ** 40],
-      "Encoded messages waiting for one peer; over it the peer is too slow and is dropped.",
+      "Encoded messages waiting for one peer: with half of it no more replies are made, news past it are dropped.",
     ),
     socketBufferBytes: bytes(
       64 * KIB,

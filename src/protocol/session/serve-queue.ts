@@ -98,8 +98,8 @@ export class ServeQueue {
     const { length } = payload;
     if (open.asked === undefined) return "send";
     this.#blockReplyBytes = Math.max(length, Math.ceil(this.#blockReplyBytes / 2));
-    const { sendQueueBytesMax } = this.#settings.lanes;
-    if (queuedBytes === 0 || queuedBytes + length <= sendQueueBytesMax) return "send";
+    const fits = 2 * (queuedBytes + length) <= this.#settings.lanes.sendQueueBytesMax;
+    if (queuedBytes === 0 || fits) return "send";
     // Its credit went back when it was read for the first time.
     this.#waiting.unshift({ ...open.asked, bytes: 0 });
     return "again";

@@ -49,14 +49,14 @@ test("no more requests of a peer are handed on than replies may be open", async 
 
 test("replies that the peer does not take hold its next requests back", async (t) => {
   const serve = { repliesQueuedMax: 4, bytesSoftMax: 4 * KIB };
-  const lanes = { sendQueueBytesMax: 32 * KIB };
+  const lanes = { sendQueueBytesMax: 64 * KIB };
   const harness = await ready({ config: { serve, lanes } });
   harness.connection.full = true;
   harness.handler.tell({ type: "Send", message: { kind: "Ping", nonce: 1n } });
   await harness.settle();
   harness.remote.send(requestBlock, 1);
   await harness.settle();
-  const large: Message = { kind: "ResponseBlock", block: new Uint8Array(20 * KIB) };
+  const large: Message = { kind: "ResponseBlock", block: new Uint8Array(40 * KIB) };
   harness.handler.tell({ type: "Reply", requestId: 1, message: large });
   await harness.settle();
   harness.remote.send(requestBlock, 2);

@@ -2,7 +2,7 @@
 // blocks. Arguments go to the node's `run` command, where a later option wins over an earlier one.
 // A second node, in a second terminal:
 //
-//   npm start -- --no-produce --data .vibecoin/second --seed 127.0.0.1:8765 \
+//   npm start -- --no-produce --no-alone --data .vibecoin/second --seed 127.0.0.1:8765 \
 //     --listen 127.0.0.1:8767 --http 127.0.0.1:8768
 //
 // The node runs in this very process: there is no child that could outlive it, signals need no
@@ -17,7 +17,7 @@ import { prepare, root } from "./prepare-project.mjs";
 const parentPollMs = 1_000;
 const data = path.join(root, ".vibecoin", "dev");
 const defaults = [
-  ...["--network", "vibecoin-dev", "--data", data, "--produce"],
+  ...["--network", "vibecoin-dev", "--data", data, "--produce", "--alone"],
   ...["--listen", "127.0.0.1:8765", "--http", "127.0.0.1:8766"],
 ];
 

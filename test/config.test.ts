@@ -100,10 +100,7 @@ test("each relation between limits is held, and the sentence names what to chang
     [{ dial: { backoffMinMs: 2, backoffMaxMs: 1 } }, /dial\.backoffMinMs/],
     [{ liveness: { pingIntervalMs: 20_000 } }, /liveness\.pingIntervalMs/],
     [{ reputation: { banScore: -50 } }, /reputation\.banScore/],
-    [
-      { sync: { bytesInFlightMax: 2 * DEFAULTS.sync.rangeBytesTarget - 1 } },
-      /sync\.bytesInFlightMax/,
-    ],
+    [{ sync: { bytesInFlightMax: 12 * MIB - 1 } }, /sync\.bytesInFlightMax/],
   ];
   for (const [input, expected] of cases) {
     const limited = "memoryBudgetBytes" in input || "maxInbound" in input;

@@ -41,6 +41,8 @@ function addRun(program: Command): void {
     .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
     .option("--produce", "produce blocks")
     .option("--no-produce", "do not, whatever the file says")
+    .option("--alone", "call it synced while no peer's headers were checked: a network of one")
+    .option("--no-alone", "do not, whatever the file says")
     .option("--config <file>", "JSON: any part of the library's NetworkConfig", notEmpty)
     .addOption(new Option("--log-level <level>", "least level").choices(LOG_LEVELS).default("info"))
     .option("--node-id <label>", "your name for this node; not an identity")

@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly httpHost?: readonly string[];
   readonly network?: string;
   readonly produce?: boolean;
+  readonly alone?: boolean;
   readonly config?: string;
   readonly logLevel: LogLevel | "silent";
   readonly nodeId?: string;
@@ -34,6 +35,7 @@ export function networkInput(flags: RunFlags): NetworkConfigInput {
     dataDir: flags.data === undefined ? undefined : path.resolve(flags.data),
     network: flags.network,
     produce: flags.produce,
+    alone: flags.alone,
     nodeId: flags.nodeId,
     trustedPeers: flags.trusted,
     maxInbound: flags.maxInbound,

@@ -22,6 +22,7 @@ export function memoryPlan(config: NetworkConfig): Readonly<Record<string, numbe
     // In the socket's buffer one write over its mark, and as much of it encrypted.
     closing: config.inbound.closingMax * 2 * (lanes.socketBufferBytes + 128 * KIB),
     pendingInbound: config.inbound.pendingMax * 64 * KIB,
+    // What the pool checks and the store writes is there twice.
     syncBodies: sync.bytesInFlightMax * 2,
     syncHeaders: sync.headersAheadMax * KIB,
     mempool: mempool.bytesMax,

@@ -47,11 +47,6 @@ export const RELATIONS: readonly Relation[] = [
   atMost("sync.headersAheadMax", "sync.headersSurveyedMax"),
   atMost("sync.stallMinMs", "sync.stallMaxMs"),
   {
-    settings: ["sync.bytesInFlightMax", "sync.rangeBytesTarget"],
-    sentence: "sync.bytesInFlightMax must hold at least two ranges of sync.rangeBytesTarget",
-    holds: ({ sync }) => sync.rangeBytesTarget * 2 <= sync.bytesInFlightMax,
-  },
-  {
     settings: ["lanes.sendQueueBytesMax", "serve.bytesSoftMax", "serve.repliesQueuedMax"],
     sentence:
       "lanes.sendQueueBytesMax must hold twice serve.repliesQueuedMax replies of serve.bytesSoftMax",

@@ -5,7 +5,6 @@ import type { ChainParams } from "../chain/params.js";
 import { DEFAULTS, type NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
-import { withholding } from "./byzantine/withholding.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
 import type { ChainChanges, LinkOptions } from "./options.js";
 import { FIVE_REGIONS } from "./places.js";
@@ -118,9 +117,7 @@ export function drawSwarm(seed: number | string): SimulateOptions {
     faults,
     calmMs: shallow ? SHALLOW_CALM_MS : 0,
     durationMs: crowd ? CROWD_MS : 40_000,
-    // Who proves heavier chains and withholds them takes up a sync of each node for some tens of
-    // seconds, now and again: of a hundred such swarms two took longer than 120 s, and none 180 s.
-    convergeMs: byzantine.includes(withholding) ? 300_000 : 120_000,
+    convergeMs: 120_000,
     ...(quiet ? { quietMs: QUIET_MS } : {}),
     breakLinks,
   };
@@ -175,7 +172,8 @@ function drawLimits(whole: Whole): NetworkConfigInput {
     serve: { repliesQueuedMax: whole(1, 4), bytesSoftMax: whole(1, 32) * KIB },
     sync: {
       headersPerRequest: whole(1, 32),
-      headersAheadMax: whole(32, 64),
+      // Eight exchanges share it, before one is chosen.
+      headersAheadMax: 8 * whole(32, 64),
       rangeBlocksMax: whole(1, 8),
       rangesPerPeerMax: whole(1, 4),
       tasksInPoolMax: whole(1, 4),

@@ -179,8 +179,9 @@ test("a longer branch of less work costs its liar a claim, and no block of it is
   const better = steep(45);
   const claim = 2n ** 60n;
   t.true(tipOf(lighter).totalDifficulty < tipOf(ours).totalDifficulty);
-  const sync = { headersPerRequest: 16, headersAheadMax: 32, retryMs: 100 };
-  const { node } = await nodeOf(t, ours, { sync });
+  const sync = { headersPerRequest: 16, headersAheadMax: 256, retryMs: 100 };
+  // Alone, it looks at nobody's headers just to have seen some.
+  const { node } = await nodeOf(t, ours, { sync, alone: true });
   const liar = await Server.join(t, node, { id: 1, chain: lighter, claim });
   const gone = nextEvent(node, "PeerDisconnected", ({ peerId }) => peerId === liar.raw.peerId);
   await liar.raw.until(() => liar.asked.length >= 6);

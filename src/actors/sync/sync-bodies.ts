@@ -2,93 +2,109 @@
 
 import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { Fault } from "../../chain/types.js";
+import type { Fault, HashHex } from "../../chain/types.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import { announceStart, askHeaders } from "./sync-headers.js";
-import type { CheckTask, Range, ServingPeer, SyncManager } from "./sync-manager.js";
+import type { RangeRequest, ServingPeer } from "./body-ranges.js";
+import type { CheckTask } from "./check-queue.js";
+import type { SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
   drop,
   finish,
   MOVED,
+  othersWait,
   publish,
-  refute,
   rejectBlock,
   type SyncContext,
   type SyncState,
 } from "./sync-state.js";
 
-const SETBACKS_MAX = 64;
+/** What the pool did not check is checked again so much later. */
+const CHECKS_PAUSE_MS = 50;
+/** A header binds its transactions by their root: these faults come after that was compared. */
+const BOUND_RULES: ReadonlySet<Fault["rule"]> = new Set(["signature", "nonce"]);
 
 /** Does all that the session allows now; called after every turn. */
-export function proceed(state: SyncState, context: SyncContext): void {
+export function proceedBodies(state: SyncState, context: SyncContext): void {
   const { session } = state;
   if (session === undefined) return;
+  const { chain } = session;
+  if (state.peers.get(session.headerPeer) === undefined) chain.exhausted = true;
   if (session.done) {
-    if (session.retracing) abort(state, context, MOVED);
+    if (chain.retracing) abort(state, context, MOVED);
     else finish(state, context);
     return;
   }
-  // Before their work is proven to exceed ours, headers buy no bodies.
-  const proven = context.env.consensus.prefers(session.best, context.env.blocks.head());
-  if (proven && session.surveying) session.retrace();
-  else if (!proven && session.headersFull && session.idle && !session.retracing) session.survey();
-  const headerPeer = state.peers.get(session.headerPeer);
-  if (headerPeer === undefined) session.exhausted = true;
-  else if (session.wantsHeaders && state.exchange === undefined) {
-    askHeaders(state, headerPeer, context);
-  }
-  // A full window that is no survey was proven before: it holds no more headers.
-  const ended = session.exhausted || session.headersFull;
-  if (!proven && ended && state.exchange === undefined && !session.busy) {
+  const proven = context.env.consensus.prefers(chain.best, context.env.blocks.head());
+  const underWay = state.exchanges.of(session.headerPeer)?.step.name ?? "resting";
+  if (!proven && chain.wanted === 0 && underWay === "resting" && !session.bodies.busy) {
     // Our own chain caught up meanwhile, by gossip: nobody needs the rest of this one. What was
     // asked for is set aside first, for this branch may be the better one a block later.
     drop(state, context);
     return;
   }
   if (proven) {
-    if (state.strategy === null) announceStart(state, context);
-    askRanges(state, session, context);
+    const nowMs = context.env.clock.monotonicMs();
+    for (const request of session.bodies.assign(servingPeers(state, session), nowMs)) {
+      send(state, session, request, context);
+    }
   }
-  checkTasks(session, context);
+  checkTasks(state, session, context);
   connectRanges(state, session, context);
 }
 
-export function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
-  return [...state.peers.values()].map(({ peerId, head, score }) => {
+function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
+  return state.peers.all().map(({ peerId, head, score }) => {
     // Of the others we know no more than that they claim the height: they may be on our branch.
     const known = peerId === session.headerPeer ? 1 : 0;
     return { peerId, claimedHeight: head.height, score: score + known };
   });
 }
 
-function askRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
-  const serving = servingPeers(state, session);
-  const nowMs = context.env.clock.monotonicMs();
-  for (const { request, peerId, fromHeight, count, lastHash } of session.assign(serving, nowMs)) {
-    const tag = state.nextTag++;
-    state.requests.set(tag, request);
-    const asked = state.peers.get(peerId)?.handler.tell({
-      type: "Request",
-      message: { kind: "RequestBlockRange", fromHeight, count, lastHash },
-      tag,
-      items: count,
-      replyTo: context.self,
-    });
-    if (asked === true) continue;
-    state.requests.delete(tag);
-    const range = session.rangeOf(request);
-    if (range !== undefined) session.failed(range);
-  }
+function send(
+  state: SyncState,
+  { bodies }: SyncManager,
+  { request, peerId, fromHeight, count, lastHash }: RangeRequest,
+  context: SyncContext,
+): void {
+  const asked = state.peers.get(peerId)?.handler.tell({
+    type: "Request",
+    message: { kind: "RequestBlockRange", fromHeight, count, lastHash },
+    tag: request,
+    items: count,
+    replyTo: context.self,
+  });
+  if (asked === true) return;
+  bodies.unsent(request, peerId, context.env.clock.monotonicMs());
 }
 
-function checkTasks(session: SyncManager, context: SyncContext): void {
+/**
+ * Asks another peer too for what everybody waits for, and ends a session whose first range nobody
+ * gives: others may have a chain that can be had.
+ */
+export function judgeBodies(state: SyncState, context: SyncContext): void {
+  const { session } = state;
+  if (session === undefined) return;
+  const nowMs = context.env.clock.monotonicMs();
+  const waitedFor = session.bodies.front?.asks.at(-1)?.peerId;
+  const request = session.bodies.hedge(servingPeers(state, session), nowMs);
+  if (request !== undefined) {
+    const { fromHeight } = request;
+    context.env.log.write("info", "sync waits for a slow peer", { peerId: waitedFor, fromHeight });
+    send(state, session, request, context);
+  }
+  if (!session.bodies.overdue || !othersWait(state, session.headerPeer, context)) return;
+  abort(state, context, `nobody gives what was offered: ${session.waitingFor(nowMs)}`);
+}
+
+function checkTasks(state: SyncState, session: SyncManager, context: SyncContext): void {
   const { clock, config, workers } = context.env;
-  while (session.tasksRunning < config.sync.tasksInPoolMax) {
-    const next = session.nextTask();
+  const { checks } = session;
+  while (!state.checksPaused && checks.running < config.sync.tasksInPoolMax) {
+    const next = checks.next();
     if (next === undefined) return;
     const { task } = next;
     const job = {
@@ -107,15 +123,14 @@ function checkTasks(session: SyncManager, context: SyncContext): void {
 
 function connectRanges(state: SyncState, session: SyncManager, context: SyncContext): void {
   for (;;) {
-    const range = session.nextToConnect();
-    if (range === undefined) return;
-    const tag = state.nextTag++;
+    const blocks = session.bodies.nextToConnect();
+    if (blocks === undefined) return;
+    const tag = state.nextTag();
     state.connects.add(tag);
-    const { checked: blocks } = range;
-    const promised = session.best;
+    const promised = session.chain.best;
     const connect = { type: "Connect", blocks, promised, tag, replyTo: context.self } as const;
     if (state.system.tell({ to: "consensus", message: connect })) continue;
-    abort(state, context, "the chain cannot take blocks");
+    abort(state, context, "the chain cannot take blocks", true);
     return;
   }
 }
@@ -125,30 +140,34 @@ export function rangeAnswered(
   outcome: RequestOutcome,
   context: SyncContext,
 ): void {
-  const request = state.requests.get(outcome.tag);
-  state.requests.delete(outcome.tag);
   const { session } = state;
-  const range = request === undefined ? undefined : session?.rangeOf(request);
-  if (session === undefined || range === undefined) return;
+  const { peerId, tag } = outcome;
+  if (!state.asks.settle(tag) || session === undefined) return;
+  const { bodies } = session;
+  const nowMs = context.env.clock.monotonicMs();
+  const range = bodies.rangeOf(tag);
   if (!outcome.ok || outcome.message.kind !== "ResponseBlockRange") {
     const reason = outcome.ok ? "Busy" : outcome.reason;
-    if (reason === "NotFound" && outcome.peerId === session.headerPeer) {
+    if (reason === "NotFound" && peerId !== session.headerPeer) {
+      bodies.elsewhere(tag, peerId);
+    } else if (reason === "NotFound" && range !== undefined) {
       // It no longer has what it offered, so others will hardly have it: its new chain is better.
       abort(state, context, MOVED);
-      return;
+    } else if (bodies.failed(tag, peerId, nowMs) && range !== undefined) {
+      const blocks = `blocks ${range.fromHeight} to ${range.lastHeight} did not come`;
+      abort(state, context, `${blocks}: ${UNDELIVERED[reason]}`);
     }
-    undelivered(state, range, reason, context);
     return;
   }
+  if (range === undefined) return;
   const { blocks } = outcome.message;
   if (blocks.length === 0 || blocks.length > range.count) {
     const detail = `${blocks.length} blocks for a range of ${range.count}`;
-    blame(state, outcome.peerId, "ProtocolViolation", detail);
-    session.failed(range);
-    setBack(state, context);
+    blame(state, peerId, "ProtocolViolation", detail);
+    bodies.failed(tag, peerId, nowMs);
     return;
   }
-  session.received(range, blocks);
+  session.received(tag, peerId, blocks);
 }
 
 /** What is known of a range that did not come: a silence is no refusal, nor is a dead line. */
@@ -160,29 +179,6 @@ const UNDELIVERED: Readonly<Record<Extract<RequestOutcome, { ok: false }>["reaso
   Closed: "the connection ended",
 };
 
-/** A request for a range was not answered with it. */
-function undelivered(
-  state: SyncState,
-  range: Range,
-  reason: keyof typeof UNDELIVERED,
-  context: SyncContext,
-): void {
-  const { session } = state;
-  if (session === undefined) return;
-  if (!session.undelivered(range)) {
-    setBack(state, context);
-    return;
-  }
-  const { fromHeight, count } = range;
-  const blocks = `blocks ${fromHeight} to ${fromHeight + count - 1} did not come`;
-  abort(state, context, `${blocks}: ${UNDELIVERED[reason]}`);
-}
-
-export function setBack(state: SyncState, context: SyncContext): void {
-  state.setbacks++;
-  if (state.setbacks > SETBACKS_MAX) abort(state, context, "too many setbacks");
-}
-
 export function blocksChecked(
   state: SyncState,
   taskId: number,
@@ -190,38 +186,38 @@ export function blocksChecked(
   context: SyncContext,
 ): void {
   const { session } = state;
-  const task = session?.task(taskId);
+  const task = session?.checks.get(taskId);
   if (session === undefined || task === undefined) return;
   if (verdict === undefined) {
-    // The pool lost the bytes: whoever sent them is not to blame.
-    session.taskLost(task);
-    task.range.tried.clear();
-    setBack(state, context);
+    // The pool is full, or lost its copy: the blocks are still here.
+    session.checks.again(task);
+    state.checksPaused = true;
+    context.startTimer("checks", CHECKS_PAUSE_MS, { type: "ChecksDue" });
     return;
   }
   const { accepted, fault } = verdict;
-  const server = task.range.peerId;
+  const { server } = task.range;
+  const nowMs = context.env.clock.monotonicMs();
   if (
     !session.matches(task, accepted) ||
     (fault !== undefined && !isPromised(task, accepted.length, session, context))
   ) {
     blame(state, server, "ProtocolViolation", "blocks other than the headers promise");
-    session.taskLost(task);
-    setBack(state, context);
+    session.spoiled(task, nowMs);
     return;
   }
   if (fault === undefined) {
     session.taskDone(task, accepted);
     return;
   }
-  const hash = session.hashAt(task.fromHeight + accepted.length);
+  const hash = session.chain.hashAt(task.fromHeight + accepted.length);
   rejectBlock(state, context, { hash, fault, peerId: server });
-  if (session.faultIsChains(fault, server)) {
-    invalidChain(state, session, fault, server, context);
-  } else {
-    session.taskLost(task);
-    setBack(state, context);
+  if (!session.faultIsChains(fault, server)) {
+    session.spoiled(task, nowMs);
+    return;
   }
+  if (BOUND_RULES.has(fault.rule)) state.invalid.set(hash, fault);
+  invalidChain(state, session, fault, server, context);
 }
 
 /** Whether the block that failed has the promised header: otherwise it is its server's invention. */
@@ -235,7 +231,7 @@ function isPromised(
   // A block that is too large or malformed cannot be split; then its sender alone answers for it.
   if (!parts.ok) return true;
   const header = env.consensus.rules.readHeader(parts.value.header);
-  return header.ok && header.value.hash === session.hashAt(task.fromHeight + index);
+  return header.ok && header.value.hash === session.chain.hashAt(task.fromHeight + index);
 }
 
 /** The headers were fine, the chain is not: whoever offered it and whoever served it knew. */
@@ -253,7 +249,7 @@ function invalidChain(
     return;
   }
   if (headerPeer !== server) blame(state, headerPeer, "InvalidBlock", detail);
-  refute(state, headerPeer);
+  state.peers.refute(headerPeer);
   abort(state, context, `an invalid block: ${detail}`);
 }
 
@@ -265,24 +261,39 @@ export function connectEnded(
   const { session } = state;
   if (!state.connects.delete(outcome.tag) || session === undefined) return;
   if (outcome.ok) {
-    const range = session.connected();
-    state.setbacks = 0;
-    for (const { transactionCount } of range.checked) state.transactionCount += transactionCount;
-    const height = range.fromHeight + range.count - 1;
-    const { transactionCount } = state;
-    const targetHeight = session.tip.summary.height;
-    publish(state, { type: "SyncProgressed", height, targetHeight, transactionCount });
-    blame(state, range.peerId, "UsefulData", `blocks to ${height}`);
+    connected(state, session);
     return;
   }
   if (outcome.reason !== "fault") {
-    // It will not be less deep later; a claim of more work is another one.
-    if (outcome.reason === "too-deep") refute(state, session.headerPeer);
-    abort(state, context, `blocks were not connected: ${outcome.reason}`);
+    // It will not be less deep later; a claim of more work is another one. All else is our affair.
+    const tooDeep = outcome.reason === "too-deep";
+    if (tooDeep) state.peers.refute(session.headerPeer);
+    abort(state, context, `blocks were not connected: ${outcome.reason}`, !tooDeep);
     return;
   }
-  const { hash, fault } = outcome;
-  const server = session.serverOf(hash);
+  refused(state, session, outcome, context);
+}
+
+function connected(state: SyncState, session: SyncManager): void {
+  const range = session.connected();
+  const { blocks, server } = range.connected();
+  for (const { transactionCount } of blocks) state.transactionCount += transactionCount;
+  const { transactionCount } = state;
+  const height = range.lastHeight;
+  const targetHeight = session.chain.tip.summary.height;
+  publish(state, { type: "SyncProgressed", height, targetHeight, transactionCount });
+  blame(state, server, "UsefulData", `blocks to ${height}`);
+}
+
+/** A block broke a rule of state. */
+function refused(
+  state: SyncState,
+  session: SyncManager,
+  { hash, fault }: { readonly hash: HashHex; readonly fault: Fault },
+  context: SyncContext,
+): void {
+  const server = session.bodies.serverOf(hash);
+  if (!blamesNobody(fault.rule)) state.invalid.set(hash, fault);
   rejectBlock(state, context, { hash, fault, peerId: server });
   invalidChain(state, session, fault, server, context);
 }

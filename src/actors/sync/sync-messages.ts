@@ -13,7 +13,7 @@ export type SyncMessage =
   | { readonly type: "GetSyncStatus"; readonly replyTo: ActorRef<SyncStatus> }
   | {
       readonly type: "HeadersChecked";
-      readonly session: number;
+      readonly exchange: number;
       readonly verdict: HeadersVerdict | undefined;
     }
   | {
@@ -23,14 +23,22 @@ export type SyncMessage =
       readonly verdict: BlocksVerdict | undefined;
     }
   | { readonly type: "ConsiderDue" }
-  | { readonly type: "StallDue" }
+  /** The waits for peers are to be looked at. */
+  | { readonly type: "LookDue" }
+  /** Whoever was asked had time enough to prove its chain. */
+  | { readonly type: "ChooseDue" }
+  /** The pool may have room again. */
+  | { readonly type: "ChecksDue" }
   | RequestOutcome
   | ConnectOutcome
   | PeerTableEvent;
 
 /** Structured-cloneable. */
 export interface SyncStatus {
-  /** `synced`: some peer's headers were checked and nobody proved or claims a better chain. */
+  /**
+   * `synced`: headers of a peer that is here were checked, or this node is alone by its settings, and
+   * nobody proved or claims a better chain.
+   */
   readonly state: "waiting" | "syncing" | "synced";
   readonly strategy: SyncStrategy | null;
   /** The height of the best proven header of the running session. */

@@ -1,24 +1,34 @@
-// SyncService: brings this node to the best chain that any peer can prove. Runs one SyncManager
-// session at a time: headers of one peer, checked; bodies from several; connected in order.
+// SyncService: brings this node to the best chain that any peer can prove. Asks several peers for
+// headers; the heaviest chain that is proven becomes a session of one SyncManager: bodies from
+// several peers, checked, connected in order.
 // Told by: registry, peer handlers (answers), block handler, consensus (outcomes), the service.
 // Tells: peer handlers, system router, reputation, event bus.
 
 import { LRUCache } from "lru-cache";
 import { invariant, unreachable } from "../../errors.js";
+import { FairTimer, READ_FIRST_MS } from "../../protocol/fair-wait.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
+import { HeaderExchanges } from "./header-exchanges.js";
+import { OpenAsks } from "./open-asks.js";
 import {
   blocksChecked,
   connectEnded,
-  proceed,
+  judgeBodies,
+  proceedBodies,
   rangeAnswered,
-  servingPeers,
-  setBack,
 } from "./sync-bodies.js";
-import { claimants, consider, passOver, headersAnswered, headersChecked } from "./sync-headers.js";
+import {
+  consider,
+  headersAnswered,
+  headersChecked,
+  judgeHeaders,
+  proceedHeaders,
+} from "./sync-headers.js";
 import type { SyncMessage, SyncStatus } from "./sync-messages.js";
+import { SyncPeers } from "./sync-peers.js";
 import {
   abort,
   type SyncArgs,
@@ -27,8 +37,8 @@ import {
   type SyncState,
 } from "./sync-state.js";
 
-/** How often a running session looks for a peer that holds everybody up. */
-const STALL_INTERVAL_MS = 500;
+/** How often the waits for peers are looked at. */
+const LOOK_INTERVAL_MS = 500;
 
 export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv>({
   name: "sync",
@@ -42,23 +52,25 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
   onFault: RESTART,
 
   init(context, args) {
+    const { config, random } = context.env;
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
-    context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
+    context.startTimer("consider", config.sync.retryMs, { type: "ConsiderDue" });
+    let tag = firstTag(random);
+    const nextTag = (): number => tag++;
     return {
       ...args,
-      peers: new Map(),
+      peers: new SyncPeers(config.sync),
+      exchanges: new HeaderExchanges(config.sync, firstTag(random)),
       session: undefined,
       strategy: null,
-      exchange: undefined,
-      patienceMs: context.env.config.sync.stallMinMs,
-      waitedMs: 0,
-      refuted: new LRUCache({ max: context.env.config.sync.refutedPeersMax }),
-      requests: new Map(),
+      invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
+      asks: new OpenAsks(nextTag),
       connects: new Set(),
-      watchingStall: false,
-      setbacks: 0,
-      nextTag: firstTag(context.env.random),
-      nextSession: firstTag(context.env.random),
+      lookTimer: new FairTimer(),
+      looking: false,
+      considerDue: false,
+      checksPaused: false,
+      nextTag,
       transactionCount: 0,
     };
   },
@@ -66,22 +78,13 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
   receive(state, message, context) {
     switch (message.type) {
       case "PeerReady": {
-        const { peerId, handler, head, capabilities } = message;
+        const { peerId, handler, direction, head, capabilities } = message;
         if (!capabilities.has("sync/1")) return;
-        state.peers.set(peerId, {
-          peerId,
-          handler,
-          head: head.claimed,
-          claimedMs: Number.NEGATIVE_INFINITY,
-          score: 0.5,
-          askedDifficulty: 0n,
-          refutedDifficulty: state.refuted.get(peerId) ?? 0n,
-          notBeforeMs: 0,
-          failures: 0,
-        });
+        const peer = { peerId, handler, direction, head: head.claimed };
+        state.peers.join(peer, context.env.clock.monotonicMs());
         // Whoever claims no more than we have changes nothing, and peers may come by the hundred.
         const ours = context.env.blocks.head().totalDifficulty;
-        if (head.claimed.totalDifficulty > ours) consider(state, context);
+        if (head.claimed.totalDifficulty > ours) state.considerDue = true;
         return;
       }
       case "PeerGone":
@@ -102,28 +105,31 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       case "BehindPeer": {
         const peer = state.peers.get(message.peerId);
         if (peer !== undefined) peer.claimedMs = Number.NEGATIVE_INFINITY;
-        consider(state, context);
+        state.considerDue = true;
         return;
       }
       case "ConsiderDue":
         if (isStarved(state)) abort(state, context, "nobody serves the rest of it");
-        state.session?.forgive();
-        passOver(state, context);
-        consider(state, context);
+        state.considerDue = true;
         context.startTimer("consider", context.env.config.sync.retryMs, { type: "ConsiderDue" });
         return;
-      case "StallDue":
-        stallDue(state, context);
+      case "LookDue":
+        look(state, context);
         return;
-      case "RequestOutcome":
-        if (state.exchange?.step === "asked" && state.exchange.tag === message.tag) {
-          headersAnswered(state, state.exchange, message, context);
-        } else {
-          rangeAnswered(state, message, context);
-        }
+      case "ChooseDue":
+        // `afterBatch` does it.
         return;
+      case "ChecksDue":
+        state.checksPaused = false;
+        return;
+      case "RequestOutcome": {
+        const exchange = state.exchanges.byTag(message.tag);
+        if (exchange !== undefined) headersAnswered(state, exchange, message, context);
+        else rangeAnswered(state, message, context);
+        return;
+      }
       case "HeadersChecked":
-        if (message.session === state.session?.id) headersChecked(state, message.verdict, context);
+        headersChecked(state, message.exchange, message.verdict, context);
         return;
       case "BlocksChecked":
         if (message.session !== state.session?.id) return;
@@ -141,75 +147,85 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
   },
 
   afterBatch(state, context) {
-    const had = state.session;
-    proceed(state, context);
-    if (had !== undefined && state.session === undefined) consider(state, context);
-    if (state.session !== undefined && !state.watchingStall) {
-      state.watchingStall = true;
-      context.startTimer("stall", STALL_INTERVAL_MS, { type: "StallDue" });
+    proceedHeaders(state, context);
+    proceedBodies(state, context);
+    if (state.considerDue) {
+      state.considerDue = false;
+      consider(state, context);
     }
+    const waits = state.session !== undefined || state.exchanges.all().length > 0;
+    if (waits && !state.looking) lookLater(state, context, LOOK_INTERVAL_MS);
   },
 
-  invariants({ session, requests }) {
-    session?.invariants();
-    const open = [...requests.values()].filter((request) => session?.rangeOf(request));
-    const held = session?.requestedCount ?? 0;
-    invariant(open.length === held, `${held} ranges wait for ${open.length} answers`);
+  invariants(state) {
+    state.exchanges.invariants();
+    state.asks.invariants();
+    state.session?.invariants();
   },
 
-  atRest({ session, exchange, requests, connects }) {
+  atRest({ session, exchanges, asks, connects }) {
     invariant(session === undefined, "a session goes on");
-    invariant(exchange === undefined, "headers are waited for");
-    invariant(requests.size === 0, `${requests.size} requests for ranges are owed`);
+    invariant(exchanges.all().length === 0, "headers are waited for");
+    invariant(asks.bytes === 0, "requests for ranges are owed");
     invariant(connects.size === 0, `${connects.size} ranges are being connected`);
   },
 });
 
 /** The one who offered the chain left, and nobody who stayed can serve what is missing. */
 function isStarved({ session, peers }: SyncState): boolean {
-  return session !== undefined && session.starved && !peers.has(session.headerPeer);
+  return session !== undefined && session.starved && peers.get(session.headerPeer) === undefined;
 }
 
 function peerGone(state: SyncState, peerId: PeerId): void {
-  state.peers.delete(peerId);
-  state.session?.peerGone(peerId);
-  if (state.exchange?.step === "asked" && state.exchange.peerId === peerId) {
-    state.exchange = undefined;
-  }
+  state.peers.leave(peerId);
+  state.asks.settleAll(peerId);
+  state.session?.bodies.peerGone(peerId);
+  state.exchanges.end(peerId);
+  // Its place is free.
+  state.considerDue = true;
 }
 
-/** Gives the range that everything waits for to another peer, when there is one. */
-function stallDue(state: SyncState, context: SyncContext): void {
-  state.watchingStall = false;
-  const { session } = state;
-  if (session === undefined) return;
-  const range = session.stalled(servingPeers(state, session), context.env.clock.monotonicMs());
-  if (range === undefined) return;
-  const { peerId, fromHeight } = range;
-  context.env.log.write("info", "sync waits for a slow peer", { peerId, fromHeight });
-  // Slow is not withheld: over a thin line a range takes many seconds to arrive.
-  session.failed(range);
-  setBack(state, context);
+function lookLater(state: SyncState, context: SyncContext, delayMs: number): void {
+  state.looking = true;
+  const inMs = state.lookTimer.next(context.env.clock.monotonicMs(), delayMs);
+  context.startTimer("look", inMs, { type: "LookDue" });
+}
+
+/** Judges who lets others wait, unless it is this node that slept: what came may be unread. */
+function look(state: SyncState, context: SyncContext): void {
+  state.looking = false;
+  const nowMs = context.env.clock.monotonicMs();
+  switch (state.lookTimer.look(nowMs)) {
+    case "stalled":
+      state.exchanges.renew(nowMs);
+      state.session?.bodies.renew(nowMs);
+      return;
+    case "unread":
+      lookLater(state, context, READ_FIRST_MS);
+      return;
+    case "sound":
+      judgeHeaders(state, context);
+      judgeBodies(state, context);
+  }
 }
 
 function statusOf(state: SyncState, context: SyncContext): SyncStatus {
-  const { session, strategy, exchange } = state;
+  const { exchanges, peers, session, strategy } = state;
+  const nowMs = context.env.clock.monotonicMs();
   if (session !== undefined) {
-    return {
-      state: "syncing",
-      strategy,
-      targetHeight: session.tip.summary.height,
-      waitingFor: session.waitingFor(context.env.clock.monotonicMs()),
-    };
+    const targetHeight = session.chain.tip.summary.height;
+    return { state: "syncing", strategy, targetHeight, waitingFor: session.waitingFor(nowMs) };
   }
   const none = { strategy: null, targetHeight: null };
-  if (exchange?.step === "asked") {
-    const seconds = ((context.env.clock.monotonicMs() - exchange.askedMs) / 1_000).toFixed(1);
-    const waitingFor = `headers from ${exchange.peerId.slice(0, 8)} for ${seconds} s`;
-    return { state: "syncing", ...none, waitingFor };
+  const proving = exchanges.waitingFor(nowMs);
+  if (proving !== undefined) return { state: "syncing", ...none, waitingFor: proving };
+  const open = peers.claimants(context.env.blocks.head().totalDifficulty).length;
+  if (open > 0) {
+    return { state: "waiting", ...none, waitingFor: `proof of ${open} claimed heavier chains` };
   }
-  if (state.peers.size === 0) return { state: "waiting", ...none, waitingFor: "a peer" };
-  const open = claimants(state, context).length;
-  if (open === 0) return { state: "synced", ...none, waitingFor: null };
-  return { state: "waiting", ...none, waitingFor: `proof of ${open} claimed heavier chains` };
+  if (context.env.config.alone || peers.heardAny) {
+    return { state: "synced", ...none, waitingFor: null };
+  }
+  const waitingFor = peers.size === 0 ? "a peer" : "a peer whose headers can be checked";
+  return { state: "waiting", ...none, waitingFor };
 }

@@ -6,17 +6,19 @@ import type { ActorRef, Context } from "../../runtime/actor.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { Fault, HashHex } from "../../chain/types.js";
 import type { PeerId } from "../../ports.js";
-import type { ChainHead } from "../../protocol/types/node-info.js";
+import type { FairTimer } from "../../protocol/fair-wait.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent, SyncStrategy } from "../events/event-types.js";
-import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
 import type { ReputationEvent } from "../peer/reputation-ledger.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
+import type { HeaderExchanges } from "./header-exchanges.js";
+import type { OpenAsks } from "./open-asks.js";
 import type { SyncManager } from "./sync-manager.js";
 import type { SyncMessage } from "./sync-messages.js";
+import type { SyncPeer, SyncPeers } from "./sync-peers.js";
 
 export interface SyncArgs {
   readonly registry: ActorRef<RegistryMessage>;
@@ -32,65 +34,31 @@ export type SyncEnv = Pick<
 
 export type SyncContext = Context<SyncMessage, SyncEnv>;
 
-export interface SyncPeer {
-  readonly peerId: PeerId;
-  readonly handler: ActorRef<PeerHandlerMessage>;
-  /** A claim: it orders whom to ask, nothing else. */
-  head: ChainHead;
-  claimedMs: number;
-  score: number;
-  /** What it claimed when it was last asked for headers: later claims are not on trial. */
-  askedDifficulty: bigint;
-  /** Claims up to this were put to the proof and failed. */
-  refutedDifficulty: bigint;
-  /** Left alone until then. */
-  notBeforeMs: number;
-  failures: number;
-}
-
-/** The one exchange of headers that may be under way. */
-export type HeaderExchange =
-  | {
-      readonly step: "asked";
-      readonly tag: number;
-      readonly peerId: PeerId;
-      readonly askedMs: number;
-      /** The height of our head then: what the locator was made of. */
-      readonly headHeight: number;
-      /** Without a session: up to here the peer's chain is known to be ours. */
-      readonly commonHeight: number;
-    }
-  | { readonly step: "checking"; readonly headers: readonly Uint8Array[] };
-
 export interface SyncState extends SyncArgs {
-  readonly peers: Map<PeerId, SyncPeer>;
-  /** Set from the first headers of a better chain until its last block is connected. */
+  readonly peers: SyncPeers;
+  readonly exchanges: HeaderExchanges;
+  /** A chain that is proven to be heavier, until its last block is connected. */
   session: SyncManager | undefined;
   strategy: SyncStrategy | null;
-  exchange: HeaderExchange | undefined;
-  /** How long a claimant may keep us waiting while others wait to be asked. */
-  patienceMs: number;
-  /** How long the one whose headers are asked for did so, less what it earned by headers. */
-  waitedMs: number;
-  /** Refuted claims of peers that left, so that coming back makes none of them new. */
-  readonly refuted: LRUCache<PeerId, bigint>;
-  /** Range requests and connects under way: the session's own numbers by tag. */
-  readonly requests: Map<number, number>;
+  /** Blocks that can never be valid: a chain with one of them is not followed again. */
+  readonly invalid: LRUCache<HashHex, Fault>;
+  /** Requests for ranges, those of sessions that ended too. */
+  readonly asks: OpenAsks;
+  /** Tags of connects under way. */
   readonly connects: Set<number>;
-  /** The stall timer runs. */
-  watchingStall: boolean;
-  /** Setbacks of this session; too many end it. */
-  setbacks: number;
-  nextTag: number;
-  nextSession: number;
+  /** For the waits that judge peers; `looking` while its timer runs. */
+  readonly lookTimer: FairTimer;
+  looking: boolean;
+  /** A place or a peer is new: whom to ask is to be looked at after this turn. */
+  considerDue: boolean;
+  /** The pool was too busy a moment ago. */
+  checksPaused: boolean;
+  readonly nextTag: () => number;
   transactionCount: number;
 }
 
 /** Why a session ends whose chain its peer no longer has. */
 export const MOVED = "the peer moved to another branch";
-
-/** A peer that failed is left alone for a doubling time, at most 64 retries long. */
-const COOLDOWN_DOUBLINGS_MAX = 6;
 
 export function publish(state: SyncState, event: NetworkEvent): void {
   state.events.tell({ type: "Publish", event });
@@ -118,68 +86,73 @@ export function rejectBlock(
   if (!blamesNobody(rule)) blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
 }
 
-/** The claim did not hold, or the peer did not deliver: others first, for a while. */
-export function coolDown(state: SyncState, peerId: PeerId, context: SyncContext): void {
-  const peer = state.peers.get(peerId);
-  if (peer === undefined) return;
-  peer.failures = Math.min(peer.failures + 1, COOLDOWN_DOUBLINGS_MAX);
-  const { clock, config } = context.env;
-  peer.notBeforeMs = clock.monotonicMs() + config.sync.retryMs * 2 ** peer.failures;
+/** Peers that claim a heavier chain and may be asked for its proof now. */
+export function readyClaimants(state: SyncState, { env }: SyncContext): readonly SyncPeer[] {
+  const { blocks, clock, config } = env;
+  const nowMs = clock.monotonicMs();
+  const ours = blocks.head();
+  const tip = BigInt(ours.height + config.sync.incrementalBlocksMax);
+  return state.peers.claimants(ours.totalDifficulty).filter(({ notBeforeMs, claimedMs, head }) => {
+    // News of the next blocks comes by gossip; sync steps in when it did not.
+    const fresh = head.height <= tip && nowMs - claimedMs < config.sync.retryMs;
+    return notBeforeMs <= nowMs && !fresh;
+  });
 }
 
-export function refute(state: SyncState, peerId: PeerId): void {
-  const peer = state.peers.get(peerId);
-  if (peer === undefined) return;
-  peer.refutedDifficulty = peer.askedDifficulty;
-  state.refuted.set(peerId, peer.refutedDifficulty);
+/** Whether somebody else waits to prove a heavier chain while this peer's is looked at. */
+export function othersWait(state: SyncState, peerId: PeerId, context: SyncContext): boolean {
+  return readyClaimants(state, context).some((peer) => peer.peerId !== peerId);
 }
 
 /** Session → idle: its chain is connected. */
 export function finish(state: SyncState, context: SyncContext): void {
   const peer = state.peers.get(state.session?.headerPeer ?? "");
   const rests = peer !== undefined && peer.notBeforeMs > context.env.clock.monotonicMs();
-  if (peer !== undefined && !rests) peer.failures = 0;
+  if (peer !== undefined && !rests) state.peers.succeeded(peer.peerId);
   end(state, context);
 }
 
 /** Session → idle: what was proven does not beat what we have by now. */
 export function drop(state: SyncState, context: SyncContext): void {
-  const peer = state.peers.get(state.session?.headerPeer ?? "");
+  const peerId = state.session?.headerPeer;
   end(state, context);
+  if (peerId !== undefined) unproven(state, peerId, context);
+}
+
+/** Nothing of its chain beats ours. Asked again at once it would keep others from being asked. */
+export function unproven(state: SyncState, peerId: PeerId, { env }: SyncContext): void {
+  const peer = state.peers.get(peerId);
   if (peer === undefined) return;
-  if (peer.askedDifficulty <= context.env.blocks.head().totalDifficulty) return;
-  // Its claim did not hold. Asked again at once it would keep everybody else from being asked.
-  refute(state, peer.peerId);
-  coolDown(state, peer.peerId, context);
+  if (peer.askedDifficulty <= env.blocks.head().totalDifficulty) return;
+  state.peers.refute(peerId);
+  state.peers.coolDown(peerId, env.clock.monotonicMs());
 }
 
 function end(state: SyncState, context: SyncContext): void {
-  const { strategy } = state;
   clear(state);
-  // Nothing was proven, so nobody heard of a start.
-  if (strategy === null) return;
   const head = context.env.blocks.head();
   context.env.log.write("info", "sync finished", { height: head.height, head: head.hash });
   publish(state, { type: "SyncFinished", height: head.height, headHash: head.hash });
 }
 
-/** Session → idle: the rest of the chain cannot be had from here. */
-export function abort(state: SyncState, context: SyncContext, reason: string): void {
+/**
+ * Session → idle: the rest of the chain cannot be had from here. `ours`: for a reason of this node;
+ * then nobody is left alone for it, and it begins anew at the next regular look.
+ */
+export function abort(state: SyncState, context: SyncContext, reason: string, ours = false): void {
   const peerId = state.session?.headerPeer;
-  const { strategy } = state;
-  clear(state);
   if (peerId === undefined) return;
-  coolDown(state, peerId, context);
+  clear(state);
+  if (ours) state.considerDue = false;
+  else state.peers.coolDown(peerId, context.env.clock.monotonicMs());
   context.env.log.write("warn", "sync failed", { peerId, reason });
-  // As above: what nobody heard of cannot fail.
-  if (strategy !== null) publish(state, { type: "SyncFailed", peerId, reason });
+  publish(state, { type: "SyncFailed", peerId, reason });
 }
 
 function clear(state: SyncState): void {
   state.session = undefined;
-  state.exchange = undefined;
-  state.requests.clear();
+  state.exchanges.clear();
   state.connects.clear();
-  state.setbacks = 0;
   state.strategy = null;
+  state.considerDue = true;
 }

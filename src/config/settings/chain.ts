@@ -25,11 +25,25 @@ export const CHAIN = {
       "Their verdict is cloned to the event loop: 512 summaries cost about 1 ms of it. The protocol " +
         "allows 2,000.",
     ),
+    headersFirst: number(
+      32,
+      "headers",
+      [1, 2_000],
+      "So many are asked for at first, then twice as many each time: several peers are asked at once, " +
+        "and a few headers prove the heavier chain unless it forks deeply.",
+    ),
+    headerPeersMax: count(
+      4,
+      [1, 64],
+      "Peers that are asked for headers at once: as many that this node dialed, and as many that " +
+        "dialed it. Before one is chosen they share what may be held.",
+    ),
     headersAheadMax: number(
       16_384,
       "headers",
       [2, 2 ** 20],
-      "Proven headers held ahead of the bodies, up to 2 KiB each.",
+      "Proven headers held ahead of the bodies, or fewer: together they take no more than 1 KiB each, " +
+        "640 bytes of which are not the header's own.",
     ),
     headersSurveyedMax: number(
       1_048_576,
@@ -48,7 +62,7 @@ export const CHAIN = {
     refutedPeersMax: count(
       1_024,
       ENTRIES,
-      "Peers whose refuted claims are remembered after they left.",
+      "Peers whose refuted claims and failures are remembered after they left.",
     ),
     rangeBytesTarget: bytes(
       128 * KIB,
@@ -64,8 +78,9 @@ export const CHAIN = {
     ),
     bytesInFlightMax: bytes(
       32 * MIB,
-      [2, 2 ** 40],
-      "Bodies requested, received, being checked or committed.",
+      [12 * MIB, 2 ** 40],
+      "Bodies received, being checked or committed, and 4 MiB for each answer that may still come: that " +
+        "is the most that a server can send. Two such answers are kept free for the next range.",
     ),
     tasksInPoolMax: count(
       12,
@@ -81,10 +96,26 @@ export const CHAIN = {
     stallMinMs: ms(
       2_000,
       [1, HOUR_MS],
-      "How long the range that all others wait for may take before another peer is asked (Bitcoin " +
-        "Core's stall rule: doubled at each stall, x0.85 at each range that arrives).",
+      "How long the range that all others wait for may take before another peer is asked too (after " +
+        "Bitcoin Core's rule: doubled when that was too soon, x0.85 at each range that arrives).",
     ),
     stallMaxMs: ms(64_000, [1, DAY_MS], "How far that doubles."),
+    frontWaitMaxMs: ms(
+      35_000,
+      [1, DAY_MS],
+      "How long that range may be waited for in all, whoever is asked, while others have chains to offer.",
+    ),
+    blocksPerSecondMin: number(
+      1,
+      "a second",
+      [1, 1_000_000],
+      "What connected blocks earn of that time.",
+    ),
+    bodyBytesPerSecondMin: bytes(
+      8 * KIB,
+      [1, 2 ** 40],
+      "The same of large ones, a second: 64 kbit/s.",
+    ),
     incrementalBlocksMax: number(
       16,
       "blocks",

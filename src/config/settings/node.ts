@@ -46,6 +46,10 @@ export const NODE = {
     "The directory of keys and stores; null: a new identity and stores in memory.",
   ),
   produce: flag(false, "Produce blocks on this node."),
+  alone: flag(
+    false,
+    "Call this node synced while no peer's headers were checked: for a network of one node.",
+  ),
   txIndex: flag(false, "Keep an index from transaction id to block: about 4% of a sync."),
   memoryBudgetBytes: bytes(
     832 * MIB,

@@ -146,7 +146,12 @@ test("the status says who, where, how high and with whom", async (t) => {
     headHash: hash,
     totalDifficulty: totalDifficulty.toString(),
     listenAddress: "tcp://127.0.0.1:41000",
-    sync: { state: "synced", strategy: null, targetHeight: null, waitingFor: null },
+    sync: {
+      state: "waiting",
+      strategy: null,
+      targetHeight: null,
+      waitingFor: "a peer whose headers can be checked",
+    },
     pool: { queued: 0, running: 0 },
     mempool: { count: 0, bytes: 0 },
   });

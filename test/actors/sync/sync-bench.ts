@@ -149,7 +149,7 @@ export function honestAnswer(chain: readonly MadeBlock[], request: Message): Ans
 export const config = {
   sync: {
     headersPerRequest: 16,
-    headersAheadMax: 48,
+    headersAheadMax: 512,
     rangeBlocksMax: 4,
     taskBytesTarget: 500,
     incrementalBlocksMax: 4,

@@ -31,7 +31,9 @@ test("who brings headers one by one while another waits with a better chain lose
 test("nobody waits for headers while enough of them are at hand", async (t) => {
   const long = makeChain(300, { fields: { extra: Uint8Array.of(3) } });
   const harness = start({
-    config: { sync: { ...config.sync, headersPerRequest: 128, headersAheadMax: 256 } },
+    config: {
+      sync: { ...config.sync, headersPerRequest: 128, headersFirst: 128, headersAheadMax: 2_048 },
+    },
   });
   const slow = harness.join(1, long);
   // The bodies fill its line, and its next headers wait behind them.
@@ -44,13 +46,13 @@ test("nobody waits for headers while enough of them are at hand", async (t) => {
 });
 
 test("a branch that never shows more work than ours is given up, however long it is", async (t) => {
-  const sync = { ...config.sync, headersAheadMax: 32, headersSurveyedMax: 64 };
+  const sync = { ...config.sync, headersAheadMax: 128, headersSurveyedMax: 128 };
   const harness = start({ config: { sync }, chain });
   const heavy = { ...harness.env.blocks.head(), totalDifficulty: 10n ** 9n };
   harness.stores.blocks.head = () => heavy;
   const liar = harness.join(1, makeChain(300, { fields: { extra: Uint8Array.of(3) } }), 10n ** 18n);
   await harness.advance(60 * RETRY_MS);
-  t.true(liar.requests.length <= 8, `${liar.requests.length} requests`);
+  t.true(liar.requests.length <= 20, `${liar.requests.length} requests`);
   t.true(liar.requests.every(isHeaders));
   t.like(await harness.status(), { state: "synced" });
 });

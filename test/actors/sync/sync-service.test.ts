@@ -114,7 +114,8 @@ test("with nobody to sync from it says that it waits for a peer", async (t) => {
   const harness = start({ config });
   t.like(await harness.status(), { state: "waiting", waitingFor: "a peer" });
   harness.join(1, []);
-  t.like(await harness.status(), { state: "synced", waitingFor: null });
+  const waitingFor = "a peer whose headers can be checked";
+  t.like(await harness.status(), { state: "waiting", waitingFor });
 });
 
 test("a peer without the capability of sync is not asked", async (t) => {
@@ -136,7 +137,7 @@ test("a peer without the capability of sync is not asked", async (t) => {
 });
 
 test("the heaviest claim is asked first, among equals the better score", async (t) => {
-  const harness = start({ config });
+  const harness = start({ config: { sync: { ...config.sync, headerPeersMax: 1 } } });
   const peers = [1, 2, 3].map((number) => harness.join(number, []));
   await harness.settle();
   for (const [index, blocks] of [other, chain, chain].entries()) {
@@ -193,7 +194,8 @@ test("a claim that is not backed by headers is refuted and costs its peer a litt
   const harness = start({ config, chain: chain.slice(0, 10) });
   const liar = harness.join(1, chain.slice(0, 10), 10n ** 18n);
   await harness.advance(60 * RETRY_MS);
-  t.is(liar.requests.length, 1);
+  // The second time to see that its chain is ours.
+  t.is(liar.requests.length, 2);
   t.deepEqual(harness.blames(), ["DuplicateData 1"]);
   t.like(await harness.status(), { state: "synced" });
   t.deepEqual(harness.types(), []);
@@ -353,7 +355,8 @@ test("a heavier chain that forks too deep is refused, with a word in the log", a
   const peer = harness.join(1, chain);
   await harness.advance(60 * RETRY_MS);
   t.is(harness.head(), other.at(-1)!.header.hash);
-  t.is(peer.requests.length, 1);
+  // Later looks, at one header each, are whether it has anything that can be checked.
+  t.is(peer.requests.filter(({ items }) => items > 1).length, 1);
   t.true(harness.log.some(({ event }) => event === "a heavier chain forks too deep to follow"));
 });
 
@@ -527,7 +530,7 @@ test("when the header peer leaves, what it proved is still synced from others", 
   const offering = harness.join(1, chain);
   offering.answer = (request, honest) => (isRange(request) ? "silence" : honest);
   await harness.settle();
-  t.like(await harness.status(), { state: "syncing", targetHeight: 48 });
+  t.like(await harness.status(), { state: "syncing", targetHeight: 70 });
   harness.join(2, chain);
   harness.leave(offering);
   await harness.advance(10 * RETRY_MS);
@@ -609,7 +612,7 @@ test("the only server is asked again when it refuses, and then left alone for a 
   const busy = harness.join(1, chain);
   busy.answer = (request, honest) => (isRange(request) ? "Busy" : honest);
   await harness.advance(RETRY_MS / 2);
-  t.like(await harness.status(), { state: "syncing", strategy: "full", targetHeight: 48 });
+  t.like(await harness.status(), { state: "syncing", strategy: "full", targetHeight: 70 });
   t.regex((await harness.status()).waitingFor!, /^a peer that serves blocks 1 to \d+$/);
   await harness.advance(60 * RETRY_MS);
   const ended = harness.types().filter((type) => type === "SyncFailed").length;
@@ -620,15 +623,15 @@ test("the only server is asked again when it refuses, and then left alone for a 
 });
 
 test("claimants that never answer hold up nobody who does, and one who is slow gets its time", async (t) => {
-  const harness = start({ config });
+  const harness = start({ config: { sync: { ...config.sync, headerPeersMax: 1 } } });
   const better = makeChain(100, { fields: { extra: Uint8Array.of(9) } });
   for (const number of [1, 2, 3]) harness.join(number, better).answer = () => "silence";
   const slow = harness.join(4, chain);
   slow.answer = () => "silence";
-  await harness.advance(2 * DEFAULTS.sync.stallMinMs);
+  await harness.advance(RETRY_MS);
   t.is(slow.requests.length, 0, "three promise more");
   await harness.advance(10 * DEFAULTS.sync.stallMinMs);
-  t.is(slow.requests.length, 1, "each was passed over after its time");
+  t.true(slow.requests.length >= 1, "each was passed over after its time");
   delete slow.answer;
   await harness.advance(200 * DEFAULTS.sync.stallMinMs);
   t.is(harness.head(), tip.hash);

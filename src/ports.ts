@@ -263,6 +263,12 @@ export interface BlockStore {
   headerBytes(hash: HashHex): Uint8Array | undefined;
   /** A copy that the caller owns. */
   block(hash: HashHex): Uint8Array | undefined;
+  /**
+   * The leading ones of these blocks as far as they are stored and fit into `bytesMax` together, the
+   * first one always. Copies that the caller owns, each in a buffer of its own. The event loop waits
+   * for no disk meanwhile. Optional: without it `block` is asked, and one block is one turn.
+   */
+  readBlocks?(hashes: readonly HashHex[], bytesMax: number): Promise<readonly Uint8Array[]>;
   hashAt(height: number): HashHex | undefined;
   undo(hash: HashHex): Uint8Array | undefined;
   /** All side blocks: asked once at the start. Absent: what lies there from before is not counted. */

@@ -20,6 +20,15 @@ export function packBytes(items: readonly Uint8Array[]): PackedBytes {
   return { buffer: bytes.buffer, ends };
 }
 
+/** As `packBytes`, of bytes that the caller gives away: one that has a buffer to itself is not copied. */
+export function packOwned(items: readonly Uint8Array[]): PackedBytes {
+  const [only] = items;
+  const { buffer } = only ?? {};
+  if (items.length !== 1 || !(buffer instanceof ArrayBuffer)) return packBytes(items);
+  if (buffer.byteLength !== only!.byteLength) return packBytes(items);
+  return { buffer, ends: Uint32Array.of(buffer.byteLength) };
+}
+
 /** A view of item `index`, which must exist. */
 export function packedItem(packed: PackedBytes, index: number): Uint8Array<ArrayBuffer> {
   const start = index === 0 ? 0 : packed.ends[index - 1]!;

@@ -39,23 +39,27 @@ export type TransactionLimits = Pick<
  */
 export class Transaction implements TransactionFields, TransactionSummary {
   readonly bytes: Uint8Array;
-  readonly id: Uint8Array;
   readonly gasLimit: number;
   readonly nonce: number;
   readonly timestampMs: number;
   readonly gasPrice: bigint;
   readonly value: bigint;
   readonly #at: Offsets;
+  #id: Uint8Array | undefined;
 
   constructor(bytes: Uint8Array, fields: NumberFields, at: Offsets) {
     this.bytes = bytes;
-    this.id = sha256(bytes);
     this.gasLimit = fields.gasLimit;
     this.nonce = fields.nonce;
     this.timestampMs = fields.timestampMs;
     this.gasPrice = fields.gasPrice;
     this.value = fields.value;
     this.#at = at;
+  }
+
+  /** Computed when it is first asked for: the mempool knows it already, and 64 KiB take a while. */
+  get id(): Uint8Array {
+    return (this.#id ??= sha256(this.bytes));
   }
 
   get body(): Uint8Array {

@@ -88,6 +88,27 @@ export class KeyValueBlockStore implements BlockStore {
     return key === undefined ? undefined : this.engine.get(Table.blocks, key);
   }
 
+  async readBlocks(hashes: readonly HashHex[], bytesMax: number): Promise<readonly Uint8Array[]> {
+    const { engine } = this;
+    const keys: string[] = [];
+    for (const hash of hashes) {
+      const key = this.keyOf(hash);
+      if (key === undefined) break;
+      keys.push(key);
+    }
+    if (engine.read !== undefined) return engine.read(Table.blocks, keys, bytesMax);
+    const blocks: Uint8Array[] = [];
+    let bytes = 0;
+    for (const key of keys) {
+      const block = engine.get(Table.blocks, key);
+      if (block === undefined) break;
+      bytes += block.length;
+      if (blocks.length > 0 && bytes > bytesMax) break;
+      blocks.push(block);
+    }
+    return blocks;
+  }
+
   hashAt(height: number): HashHex | undefined {
     if (height < 0 || height > this.headSummary.height) return undefined;
     const hash = this.engine.get(Table.canonical, heightKey(height));

@@ -24,6 +24,13 @@ export interface KeyValue extends Writes {
   stage(): StagedWrites;
   get(table: Table, key: string): Uint8Array | undefined;
   has(table: Table, key: string): boolean;
+  /**
+   * The values of the leading keys as far as they exist and fit into `bytesMax` together, the first
+   * one always; each in a buffer of its own. Read by another thread, which waits for a disk where
+   * the event loop must not. Optional: where nothing waits for a disk `get` does it. Rejects like
+   * the others throw.
+   */
+  read?(table: Table, keys: readonly string[], bytesMax: number): Promise<Uint8Array[]>;
   /** Some keys below `before` (all, when it is absent), at most `limit`, in no order. */
   keys(table: Table, limit: number, before?: string): string[];
   /** Why nothing can be written any more: STORE_FAILED or CLOSED. */

@@ -1,4 +1,4 @@
-// The key-value engine on LMDB. Reads happen here; writes collect in a layer over LMDB and go, a
+// The key-value engine on LMDB. Small reads happen here; writes collect in a layer over LMDB and go, a
 // group at a time, to the writer thread, which commits each group in one synced transaction. So
 // the event loop neither waits for a disk nor walks a B-tree to write. Used by lmdb-environment.
 
@@ -8,13 +8,15 @@ import { CodedError, invariant } from "../errors.js";
 import type { Clock, Timer } from "../ports.js";
 import type { KeyValue, StagedWrites } from "./key-value.js";
 import { damaged, LmdbReader, saysDamaged } from "./lmdb-reader.js";
-import type { WriterReport } from "./lmdb-writer.js";
+import type { WriterCommand, WriterReport } from "./lmdb-writer.js";
 import { RecentValues } from "./recent-values.js";
 import { Table, TABLE_SPECS } from "./tables.js";
-import { packedBytes, packWrites, WritePacker } from "./write-batch.js";
+import { LATE_VALUE_BYTES_MAX, packedBytes, packWrites, WritePacker } from "./write-batch.js";
 
-/** Beyond this a group is sealed, so that packing it stays about 2 ms of the event loop. */
+/** Beyond this a group is sealed: the writer is given no more at once. */
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+/** The same for what is packed at once, about 2 ms of the event loop. */
+const LATE_WRITES_MAX = 8_192;
 
 /**
  * Between two groups when writes keep coming: a larger group touches each page and syncs once. At
@@ -28,11 +30,19 @@ const STATE_CACHE_BYTES = 8 * 1024 * 1024;
 /** Writes of whole turns that become durable together. */
 interface Layer {
   readonly tables: readonly Map<string, Uint8Array | null>[];
-  /** Packed while it was staged; absent: it is packed when its turn to be written comes. */
-  readonly packer?: WritePacker;
-  bytesMax: number;
+  /** What was packed already: all that was staged, long values otherwise. */
+  readonly packer: WritePacker;
+  bytes: number;
+  /** Of what is packed when its turn to be written comes, at most; none of what was staged. */
+  lateBytesMax: number;
+  lateWrites: number;
   readonly durable: Promise<void>;
   resolve(): void;
+  reject(error: Error): void;
+}
+
+interface Reading {
+  resolve(values: Uint8Array[]): void;
   reject(error: Error): void;
 }
 
@@ -62,6 +72,9 @@ export class LmdbKeyValue implements KeyValue {
   /** Resolves to why, once nothing can be written any more. */
   readonly failed = new Promise<CodedError>((resolve) => (this.onFailure = resolve));
   private groupsSent = 0;
+  /** What the writer thread is to read, in the order of the questions. */
+  private readonly readings: Reading[] = [];
+  private writerRuns = true;
   private closing: Promise<void> | undefined;
   private closed = false;
   /** Resolves when the writer thread runs; rejects with STORE_FAILED when it cannot. */
@@ -77,12 +90,18 @@ export class LmdbKeyValue implements KeyValue {
       writer.on("message", (report: WriterReport) => {
         if (report.type === "ready") resolve();
         else if (report.type === "committed") this.onCommitted();
-        else this.fail(this.unwritable(report.detail));
+        else if (report.type === "read") this.readings.shift()!.resolve(report.values);
+        else if (report.type === "failed") this.fail(this.unwritable(report.detail));
+        else this.readings.shift()!.reject(this.fail(damaged(parts.directory, report.detail)));
       });
       writer.on("error", (error) => reject(this.fail(this.unwritable(error.message))));
       writer.on("exit", () => {
+        const error = this.closing
+          ? closedError(parts.directory)
+          : this.fail(this.unwritable("the writer thread ended"));
+        this.endReadings(error);
         if (this.closing) resolve();
-        else reject(this.fail(this.unwritable("the writer thread ended")));
+        else reject(error);
       });
     });
     this.started.catch(() => undefined);
@@ -91,10 +110,10 @@ export class LmdbKeyValue implements KeyValue {
   }
 
   get(table: Table, key: string): Uint8Array | undefined {
-    if (table !== Table.state) return this.read(table, key);
+    if (table !== Table.state) return this.value(table, key);
     const recent = this.recentState.get(key);
     if (recent !== undefined && !this.closed) return recent ?? undefined;
-    const value = this.read(table, key);
+    const value = this.value(table, key);
     this.recentState.set(key, value ?? null);
     return value;
   }
@@ -103,6 +122,27 @@ export class LmdbKeyValue implements KeyValue {
     const layered = this.layered(table, key);
     if (layered !== undefined) return layered !== null;
     return this.reader().has(table, key);
+  }
+
+  /** What is not written yet is copied here; the rest is the writer thread's to read. */
+  async read(table: Table, keys: readonly string[], bytesMax: number): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    let bytes = 0;
+    while (found.length < keys.length && bytes < bytesMax) {
+      const rest = keys.slice(found.length);
+      const end = rest.findIndex((key) => this.layered(table, key) !== undefined);
+      const values =
+        end === 0
+          ? this.copied(table, rest[0]!)
+          : await this.ask({ table, keys: end < 0 ? rest : rest.slice(0, end), bytesMax });
+      for (const value of values) {
+        bytes += value.length;
+        if (found.length > 0 && bytes > bytesMax) return found;
+        found.push(value);
+      }
+      if (values.length < (end < 0 ? rest.length : Math.max(1, end))) return found;
+    }
+    return found;
   }
 
   keys(table: Table, limit: number, before?: string): string[] {
@@ -128,11 +168,10 @@ export class LmdbKeyValue implements KeyValue {
   }
 
   stage(): StagedWrites {
-    const packer = new WritePacker();
-    const layer = newLayer(packer);
+    const layer = newLayer();
     const stage = (table: Table, key: string, value: Uint8Array | null): void => {
       layer.tables[table]!.set(key, value);
-      packer.add(table, key, value);
+      layer.packer.add(table, key, value);
     };
     return {
       put: stage,
@@ -177,7 +216,7 @@ export class LmdbKeyValue implements KeyValue {
     return this.stored;
   }
 
-  private read(table: Table, key: string): Uint8Array | undefined {
+  private value(table: Table, key: string): Uint8Array | undefined {
     const layered = this.layered(table, key);
     if (layered !== undefined) return layered === null ? undefined : new Uint8Array(layered);
     return this.reader().get(table, key);
@@ -197,7 +236,14 @@ export class LmdbKeyValue implements KeyValue {
     const layer = (this.collecting ??= this.openLayer());
     layer.tables[table]!.set(key, value);
     if (table === Table.state) this.recentState.set(key, value);
-    layer.bytesMax += packedBytes(key, value);
+    const bytes = packedBytes(key, value);
+    layer.bytes += bytes;
+    if (value !== null && value.length > LATE_VALUE_BYTES_MAX) {
+      layer.packer.add(table, key, value);
+    } else {
+      layer.lateBytesMax += bytes;
+      layer.lateWrites += 1;
+    }
     if (this.turnEnds) return;
     this.turnEnds = true;
     queueMicrotask(() => this.endTurn());
@@ -205,7 +251,8 @@ export class LmdbKeyValue implements KeyValue {
 
   private endTurn(): void {
     this.turnEnds = false;
-    const isFull = (this.collecting?.bytesMax ?? 0) > GROUP_BYTES_MAX;
+    const { bytes = 0, lateWrites = 0 } = this.collecting ?? {};
+    const isFull = bytes > GROUP_BYTES_MAX || lateWrites > LATE_WRITES_MAX;
     if (isFull) this.collecting = undefined;
     if (!this.writing && (isFull || !this.pause)) this.writeOldest();
   }
@@ -235,11 +282,33 @@ export class LmdbKeyValue implements KeyValue {
     this.pause = undefined;
     this.writing = true;
     this.groupsSent += 1;
-    const group = layer.packer?.take() ?? [packWrites(layer.tables, layer.bytesMax)];
+    const group = layer.packer.take();
+    // Behind the long values: a short one of the same key, or its end, was written later.
+    if (layer.lateWrites > 0) group.push(packWrites(layer.tables, layer.lateBytesMax));
     // A process with writes under way stays alive until they are durable.
     this.parts.writer.ref();
     const buffers = group.map(({ buffer }) => buffer);
-    this.parts.writer.postMessage(group, buffers);
+    this.parts.writer.postMessage(group satisfies WriterCommand, buffers);
+  }
+
+  private ask(question: WriterCommand): Promise<Uint8Array[]> {
+    if (this.closed) return Promise.reject(closedError(this.parts.directory));
+    if (!this.writerRuns) return Promise.reject(this.failure!);
+    return new Promise((resolve, reject) => {
+      this.readings.push({ resolve, reject });
+      this.parts.writer.postMessage(question);
+    });
+  }
+
+  private copied(table: Table, key: string): Uint8Array[] {
+    const value = this.layered(table, key);
+    return value ? [new Uint8Array(value)] : [];
+  }
+
+  /** The thread has ended: nobody answers any more. */
+  private endReadings(error: CodedError): void {
+    this.writerRuns = false;
+    for (const reading of this.readings.splice(0)) reading.reject(error);
   }
 
   private onCommitted(): void {
@@ -276,7 +345,7 @@ export class LmdbKeyValue implements KeyValue {
   }
 }
 
-function newLayer(packer?: WritePacker): Layer {
+function newLayer(): Layer {
   let resolve!: () => void;
   let reject!: (error: Error) => void;
   const durable = new Promise<void>((onResolve, onReject) => {
@@ -286,7 +355,17 @@ function newLayer(packer?: WritePacker): Layer {
   // Whoever committed holds this promise; a layer that nobody waits for must not end the process.
   durable.catch(() => undefined);
   const tables = TABLE_SPECS.map(() => new Map<string, Uint8Array | null>());
-  return { tables, bytesMax: 0, durable, resolve, reject, ...(packer && { packer }) };
+  const packer = new WritePacker();
+  return {
+    tables,
+    packer,
+    bytes: 0,
+    lateBytesMax: 0,
+    lateWrites: 0,
+    durable,
+    resolve,
+    reject,
+  };
 }
 
 function closedError(directory: string): CodedError {

@@ -15,12 +15,19 @@ export function packedBytes(key: string, value: Uint8Array | null): number {
   return HEADER_BYTES + key.length + (value?.length ?? 0);
 }
 
-/** `bytesMax`: at least the sum of `packedBytes` over the overlay. */
+/** Longer values are packed when they are written, so that a group has few bytes to pack at once. */
+export const LATE_VALUE_BYTES_MAX = 16 * 1024;
+
+/** All but long values. `bytesMax`: at least the sum of `packedBytes` over the others. */
 export function packWrites(overlay: Overlay, bytesMax: number): Uint8Array<ArrayBuffer> {
   const packed = Buffer.allocUnsafeSlow(bytesMax);
   let at = 0;
   for (let table = 0; table < overlay.length; table++) {
-    for (const [key, value] of overlay[table]!) at = packWrite(packed, at, table, key, value);
+    for (const [key, value] of overlay[table]!) {
+      if (value === null || value.length <= LATE_VALUE_BYTES_MAX) {
+        at = packWrite(packed, at, table, key, value);
+      }
+    }
   }
   return packed.subarray(0, at);
 }
@@ -43,7 +50,7 @@ export class WritePacker {
   }
 
   /** All that was added, in order: each in a buffer of its own. */
-  take(): readonly Uint8Array<ArrayBuffer>[] {
+  take(): Uint8Array<ArrayBuffer>[] {
     this.#end();
     return this.#chunks.splice(0);
   }

@@ -2,6 +2,9 @@ import test from "ava";
 import { createMempool } from "../../src/chain/mempool.js";
 import { readTransaction } from "../../src/chain/transaction.js";
 import { DEFAULTS } from "../../src/config.js";
+import { genesisOf } from "../../src/compose.js";
+import { openMemoryStores } from "../../src/storage/memory-stores.js";
+import type { BlockStore } from "../../src/ports.js";
 import {
   makeBlock,
   makeChain,
@@ -11,7 +14,7 @@ import {
   transactionId,
   type MadeBlock,
 } from "../support/chain.js";
-import { nextEvent, offer, reaches, startTestNode, until } from "./nodes.js";
+import { consensus, nextEvent, offer, reaches, startTestNode, until } from "./nodes.js";
 
 const BIND = "tcp://127.0.0.1:0";
 
@@ -108,4 +111,32 @@ test("of one sender's many abandoned transactions those with the lowest nonces c
     spent.map((_, i) => [i + 1, i < perSenderMax]),
   );
   mempool.invariants();
+});
+
+test("no block is read on the event loop: not to reorganise, to follow, to serve or to look up", async (t) => {
+  const { blocks, joinIndex } = openMemoryStores({ genesis: genesisOf(consensus) });
+  let reads = 0;
+  const read = blocks.block.bind(blocks);
+  const counted: BlockStore = Object.assign(blocks, {
+    block: (hash: string) => {
+      reads++;
+      return read(hash);
+    },
+  });
+  const lost = makeBlock({ transactions: [makeTransaction(makeKey(9), 1)] });
+  const heavy = branch(2, 3);
+  const node = await startTestNode(
+    t,
+    { bindAddr: BIND },
+    { blocks: counted, transactions: joinIndex() },
+  );
+  for (const { bytes } of [lost, ...heavy]) node.broadcastBlock(bytes);
+  await reaches(node, heavy.at(-1)!.header.hash);
+  await until(async () => (await node.status()).mempool.count === 1);
+  const confirmed = transactionId(makeTransaction(makeKey(2), 2));
+  await until(async () => (await node.locateTransaction(confirmed)) !== undefined);
+  const other = await startTestNode(t);
+  other.connect(node.listenAddress!);
+  await reaches(other, heavy.at(-1)!.header.hash);
+  t.is(reads, 0);
 });

@@ -2,7 +2,7 @@
 
 import type { ExecutionContext, TestFn } from "ava";
 import fc from "fast-check";
-import type { ChainCommit } from "../../src/ports.js";
+import type { ChainCommit, StoredBlock } from "../../src/ports.js";
 import type { Stores } from "../../src/storage/stores.js";
 import { bytesOf, ChainModel, extension, GENESIS, makeBlock } from "./chain-model.js";
 
@@ -170,6 +170,39 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     scribble();
     t.deepEqual(read(), before);
     await stores.close();
+  });
+
+  test("blocks are read together up to a number of bytes, the first one always", async (t) => {
+    const { blocks, close } = await subject.open();
+    const chain: StoredBlock[] = [GENESIS];
+    for (const size of [700, 300_000, 700, 700, 700]) {
+      chain.push(makeBlock(chain.at(-1)!.header, "r", size));
+    }
+    const [, one, large, three, four, five] = chain;
+    const hashes = chain.slice(1).map(({ header }) => header.hash);
+    const read = async (from: number, bytesMax: number, unknown: readonly string[] = []) =>
+      blocks.readBlocks!([...hashes.slice(from), ...unknown], bytesMax);
+    // Some of them durable, some not written yet, and both in one question.
+    const durable = blocks.commit(extension([one!, large!]));
+    subject.settle();
+    await durable;
+    const rest = blocks.commit(extension([three!, four!, five!]));
+    for (let round = 0; round < 2; round++) {
+      t.deepEqual(await read(0, 1), [one!.bytes]);
+      t.deepEqual(await read(0, 2_000), [one!.bytes], "the next one is too large");
+      t.deepEqual(await read(1, 2_000), [large!.bytes], "the first one always");
+      const all = [one, large, three, four, five].map((block) => block!.bytes);
+      t.deepEqual(await read(0, 1_000_000, ["0".repeat(64)]), all);
+      t.deepEqual(await read(5, 1_000_000, ["0".repeat(64)]), []);
+      for (const bytes of await read(1, 1_000_000)) {
+        t.is(bytes.buffer.byteLength, bytes.length, "each has a buffer of its own");
+        bytes.fill(0);
+      }
+      t.deepEqual(await read(0, 1_000_000), all, "what is read belongs to the caller");
+      subject.settle();
+      await rest;
+    }
+    await close();
   });
 
   test("a commit that cannot be is refused whole", async (t) => {

@@ -3,7 +3,7 @@
 // Told by: registry, storage integration, peer handlers (answers), consensus (outcomes).
 // Tells: storage and consensus integration (through the system router), peer handlers.
 
-import { packBytes } from "../../bytes/packed.js";
+import { packOwned } from "../../bytes/packed.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
@@ -257,7 +257,7 @@ function validate(
   const parent = blocks.hashAt(height - 1);
   const parentHeader = parent === undefined ? undefined : blocks.headerBytes(parent);
   if (parentHeader === undefined) return false;
-  const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
+  const job = { blocks: packOwned([block]), parentHeader, nowMs: clock.wallMs() };
   context.pipe(workers.validateBlocks(job), (outcome) =>
     message(outcome.ok ? outcome.value : undefined),
   );

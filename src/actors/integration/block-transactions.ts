@@ -2,7 +2,6 @@
 // chain holds the event loop for the length of a block. Owned by the actor that reads it.
 
 import { equalBytes } from "../../bytes/compare.js";
-import type { HashHex } from "../../chain/types.js";
 import type { NodeEnv } from "../env.js";
 
 export type BlockReadEnv = Pick<NodeEnv, "blocks" | "consensus">;
@@ -24,9 +23,9 @@ export class BlockTransactions {
   #next = 0;
 
   /** A block that is not stored, or that the rules cannot split, has none. */
-  constructor(hash: HashHex, { blocks, consensus }: BlockReadEnv) {
+  constructor(block: Uint8Array | undefined, { consensus }: Pick<BlockReadEnv, "consensus">) {
     this.#rules = consensus.rules;
-    this.#transactions = splitStored(hash, { blocks, consensus });
+    this.#transactions = block === undefined ? [] : split(block, this.#rules);
   }
 
   get count(): number {
@@ -51,11 +50,12 @@ export class BlockTransactions {
 }
 
 /** Foreign rules may throw; what they checked once and cannot read now is passed over. */
-function splitStored(hash: HashHex, { blocks, consensus }: BlockReadEnv): readonly Uint8Array[] {
-  const bytes = blocks.block(hash);
-  if (bytes === undefined) return [];
+function split(
+  block: Uint8Array,
+  rules: BlockReadEnv["consensus"]["rules"],
+): readonly Uint8Array[] {
   try {
-    const parts = consensus.rules.splitBlock(bytes);
+    const parts = rules.splitBlock(block);
     return parts.ok ? parts.value.transactions : [];
   } catch {
     return [];
@@ -74,13 +74,14 @@ function idOf(
   }
 }
 
-/** Whether transaction `index` of a stored block is the one of this id. */
+/** Whether transaction `index` of a block is the one of this id. */
 export function isTransactionAt(
-  place: { readonly blockHash: HashHex; readonly index: number },
+  block: Uint8Array | undefined,
+  index: number,
   id: Uint8Array,
-  env: BlockReadEnv,
+  { consensus }: Pick<BlockReadEnv, "consensus">,
 ): boolean {
-  const transaction = splitStored(place.blockHash, env)[place.index];
-  const read = transaction && idOf(transaction, env.consensus.rules);
+  const transaction = block && split(block, consensus.rules)[index];
+  const read = transaction && idOf(transaction, consensus.rules);
   return read !== undefined && equalBytes(read, id);
 }

@@ -1,7 +1,7 @@
-// What the consensus integration tells those who follow the chain. Types, and how ids are read.
+// What the consensus integration tells those who follow the chain. Types, and how they are made.
 // A change never holds the bytes of blocks: who needs them reads them from the store, in slices.
 
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../../chain/types.js";
 
 export interface ConnectedBlock {
   readonly header: HeaderSummary;
@@ -18,6 +18,16 @@ export interface ChainChanged {
   /** From the fork upward; the last one is the head. */
   readonly connected: readonly ConnectedBlock[];
   readonly head: HeaderSummary;
+}
+
+/** These blocks extended the chain. */
+export function changeOf(blocks: readonly CheckedBlock[], head: HeaderSummary): ChainChanged {
+  const connected = blocks.map(({ header, transactionCount, transactionIds }) => ({
+    header,
+    transactionCount,
+    transactionIds,
+  }));
+  return { type: "ChainChanged", disconnected: [], connected, head };
 }
 
 /** Ids as hex, in order. */

@@ -19,8 +19,9 @@ import {
   type OutcomeBody,
   type Requester,
 } from "./chain-commits.js";
-import type { ChainChanged } from "./chain-events.js";
+import { changeOf, type ChainChanged } from "./chain-events.js";
 import { GuardedConsensus } from "./guarded-consensus.js";
+import { readBlocks } from "./read-blocks.js";
 import { Reorganisation, type ReorganisationEnd } from "./reorganisation.js";
 import { SideBranches } from "./side-branches.js";
 import { StateOverlay } from "./state-overlay.js";
@@ -42,6 +43,7 @@ export type ConsensusMessage =
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ChainChanged> }
   | { readonly type: "ReorganiseOn" }
   | { readonly type: "TakeUp" }
+  | { readonly type: "BranchRead"; readonly blocks: readonly Uint8Array[] | undefined }
   | { readonly type: "BranchChecked"; readonly verdict: BlocksVerdict | undefined }
   | { readonly type: "UndoStored"; readonly bytes: number; readonly error?: unknown }
   | CommitMessage;
@@ -148,6 +150,9 @@ export const consensusIntegration = defineActor<
         return;
       case "TakeUp":
         takeUp(state, context);
+        return;
+      case "BranchRead":
+        branchRead(state, message.blocks, context);
         return;
       case "BranchChecked":
         branchChecked(state, message.verdict, context);
@@ -277,15 +282,6 @@ function transactionsOf(blocks: readonly CheckedBlock[]): readonly CheckedTransa
   }));
 }
 
-function changeOf(blocks: readonly CheckedBlock[], head: HeaderSummary): ChainChanged {
-  const connected = blocks.map(({ header, transactionCount, transactionIds }) => ({
-    header,
-    transactionCount,
-    transactionIds,
-  }));
-  return { type: "ChainChanged", disconnected: [], connected, head };
-}
-
 /** Sets blocks of another branch aside and moves to it when it is the better one. */
 function connectFork(state: State, command: ConnectCommand, context: Ctx): void {
   const { blocks: store } = context.env;
@@ -389,6 +385,12 @@ function reorganise(state: State, context: Ctx): void {
     case "again":
       nextTurn(context, { type: "ReorganiseOn" });
       return;
+    case "read":
+      context.pipe(readBlocks(context.env.blocks, step.hashes, step.bytesMax), (outcome) => ({
+        type: "BranchRead",
+        blocks: outcome.ok ? outcome.value : undefined,
+      }));
+      return;
     case "check":
       // The branch's blocks were checked when they came; their effects are computed from bytes.
       context.pipe(workers.validateBlocks(step.job), (outcome) => ({
@@ -416,6 +418,16 @@ function reorganise(state: State, context: Ctx): void {
     default:
       giveUp(state, step, context);
   }
+}
+
+function branchRead(state: State, blocks: readonly Uint8Array[] | undefined, context: Ctx): void {
+  if (state.reorganisation === undefined) return;
+  if (blocks === undefined) {
+    giveUp(state, { type: "store-failed" }, context);
+    return;
+  }
+  state.reorganisation.plan.read(blocks);
+  reorganise(state, context);
 }
 
 function branchChecked(state: State, verdict: BlocksVerdict | undefined, context: Ctx): void {

@@ -19,11 +19,13 @@ interface Reading {
   readonly hash: HashHex;
   /** Whether it is to be indexed or taken back. */
   readonly forward: boolean;
-  readonly transactions: BlockTransactions;
-  readonly ids: Uint8Array;
+  /** Absent while the block is read. */
+  transactions?: BlockTransactions;
+  ids: Uint8Array;
   filled: number;
 }
 
+const NO_IDS = new Uint8Array(0);
 const NOTHING: Tip = { height: -1, hash: undefined };
 
 export class IndexFollower {
@@ -48,6 +50,18 @@ export class IndexFollower {
     return this.#tip.height < blocks.head().height || !this.#isCanonical(this.#tip);
   }
 
+  /** A block that is to be read and handed in before there is another step. */
+  get wanted(): HashHex | undefined {
+    return this.#reading?.transactions === undefined ? this.#reading?.hash : undefined;
+  }
+
+  /** The wanted block; undefined: it cannot be read, and counts as one without transactions. */
+  read(block: Uint8Array | undefined): void {
+    const transactions = new BlockTransactions(block, this.#env);
+    this.#reading!.transactions = transactions;
+    this.#reading!.ids = new Uint8Array(32 * transactions.count);
+  }
+
   /**
    * The chain changed. `settled`: the index acknowledged all that it was given. The promises, here
    * and of `step`, are those of the index's writes.
@@ -68,7 +82,7 @@ export class IndexFollower {
 
   /** One step: a part of a block is read, or the index changes. */
   step(): readonly Promise<void>[] {
-    if (this.#reading !== undefined) return this.#read(this.#reading);
+    if (this.#reading !== undefined) return this.#readOn(this.#reading);
     const { blocks } = this.#env;
     if (!this.#isCanonical(this.#tip)) return this.#stepBack();
     const height = this.#tip.height + 1;
@@ -111,14 +125,13 @@ export class IndexFollower {
     { height, hash }: { readonly height: number; readonly hash: HashHex },
     forward: boolean,
   ): readonly Promise<void>[] {
-    const transactions = new BlockTransactions(hash, this.#env);
-    const ids = new Uint8Array(32 * transactions.count);
-    this.#reading = { height, hash, forward, transactions, ids, filled: 0 };
-    return this.#read(this.#reading);
+    this.#reading = { height, hash, forward, ids: NO_IDS, filled: 0 };
+    return [];
   }
 
-  #read(reading: Reading): readonly Promise<void>[] {
+  #readOn(reading: Reading): readonly Promise<void>[] {
     const { height, hash, forward, transactions, ids } = reading;
+    if (transactions === undefined) return [];
     for (const { id } of transactions.slice()) {
       if (id !== undefined) ids.set(id, 32 * reading.filled);
       reading.filled++;

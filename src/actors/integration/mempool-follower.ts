@@ -30,6 +30,7 @@ export class MempoolFollower {
   /** The steps to do, the next one last. */
   #steps: Step[] = [];
   #reading: BlockTransactions | undefined;
+  #wanted: HashHex | undefined;
   #confirmed = new Set<HashHex>();
 
   constructor(mempool: GuardedMempool, env: BlockReadEnv) {
@@ -40,6 +41,17 @@ export class MempoolFollower {
   /** Whether the chain is ahead of the mempool. */
   get behind(): boolean {
     return this.#steps.length > 0;
+  }
+
+  /** A block that is to be read and handed in before there is another slice. */
+  get wanted(): HashHex | undefined {
+    return this.#wanted;
+  }
+
+  /** The wanted block; undefined: it cannot be read, and is passed over. */
+  read(block: Uint8Array | undefined): void {
+    this.#wanted = undefined;
+    this.#reading = new BlockTransactions(block, this.#env);
   }
 
   changed({ disconnected, connected }: ChainChanged): void {
@@ -86,7 +98,7 @@ export class MempoolFollower {
 
   #confirm(hash: HashHex): readonly HashHex[] {
     const ids: HashHex[] = [];
-    for (const { id } of this.#read(hash)) {
+    for (const { id } of this.#next(hash)) {
       if (id === undefined) continue;
       const text = toHex(id);
       ids.push(text);
@@ -98,7 +110,7 @@ export class MempoolFollower {
   #readd(hash: HashHex): readonly HashHex[] {
     const { blocks } = this.#env;
     const returned: HashHex[] = [];
-    for (const { id: bytesOfId, bytes } of this.#read(hash)) {
+    for (const { id: bytesOfId, bytes } of this.#next(hash)) {
       if (bytesOfId === undefined) continue;
       const id = toHex(bytesOfId);
       if (this.#confirmed.has(id)) continue;
@@ -109,8 +121,11 @@ export class MempoolFollower {
   }
 
   /** The next transactions of the block of the present step, which ends with them. */
-  #read(hash: HashHex): ReturnType<BlockTransactions["slice"]> {
-    this.#reading ??= new BlockTransactions(hash, this.#env);
+  #next(hash: HashHex): ReturnType<BlockTransactions["slice"]> {
+    if (this.#reading === undefined) {
+      this.#wanted = hash;
+      return [];
+    }
     const read = this.#reading.slice();
     if (this.#reading.done) {
       this.#reading = undefined;

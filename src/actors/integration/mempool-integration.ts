@@ -18,6 +18,7 @@ import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import { MempoolFollower } from "./mempool-follower.js";
+import { readBlock } from "./read-blocks.js";
 
 export type MempoolMessage =
   /** Transactions that passed every stateless check. */
@@ -56,6 +57,7 @@ export type MempoolMessage =
   | { readonly type: "ExpiryDue" }
   | { readonly type: "AgainDue" }
   | { readonly type: "FollowOn" }
+  | { readonly type: "FollowedRead"; readonly block: Uint8Array | undefined }
   | ChainChanged;
 
 export interface AddedTransaction extends MempoolTransaction {
@@ -195,6 +197,10 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         state.follower.changed(message);
         follow(state, context);
         break;
+      case "FollowedRead":
+        state.follower.read(message.block);
+        follow(state, context);
+        break;
       case "FollowOn":
         follow(state, context);
         break;
@@ -224,6 +230,7 @@ const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
   "ExpiryDue",
   "AgainDue",
   "FollowOn",
+  "FollowedRead",
 ]);
 
 function add(
@@ -270,6 +277,14 @@ function follow(state: State, context: Ctx): void {
   const nowMs = context.env.clock.monotonicMs();
   for (const id of ids) state.waiting.accepted(id, false, nowMs);
   returned(state, ids);
+  const { wanted } = state.follower;
+  if (wanted !== undefined) {
+    context.pipe(readBlock(context.env.blocks, wanted), (outcome) => ({
+      type: "FollowedRead",
+      block: outcome.ok ? outcome.value : undefined,
+    }));
+    return;
+  }
   if (state.follower.behind) {
     nextTurn(context, { type: "FollowOn" });
     return;

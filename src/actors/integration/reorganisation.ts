@@ -3,7 +3,7 @@
 // then what changes is staged and committed as one. It holds no blocks; what it has to hold for the
 // commit is counted. Pure over the stores it reads; the consensus integration carries it out.
 
-import { packBytes } from "../../bytes/packed.js";
+import { packOwned } from "../../bytes/packed.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type {
   BlocksVerdict,
@@ -30,6 +30,8 @@ export interface ReorganisationEnv {
 export type ReorganisationStep =
   /** Nothing: it goes on in the next turn. */
   | { readonly type: "again" }
+  /** Have these blocks read, as `readBlocks` of a store does, and hand them in. */
+  | { readonly type: "read"; readonly hashes: readonly HashHex[]; readonly bytesMax: number }
   /** Have these checked and hand in the verdict. */
   | { readonly type: "check"; readonly job: ValidateBlocksJob }
   /** Store undo data of blocks that are not canonical yet, which harms nobody if it ends here. */
@@ -66,6 +68,8 @@ export class Reorganisation {
   #fork: HeaderSummary | undefined;
   readonly #disconnected: HeaderSummary[] = [];
   readonly #connected: ConnectedBlock[] = [];
+  /** Of the branch, read and not checked yet. */
+  #read: readonly Uint8Array[] | undefined;
   /** Blocks of the job that is under way, then its verdict. */
   #jobBlocks = 0;
   #verdict: BlocksVerdict | undefined;
@@ -101,10 +105,16 @@ export class Reorganisation {
       case "undoing":
         return this.#undo();
       case "applying":
-        return this.#verdict === undefined ? this.#check(nowMs) : this.#apply(this.#verdict);
+        if (this.#verdict !== undefined) return this.#apply(this.#verdict);
+        return this.#read === undefined ? this.#next() : this.#check(this.#read, nowMs);
       case "staging":
         return this.#stage();
     }
+  }
+
+  /** Takes the blocks that were to be read. */
+  read(blocks: readonly Uint8Array[]): void {
+    this.#read = blocks;
   }
 
   /** Takes the verdict of the job that was to be checked. */
@@ -160,29 +170,27 @@ export class Reorganisation {
   }
 
   /** Applying → Staging, when every block is applied. */
-  #check(nowMs: number): ReorganisationStep {
-    const { blocks } = this.#env;
+  #next(): ReorganisationStep {
     const done = this.#connected.length;
     if (done === this.#branch.length) {
       this.#phase = "staging";
       return AGAIN;
     }
+    const next = this.#branch.slice(done, done + BLOCK_BYTES_PER_JOB / HEADER_BYTES);
+    const hashes = next.map(({ hash }) => hash);
+    return { type: "read", hashes, bytesMax: BLOCK_BYTES_PER_JOB };
+  }
+
+  #check(read: readonly Uint8Array[], nowMs: number): ReorganisationStep {
+    this.#read = undefined;
+    const done = this.#connected.length;
     const parent = done === 0 ? this.#fork! : this.#branch[done - 1]!;
-    const parentHeader = blocks.headerBytes(parent.hash);
-    const bytes: Uint8Array[] = [];
-    let size = 0;
-    for (const { hash } of this.#branch.slice(done, done + BLOCK_BYTES_PER_JOB / HEADER_BYTES)) {
-      const block = size < BLOCK_BYTES_PER_JOB ? blocks.block(hash) : undefined;
-      // A large one comes alone: a step reads no more than it must.
-      if (block === undefined || (size > 0 && size + block.length > BLOCK_BYTES_PER_JOB)) break;
-      bytes.push(block);
-      size += block.length;
-    }
-    if (bytes.length === 0 || parentHeader === undefined) {
+    const parentHeader = this.#env.blocks.headerBytes(parent.hash);
+    if (read.length === 0 || parentHeader === undefined) {
       return this.#tooDeep(this.#env.floor, `block ${parent.height + 1} of it is not stored`);
     }
-    this.#jobBlocks = bytes.length;
-    return { type: "check", job: { blocks: packBytes(bytes), parentHeader, nowMs } };
+    this.#jobBlocks = read.length;
+    return { type: "check", job: { blocks: packOwned(read), parentHeader, nowMs } };
   }
 
   /** The blocks of the verdict are let go with it. */

@@ -18,6 +18,7 @@ import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import type { ServedTo } from "./block-repair.js";
 import { IndexFollower } from "./index-follower.js";
+import { readBlock, readBlocks } from "./read-blocks.js";
 import { ServedSpans, type ServedSpan } from "./served-spans.js";
 
 export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
@@ -38,8 +39,27 @@ export type StorageMessage =
   /** All blocks that are not to be served, for they are damaged; `header`: that one too. */
   | { readonly type: "Withhold"; readonly blocks: readonly WithheldBlock[] }
   | { readonly type: "IndexOn" }
+  | { readonly type: "IndexedRead"; readonly block: Uint8Array | undefined }
+  | ({ readonly type: "ServedRead"; readonly blocks: readonly Uint8Array[] } & Serving)
+  | ({ readonly type: "LocatedRead"; readonly block: Uint8Array | undefined } & Locating)
   | { readonly type: "Indexed"; readonly error?: unknown }
   | ChainChanged;
+
+/** A request whose blocks are being read. */
+interface Serving {
+  readonly request: MessageOf<"RequestBlock" | "RequestBlockRange">;
+  /** Of the first block; absent: it is not on the chain. */
+  readonly fromHeight: number | undefined;
+  readonly requestId: number;
+  readonly replyTo: ActorRef<PeerHandlerMessage>;
+}
+
+/** A question whose block is being read. */
+interface Locating {
+  readonly location: TransactionLocation;
+  readonly id: Uint8Array;
+  readonly replyTo: ActorRef<TransactionLocated>;
+}
 
 export interface WithheldBlock {
   readonly hash: HashHex;
@@ -113,13 +133,12 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
   receive(state, message, context) {
     const { env } = context;
     switch (message.type) {
-      case "Serve": {
-        const { requestId, replyTo } = message;
-        const { message: reply, span } = serve(message.request, state.withheld, env);
-        if (span !== undefined) state.served.add(replyTo.path, span);
-        replyTo.tell({ type: "Reply", requestId, message: reply });
+      case "Serve":
+        serve(state, message, context);
         return;
-      }
+      case "ServedRead":
+        reply(state, message, servedBlocks(message));
+        return;
       case "GetServed": {
         const { path, replyTo } = message;
         replyTo.tell({ type: "ServedTo", path, spans: state.served.of(path) });
@@ -129,8 +148,13 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         state.withheld = new Map(message.blocks.map(({ hash, header }) => [hash, header]));
         return;
       case "LocateTransaction":
-        message.replyTo.tell(locate(message.id, env));
+        locate(message, context);
         return;
+      case "LocatedRead": {
+        const { location, block, id, replyTo } = message;
+        replyTo.tell(isTransactionAt(block, location.index, id, env) ? { location } : {});
+        return;
+      }
       case "ChainChanged":
         if (state.follower === undefined) return;
         state.failed = false;
@@ -139,6 +163,11 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
       case "IndexOn":
         state.due = false;
         if (!state.failed) follow(state, () => state.follower!.step(), context);
+        return;
+      case "IndexedRead":
+        state.due = false;
+        state.follower!.read(message.block);
+        follow(state, () => state.follower!.step(), context);
         return;
       case "Indexed":
         state.writes--;
@@ -161,56 +190,90 @@ interface Answer {
 
 type Withheld = State["withheld"];
 
-function serve(request: StorageRequest, withheld: Withheld, env: StorageEnv): Answer {
-  switch (request.kind) {
-    case "RequestBlock":
-      return serveBlock(request, withheld, env);
-    case "RequestBlockRange":
-      return serveRange(request, withheld, env);
-    case "RequestHeaders":
-      return serveHeaders(request, withheld, env);
+type Serve = Extract<StorageMessage, { type: "Serve" }>;
+
+function serve(state: State, { request, requestId, replyTo }: Serve, context: Ctx): void {
+  const { env } = context;
+  const to = { requestId, replyTo };
+  if (request.kind === "RequestHeaders") {
+    reply(state, to, serveHeaders(request, state.withheld, env));
+    return;
   }
+  const { hashes, fromHeight, bytesMax } =
+    request.kind === "RequestBlock" ? theBlock(request, env) : theRange(request, env);
+  const withheld = hashes.findIndex((hash) => state.withheld.has(hash));
+  const served = withheld < 0 ? hashes : hashes.slice(0, withheld);
+  if (served.length === 0) {
+    reply(state, to, refused("NotFound"));
+    return;
+  }
+  context.pipe(readBlocks(env.blocks, served, bytesMax), (outcome) => ({
+    type: "ServedRead",
+    blocks: outcome.ok ? outcome.value : [],
+    request,
+    fromHeight,
+    ...to,
+  }));
+}
+
+function reply(
+  { served }: State,
+  { requestId, replyTo }: Pick<Serve, "requestId" | "replyTo">,
+  { message, span }: Answer,
+): void {
+  if (span !== undefined) served.add(replyTo.path, span);
+  replyTo.tell({ type: "Reply", requestId, message });
 }
 
 function refused(reason: RefusalReason): Answer {
   return { message: { kind: "RequestRefused", reason } };
 }
 
-function serveBlock(
-  { hash }: MessageOf<"RequestBlock">,
-  withheld: Withheld,
-  { blocks }: StorageEnv,
-): Answer {
-  const block = withheld.has(hash) ? undefined : blocks.block(hash);
-  const fromHeight = blocks.summary(hash)?.height;
-  if (block === undefined || fromHeight === undefined) return refused("NotFound");
-  const message = { kind: "ResponseBlock", block } as const;
-  if (blocks.hashAt(fromHeight) !== hash) return { message };
-  return { message, span: { fromHeight, count: 1, bodies: true } };
+interface Wanted {
+  readonly hashes: readonly HashHex[];
+  readonly fromHeight: number | undefined;
+  readonly bytesMax: number;
+}
+
+function theBlock({ hash }: MessageOf<"RequestBlock">, { blocks }: StorageEnv): Wanted {
+  const height = blocks.summary(hash)?.height;
+  const isCanonical = height !== undefined && blocks.hashAt(height) === hash;
+  const hashes = height === undefined ? [] : [hash];
+  return { hashes, fromHeight: isCanonical ? height : undefined, bytesMax: 1 };
 }
 
 /** A prefix of the range: at least one block, then until the soft limit is reached. */
-function serveRange(
-  request: MessageOf<"RequestBlockRange">,
-  withheld: Withheld,
-  env: StorageEnv,
-): Answer {
-  const { itemsMax, bytesSoftMax } = env.config.serve;
+function theRange(request: MessageOf<"RequestBlockRange">, { blocks, config }: StorageEnv): Wanted {
+  const { itemsMax, bytesSoftMax } = config.serve;
   const { fromHeight, count, lastHash } = request;
-  if (env.blocks.hashAt(fromHeight + count - 1) !== lastHash) return refused("NotFound");
-  const blocks: Uint8Array[] = [];
-  let bytes = 0;
-  for (let height = fromHeight; height < fromHeight + Math.min(count, itemsMax); height++) {
-    const hash = env.blocks.hashAt(height);
-    const block = hash === undefined || withheld.has(hash) ? undefined : env.blocks.block(hash);
-    if (block === undefined) break;
-    if (blocks.length > 0 && bytes + block.length > bytesSoftMax) break;
-    blocks.push(block);
-    bytes += block.length;
+  const hashes: HashHex[] = [];
+  const isOurs = blocks.hashAt(fromHeight + count - 1) === lastHash;
+  const end = isOurs ? fromHeight + Math.min(count, itemsMax) : fromHeight;
+  for (let height = fromHeight; height < end; height++) {
+    const hash = blocks.hashAt(height);
+    if (hash === undefined) break;
+    hashes.push(hash);
   }
-  if (blocks.length === 0) return refused("NotFound");
-  const span = { fromHeight, count: blocks.length, bodies: true };
-  return { message: { kind: "ResponseBlockRange", blocks }, span };
+  return { hashes, fromHeight, bytesMax: bytesSoftMax };
+}
+
+function servedBlocks({
+  request,
+  blocks,
+  fromHeight,
+}: Omit<Serving, "replyTo"> & {
+  readonly blocks: readonly Uint8Array[];
+}): Answer {
+  const [block] = blocks;
+  if (block === undefined) return refused("NotFound");
+  const span = fromHeight === undefined ? {} : { span: spanOf(fromHeight, blocks.length) };
+  return request.kind === "RequestBlock"
+    ? { message: { kind: "ResponseBlock", block }, ...span }
+    : { message: { kind: "ResponseBlockRange", blocks }, ...span };
+}
+
+function spanOf(fromHeight: number, count: number): ServedSpan {
+  return { fromHeight, count, bodies: true };
 }
 
 /**
@@ -245,11 +308,25 @@ function serveHeaders(
 }
 
 /** The index gives a hint; the block says whether it is right. */
-function locate(id: HashHex, env: StorageEnv): TransactionLocated {
+function locate(
+  { id: hex, replyTo }: Extract<StorageMessage, { type: "LocateTransaction" }>,
+  context: Ctx,
+): void {
+  const { blocks, transactions } = context.env;
   // What is no id was never confirmed.
-  const bytes = isHex(id, 32) ? fromHex(id) : undefined;
-  const location = bytes && env.transactions?.locate(bytes);
-  return location !== undefined && isTransactionAt(location, bytes!, env) ? { location } : {};
+  const id = isHex(hex, 32) ? fromHex(hex) : undefined;
+  const location = id && transactions?.locate(id);
+  if (location === undefined) {
+    replyTo.tell({});
+    return;
+  }
+  context.pipe(readBlock(blocks, location.blockHash), (outcome) => ({
+    type: "LocatedRead",
+    block: outcome.ok ? outcome.value : undefined,
+    location,
+    id: id!,
+    replyTo,
+  }));
 }
 
 function follow(state: State, work: () => readonly Promise<void>[], context: Ctx): void {
@@ -275,7 +352,14 @@ function indexOn(state: State, context: Ctx): void {
   if (state.due || state.failed || state.writes >= WRITES_MAX) return;
   if (state.follower?.behind !== true) return;
   state.due = true;
-  nextTurn(context, { type: "IndexOn" });
+  const { wanted } = state.follower;
+  if (wanted === undefined) nextTurn(context, { type: "IndexOn" });
+  else {
+    context.pipe(readBlock(context.env.blocks, wanted), (outcome) => ({
+      type: "IndexedRead",
+      block: outcome.ok ? outcome.value : undefined,
+    }));
+  }
 }
 
 function indexFailed(state: State, error: unknown, { env }: Ctx): void {

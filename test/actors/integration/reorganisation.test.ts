@@ -1,5 +1,6 @@
 import test from "ava";
 import { GuardedConsensus } from "../../../src/actors/integration/guarded-consensus.js";
+import { readBlocks } from "../../../src/actors/integration/read-blocks.js";
 import {
   Reorganisation,
   type ReorganisationEnv,
@@ -34,19 +35,21 @@ function verdictOf({ blocks }: ValidateBlocksJob): BlocksVerdict {
   return { accepted };
 }
 
-type Ended = Exclude<ReorganisationStep, { type: "again" | "check" | "store" }>;
+type Ended = Exclude<ReorganisationStep, { type: "again" | "read" | "check" | "store" }>;
 
 /** Carries out what the plan asks for, to its end. */
-function carryOut(
+async function carryOut(
   plan: Reorganisation,
   store: BlockStore,
   judge: (job: ValidateBlocksJob) => BlocksVerdict = verdictOf,
-): { end: Ended; jobs: ValidateBlocksJob[] } {
+): Promise<{ end: Ended; jobs: ValidateBlocksJob[] }> {
   const jobs: ValidateBlocksJob[] = [];
   for (;;) {
     const step = plan.step(123);
     if (step.type === "again") continue;
-    if (step.type === "check") {
+    if (step.type === "read") {
+      plan.read(await readBlocks(store, step.hashes, step.bytesMax));
+    } else if (step.type === "check") {
       jobs.push(step.job);
       plan.checked(judge(step.job));
     } else if (step.type === "store") {
@@ -58,7 +61,7 @@ function carryOut(
 test("one commit undoes the old branch and applies the new one", async (t) => {
   const env = await open();
   const plan = new Reorganisation(tip, env);
-  const { end, jobs } = carryOut(plan, env.blocks);
+  const { end, jobs } = await carryOut(plan, env.blocks);
   if (end.type !== "commit") throw new Error(end.type);
   t.is(plan.forkHeight, 1);
   t.is(env.blocks.head().hash, chain[3]!.header.hash, "nothing is seen of it yet");
@@ -85,7 +88,7 @@ test("one commit undoes the old branch and applies the new one", async (t) => {
 test("a store that cannot stage gets the same in one commit", async (t) => {
   const staging = await open();
   const blocks = plainStore(staging.blocks);
-  const { end } = carryOut(new Reorganisation(tip, { ...staging, blocks }), blocks);
+  const { end } = await carryOut(new Reorganisation(tip, { ...staging, blocks }), blocks);
   if (end.type !== "commit") throw new Error(end.type);
   await end.staged.commit();
   staging.blocks.invariants();
@@ -102,9 +105,13 @@ test("large blocks are read and checked one at a time, small ones together", asy
   const passed = checkedBlocks([...chain, ...blocks]).slice(chain.length);
   await env.blocks.commit({ blocks: passed, undo: [], state: [] });
   let done = 0;
-  const { end, jobs } = carryOut(new Reorganisation(blocks[5]!.header, env), env.blocks, (job) => ({
-    accepted: passed.slice(done, (done += job.blocks.ends.length)),
-  }));
+  const { end, jobs } = await carryOut(
+    new Reorganisation(blocks[5]!.header, env),
+    env.blocks,
+    (job) => ({
+      accepted: passed.slice(done, (done += job.blocks.ends.length)),
+    }),
+  );
   t.is(end.type, "commit");
   t.deepEqual(
     jobs.map(({ blocks: { ends } }) => ends.length),
@@ -114,9 +121,9 @@ test("large blocks are read and checked one at a time, small ones together", asy
 
 test("a branch that leaves the chain below the floor is too deep, one at the floor is not", async (t) => {
   const at = await open({ floor: 1 });
-  t.is(carryOut(new Reorganisation(tip, at), at.blocks).end.type, "commit");
+  t.is((await carryOut(new Reorganisation(tip, at), at.blocks)).end.type, "commit");
   const above = await open({ floor: 2 });
-  t.like(carryOut(new Reorganisation(tip, above), above.blocks).end, {
+  t.like((await carryOut(new Reorganisation(tip, above), above.blocks)).end, {
     type: "too-deep",
     floor: 2,
   });
@@ -127,7 +134,7 @@ test("where undo data are missing or of no use the branch is too deep, and the f
     const env = await open();
     const undo = env.blocks.undo.bind(env.blocks);
     env.blocks.undo = (hash) => (hash === chain[2]!.header.hash ? damaged : undo(hash));
-    const { end } = carryOut(new Reorganisation(tip, env), env.blocks);
+    const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);
     t.like(end, { type: "too-deep", floor: 3 });
     t.is(env.blocks.head().hash, chain[3]!.header.hash);
   }
@@ -141,7 +148,7 @@ test("a branch of which the store has forgotten a block is too deep", async (t) 
     Object.assign(env.blocks, {
       [forgets]: (hash: string) => (hash === lost ? undefined : read(hash)),
     });
-    const { end } = carryOut(new Reorganisation(tip, env), env.blocks);
+    const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);
     // The header is asked for as a parent, which only the first block of a job has.
     t.is(end.type, forgets === "headerBytes" ? "commit" : "too-deep", forgets);
   }
@@ -149,7 +156,7 @@ test("a branch of which the store has forgotten a block is too deep", async (t) 
 
 test("a branch that would hold more than may be held is too deep", async (t) => {
   const env = await open({ bytesMax: 12 * 1_024 });
-  t.like(carryOut(new Reorganisation(tip, env), env.blocks).end, {
+  t.like((await carryOut(new Reorganisation(tip, env), env.blocks)).end, {
     type: "too-deep",
     why: "it would hold more than 12288 bytes",
   });
@@ -159,14 +166,14 @@ test("a block that fails is named", async (t) => {
   const env = await open();
   const fault = { rule: "future", detail: "too far ahead" } as const;
   const judge = () => ({ accepted: checked.slice(0, 2), fault });
-  const { end } = carryOut(new Reorganisation(tip, env), env.blocks, judge);
+  const { end } = await carryOut(new Reorganisation(tip, env), env.blocks, judge);
   t.deepEqual(end, { type: "fault", hash: branch[2]!.header.hash, fault });
 });
 
 test("a verdict on other blocks than the branch has, or on none, ends it", async (t) => {
   for (const accepted of [[], checked.slice(1), checked.slice(0, 3), [...checked, checked[0]!]]) {
     const env = await open();
-    const { end } = carryOut(new Reorganisation(tip, env), env.blocks, () => ({ accepted }));
+    const { end } = await carryOut(new Reorganisation(tip, env), env.blocks, () => ({ accepted }));
     t.like(end, { type: "fault", fault: { rule: "consensus-failed" } });
   }
 });
@@ -178,22 +185,22 @@ test("a consensus that throws ends it, and one that prefers what is canonical al
   const env = await open();
   const connects = new GuardedConsensus({ ...consensus, connect: throwing }, silentLog);
   const failing = new Reorganisation(tip, { ...env, consensus: connects });
-  const fails = (plan: Reorganisation, what: RegExp): void => {
-    const { end } = carryOut(plan, env.blocks);
+  const fails = async (plan: Reorganisation, what: RegExp): Promise<void> => {
+    const { end } = await carryOut(plan, env.blocks);
     if (end.type !== "fault") throw new Error(end.type);
     t.is(end.fault.rule, "consensus-failed");
     t.regex(end.fault.detail, what);
   };
-  fails(failing, /^connect threw: out of order$/);
+  await fails(failing, /^connect threw: out of order$/);
   const disconnects = new GuardedConsensus({ ...consensus, disconnect: throwing }, silentLog);
   const undoing = new Reorganisation(tip, { ...env, consensus: disconnects });
-  t.like(carryOut(undoing, env.blocks).end, { type: "too-deep", floor: 4 });
+  t.like((await carryOut(undoing, env.blocks)).end, { type: "too-deep", floor: 4 });
   const longKey = { key: new Uint8Array(256), value: undefined };
   const writes = () => ({
     ok: true as const,
     value: { writes: [longKey], undo: new Uint8Array() },
   });
   const writing = new GuardedConsensus({ ...consensus, connect: writes }, silentLog);
-  fails(new Reorganisation(tip, { ...env, consensus: writing }), /a state key has 256 bytes/);
-  fails(new Reorganisation(chain[2]!.header, env), /it prefers a block that is canonical/);
+  await fails(new Reorganisation(tip, { ...env, consensus: writing }), /a state key has 256 bytes/);
+  await fails(new Reorganisation(chain[2]!.header, env), /it prefers a block that is canonical/);
 });

@@ -6,6 +6,7 @@
 
 import { LRUCache } from "lru-cache";
 import { invariant } from "../../errors.js";
+import { Heap } from "../../chain/heap.js";
 import type { NetworkConfig } from "../../config.js";
 import type { CheckedBlock, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { Consensus, PeerId, SideBlock } from "../../ports.js";
@@ -20,6 +21,8 @@ interface Entry {
   readonly weight: number;
   /** Absent: found in the store, made here, or once on the best chain. */
   readonly peerId: PeerId | undefined;
+  /** Counts additions. */
+  readonly order: number;
   children: number;
 }
 
@@ -32,6 +35,7 @@ export class SideBranches {
   /** Bytes of the newest blocks of the chain: what they weigh beside it when it leaves them. */
   readonly #chainBytes: LRUCache<HashHex, number>;
   #weight = 0;
+  #added = 0;
   /** The last stored block of a branch whose headers are known to win. */
   #promised: { readonly at: HashHex; readonly tip: HeaderSummary } | undefined;
 
@@ -56,7 +60,7 @@ export class SideBranches {
   add(header: HeaderSummary, bytes: number, peerId: PeerId | undefined): void {
     if (this.#entries.has(header.hash)) return;
     const weight = bytes + BLOCK_BYTES_EXTRA;
-    this.#entries.set(header.hash, { header, weight, peerId, children: 0 });
+    this.#entries.set(header.hash, { header, weight, peerId, order: this.#added++, children: 0 });
     const parent = this.#entries.get(header.previousHash);
     if (parent !== undefined) parent.children++;
     this.#charge(peerId, weight);
@@ -104,11 +108,17 @@ export class SideBranches {
     const kept = new Set([moving, this.#promised?.at]);
     const gone = new Set<HashHex>();
     const drop = (isOver: () => boolean, isPart: (entry: Entry) => boolean): void => {
+      if (!isOver()) return;
+      const goes = (entry: Entry): boolean =>
+        entry.children === 0 && isPart(entry) && !kept.has(entry.header.hash);
+      const tips = this.#lightestFirst(goes);
       while (isOver()) {
-        const entry = this.#lightestTip((tip) => isPart(tip) && !kept.has(tip.header.hash));
+        const entry = tips.pop();
         if (entry === undefined) return;
         this.#remove(entry);
         gone.add(entry.header.hash);
+        const parent = this.#entries.get(entry.header.previousHash);
+        if (parent !== undefined && goes(parent)) tips.push(parent);
       }
     };
     for (const peerId of [...this.#weightOf.keys()]) {
@@ -142,13 +152,14 @@ export class SideBranches {
     return [...path.values()].reduce((sum, weight) => sum + weight, 0);
   }
 
-  #lightestTip(isCandidate: (entry: Entry) => boolean): Entry | undefined {
-    let lightest: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (entry.children > 0 || !isCandidate(entry)) continue;
-      if (lightest === undefined || this.#prefers(lightest.header, entry.header)) lightest = entry;
-    }
-    return lightest;
+  /** Of these entries; one look at each, however many of them go. */
+  #lightestFirst(isPart: (entry: Entry) => boolean): Heap<Entry> {
+    const heap = new Heap<Entry>((left, right) => {
+      if (this.#prefers(right.header, left.header)) return true;
+      return !this.#prefers(left.header, right.header) && left.order < right.order;
+    });
+    for (const entry of this.#entries.values()) if (isPart(entry)) heap.push(entry);
+    return heap;
   }
 
   #remove({ header, weight, peerId }: Entry): void {

@@ -146,6 +146,7 @@ test("a branch of which the store has forgotten a block is too deep", async (t) 
     const read = env.blocks[forgets].bind(env.blocks) as (hash: string) => unknown;
     const lost = branch[forgets === "summary" ? 4 : 5]!.header.hash;
     Object.assign(env.blocks, {
+      readBlocks: undefined,
       [forgets]: (hash: string) => (hash === lost ? undefined : read(hash)),
     });
     const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);

@@ -98,6 +98,26 @@ test("what the chain takes counts no more, what it leaves counts as before", (t)
   side.invariants();
 });
 
+test("thousands of rivals that go at once are each compared a few times", (t) => {
+  let compared = 0;
+  const counting = (a: HeaderSummary, b: HeaderSummary): boolean => {
+    compared++;
+    return prefers(a, b);
+  };
+  const bytes = MIB / 128;
+  const side = new SideBranches(settings, counting, []);
+  const rivals = Array.from({ length: 4_000 }, (_, i) => header((i * 7) % 900));
+  for (const rival of rivals) side.add(rival, bytes, undefined);
+  compared = 0;
+  const gone = side.overflow(head);
+  t.true(gone.size > 500);
+  t.true(compared < 30 * rivals.length, `${compared} comparisons`);
+  const works = rivals.filter(({ hash }) => gone.has(hash)).map((rival) => rival.totalDifficulty);
+  const heaviest = works.reduce((a, b) => (a > b ? a : b));
+  const kept = rivals.filter(({ hash }) => !gone.has(hash));
+  t.true(kept.every(({ totalDifficulty }) => totalDifficulty >= heaviest));
+});
+
 test("whatever comes, the bound holds and no block stays without its parent", (t) => {
   const blocks = fc.array(
     fc.record({

@@ -181,7 +181,7 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     const [, one, large, three, four, five] = chain;
     const hashes = chain.slice(1).map(({ header }) => header.hash);
     const read = async (from: number, bytesMax: number, unknown: readonly string[] = []) =>
-      blocks.readBlocks!([...hashes.slice(from), ...unknown], bytesMax);
+      blocks.readBlocks([...hashes.slice(from), ...unknown], bytesMax);
     // Some of them durable, some not written yet, and both in one question.
     const durable = blocks.commit(extension([one!, large!]));
     subject.settle();

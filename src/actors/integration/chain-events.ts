@@ -2,6 +2,7 @@
 // A change never holds the bytes of blocks: who needs them reads them from the store, in slices.
 
 import type { CheckedBlock, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedTransactions } from "../../ports.js";
 
 export interface ConnectedBlock {
   readonly header: HeaderSummary;
@@ -18,6 +19,15 @@ export interface ChainChanged {
   /** From the fork upward; the last one is the head. */
   readonly connected: readonly ConnectedBlock[];
   readonly head: HeaderSummary;
+}
+
+/** What an index takes of these blocks. */
+export function transactionsOf(blocks: readonly CheckedBlock[]): readonly CheckedTransactions[] {
+  return blocks.map(({ header: { hash, height }, transactionIds }) => ({
+    blockHash: hash,
+    height,
+    transactionIds,
+  }));
 }
 
 /** These blocks extended the chain. */

@@ -10,7 +10,7 @@ import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
-import type { BlocksVerdict, ChainCommit, CheckedTransactions, PeerId } from "../../ports.js";
+import type { BlocksVerdict, ChainCommit, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import {
   ChainCommits,
@@ -19,7 +19,7 @@ import {
   type OutcomeBody,
   type Requester,
 } from "./chain-commits.js";
-import { changeOf, type ChainChanged } from "./chain-events.js";
+import { changeOf, transactionsOf, type ChainChanged } from "./chain-events.js";
 import { GuardedConsensus } from "./guarded-consensus.js";
 import { readBlocks } from "./read-blocks.js";
 import { Reorganisation, type ReorganisationEnd } from "./reorganisation.js";
@@ -272,14 +272,6 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
 function notConnected(state: State, hash: HashHex, fault: Fault): OutcomeBody {
   if (!blamesNobody(fault.rule)) state.invalid.set(hash, fault);
   return { ok: false, reason: "fault", hash, fault };
-}
-
-function transactionsOf(blocks: readonly CheckedBlock[]): readonly CheckedTransactions[] {
-  return blocks.map(({ header: { hash, height }, transactionIds }) => ({
-    blockHash: hash,
-    height,
-    transactionIds,
-  }));
 }
 
 /** Sets blocks of another branch aside and moves to it when it is the better one. */

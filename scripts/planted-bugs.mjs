@@ -288,6 +288,13 @@ export const plantedBugs = [
     in: "storage/tx-store.js",
     find: " || this.blocks.hashAt(tip.height) !== tip.hash",
     with: "",
+    also: [
+      {
+        in: "actors/integration/index-follower.js",
+        find: "if (!this.#isCanonical(this.#tip))\n            return this.#stepBack();",
+        with: "this.#readTip();\n        if (!this.#isCanonical(this.#tip)) return this.#stepBack();",
+      },
+    ],
     scenario: SCENARIOS.indexAtOnce,
   },
   {

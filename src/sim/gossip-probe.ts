@@ -47,14 +47,14 @@ function includesAny(
   return parts.value.transactions.some((bytes) => submitted.some((own) => equalBytes(own, bytes)));
 }
 
-/** More is offered for it than by any traffic and any attacker. */
+/** One more than any attacker offers, who offers more than any traffic. */
 function payment({ seed, signatures, nowMs }: World, nonce: number): Uint8Array {
   const key = signatures.keyPairFromSeed(sha256(encodeCbor([`${seed}`, "probe"])));
   const fields = {
     sender: key.publicKey,
     recipient: key.publicKey,
     value: 1n,
-    gasPrice: 10_000n,
+    gasPrice: 1_001n,
     gasLimit: 21_000,
     nonce,
     timestampMs: Math.floor(nowMs),

@@ -9,21 +9,44 @@ import type { ChainRules, HashHex } from "../chain/types.js";
 import type { Mempool, StateView } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
 
-/**
- * Hears of each transaction that left because its sender's nonce had moved on: it gave way to the
- * chain of that moment, and no later branch brings it back.
- */
-export function watchStale(mempool: Mempool, onStale: (id: HashHex) => void): Mempool {
+/** What a life of a node did to its mempool. */
+export interface MempoolWatch {
+  /**
+   * Left because its sender's nonce had moved on: it gave way to the chain of that moment, and no
+   * later branch brings it back.
+   */
+  readonly stale: Set<HashHex>;
+  /** Given to the mempool, whatever that said to it, since the chain confirmed it last, if ever. */
+  readonly offered: Set<HashHex>;
+}
+
+export function watchMempool(mempool: Mempool, { stale, offered }: MempoolWatch): Mempool {
+  const offer =
+    (name: "add" | "restore") =>
+    (...given: Parameters<Mempool["add"]>): ReturnType<Mempool["add"]> => {
+      offered.add(given[0].id);
+      return (mempool[name] ?? mempool.add).apply(mempool, given);
+    };
+  const confirmed: Mempool["confirmed"] = (ids, view) => {
+    for (const id of ids) offered.delete(id);
+    mempool.confirmed(ids, view);
+  };
   const takeDropped = (): ReturnType<NonNullable<Mempool["takeDropped"]>> => {
     const dropped = mempool.takeDropped?.() ?? [];
-    for (const { id, reason } of dropped) if (reason === "stale-nonce") onStale(id);
+    for (const { id, reason } of dropped) if (reason === "stale-nonce") stale.add(id);
     return dropped;
   };
+  const watched = new Map<string | symbol, unknown>([
+    ["add", offer("add")],
+    ["restore", offer("restore")],
+    ["confirmed", confirmed],
+    ["takeDropped", takeDropped],
+  ]);
   return new Proxy(mempool, {
     get(target, name) {
       const part: unknown = Reflect.get(target, name, target);
       if (typeof part !== "function") return part;
-      return name === "takeDropped" ? takeDropped : (part.bind(target) as unknown);
+      return watched.get(name) ?? (part.bind(target) as unknown);
     },
   });
 }

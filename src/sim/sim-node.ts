@@ -19,7 +19,7 @@ import { BanAuditor } from "./ban-auditor.js";
 import type { ChainAuditor } from "./chain-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
 import type { IndexAuditor } from "./index-auditor.js";
-import { watchStale, type RefillAuditor } from "./refill-auditor.js";
+import { watchMempool, type MempoolWatch, type RefillAuditor } from "./refill-auditor.js";
 import { losingPool } from "./losing-pool.js";
 import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
 import type { SimSignatures } from "./signatures.js";
@@ -72,8 +72,7 @@ interface Life {
   readonly mempool: Mempool;
   /** Blocks that left its chain. */
   readonly abandoned: HashHex[];
-  /** Transactions that left the mempool because the chain used up their nonces. */
-  readonly stale: ReadonlySet<HashHex>;
+  readonly watch: MempoolWatch;
 }
 
 export class SimNode {
@@ -154,8 +153,8 @@ export class SimNode {
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
     const loop = new SimLoop(this.clock, around.scheduler);
-    const stale = new Set<HashHex>();
-    const env = this.#environment(random, loop, stale);
+    const watch: MempoolWatch = { stale: new Set(), offered: new Set() };
+    const env = this.#environment(random, loop, watch);
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
       name,
@@ -179,7 +178,7 @@ export class SimNode {
     });
     const { system } = spawned;
     const abandoned: HashHex[] = [];
-    const watched = { events, mempool, abandoned, stale };
+    const watched = { events, mempool, abandoned, watch };
     const life = { network, system, blocks, transport, workers, loop, ...watched };
     this.#life = life;
     this.#observe(life);
@@ -306,13 +305,17 @@ export class SimNode {
     return this.#alive.events.peersGone;
   }
 
-  /** What left its chain in this life and may still come in again waits in its mempool. */
+  /**
+   * What left its chain in this life and may still come in again waits in its mempool; or was given
+   * to it again, where it had no room.
+   */
   checkRefill(): void {
-    const { blocks, abandoned, mempool, stale } = this.#alive;
+    const { blocks, abandoned, mempool, watch } = this.#alive;
     const { mempool: limits } = this.config;
     const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;
-    if (full || limits.perSenderMax < DEFAULTS.mempool.perSenderMax) return;
-    const has = (id: HashHex): boolean => mempool.has(id) || stale.has(id);
+    const crowded = full || limits.perSenderMax < DEFAULTS.mempool.perSenderMax;
+    const has = (id: HashHex): boolean =>
+      mempool.has(id) || watch.stale.has(id) || (crowded && watch.offered.has(id));
     const lost = this.#around.refill.lost(abandoned, blocks, { has });
     if (lost === undefined) return;
     this.#around.violated(`${this.name}: transaction ${lost} of an abandoned block is forgotten`);
@@ -323,7 +326,7 @@ export class SimNode {
     return this.#life;
   }
 
-  #environment(random: SeededRandom, loop: SimLoop, stale: Set<HashHex>): NodeEnv {
+  #environment(random: SeededRandom, loop: SimLoop, watch: MempoolWatch): NodeEnv {
     const { config } = this.#options;
     const { clock } = loop;
     const { auditor, chain, links, log, pool, signatures } = this.#around;
@@ -357,7 +360,7 @@ export class SimNode {
       blocks: auditor.watch(stores.blocks, { name, clock: auditClock }),
       ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
       peers: this.#bans.watch(stores.peers, clock),
-      mempool: watchStale(chain.mempool(config), (id) => stale.add(id)),
+      mempool: watchMempool(chain.mempool(config), watch),
       consensus,
     };
   }

@@ -5,7 +5,7 @@ import { lastNonce, nonceWrite } from "../../src/chain/nonce-state.js";
 import { readTransaction } from "../../src/chain/transaction.js";
 import { DEFAULTS } from "../../src/config.js";
 import type { Mempool } from "../../src/ports.js";
-import { RefillAuditor, watchStale } from "../../src/sim/refill-auditor.js";
+import { RefillAuditor, watchMempool } from "../../src/sim/refill-auditor.js";
 import {
   makeBlock,
   makeKey,
@@ -25,12 +25,12 @@ function start() {
   const book = { get: () => ({ ...abandoned, connected: true }) } as never;
   const auditor = new RefillAuditor(book, consensus.rules, testParams);
   const state = new StateOverlay({ state: () => undefined });
-  const heard: string[] = [];
+  const watch = { stale: new Set<string>(), offered: new Set<string>() };
   const inner = createMempool(DEFAULTS.mempool, (one) => readTransaction(one, testParams));
-  const mempool: Mempool = watchStale(inner, (stale) => heard.push(stale));
+  const mempool: Mempool = watchMempool(inner, watch);
   const { sender } = (readTransaction(bytes, testParams) as { value: { sender: Uint8Array } })
     .value;
-  return { auditor, state, mempool, heard, sender };
+  return { auditor, state, mempool, watch, sender };
 }
 
 test("what an abandoned block held is lost unless it waits or its nonce is used", (t) => {
@@ -45,7 +45,7 @@ test("what an abandoned block held is lost unless it waits or its nonce is used"
 });
 
 test("what gave way to a chain that used its nonce is heard of, and nothing else that left", (t) => {
-  const { state, mempool, heard, sender } = start();
+  const { state, mempool, watch, sender } = start();
   mempool.add({ id, bytes }, state);
   mempool.remove?.([id]);
   t.deepEqual(mempool.takeDropped?.(), []);
@@ -53,10 +53,21 @@ test("what gave way to a chain that used its nonce is heard of, and nothing else
   const dearer = makeTransaction(key, 3, { gasPrice: 9n });
   t.true(mempool.add({ id: transactionId(dearer), bytes: dearer }, state).ok);
   t.like(mempool.takeDropped?.()[0], { id, reason: "replaced" });
-  t.deepEqual(heard, []);
+  t.is(watch.stale.size, 0);
   state.apply([nonceWrite(sender, 3)]);
   mempool.confirmed([], state);
   t.is(mempool.count, 0);
   t.is(mempool.takeDropped?.().length, 1);
-  t.deepEqual(heard, [transactionId(dearer)]);
+  t.deepEqual([...watch.stale], [transactionId(dearer)]);
+});
+
+test("what was given to the mempool is heard of until the chain confirms it", (t) => {
+  const { state, mempool, watch } = start();
+  mempool.add({ id, bytes }, state);
+  t.false(mempool.add({ id, bytes }, state).ok);
+  t.deepEqual([...watch.offered], [id]);
+  mempool.confirmed([id], state);
+  t.deepEqual([...watch.offered], []);
+  mempool.restore?.({ id, bytes }, state);
+  t.deepEqual([...watch.offered], [id]);
 });

@@ -89,10 +89,10 @@ export const mutations = [
   },
   {
     name: "requests never time out",
-    in: "actors/peer/request-table.js",
+    in: "protocol/session/own-requests.js",
     find: "request.dueMs + graceMs <= nowMs",
     with: "false",
-    tests: ["actors/peer/request-table"],
+    tests: ["protocol/session/own-requests"],
   },
   {
     name: "blocks other than the headers promise are taken",

@@ -68,7 +68,7 @@ export const plantedBugs = [
   },
   {
     name: "requests never time out",
-    in: "actors/peer/request-table.js",
+    in: "protocol/session/own-requests.js",
     find: "request.dueMs + graceMs <= nowMs",
     with: "false",
     scenario: SCENARIOS.mute,
@@ -81,9 +81,9 @@ export const plantedBugs = [
   },
   {
     name: "an unanswered request counts as an offence",
-    in: "actors/peer/peer-outbound.js",
-    find: 'blame(state, "Timeout",',
-    with: 'blame(state, "InvalidBlock",',
+    in: "actors/peer/peer-news.js",
+    find: 'report(state, "Timeout",',
+    with: 'report(state, "InvalidBlock",',
   },
   {
     name: "control messages that wait are overwritten",
@@ -150,7 +150,7 @@ export const plantedBugs = [
   },
   {
     name: "requests in flight have no limit",
-    in: "actors/peer/request-table.js",
+    in: "protocol/session/own-requests.js",
     find: "this.#pending.size + this.#expired.size >= this.#settings.inFlightMax",
     with: "false",
   },
@@ -185,9 +185,9 @@ export const plantedBugs = [
     with: "const gone = disconnected[disconnected.length - 1 - at];",
   },
   {
-    name: "a sync fails that never started",
-    in: "actors/sync/sync-state.js",
-    find: "if (strategy !== null)",
+    name: "nobody is told that a sync starts",
+    in: "actors/sync/sync-headers.js",
+    find: 'publish(state, { type: "SyncStarted", strategy, fromHeight, peerId });',
     with: "",
   },
   {
@@ -198,7 +198,7 @@ export const plantedBugs = [
   },
   {
     name: "a quiet peer is not asked for a sign of life",
-    in: "actors/peer/keep-alive.js",
+    in: "protocol/session/keep-alive.js",
     find: 'act: due ? "ping" : "wait"',
     with: 'act: "wait"',
     scenario: SCENARIOS.quiet,
@@ -209,7 +209,11 @@ export const plantedBugs = [
     find: "const lateMs = nowMs - this.#dueMs;",
     with: "const lateMs = 0;",
     also: [
-      { in: "actors/peer/keep-alive.js", find: "silent = this.#pinged && ", with: "silent = " },
+      {
+        in: "protocol/session/keep-alive.js",
+        find: "silent = this.#pinged && ",
+        with: "silent = ",
+      },
     ],
     scenario: SCENARIOS.standstill,
   },
@@ -251,13 +255,13 @@ export const plantedBugs = [
   {
     name: "a short answer of headers is the end of the chain",
     in: "actors/sync/sync-headers.js",
-    find: "base, config.sync);",
-    with: "base, config.sync);\n    state.session.exhausted = headers.length < config.sync.headersPerRequest;",
+    find: "else if (headers.length === 0) {",
+    with: "else if (headers.length < asked.countMax / 2) {",
     scenario: SCENARIOS.headerAnswers,
   },
   {
     name: "a locator leaps over the deepest fork that may be followed",
-    in: "actors/sync/sync-manager.js",
+    in: "actors/sync/locator.js",
     find: "next < limit && limit < height ? limit : next",
     with: "next",
     scenario: SCENARIOS.deepFork,
@@ -323,7 +327,7 @@ export const plantedBugs = [
   },
   {
     name: "the place of a request that timed out is never given back",
-    in: "actors/peer/request-table.js",
+    in: "protocol/session/own-requests.js",
     find: 'this.#expired.delete(requestId) ? "late"',
     with: 'this.#expired.has(requestId) ? "late"',
     scenario: SCENARIOS.timedOut,
@@ -345,8 +349,8 @@ export const plantedBugs = [
   {
     name: "the place of a range that did not come is never given back",
     in: "actors/sync/sync-bodies.js",
-    find: "undelivered(state, range, reason, context);\n        return;",
-    with: "return;",
+    find: "else if (bodies.failed(tag, peerId, nowMs)",
+    with: "else if (reason !== 'Timeout' && bodies.failed(tag, peerId, nowMs)",
     scenario: SCENARIOS.timedOutRanges,
   },
   {

@@ -6,7 +6,7 @@ import type { NodeEnv } from "../../src/actors/env.js";
 import type { Incoming, PeerHandlerMessage } from "../../src/actors/peer/peer-handler-messages.js";
 import type { PeerTableEvent } from "../../src/actors/peer/peer-table.js";
 import { invariant } from "../../src/errors.js";
-import { defineActor, type ActorRef, type Context } from "../../src/runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../src/runtime/actor.js";
 
 /** Sent and not acknowledged, in messages, and how often the sink acknowledges. */
 export interface StreamWindow {
@@ -38,7 +38,7 @@ interface SourceState extends SourceArgs {
 
 export const source = defineActor<SourceArgs, SourceMessage, SourceState, NodeEnv>({
   name: "source",
-  mailbox: { dataMax: 4_096, controlMax: 16, overflow: "reject" },
+  mailbox: { dataMax: 4_096, controlMax: 16, overflow: "reject", replyOf: replyToOf },
   onFault: { kind: "escalate" },
   init: (_context, args) => ({ ...args, peer: undefined, acknowledged: 0 }),
   receive(state, message, context) {
@@ -48,7 +48,7 @@ export const source = defineActor<SourceArgs, SourceMessage, SourceState, NodeEn
       fill(state, context);
     } else if (message.type === "Incoming") {
       state.acknowledged += state.window.ackEvery;
-      message.from.tell({ type: "Consumed", lane: message.lane, bytes: message.bytes });
+      message.replyTo.tell("Done");
       fill(state, context);
     } else if (message.type === "Go") {
       fill(state, context);
@@ -83,13 +83,13 @@ export interface SinkArgs {
 
 export const sink = defineActor<SinkArgs, Incoming, SinkArgs, NodeEnv>({
   name: "sink",
-  mailbox: { dataMax: 16_384, controlMax: 16, overflow: "reject" },
+  mailbox: { dataMax: 16_384, controlMax: 16, overflow: "reject", replyOf: replyToOf },
   onFault: { kind: "escalate" },
   init: (_context, args) => args,
   receive(state, message) {
     const { progress, window } = state;
     progress.bytes += state.take(message, progress.messages++);
-    message.from.tell({ type: "Consumed", lane: message.lane, bytes: message.bytes });
+    message.replyTo.tell("Done");
     if (progress.messages % window.ackEvery === 0)
       message.from.tell({ type: "Send", message: ACK });
   },

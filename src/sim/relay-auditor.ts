@@ -40,7 +40,7 @@ export class RelayAuditor {
     switch ((message as { readonly type?: unknown }).type) {
       case "Send":
       case "SendEncoded":
-      case "Reply": {
+      case "Dealt": {
         const node = PEER_HANDLER.exec(path)?.[1];
         if (node !== undefined) this.#sent(node, sentMessage(message as Sent));
         return;
@@ -119,12 +119,15 @@ export class RelayAuditor {
   }
 }
 
-type Sent = Extract<PeerHandlerMessage, { type: "Send" | "SendEncoded" | "Reply" }>;
+type Sent = Extract<PeerHandlerMessage, { type: "Send" | "SendEncoded" | "Dealt" }>;
 /** What one actor of a node tells its reputation actor. */
 export type BlameReport = Extract<ReputationMessage, { type: "Report" }>;
 
 function sentMessage(sent: Sent): Message | undefined {
-  if (sent.type !== "SendEncoded") return sent.message;
+  if (sent.type === "Send") return sent.message;
+  if (sent.type === "Dealt") {
+    return sent.outcome.ok && sent.outcome.value !== "Done" ? sent.outcome.value : undefined;
+  }
   const decoded = decodeMessage(sent.kind, sent.payload);
   return decoded.ok ? decoded.message : undefined;
 }

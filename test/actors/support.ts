@@ -3,7 +3,15 @@
 // keep what they are told, and fake connections, whose other end speaks real bytes.
 
 import { packBytes } from "../../src/bytes/packed.js";
-import { defineActor, replyToOf, type ActorRef, type ActorType } from "../../src/runtime/actor.js";
+import {
+  defineActor,
+  NO_DEADLINE,
+  replyToOf,
+  type ActorRef,
+  type ActorType,
+  type AskOutcome,
+  type Context,
+} from "../../src/runtime/actor.js";
 import { createActorSystem, type FaultReport } from "../../src/runtime/actor-system.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import type { Runnable, Scheduler } from "../../src/runtime/scheduler.js";
@@ -158,6 +166,20 @@ export function createHarness(options: HarnessOptions = {}) {
     faults,
     system,
     settle,
+    /** How a question of somebody outside of every actor ends. */
+    async outcomeOf<Q, R>(
+      to: ActorRef<Q>,
+      question: (replyTo: ActorRef<R>) => Q,
+    ): Promise<AskOutcome<R>> {
+      let outcome: AskOutcome<R> | undefined;
+      const asker = system.spawn(askerActor, null, { name: `asker-${++probes}` });
+      asker.tell((context) =>
+        context.ask<Q, R>(to, question, NO_DEADLINE, (settled) => () => void (outcome = settled)),
+      );
+      await settle();
+      if (outcome === undefined) throw new Error(`${to.path} has not answered`);
+      return outcome;
+    },
     /** Faults of this actor are part of the test. */
     expectFault: (ref: { readonly path: string }) => void expectedFaults.push(ref.path),
     spawn: <A, M, S>(type: ActorType<A, M, S, NodeEnv>, args: A, name?: string): ActorRef<M> =>
@@ -186,6 +208,16 @@ export function createHarness(options: HarnessOptions = {}) {
     },
   };
 }
+
+type Script = (context: Context<Script, unknown>) => void;
+
+const askerActor = defineActor<null, Script, null, unknown>({
+  name: "asker",
+  mailbox: { dataMax: 1, controlMax: 1, overflow: "reject" },
+  onFault: { kind: "stop" },
+  init: () => null,
+  receive: (_state, script, context) => script(context),
+});
 
 interface ProbeArgs {
   readonly dataMax: number;

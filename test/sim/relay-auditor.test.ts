@@ -1,4 +1,5 @@
 import test from "ava";
+import type { Message } from "../../src/protocol/types/message.js";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { encodeMessage } from "../../src/protocol/codec/codec.js";
 import { BlockBookWriter, type BookBlock } from "../../src/sim/block-book.js";
@@ -44,6 +45,8 @@ const announce = ({ header }: typeof stranger, height = header.height) => ({
   },
 });
 
+const answered = (value: Message) => ({ type: "Dealt", outcome: { ok: true, value } });
+
 test("whatever is in the book and connected may be sent", (t) => {
   const { auditor, book, reports } = audited();
   const { bytes, headerBytes } = one!;
@@ -51,10 +54,10 @@ test("whatever is in the book and connected may be sent", (t) => {
   for (const message of [
     announce(one!),
     { type: "SendEncoded", kind: "NewBlock", payload },
-    { type: "Reply", requestId: 1, message: { kind: "ResponseBlock", block: bytes } },
-    { type: "Reply", requestId: 1, message: { kind: "ResponseBlock", block: two!.bytes } },
-    { type: "Reply", requestId: 1, message: { kind: "ResponseBlockRange", blocks: [bytes] } },
-    { type: "Reply", requestId: 1, message: { kind: "ResponseHeaders", headers: [headerBytes] } },
+    answered({ kind: "ResponseBlock", block: bytes }),
+    answered({ kind: "ResponseBlock", block: two!.bytes }),
+    answered({ kind: "ResponseBlockRange", blocks: [bytes] }),
+    answered({ kind: "ResponseHeaders", headers: [headerBytes] }),
     { type: "Send", message: { kind: "Ping", nonce: 1n } },
   ]) {
     auditor.see(HANDLER, message);
@@ -76,12 +79,9 @@ test("what the book does not know, or not so, is a violation by the name of its 
     [announce(one!, 7), /as AnnounceBlock: its height is another/],
     [announce(two!), /as AnnounceBlock: no node connected it/],
     [{ type: "SendEncoded", kind: "NewBlock", payload }, unknown],
-    [{ type: "Reply", message: { kind: "ResponseHeaders", headers } }, unknown],
-    [{ type: "Reply", message: { kind: "ResponseBlockRange", blocks: [two!.bytes] } }, /connected/],
-    [
-      { type: "Reply", message: { kind: "ResponseBlock", block: spoiled } },
-      /encoding|its bytes are not those/,
-    ],
+    [answered({ kind: "ResponseHeaders", headers }), unknown],
+    [answered({ kind: "ResponseBlockRange", blocks: [two!.bytes] }), /connected/],
+    [answered({ kind: "ResponseBlock", block: spoiled }), /encoding|its bytes are not those/],
   ];
   for (const [message, expected] of cases) {
     const { auditor, reports } = audited();

@@ -15,7 +15,7 @@ import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
-import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { Answer, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -65,8 +65,8 @@ export type BlockHandlerEnv = Pick<
 interface Origin {
   /** Absent: produced here. */
   readonly peerId?: PeerId;
-  /** The message whose credit this block holds. */
-  readonly message?: Delivery;
+  /** Of the peer's message that it came in. */
+  readonly peerReply?: ActorRef<Answer>;
   /** Whoever produced it here and waits for its end. */
   readonly report?: BlockReport | undefined;
 }
@@ -176,32 +176,24 @@ function receiveIncoming(
   incoming: Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">,
   context: Ctx,
 ): void {
-  const { message, from, requestId, peerId } = incoming;
+  const { message, peerId, replyTo } = incoming;
   switch (message.kind) {
     case "RequestBlock": {
-      const serve = { type: "Serve", request: message, requestId, replyTo: from } as const;
-      if (!state.system.tell({ to: "storage", message: serve })) {
-        const busy = { kind: "RequestRefused", reason: "Busy" } as const;
-        from.tell({ type: "Reply", requestId, message: busy });
-      }
-      release(incoming);
+      const serve = { type: "Serve", request: message, replyTo } as const;
+      context.forward(state.system, { to: "storage", message: serve }, replyTo);
       return;
     }
     case "AnnounceBlock":
       state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [message.hash] });
       announced(state, incoming as Incoming<"AnnounceBlock">, context);
-      release(incoming);
+      replyTo.tell("Done");
       return;
     case "NewBlock":
-      check(state, message.block, { peerId, message: incoming }, context);
+      check(state, message.block, { peerId, peerReply: replyTo }, context);
       return;
     default:
       unreachable(message);
   }
-}
-
-function release({ from, lane, bytes }: Delivery): void {
-  from.tell({ type: "Consumed", lane, bytes });
 }
 
 /** Fetches an announced block when it is the next one; anything further is a case for sync. */
@@ -243,7 +235,7 @@ function end(state: State, tag: number, context: Ctx): void {
   if (job === undefined) return;
   state.jobs.delete(tag);
   state.hashes.delete(job.hash);
-  if (job.message !== undefined) release(job.message);
+  job.peerReply?.tell("Done");
   const children = state.children.filter(({ parent }) => parent === job.hash);
   if (children.length === 0) return;
   state.children = state.children.filter(({ parent }) => parent !== job.hash);
@@ -272,16 +264,16 @@ function check(
   expected?: HashHex,
 ): void {
   const { blocks, clock, consensus, workers } = context.env;
-  const { peerId, message } = origin;
+  const { peerId, peerReply } = origin;
   const drop = (reason: string): void => {
-    if (message !== undefined) release(message);
+    peerReply?.tell("Done");
     settle(origin, { ok: false, reason });
   };
   const parts = consensus.rules.splitBlock(block);
   const header = parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
   if (!header.ok) {
     rejected(state, { ...origin, hash: expected ?? "" }, header.fault, context);
-    if (message !== undefined) release(message);
+    peerReply?.tell("Done");
     return;
   }
   const { hash, previousHash } = header.value;

@@ -1,7 +1,7 @@
 // Sync handler: hands peers' requests for headers and ranges to storage, which replies.
 // Told by: message router. Tells: system router, peer handlers.
 
-import { defineActor, type ActorRef } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -16,7 +16,7 @@ type SyncRequest = Incoming<"RequestHeaders" | "RequestBlockRange">;
 
 export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandlerArgs, unknown>({
   name: "sync-handler",
-  mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject" },
+  mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject", replyOf: replyToOf },
   onFault: RESTART,
 
   init(context, args) {
@@ -25,12 +25,8 @@ export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandler
     return args;
   },
 
-  receive({ system }, { message: request, requestId, from, lane, bytes }) {
-    const serve = { type: "Serve", request, requestId, replyTo: from } as const;
-    if (!system.tell({ to: "storage", message: serve })) {
-      const message = { kind: "RequestRefused", reason: "Busy" } as const;
-      from.tell({ type: "Reply", requestId, message });
-    }
-    from.tell({ type: "Consumed", lane, bytes });
+  receive({ system }, { message: request, replyTo }, context) {
+    const message = { type: "Serve", request, replyTo } as const;
+    context.forward(system, { to: "storage", message }, replyTo);
   },
 });

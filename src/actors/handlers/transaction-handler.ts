@@ -7,20 +7,23 @@ import { packBytes, packedItem } from "../../bytes/packed.js";
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
+import {
+  defineActor,
+  NO_DEADLINE,
+  replyToOf,
+  type ActorRef,
+  type AskOutcome,
+  type Context,
+} from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
-import type { PeerId, TransactionsVerdict } from "../../ports.js";
+import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type {
-  AddedTransaction,
-  AddOutcome,
-  MempoolChanged,
-} from "../integration/mempool-integration.js";
+import type { AddedTransaction, MempoolChanged } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
-import type { Delivery, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { Answer, Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -43,7 +46,11 @@ export type TransactionHandlerMessage =
       readonly tag: number;
       readonly verdict: TransactionsVerdict | undefined;
     }
-  | AddOutcome
+  | {
+      readonly type: "Added";
+      readonly tag: number;
+      readonly outcome: AskOutcome<readonly MempoolAnswer[]>;
+    }
   | MempoolChanged
   | PeerFetchMessage;
 
@@ -70,8 +77,8 @@ interface Candidate {
   readonly id: HashHex;
   readonly bytes: Uint8Array;
   readonly peerId: PeerId | undefined;
-  /** The message whose credit it holds. */
-  readonly message: Delivery | undefined;
+  /** Of the peer's message that it came in. */
+  readonly peerReply: ActorRef<Answer> | undefined;
   readonly replyTo: ActorRef<SubmitOutcome> | undefined;
 }
 
@@ -148,7 +155,7 @@ export const transactionHandler = defineActor<
       case "Submit": {
         const { transaction: bytes, replyTo } = message;
         const id = toHex(sha256(bytes));
-        take(state, { id, bytes, peerId: undefined, message: undefined, replyTo }, context);
+        take(state, { id, bytes, peerId: undefined, peerReply: undefined, replyTo }, context);
         return;
       }
       case "RequestOutcome":
@@ -157,7 +164,7 @@ export const transactionHandler = defineActor<
       case "Checked":
         checked(state, message, context);
         return;
-      case "AddOutcome":
+      case "Added":
         added(state, message);
         return;
       case "ReturnedTransactions":
@@ -223,26 +230,21 @@ export const transactionHandler = defineActor<
 });
 
 function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, context: Ctx): void {
-  const { message, from, peerId, requestId } = incoming;
+  const { message, peerId, replyTo } = incoming;
   switch (message.kind) {
     case "NewTransaction": {
       const bytes = message.transaction;
       const id = toHex(sha256(bytes));
-      take(state, { id, bytes, peerId, message: incoming, replyTo: undefined }, context);
+      take(state, { id, bytes, peerId, peerReply: replyTo, replyTo: undefined }, context);
       return;
     }
     case "AnnounceTransactions":
       announced(state, incoming as Incoming<"AnnounceTransactions">, context);
-      release(incoming);
+      replyTo.tell("Done");
       return;
     case "RequestTransactions": {
-      const { ids } = message;
-      const serve = { type: "ServeTransactions", ids, requestId, replyTo: from } as const;
-      if (!state.system.tell({ to: "mempool", message: serve })) {
-        const busy = { kind: "RequestRefused", reason: "Busy" } as const;
-        from.tell({ type: "Reply", requestId, message: busy });
-      }
-      release(incoming);
+      const serve = { type: "ServeTransactions", ids: message.ids, replyTo } as const;
+      context.forward(state.system, { to: "mempool", message: serve }, replyTo);
       return;
     }
     default:
@@ -250,14 +252,16 @@ function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, cont
   }
 }
 
-function release({ from, lane, bytes }: Delivery): void {
-  from.tell({ type: "Consumed", lane, bytes });
+/** It is out of this node's hands, or in its mempool. */
+function end({ peerReply, replyTo }: Candidate, outcome: SubmitOutcome): void {
+  peerReply?.tell("Done");
+  replyTo?.tell(outcome);
 }
 
 function take(state: State, candidate: Candidate, context: Ctx): void {
-  const { id, peerId, message, replyTo } = candidate;
+  const { id, peerId, peerReply, replyTo } = candidate;
   // What was fetched was announced before.
-  if (peerId !== undefined && message !== undefined) {
+  if (peerId !== undefined && peerReply !== undefined) {
     state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
   }
   if (peerId !== undefined && state.known.isInvalid(id)) {
@@ -267,8 +271,7 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   const known = state.known.has(id) && replyTo === undefined;
   if (known || !hasRoom(state, candidate, context)) {
     if (!known) state.dropped++;
-    if (message !== undefined) release(message);
-    replyTo?.tell({ ok: false, id, reason: known ? "known" : "busy" });
+    end(candidate, { ok: false, id, reason: known ? "known" : "busy" });
     return;
   }
   state.fetch.wants.arrived(id);
@@ -278,15 +281,15 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
 }
 
 /** What was asked for is taken, for there was room when it was: no push takes its place. */
-function hasRoom({ queue }: State, { message, replyTo }: Candidate, { env }: Ctx): boolean {
-  const fetched = message === undefined && replyTo === undefined;
+function hasRoom({ queue }: State, { peerReply, replyTo }: Candidate, { env }: Ctx): boolean {
+  const fetched = peerReply === undefined && replyTo === undefined;
   const { transactionQueueMax } = env.config.gossip;
   return queue.length < transactionQueueMax + (fetched ? FETCHED_QUEUE_MAX : 0);
 }
 
 /** What came by itself holds the credit of its lane instead. */
-function heldBytesOf({ bytes, message }: Candidate): number {
-  return message === undefined ? bytes.length : 0;
+function heldBytesOf({ bytes, peerReply }: Candidate): number {
+  return peerReply === undefined ? bytes.length : 0;
 }
 
 function announced(
@@ -311,7 +314,7 @@ function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
   for (const [index, bytes] of transactions.entries()) {
     const id = ids[index]!;
     if (!asked.has(id)) continue;
-    take(state, { id, bytes, peerId, message: undefined, replyTo: undefined }, context);
+    take(state, { id, bytes, peerId, peerReply: undefined, replyTo: undefined }, context);
   }
 }
 
@@ -333,9 +336,8 @@ function checked(
 /** Takes the valid ones of a batch to the mempool, and tells the others' submitters. */
 function judge(state: State, tag: number, context: Ctx): void {
   const { candidates, verdict, heldBytes } = state.batches.get(tag)!;
-  for (const { message } of candidates) if (message !== undefined) release(message);
   if (verdict === undefined) {
-    giveUp(state, tag, candidates);
+    giveUp(state, tag, candidates, "busy");
     return;
   }
   const faults = new Map(verdict.faults.map(({ index, fault }) => [index, fault]));
@@ -350,9 +352,9 @@ function judge(state: State, tag: number, context: Ctx): void {
       transactions.push({ id: candidate.id, bytes, own: candidate.replyTo !== undefined });
       continue;
     }
-    const { id, peerId, replyTo } = candidate;
+    const { id, peerId } = candidate;
     const reason = `${fault.rule}: ${fault.detail}`;
-    replyTo?.tell({ ok: false, id, reason });
+    end(candidate, { ok: false, id, reason });
     reject(state, id, reason, peerId);
     if (blamesNobody(fault.rule)) {
       state.known.forget(id);
@@ -361,18 +363,31 @@ function judge(state: State, tag: number, context: Ctx): void {
     state.known.invalid(id);
     if (peerId !== undefined) blame(state, peerId, reason);
   }
+  if (valid.length === 0) {
+    close(state, tag);
+    return;
+  }
   state.batches.set(tag, { candidates: valid, heldBytes, state: "adding", verdict: undefined });
-  const add = { type: "AddTransactions", transactions, tag, replyTo: context.self } as const;
-  if (valid.length > 0 && state.system.tell({ to: "mempool", message: add })) return;
-  giveUp(state, tag, valid);
+  context.ask<SystemRouterMessage, readonly MempoolAnswer[]>(
+    state.system,
+    (replyTo) => ({ to: "mempool", message: { type: "AddTransactions", transactions, replyTo } }),
+    NO_DEADLINE,
+    (outcome) => ({ type: "Added", tag, outcome }),
+  );
 }
 
 /** Whoever has them may send them again. */
-function giveUp(state: State, tag: number, candidates: readonly Candidate[]): void {
+function giveUp(
+  state: State,
+  tag: number,
+  candidates: readonly Candidate[],
+  reason: "busy" | "failed",
+): void {
   close(state, tag);
-  for (const { id, replyTo } of candidates) {
+  for (const candidate of candidates) {
+    const { id } = candidate;
     state.known.forget(id);
-    replyTo?.tell({ ok: false, id, reason: "busy" });
+    end(candidate, { ok: false, id, reason });
   }
 }
 
@@ -391,22 +406,30 @@ function reject(state: State, id: HashHex, reason: string, peerId: PeerId | unde
   state.events.tell({ type: "Publish", event });
 }
 
-function added(state: State, { tag, answers }: AddOutcome): void {
+function added(
+  state: State,
+  { tag, outcome }: Extract<TransactionHandlerMessage, { type: "Added" }>,
+): void {
   const batch = state.batches.get(tag);
   if (batch === undefined) return;
+  if (!outcome.ok) {
+    giveUp(state, tag, batch.candidates, outcome.reason === "refused" ? "busy" : "failed");
+    return;
+  }
   close(state, tag);
   const accepted: HashHex[] = [];
   const again: HashHex[] = [];
-  for (const [index, { id, peerId, replyTo }] of batch.candidates.entries()) {
-    const answer = answers[index];
+  for (const [index, candidate] of batch.candidates.entries()) {
+    const { id, peerId, replyTo } = candidate;
+    const answer = outcome.value[index];
     if (answer?.ok === true) {
       accepted.push(id);
-      replyTo?.tell({ ok: true, id });
+      end(candidate, { ok: true, id });
       if (peerId === undefined) continue;
       state.reputation.tell({ type: "Report", peerId, event: "GoodTransaction", detail: "" });
     } else {
       const reason = answer?.reason ?? "unknown";
-      replyTo?.tell({ ok: false, id, reason });
+      end(candidate, { ok: false, id, reason });
       // It waits here, and its user waits for it: peers may have missed it.
       if (reason === "known" && replyTo !== undefined) again.push(id);
       // There may be room when it is announced again.

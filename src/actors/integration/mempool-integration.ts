@@ -12,7 +12,7 @@ import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
-import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
+import type { MessageOf } from "../../protocol/types/message.js";
 import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
@@ -25,15 +25,14 @@ export type MempoolMessage =
   | {
       readonly type: "AddTransactions";
       readonly transactions: readonly AddedTransaction[];
-      readonly tag: number;
-      readonly replyTo: ActorRef<AddOutcome>;
+      /** One answer a transaction, in order. */
+      readonly replyTo: ActorRef<readonly MempoolAnswer[]>;
     }
   /** A peer's RequestTransactions. */
   | {
       readonly type: "ServeTransactions";
       readonly ids: readonly HashHex[];
-      readonly requestId: number;
-      readonly replyTo: ActorRef<PeerHandlerMessage>;
+      readonly replyTo: ActorRef<MessageOf<"ResponseTransactions">>;
     }
   | {
       readonly type: "SelectTransactions";
@@ -63,13 +62,6 @@ export type MempoolMessage =
 export interface AddedTransaction extends MempoolTransaction {
   /** Submitted to this node, which is to announce it until it is confirmed. */
   readonly own: boolean;
-}
-
-/** One answer a transaction, in order. */
-export interface AddOutcome {
-  readonly type: "AddOutcome";
-  readonly tag: number;
-  readonly answers: readonly MempoolAnswer[];
 }
 
 export interface SelectedTransactions {
@@ -154,11 +146,9 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const { mempool, waiting } = state;
     switch (message.type) {
       case "AddTransactions":
-        message.replyTo.tell({
-          type: "AddOutcome",
-          tag: message.tag,
-          answers: message.transactions.map((transaction) => add(state, transaction, context)),
-        });
+        message.replyTo.tell(
+          message.transactions.map((transaction) => add(state, transaction, context)),
+        );
         break;
       case "ServeTransactions":
         serve(message, mempool, context);
@@ -320,9 +310,5 @@ function serve(
     bytes += transaction.length;
     if (bytes >= bytesSoftMax) break;
   }
-  message.replyTo.tell({
-    type: "Reply",
-    requestId: message.requestId,
-    message: { kind: "ResponseTransactions", transactions },
-  });
+  message.replyTo.tell({ kind: "ResponseTransactions", transactions });
 }

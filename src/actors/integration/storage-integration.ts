@@ -12,7 +12,6 @@ import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
 import type { TransactionLocation } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import { nextTurn } from "../next-turn.js";
-import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import { isTransactionAt } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
@@ -27,8 +26,7 @@ export type StorageMessage =
   | {
       readonly type: "Serve";
       readonly request: StorageRequest;
-      readonly requestId: number;
-      readonly replyTo: ActorRef<PeerHandlerMessage>;
+      readonly replyTo: ActorRef<Answer["message"]>;
     }
   | {
       readonly type: "LocateTransaction";
@@ -50,8 +48,7 @@ interface Serving {
   readonly request: MessageOf<"RequestBlock" | "RequestBlockRange">;
   /** Of the first block; absent: it is not on the chain. */
   readonly fromHeight: number | undefined;
-  readonly requestId: number;
-  readonly replyTo: ActorRef<PeerHandlerMessage>;
+  readonly replyTo: ActorRef<Answer["message"]>;
 }
 
 /** A question whose block is being read. */
@@ -137,7 +134,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         serve(state, message, context);
         return;
       case "ServedRead":
-        reply(state, message, servedBlocks(message));
+        reply(state, message.replyTo, servedBlocks(message));
         return;
       case "GetServed": {
         const { path, replyTo } = message;
@@ -192,11 +189,10 @@ type Withheld = State["withheld"];
 
 type Serve = Extract<StorageMessage, { type: "Serve" }>;
 
-function serve(state: State, { request, requestId, replyTo }: Serve, context: Ctx): void {
+function serve(state: State, { request, replyTo }: Serve, context: Ctx): void {
   const { env } = context;
-  const to = { requestId, replyTo };
   if (request.kind === "RequestHeaders") {
-    reply(state, to, serveHeaders(request, state.withheld, env));
+    reply(state, replyTo, serveHeaders(request, state.withheld, env));
     return;
   }
   const { hashes, fromHeight, bytesMax } =
@@ -204,7 +200,7 @@ function serve(state: State, { request, requestId, replyTo }: Serve, context: Ct
   const withheld = hashes.findIndex((hash) => state.withheld.has(hash));
   const served = withheld < 0 ? hashes : hashes.slice(0, withheld);
   if (served.length === 0) {
-    reply(state, to, refused("NotFound"));
+    reply(state, replyTo, refused("NotFound"));
     return;
   }
   context.pipe(readBlocks(env.blocks, served, bytesMax), (outcome) => ({
@@ -212,17 +208,13 @@ function serve(state: State, { request, requestId, replyTo }: Serve, context: Ct
     blocks: outcome.ok ? outcome.value : [],
     request,
     fromHeight,
-    ...to,
+    replyTo,
   }));
 }
 
-function reply(
-  { served }: State,
-  { requestId, replyTo }: Pick<Serve, "requestId" | "replyTo">,
-  { message, span }: Answer,
-): void {
+function reply({ served }: State, replyTo: Serve["replyTo"], { message, span }: Answer): void {
   if (span !== undefined) served.add(replyTo.path, span);
-  replyTo.tell({ type: "Reply", requestId, message });
+  replyTo.tell(message);
 }
 
 function refused(reason: RefusalReason): Answer {

@@ -142,7 +142,10 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       case "PingPeer": {
         const entry = readyEntry(state, message.peerId);
         if (entry === undefined) message.replyTo.tell({ elapsedMs: undefined });
-        else entry.handler.tell({ type: "Ping", replyTo: message.replyTo });
+        else {
+          const { replyTo } = message;
+          context.forward(entry.handler, { type: "Ping", replyTo }, replyTo);
+        }
         return;
       }
       case "Disconnect":

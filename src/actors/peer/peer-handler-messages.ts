@@ -1,7 +1,7 @@
 // The messages of a PeerHandler and what it passes on. Types only: everything that talks to a peer
 // imports these, none of it the handler itself.
 
-import type { ActorRef } from "../../runtime/actor.js";
+import type { ActorRef, AskOutcome } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
 import type { DisconnectReason, Lane, Message, MessageKind } from "../../protocol/types/message.js";
 import type { PingOutcome } from "./peer-table.js";
@@ -20,9 +20,6 @@ export type PeerHandlerMessage =
       readonly items: number;
       readonly replyTo: ActorRef<RequestOutcome>;
     }
-  | { readonly type: "Reply"; readonly requestId: number; readonly message: Message }
-  /** The receiver of an Incoming is done with its bytes: the peer may send as many more. */
-  | { readonly type: "Consumed"; readonly lane: Lane; readonly bytes: number }
   | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }
   | { readonly type: "Close"; readonly reason: DisconnectReason; readonly detail: string }
   /** It is closing, and so are too many others: it ends at once. */
@@ -36,25 +33,35 @@ export type PeerHandlerMessage =
       /** The rule of the transport that the peer broke. */
       readonly broken?: { readonly rule: string; readonly detail: string };
     }
+  /** From itself: a message of the peer that was handed on is dealt with, or lost. */
+  | { readonly type: "Dealt"; readonly held: Held; readonly outcome: AskOutcome<Answer> }
   /** From the handler's own timers and pool jobs. TimerDue: the session is to be woken. */
   | { readonly type: "TimerDue" }
   | { readonly type: "DecodeDue" }
   | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
 
-/** Whose message it is and what it holds. */
-export interface Delivery {
-  readonly peerId: PeerId;
-  readonly from: ActorRef<PeerHandlerMessage>;
+/** What a message of the peer holds until it is dealt with. */
+export interface Held {
   readonly lane: Lane;
-  /** To be given back with Consumed when the message was dealt with. */
+  /** Credit of its lane. */
   readonly bytes: number;
-  /** 0 unless it is a request. */
+  /** 0 unless it is a request, which holds a place among those that are served. */
   readonly requestId: number;
 }
 
+/** What the peer's request is answered with; of any other message only that it was dealt with. */
+export type Answer = Message | "Done";
+
 /** A message of a ready peer on its way to a handler. */
-export interface Incoming<K extends MessageKind = MessageKind> extends Delivery {
+export interface Incoming<K extends MessageKind = MessageKind> extends Held {
   readonly type: "Incoming";
+  readonly peerId: PeerId;
+  readonly from: ActorRef<PeerHandlerMessage>;
+  /**
+   * Whoever has the message owes an answer, or tells it on: what it holds comes back with the answer,
+   * or when the kernel settles it for an actor that lost it.
+   */
+  readonly replyTo: ActorRef<Answer>;
   /** Its byte strings are views into received chunks: copy what is kept. */
   readonly message: Extract<Message, { kind: K }>;
 }

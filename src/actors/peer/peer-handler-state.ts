@@ -47,6 +47,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   timerMs: number;
   /** Messages that the router could not take. */
   readonly held: Incoming[];
+  /** Credit of messages that are not dealt with, those that wait in this handler among them. */
+  handedBytes: number;
   /** Large messages on their way through the pool: next, and in the running job. */
   readonly decodeNext: ReceivedMessage[];
   decodeRunning: readonly ReceivedMessage[];

@@ -21,7 +21,7 @@ import type {
   PeerHandlerState,
 } from "./peer-handler-state.js";
 import { PeerPerformance } from "./peer-performance.js";
-import { heed, routeHeld } from "./peer-news.js";
+import { dealt, heed, routeHeld } from "./peer-news.js";
 
 /** Taken from the inbox in one turn; then other actors have theirs. */
 const TURN_BYTES = 256 * 1024;
@@ -58,6 +58,7 @@ export const peerHandler = defineActor<
       isBlocked: false,
       timerMs: Number.POSITIVE_INFINITY,
       held: [],
+      handedBytes: 0,
       decodeNext: [],
       decodeRunning: [],
       decodeResting: false,
@@ -99,12 +100,9 @@ export const peerHandler = defineActor<
         session.request(message.message, { type: "request", tag, replyTo }, nowMs);
         break;
       }
-      case "Reply":
-        session.reply(message.requestId, message.message, nowMs);
+      case "Dealt":
+        dealt(state, message);
         break;
-      case "Consumed":
-        session.consumed(message.lane, message.bytes, nowMs);
-        return;
       case "Ping":
         session.ping({ type: "ping", replyTo: message.replyTo }, nowMs);
         break;
@@ -157,7 +155,14 @@ export const peerHandler = defineActor<
     }
   },
 
-  invariants: ({ session }) => session.invariants(),
+  invariants({ session, handedBytes, decodeNext, decodeRunning }) {
+    session.invariants();
+    const decoding = [...decodeNext, ...decodeRunning];
+    const undecoded = decoding.reduce((sum, { creditBytes }) => sum + creditBytes, 0);
+    const held = session.handedOnBytes;
+    const accounted = session.phase === "closing" || held === handedBytes + undecoded;
+    invariant(accounted, `${held} bytes of credit are out, ${handedBytes} in hand`);
+  },
 
   atRest({ session, held, decodeNext, decodeRunning }) {
     session.atRest();

@@ -45,11 +45,11 @@ export class HoldingQueue {
     if (held.messages.length === 0) this.#waiting.delete(path);
   }
 
-  /** The target of this path stopped: its messages have nowhere to go. Answers how many. */
-  forget(path: string): number {
-    const lost = this.#waiting.get(path)?.messages.length ?? 0;
+  /** The target of this path stopped: its messages, which are answered, have nowhere to go. */
+  forget(path: string): readonly unknown[] {
+    const lost = this.#waiting.get(path)?.messages ?? [];
     this.#waiting.delete(path);
-    this.#count -= lost;
+    this.#count -= lost.length;
     return lost;
   }
 }

@@ -2,7 +2,7 @@
 // order of priority, and counts per kind.
 // Told by: peer handlers, handlers (to register), the service (figures). Tells: handlers.
 // What a full handler cannot take waits here, bounded by the peers' credit windows: credit goes back
-// only when a handler has dealt with a message.
+// only when a message is dealt with.
 
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
@@ -98,7 +98,7 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
   signal(state, signal) {
     if (signal.type === "writable") state.held.retry(signal.path);
     if (signal.type !== "terminated") return;
-    state.held.forget(signal.path);
+    for (const message of state.held.forget(signal.path)) unhandled(message as Incoming);
     for (const [kind, { handler }] of state.routes) {
       if (handler.path === signal.path) state.routes.delete(kind);
     }
@@ -108,15 +108,15 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
 function handOn(state: State, message: Incoming): void {
   const route = state.routes.get(message.message.kind);
   if (route === undefined) {
-    // Nobody handles this kind on this node: its bytes are free again, and a request is refused.
-    const { from, lane, bytes, requestId } = message;
-    from.tell({ type: "Consumed", lane, bytes });
-    if (requestId === 0) return;
-    const refused = { kind: "RequestRefused", reason: "NotFound" } as const;
-    from.tell({ type: "Reply", requestId, message: refused });
+    unhandled(message);
     return;
   }
   route.messages++;
   route.bytes += message.bytes;
   state.held.offer(route.handler, message);
+}
+
+/** Nobody handles this kind on this node. */
+function unhandled({ requestId, replyTo }: Incoming): void {
+  replyTo.tell(requestId === 0 ? "Done" : { kind: "RequestRefused", reason: "NotFound" });
 }

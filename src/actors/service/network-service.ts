@@ -170,16 +170,16 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         return;
       case "GetPeers":
       case "PingPeer":
-        children.registry.tell(message);
+        context.forward(children.registry, message, message.replyTo);
         return;
       case "GetKindStatistics":
-        children.router.tell(message);
+        context.forward(children.router, message, message.replyTo);
         return;
       case "GetBans":
-        children.reputation.tell(message);
+        context.forward(children.reputation, message, message.replyTo);
         return;
       case "ExplainPeer":
-        children.reputation.tell({ ...message, type: "Explain" });
+        context.forward(children.reputation, { ...message, type: "Explain" }, message.replyTo);
         return;
       case "UnbanPeer":
         children.reputation.tell({ type: "Unban", peerId: message.peerId });
@@ -204,7 +204,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         children.blocks.tell({ type: "Produced", block: message.block });
         return;
       case "LocateTransaction": {
-        children.system.tell({ to: "storage", message });
+        context.forward(children.system, { to: "storage", message }, message.replyTo);
         return;
       }
       case "Subscribe":

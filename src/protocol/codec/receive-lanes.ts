@@ -135,6 +135,11 @@ export class ReceiveLanes {
     });
   }
 
+  /** Credit of delivered messages that are not consumed yet. */
+  get unconsumedBytes(): number {
+    return this.#lanes.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  }
+
   /** A message of this lane is dealt with. Returns the update to send, if one is due. */
   consumed(lane: Lane, bytes: number, nowMs: number): MessageOf<"WindowUpdate"> | undefined {
     if (lane === "control") return undefined;

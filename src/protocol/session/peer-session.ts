@@ -259,6 +259,11 @@ export class PeerSession<A = undefined> {
     return this.#outbox.poll();
   }
 
+  /** Credit of messages that came out of it and are not consumed. */
+  get handedOnBytes(): number {
+    return this.#receiveLanes.unconsumedBytes - this.#serves.waitingBytes;
+  }
+
   /** Throws when the state contradicts itself or exceeds a bound. */
   invariants(): void {
     this.#decoder.invariants();

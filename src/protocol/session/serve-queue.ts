@@ -55,6 +55,11 @@ export class ServeQueue {
     return this.#openBytes;
   }
 
+  /** Credit of the requests that are not handed on yet. */
+  get waitingBytes(): number {
+    return this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   /** A request has come. One over its quota is not charged, and must be refused at once. */
   admit(request: Asked, nowMs: number): Admission {
     const { requestId, message } = request;

@@ -1,4 +1,5 @@
 import test from "ava";
+import type { ActorRef } from "../../../src/runtime/actor.js";
 import { blockHandler, type ProducedOutcome } from "../../../src/actors/handlers/block-handler.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type {
@@ -7,6 +8,7 @@ import type {
 } from "../../../src/actors/integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";
 import type {
+  Answer,
   Incoming,
   PeerHandlerMessage,
 } from "../../../src/actors/peer/peer-handler-messages.js";
@@ -60,6 +62,7 @@ async function start(options: StartOptions = {}) {
   const reputation = harness.probe<ReputationMessage>();
   const events = harness.probe<EventBusMessage>();
   const peer = harness.probe<PeerHandlerMessage>();
+  const answers = harness.probe<Answer>();
   const connects: Connect[] = [];
   const system = harness.probe<SystemRouterMessage>(({ message }) => {
     if (message.type !== "Connect") return;
@@ -81,13 +84,14 @@ async function start(options: StartOptions = {}) {
     events: events.ref,
   });
   await harness.settle();
-  const incoming = (
-    message: Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">["message"],
-    requestId = 0,
-  ): void => {
-    const delivery = { peerId: peerIdOf(1), from: peer.ref, lane: "block", bytes: 9 } as const;
-    ref.tell({ type: "Incoming", ...delivery, requestId, message });
+  type BlockMessage = Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">["message"];
+  const request = (message: BlockMessage, replyTo: ActorRef<Answer>, requestId = 5) => {
+    const held = { lane: "block", bytes: 9, requestId } as const;
+    const from = { peerId: peerIdOf(1), from: peer.ref, replyTo };
+    return { type: "Incoming", ...from, ...held, message } as const;
   };
+  const incoming = (message: BlockMessage, requestId = 0): void =>
+    void ref.tell(request(message, answers.ref, requestId));
   return {
     ...harness,
     ref,
@@ -100,6 +104,7 @@ async function start(options: StartOptions = {}) {
     events,
     peer,
     connects,
+    request,
     incoming,
     push: (block: Uint8Array) => incoming({ kind: "NewBlock", block }),
     announce: ({ header }: MadeBlock, height = header.height) =>
@@ -118,7 +123,9 @@ async function start(options: StartOptions = {}) {
         ref.tell({ ...outcome, ok: true, elapsedMs: 1, message });
       }
     },
-    consumed: () => peer.of("Consumed").length,
+    /** Messages of peers that were dealt with. */
+    done: () => answers.received.filter((answer) => answer === "Done").length,
+    answers,
     blames: () => reputation.of("Report").map(({ event }) => event),
   };
 }
@@ -137,7 +144,7 @@ test("a pushed block is checked, connected and rewarded; credit goes back at the
   await harness.settle();
   t.is(harness.stores.blocks.head().hash, one.header.hash);
   t.deepEqual(harness.blames(), ["GoodBlock"]);
-  t.is(harness.consumed(), 1);
+  t.is(harness.done(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
     { type: "PeerKnows", peerId: peerIdOf(1), hashes: [one.header.hash] },
   ]);
@@ -184,7 +191,7 @@ for (const [rule, block] of Object.entries(broken)) {
     });
     t.deepEqual(harness.blames(), ["InvalidBlock"]);
     t.is(harness.connects.length, 0);
-    t.is(harness.consumed(), 1);
+    t.is(harness.done(), 1);
   });
 }
 
@@ -196,7 +203,7 @@ test("a block from the future is refused and blames nobody: its sender's clock a
   t.like(published(harness.events)[0], { type: "BlockRejected", rule: "future" });
   t.deepEqual(harness.blames(), []);
   t.is(harness.connects.length, 0);
-  t.is(harness.consumed(), 1);
+  t.is(harness.done(), 1);
 });
 
 test("rules that throw at a peer's block cost that block, and blame nobody", async (t) => {
@@ -212,7 +219,7 @@ test("rules that throw at a peer's block cost that block, and blame nobody", asy
   await harness.settle();
   t.like(published(harness.events)[0], { type: "BlockRejected", rule: "consensus-failed" });
   t.deepEqual(harness.reputation.received, []);
-  t.is(harness.peer.of("Consumed").length, 1);
+  t.is(harness.done(), 1);
 });
 
 test("whoever made a block hears what became of it", async (t) => {
@@ -271,7 +278,7 @@ test("what cannot be connected for other reasons is nobody's fault", async (t) =
     harness.push(one.bytes);
     await harness.settle();
     t.deepEqual(harness.blames(), []);
-    t.is(harness.consumed(), 1);
+    t.is(harness.done(), 1);
     t.is(harness.sync.of("BehindPeer").length, outcome.reason === "orphan" ? 1 : 0);
   }
 });
@@ -283,7 +290,7 @@ test("a known block is not checked again", async (t) => {
   harness.push(two.bytes);
   await harness.settle();
   t.is(harness.connects.length, 1);
-  t.is(harness.consumed(), 3);
+  t.is(harness.done(), 3);
 });
 
 test("a block whose parent is on its way waits for it", async (t) => {
@@ -306,7 +313,7 @@ test("children of an invalid block are a case for sync", async (t) => {
   await harness.settle();
   t.is(harness.connects.length, 1);
   t.is(harness.sync.of("BehindPeer").length, 1);
-  t.is(harness.consumed(), 2);
+  t.is(harness.done(), 2);
 });
 
 test("a block without its parent is a case for sync", async (t) => {
@@ -315,7 +322,7 @@ test("a block without its parent is a case for sync", async (t) => {
   await harness.settle();
   t.deepEqual(harness.sync.received, [{ type: "BehindPeer", peerId: peerIdOf(1) }]);
   t.deepEqual(harness.blames(), []);
-  t.is(harness.consumed(), 1);
+  t.is(harness.done(), 1);
 });
 
 test("a block that the pool lost comes by sync, and blames nobody", async (t) => {
@@ -329,7 +336,7 @@ test("a block that the pool lost comes by sync, and blames nobody", async (t) =>
   await harness.settle();
   t.is(harness.sync.of("BehindPeer").length, 1);
   t.deepEqual(harness.blames(), []);
-  t.is(harness.consumed(), 1);
+  t.is(harness.done(), 1);
 });
 
 // ---- announcements ---------------------------------------------------------------------------
@@ -344,7 +351,7 @@ test("the next block is asked of its announcer, once", async (t) => {
     requests.map(({ message, items }) => [message, items]),
     [[{ kind: "RequestBlock", hash: one.header.hash }, 1]],
   );
-  t.is(harness.consumed(), 2);
+  t.is(harness.done(), 2);
   harness.deliver(one.bytes);
   await harness.settle();
   t.is(harness.stores.blocks.head().hash, one.header.hash);
@@ -378,6 +385,7 @@ test("a peer that stops with a request in its mailbox leaves the block to the ne
     lane: "block",
     bytes: 9,
     requestId: 0,
+    replyTo: harness.answers.ref,
     message: { kind: "AnnounceBlock", hash, height: BigInt(height), totalDifficulty },
   });
   await harness.settle();
@@ -429,15 +437,15 @@ test("a request for a block goes to storage", async (t) => {
   const harness = await start();
   harness.incoming({ kind: "RequestBlock", hash: one.header.hash }, 5);
   await harness.settle();
-  t.like(harness.system.received[0], { to: "storage", message: { type: "Serve", requestId: 5 } });
-  t.is(harness.consumed(), 1);
+  t.like(harness.system.received[0], { to: "storage", message: { type: "Serve" } });
+  t.like(harness.system.received[0]!.message, { replyTo: harness.answers.ref });
 });
 
 test("a request that the node cannot take is refused", async (t) => {
   const harness = await start({ full: true });
-  harness.incoming({ kind: "RequestBlock", hash: one.header.hash }, 5);
-  await harness.settle();
-  t.deepEqual(harness.peer.of("Reply"), [
-    { type: "Reply", requestId: 5, message: { kind: "RequestRefused", reason: "Busy" } },
-  ]);
+  const outcome = await harness.outcomeOf<Parameters<typeof harness.ref.tell>[0], Answer>(
+    harness.ref,
+    (replyTo) => harness.request({ kind: "RequestBlock", hash: one.header.hash }, replyTo),
+  );
+  t.deepEqual(outcome, { ok: false, reason: "refused" });
 });

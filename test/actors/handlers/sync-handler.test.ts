@@ -1,6 +1,7 @@
 import test from "ava";
 import { syncHandler } from "../../../src/actors/handlers/sync-handler.js";
 import type {
+  Answer,
   Incoming,
   PeerHandlerMessage,
 } from "../../../src/actors/peer/peer-handler-messages.js";
@@ -17,7 +18,10 @@ async function start(systemRef?: ActorRef<SystemRouterMessage>) {
   const system = harness.probe<SystemRouterMessage>();
   const ref = harness.spawn(syncHandler, { router: router.ref, system: systemRef ?? system.ref });
   const peer = harness.probe<PeerHandlerMessage>();
-  ref.tell({
+  const answers = harness.probe<Answer>();
+  const request = (
+    replyTo: ActorRef<Answer>,
+  ): Incoming<"RequestHeaders" | "RequestBlockRange"> => ({
     type: "Incoming",
     peerId: peerIdOf(1),
     from: peer.ref,
@@ -25,24 +29,24 @@ async function start(systemRef?: ActorRef<SystemRouterMessage>) {
     lane: "sync",
     bytes: 44,
     requestId: 6,
-  } satisfies Incoming<"RequestHeaders">);
+    replyTo,
+  });
   await harness.settle();
-  return { router, system, peer };
+  return { ...harness, answers, ref, router, system, request };
 }
 
 test("it registers for the requests of sync and hands them to storage", async (t) => {
-  const { router, system, peer } = await start();
+  const { answers, ref, request, router, settle, system } = await start();
+  ref.tell(request(answers.ref));
+  await settle();
   t.deepEqual(router.of("Register")[0]?.kinds, ["RequestHeaders", "RequestBlockRange"]);
   const [sent] = system.received;
   t.is(sent?.to, "storage");
-  t.like(sent?.message, { type: "Serve", requestId: 6, request: { kind: "RequestHeaders" } });
-  t.deepEqual(peer.received, [{ type: "Consumed", lane: "sync", bytes: 44 }]);
+  const told = { type: "Serve", replyTo: answers.ref, request: { kind: "RequestHeaders" } };
+  t.like(sent?.message, told);
 });
 
-test("when the node is busy the peer is told so, and gets its credit back", async (t) => {
-  const { peer } = await start(refusing<SystemRouterMessage>());
-  t.deepEqual(peer.received, [
-    { type: "Reply", requestId: 6, message: { kind: "RequestRefused", reason: "Busy" } },
-    { type: "Consumed", lane: "sync", bytes: 44 },
-  ]);
+test("what storage cannot take now is refused", async (t) => {
+  const { outcomeOf, ref, request } = await start(refusing<SystemRouterMessage>());
+  t.deepEqual(await outcomeOf(ref, request), { ok: false, reason: "refused" });
 });

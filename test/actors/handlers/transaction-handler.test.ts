@@ -1,4 +1,5 @@
 import test from "ava";
+import type { ActorRef } from "../../../src/runtime/actor.js";
 import {
   transactionHandler,
   type SubmitOutcome,
@@ -7,6 +8,7 @@ import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";
 import type {
+  Answer,
   Incoming,
   PeerHandlerMessage,
 } from "../../../src/actors/peer/peer-handler-messages.js";
@@ -40,6 +42,7 @@ async function start(options: StartOptions = {}) {
   const reputation = harness.probe<ReputationMessage>();
   const events = harness.probe<EventBusMessage>();
   const peer = harness.probe<PeerHandlerMessage>();
+  const answers = harness.probe<Answer>();
   const submitter = harness.probe<SubmitOutcome>();
   const batches: string[][] = [];
   const answer = options.answer ?? ((): MempoolAnswer => ({ ok: true }));
@@ -48,7 +51,7 @@ async function start(options: StartOptions = {}) {
     const add = message as Extract<MempoolMessage, { type: "AddTransactions" }>;
     const ids = add.transactions.map(({ id }) => id);
     batches.push(ids);
-    add.replyTo.tell({ type: "AddOutcome", tag: add.tag, answers: ids.map(answer) });
+    add.replyTo.tell(ids.map(answer));
   });
   const ref = harness.spawn(transactionHandler, {
     router: router.ref,
@@ -58,21 +61,21 @@ async function start(options: StartOptions = {}) {
     events: events.ref,
   });
   await harness.settle();
+  const request = (
+    message: Incoming<Kind>["message"],
+    replyTo: ActorRef<Answer>,
+    requestId = 12,
+    peerId = peerIdOf(1),
+  ) => {
+    const held = { lane: "transaction", bytes: 9, requestId } as const;
+    return { type: "Incoming", peerId, from: peer.ref, replyTo, ...held, message } as const;
+  };
   const incoming = (
     message: Incoming<Kind>["message"],
     requestId = 0,
     peerId = peerIdOf(1),
     from = peer.ref,
-  ): void => {
-    const delivery = {
-      peerId,
-      from,
-      lane: "transaction",
-      bytes: 9,
-      requestId,
-    } as const;
-    ref.tell({ type: "Incoming", ...delivery, message });
-  };
+  ): void => void ref.tell({ ...request(message, answers.ref, requestId, peerId), from });
   return {
     ...harness,
     ref,
@@ -84,13 +87,16 @@ async function start(options: StartOptions = {}) {
     peer,
     submitter,
     batches,
+    request,
     incoming,
     push: (transaction: Uint8Array) => incoming({ kind: "NewTransaction", transaction }),
     announce: (...ids: string[]) => incoming({ kind: "AnnounceTransactions", ids }),
     submit: (transaction: Uint8Array) =>
       ref.tell({ type: "Submit", transaction, replyTo: submitter.ref }),
     relayed: () => broadcaster.of("RelayTransactions").flatMap(({ ids }) => [...ids]),
-    consumed: () => peer.of("Consumed").length,
+    /** Messages of peers that were dealt with. */
+    done: () => answers.received.filter((answer) => answer === "Done").length,
+    answers,
     requested: () => peer.of("Request"),
   };
 }
@@ -115,7 +121,7 @@ test("a valid transaction of a peer is added, relayed, rewarded, and its credit 
     harness.reputation.of("Report").map(({ event }) => event),
     ["GoodTransaction"],
   );
-  t.is(harness.consumed(), 1);
+  t.is(harness.done(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
     { type: "PeerKnows", peerId: peerIdOf(1), hashes: [idAt(0)] },
   ]);
@@ -151,7 +157,7 @@ test("an invalid transaction is its sender's fault; a refused one is nobody's", 
     event.type === "TransactionRejected" ? event.reason.split(":")[0] : event.type,
   );
   t.deepEqual(rejected.sort(), ["signature", "stale-nonce"]);
-  t.is(harness.consumed(), 2);
+  t.is(harness.done(), 2);
 });
 
 test("what was seen is not checked again: no blame, credit back", async (t) => {
@@ -161,7 +167,7 @@ test("what was seen is not checked again: no blame, credit back", async (t) => {
   }
   await harness.settle();
   t.is(harness.batches.flat().length, 1);
-  t.is(harness.consumed(), 6);
+  t.is(harness.done(), 6);
   t.is(harness.reputation.of("Report").length, 2);
 });
 
@@ -235,7 +241,7 @@ test("no more than two batches are in the pool at once, and a full queue drops",
     await harness.settle();
   }
   t.is(answers.length, 2);
-  t.is(harness.consumed(), 2, "those that found the queue full");
+  t.is(harness.done(), 2, "those that found the queue full");
   harness.submit(at(9));
   await harness.settle();
   t.deepEqual(harness.submitter.last, { ok: false, id: idAt(9), reason: "busy" });
@@ -269,6 +275,7 @@ test("a peer that stops with a request in its mailbox keeps nobody from its tran
     lane: "transaction",
     bytes: 9,
     requestId: 0,
+    replyTo: harness.answers.ref,
     message: { kind: "AnnounceTransactions", ids },
   });
   await harness.settle();
@@ -320,7 +327,7 @@ test("announced ids that nobody sent yet are asked of the announcer, once", asyn
       [{ kind: "RequestTransactions", ids: [idAt(3)] }, 1],
     ],
   );
-  t.is(harness.consumed(), 3);
+  t.is(harness.done(), 3);
   t.deepEqual(
     harness.broadcaster.of("PeerKnows").map(({ hashes }) => hashes),
     [[idAt(0)], [idAt(0), idAt(1), idAt(2)], [idAt(2), idAt(3)]],
@@ -375,16 +382,15 @@ test("a peer's request goes to the mempool", async (t) => {
   await harness.settle();
   t.like(harness.system.received.at(-1), {
     to: "mempool",
-    message: { type: "ServeTransactions", requestId: 12 },
+    message: { type: "ServeTransactions", replyTo: harness.answers.ref },
   });
-  t.is(harness.consumed(), 1);
 });
 
 test("a peer's request that the node cannot take is refused", async (t) => {
   const harness = await start({ mempoolFull: true });
-  harness.incoming({ kind: "RequestTransactions", ids: [idAt(0)] }, 12);
-  await harness.settle();
-  t.deepEqual(harness.peer.of("Reply"), [
-    { type: "Reply", requestId: 12, message: { kind: "RequestRefused", reason: "Busy" } },
-  ]);
+  const outcome = await harness.outcomeOf<Parameters<typeof harness.ref.tell>[0], Answer>(
+    harness.ref,
+    (replyTo) => harness.request({ kind: "RequestTransactions", ids: [idAt(0)] }, replyTo),
+  );
+  t.deepEqual(outcome, { ok: false, reason: "refused" });
 });

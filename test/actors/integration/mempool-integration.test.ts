@@ -1,11 +1,11 @@
 import test from "ava";
 import {
   mempoolIntegration,
-  type AddOutcome,
   type SelectedTransactions,
 } from "../../../src/actors/integration/mempool-integration.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { MempoolAnswer } from "../../../src/ports.js";
+import type { MessageOf } from "../../../src/protocol/types/message.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { CheckedBlock } from "../../../src/chain/types.js";
 import { makeBlock, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
@@ -28,8 +28,8 @@ async function start(options: HarnessOptions = {}) {
   const consensus = harness.probe<ConsensusMessage>();
   const events = harness.probe<EventBusMessage>();
   const ref = harness.spawn(mempoolIntegration, { consensus: consensus.ref, events: events.ref });
-  const outcomes = harness.probe<AddOutcome>();
-  const peer = harness.probe<PeerHandlerMessage>();
+  const outcomes = harness.probe<readonly MempoolAnswer[]>();
+  const peer = harness.probe<MessageOf<"ResponseTransactions">>();
   await harness.settle();
   return {
     ...harness,
@@ -37,20 +37,16 @@ async function start(options: HarnessOptions = {}) {
     consensus,
     events,
     outcomes,
-    async add(...nonces: number[]): Promise<AddOutcome> {
+    async add(...nonces: number[]): Promise<readonly MempoolAnswer[]> {
       const transactions = nonces.map((nonce) => ({ ...at(nonce), own: false }));
-      ref.tell({ type: "AddTransactions", transactions, tag: 4, replyTo: outcomes.ref });
+      ref.tell({ type: "AddTransactions", transactions, replyTo: outcomes.ref });
       await harness.settle();
       return outcomes.last!;
     },
     async serve(ids: readonly string[]): Promise<readonly Uint8Array[]> {
-      ref.tell({ type: "ServeTransactions", ids, requestId: 8, replyTo: peer.ref });
+      ref.tell({ type: "ServeTransactions", ids, replyTo: peer.ref });
       await harness.settle();
-      const reply = peer.last;
-      if (reply?.type !== "Reply" || reply.message.kind !== "ResponseTransactions") {
-        throw new Error("no reply");
-      }
-      return reply.message.transactions;
+      return peer.last!.transactions;
     },
   };
 }
@@ -62,8 +58,7 @@ test("it follows the chain", async (t) => {
 
 test("each transaction is answered in order, and only accepted ones are published", async (t) => {
   const harness = await start();
-  const { tag, answers } = await harness.add(0, 0, 1);
-  t.is(tag, 4);
+  const answers = await harness.add(0, 0, 1);
   t.deepEqual(answers, [{ ok: true }, { ok: false, reason: "known" }, { ok: true }]);
   t.deepEqual(published(harness.events), [
     { type: "TransactionAccepted", id: at(0).id },

@@ -5,7 +5,6 @@ import {
   type TransactionLocated,
 } from "../../../src/actors/integration/storage-integration.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import { fromHex } from "../../../src/bytes/hex.js";
 import { CodedError } from "../../../src/errors.js";
 import type { CheckedTransactions, TxStore } from "../../../src/ports.js";
@@ -36,17 +35,15 @@ function start(options: HarnessOptions = {}) {
   const harness = createHarness({ chain, ...options });
   const consensus = harness.probe<ConsensusMessage>();
   const ref = harness.spawn(storageIntegration, { consensus: consensus.ref });
-  const peer = harness.probe<PeerHandlerMessage>();
+  const peer = harness.probe<Message>();
   return {
     ...harness,
     consensus,
     ref,
     async serve(request: StorageRequest): Promise<Message> {
-      ref.tell({ type: "Serve", request, requestId: 3, replyTo: peer.ref });
+      ref.tell({ type: "Serve", request, replyTo: peer.ref });
       await harness.settle();
-      const reply = peer.last;
-      if (reply?.type !== "Reply" || reply.requestId !== 3) throw new Error("no reply");
-      return reply.message;
+      return peer.last!;
     },
     async locate(id: string): Promise<TransactionLocated> {
       const asker = harness.probe<TransactionLocated>();

@@ -21,12 +21,14 @@ export interface StartOptions extends HarnessOptions {
   readonly connection?: FakeConnectionOptions;
   readonly refusal?: PeerHandlerArgs["refusal"];
   readonly routerMax?: number;
+  /** Takes what the router is told. */
+  readonly route?: (message: MessageRouterMessage) => void;
 }
 
 export function start(options: StartOptions = {}) {
   const harness = createHarness(options);
   const registry = harness.probe<RegistryMessage>();
-  const router = harness.probe<MessageRouterMessage>(undefined, options.routerMax);
+  const router = harness.probe<MessageRouterMessage>(options.route, options.routerMax);
   const reputation = harness.probe<ReputationMessage>();
   const post = (fn: () => void): void => harness.scheduler.post(fn);
   const connection = new FakeConnection({ post, ...options.connection });

@@ -32,7 +32,7 @@ test("a reply carries the number of its request", async (t) => {
   harness.remote.send(requestBlock, 77);
   await harness.settle();
   t.is(harness.incoming()[0]?.requestId, 77);
-  harness.handler.tell({ type: "Reply", requestId: 77, message: responseBlock });
+  harness.incoming()[0]!.replyTo.tell(responseBlock);
   await harness.settle();
   t.is(harness.remote.heardOf("ResponseBlock")[0]?.requestId, 77);
 });
@@ -42,7 +42,7 @@ test("no more requests of a peer are handed on than replies may be open", async 
   for (let id = 1; id <= 6; id++) harness.remote.send(requestBlock, id);
   await harness.settle();
   t.is(harness.incoming().length, 4);
-  harness.handler.tell({ type: "Reply", requestId: 1, message: responseBlock });
+  harness.incoming()[0]!.replyTo.tell(responseBlock);
   await harness.settle();
   t.is(harness.incoming().length, 5);
 });
@@ -57,7 +57,7 @@ test("replies that the peer does not take hold its next requests back", async (t
   harness.remote.send(requestBlock, 1);
   await harness.settle();
   const large: Message = { kind: "ResponseBlock", block: new Uint8Array(40 * KIB) };
-  harness.handler.tell({ type: "Reply", requestId: 1, message: large });
+  harness.incoming()[0]!.replyTo.tell(large);
   await harness.settle();
   harness.remote.send(requestBlock, 2);
   await harness.settle();
@@ -75,7 +75,7 @@ test("after a large reply with blocks no more requests are handed on than its li
   await harness.settle();
   t.is(harness.incoming().length, 4, "each may hold a megabyte");
   const large: Message = { kind: "ResponseBlock", block: new Uint8Array(3 * MIB) };
-  harness.handler.tell({ type: "Reply", requestId: 1, message: large });
+  harness.incoming()[0]!.replyTo.tell(large);
   await harness.settle();
   t.is(
     harness.incoming().length,
@@ -156,8 +156,8 @@ test("credit goes back when the receiver has dealt with a message", async (t) =>
   harness.remote.send({ kind: "NewTransaction", transaction });
   await harness.settle();
   t.deepEqual(harness.remote.heardOf("WindowUpdate"), []);
-  const { lane, bytes } = harness.incoming()[0]!;
-  harness.handler.tell({ type: "Consumed", lane, bytes });
+  const { bytes, replyTo } = harness.incoming()[0]!;
+  replyTo.tell("Done");
   await harness.settle();
   const [update] = harness.remote.heardOf("WindowUpdate");
   t.is(update?.message.lane, "transaction");

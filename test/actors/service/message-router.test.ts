@@ -1,6 +1,7 @@
 import test from "ava";
 import { messageRouter, type KindStatistics } from "../../../src/actors/service/message-router.js";
 import type {
+  Answer,
   Incoming,
   PeerHandlerMessage,
 } from "../../../src/actors/peer/peer-handler-messages.js";
@@ -16,6 +17,7 @@ function start() {
   const harness = createHarness();
   const router = harness.spawn(messageRouter, { mailboxMax: 100 });
   const peer = harness.probe<PeerHandlerMessage>();
+  const answers = harness.probe<Answer>();
   const incoming = (message: Message, requestId = 0, bytes = 10): Incoming => {
     const { lane } = KINDS[message.kind];
     return {
@@ -26,9 +28,10 @@ function start() {
       lane,
       bytes,
       requestId,
+      replyTo: answers.ref,
     };
   };
-  return { ...harness, router, peer, incoming };
+  return { ...harness, router, answers, incoming };
 }
 
 const kindsOf = (messages: readonly Incoming[]): string[] =>
@@ -76,11 +79,7 @@ test("a kind that nobody handles gives its credit back, and a request is refused
   harness.router.tell(harness.incoming(transaction));
   harness.router.tell(harness.incoming(headers, 5));
   await harness.settle();
-  t.deepEqual(harness.peer.received, [
-    { type: "Consumed", lane: "transaction", bytes: 10 },
-    { type: "Consumed", lane: "sync", bytes: 10 },
-    { type: "Reply", requestId: 5, message: { kind: "RequestRefused", reason: "NotFound" } },
-  ]);
+  t.deepEqual(harness.answers.received, ["Done", { kind: "RequestRefused", reason: "NotFound" }]);
 });
 
 test("what a full handler cannot take waits in order until it can", async (t) => {
@@ -156,7 +155,7 @@ test("after its handler stopped a kind is nobody's, and another may take it", as
   await harness.settle();
   harness.router.tell(harness.incoming(block));
   await harness.settle();
-  t.is(harness.peer.of("Consumed").length, 1);
+  t.deepEqual(harness.answers.received, ["Done"]);
   const second = harness.probe<Incoming>();
   harness.router.tell({ type: "Register", kinds: ["NewBlock"], handler: second.ref });
   harness.router.tell(harness.incoming(block));

@@ -24,8 +24,9 @@ import type { NodeStatus } from "./actors/service/node-status.js";
 /**
  * Once `stop` was called, or the network has ended by itself, every method but `stop` and
  * `diskWaitMs` (the stop itself may wait for the disk) rejects or throws STOPPED, with what ended it
- * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT. A peer id, a
- * block hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
+ * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT, or at once
+ * with QUEUE_FULL; one that was lost to a fault of the network's own with CRASHED. A peer id, a block
+ * hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
  */
 export interface Network {
   readonly peerId: PeerId;

@@ -44,9 +44,10 @@ function crashing<M>(isFatal: (message: M) => boolean, onFault: OnFault = RESTAR
 
 /** A peer at the wire, its handler, and a real router. */
 async function connected(options: StartOptions = {}) {
-  let router: ActorRef<MessageRouterMessage> | undefined;
-  const harness = await ready({ ...options, route: (message) => void router?.tell(message) });
-  router = harness.spawn(messageRouter, { mailboxMax: 1_024 });
+  const toRouter: ((message: MessageRouterMessage) => void)[] = [];
+  const harness = await ready({ ...options, route: (message) => toRouter[0]?.(message) });
+  const router = harness.spawn(messageRouter, { mailboxMax: 1_024 });
+  toRouter.push((message) => void router.tell(message));
   const register = (handler: ActorRef<Incoming>, kinds: readonly MessageKind[]): void =>
     void router.tell({ type: "Register", kinds, handler });
   const granted = { block: 0, sync: 0, transaction: 0, control: 0 } satisfies Record<Lane, number>;
@@ -160,11 +161,11 @@ async function submitting(crashes: number, pool?: (base: WorkerPool) => Partial<
 }
 
 test("a mempool that crashes on two batches costs these two: the others are answered", async (t) => {
-  const { submit, submitter, advance } = await submitting(2);
-  for (let nonce = 0; nonce < 5; nonce++) submit(nonce);
-  await advance(5_000);
+  const harness = await submitting(2);
+  for (let nonce = 0; nonce < 5; nonce++) harness.submit(nonce);
+  await harness.advance(5_000);
   t.deepEqual(
-    submitter.received.map((outcome) => (outcome.ok ? "ok" : outcome.reason)).toSorted(),
+    harness.submitter.received.map((outcome) => (outcome.ok ? "ok" : outcome.reason)).toSorted(),
     ["failed", "failed", "ok", "ok", "ok"],
   );
 });
@@ -177,10 +178,11 @@ test("a transaction handler that crashes with transactions in hand answers their
       return base.validateTransactions(packed);
     };
   };
-  const { advance, expectFault, handler, system } = await submitting(0, (base) => ({
+  const harness = await submitting(0, (base) => ({
     validateTransactions: validateTransactions(base),
   }));
-  expectFault(handler);
+  const { handler, system } = harness;
+  harness.expectFault(handler);
   const submit = (nonce: number): Promise<SubmitOutcome> =>
     system.ask<Parameters<typeof handler.tell>[0], SubmitOutcome>(
       handler,
@@ -188,9 +190,9 @@ test("a transaction handler that crashes with transactions in hand answers their
       5_000,
     );
   const lost = t.throwsAsync(submit(0), { code: "CRASHED" });
-  await advance(5_000);
+  await harness.advance(5_000);
   await lost;
   const taken = submit(0);
-  await advance(5_000);
+  await harness.advance(5_000);
   t.like(await taken, { ok: true });
 });

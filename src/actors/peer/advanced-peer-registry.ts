@@ -140,12 +140,10 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         message.replyTo.tell(reports(state, context.env.clock));
         return;
       case "PingPeer": {
-        const entry = readyEntry(state, message.peerId);
-        if (entry === undefined) message.replyTo.tell({ elapsedMs: undefined });
-        else {
-          const { replyTo } = message;
-          context.forward(entry.handler, { type: "Ping", replyTo }, replyTo);
-        }
+        const { peerId, replyTo } = message;
+        const entry = readyEntry(state, peerId);
+        if (entry === undefined) replyTo.tell({ elapsedMs: undefined });
+        else context.forward(entry.handler, { type: "Ping", replyTo }, replyTo);
         return;
       }
       case "Disconnect":

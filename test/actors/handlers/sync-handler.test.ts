@@ -47,6 +47,7 @@ test("it registers for the requests of sync and hands them to storage", async (t
 });
 
 test("what storage cannot take now is refused", async (t) => {
-  const { outcomeOf, ref, request } = await start(refusing<SystemRouterMessage>());
-  t.deepEqual(await outcomeOf(ref, request), { ok: false, reason: "refused" });
+  const harness = await start(refusing<SystemRouterMessage>());
+  const outcome = await harness.outcomeOf(harness.ref, harness.request);
+  t.deepEqual(outcome, { ok: false, reason: "refused" });
 });

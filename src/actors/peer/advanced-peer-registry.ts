@@ -20,7 +20,7 @@ import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { PeerPerformance, type PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
-import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
+import type { PeerReport, PeerTableEvent, PingOutcome, RegistryMessage } from "./peer-table.js";
 
 export interface RegistryArgs {
   readonly router: ActorRef<MessageRouterMessage>;
@@ -139,13 +139,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       case "GetPeers":
         message.replyTo.tell(reports(state, context.env.clock));
         return;
-      case "PingPeer": {
-        const { peerId, replyTo } = message;
-        const entry = readyEntry(state, peerId);
-        if (entry === undefined) replyTo.tell({ elapsedMs: undefined });
-        else context.forward(entry.handler, { type: "Ping", replyTo }, replyTo);
+      case "PingPeer":
+        ping(readyEntry(state, message.peerId)?.handler, message.replyTo, context);
         return;
-      }
       case "Disconnect":
         close(state, message.peerId, message.reason, message.detail);
         return;
@@ -445,6 +441,15 @@ function close(
   for (const entry of state.open) {
     if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, detail });
   }
+}
+
+function ping(
+  handler: ActorRef<PeerHandlerMessage> | undefined,
+  replyTo: ActorRef<PingOutcome>,
+  context: Ctx,
+): void {
+  if (handler === undefined) replyTo.tell({ elapsedMs: undefined });
+  else context.forward(handler, { type: "Ping", replyTo }, replyTo);
 }
 
 function readyEntry(state: State, peerId: PeerId): Entry | undefined {

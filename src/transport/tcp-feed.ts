@@ -1,15 +1,19 @@
 // The raw side of a TLS connection: node:tls reads and writes it in place of the socket, so that
 // OpenSSL is fed record by record, each judged (tls-records.ts), and no more of them in one turn
-// than others can wait for. Made and owned by the TCP transport.
+// than others can wait for. Its buffers are freed at once: node:tls copies what it is fed, and makes
+// a copy of what it writes for us. Made and owned by the TCP transport.
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 
+import { release } from "../bytes/release.js";
 import type { NetworkConfig } from "../config.js";
 import type { TcpTurns } from "./tcp-turns.js";
 import { HEADER_BYTES, RecordCutter, RecordRules, type BrokenTlsRule } from "./tls-records.js";
 
+/** Made by node for this one read or write. */
+type Bytes = Uint8Array<ArrayBuffer>;
 type Done = (error?: Error | null) => void;
 
 export interface TcpFeedArgs {
@@ -37,7 +41,7 @@ export class TcpFeed extends Duplex {
   readonly #cutter = new RecordCutter();
   readonly #rules: RecordRules;
   /** What came and was not fed yet; the socket is paused meanwhile. */
-  #chunk: Uint8Array | undefined;
+  #chunk: Bytes | undefined;
   #at = 0;
   #ended = false;
   #tls: TLSSocket | undefined;
@@ -55,7 +59,7 @@ export class TcpFeed extends Duplex {
     this.#recordsPerTurn = limits.recordsPerTurn;
     this.#rules = new RecordRules(limits);
     this.#turns = turns;
-    raw.on("data", (chunk: Uint8Array) => {
+    raw.on("data", (chunk: Bytes) => {
       this.#chunk = chunk;
       this.#at = 0;
       this.#feed();
@@ -88,14 +92,18 @@ export class TcpFeed extends Duplex {
     // The socket is read whenever this side is: see #feed.
   }
 
-  override _write(chunk: Uint8Array, _encoding: string, done: Done): void {
-    this.#raw.write(chunk, done);
+  override _write(chunk: Bytes, _encoding: string, done: Done): void {
+    this.#raw.write(chunk, releasing([chunk], done));
   }
 
-  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: Done): void {
+  override _writev(chunks: readonly { readonly chunk: Bytes }[], done: Done): void {
+    const written = releasing(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
     this.#raw.cork();
     for (const [index, { chunk }] of chunks.entries()) {
-      this.#raw.write(chunk, index === chunks.length - 1 ? done : undefined);
+      this.#raw.write(chunk, index === chunks.length - 1 ? written : undefined);
     }
     this.#raw.uncork();
   }
@@ -142,7 +150,7 @@ export class TcpFeed extends Duplex {
   }
 
   /** Feeds the next record, with all large ones that follow it in this chunk when it is large. */
-  #feedRecords(chunk: Uint8Array): {
+  #feedRecords(chunk: Bytes): {
     readonly records: number;
     readonly bytes: number;
     readonly broken: BrokenTlsRule | undefined;
@@ -163,6 +171,8 @@ export class TcpFeed extends Duplex {
     const secure = this.#secure;
     // Decrypts at once, and calls back with what was in it.
     this.push(bytes === chunk.length ? chunk : chunk.subarray(start, end));
+    // It waits here when TLS stopped reading between two records.
+    if (end === chunk.length && this.readableLength === 0) release(chunk);
     return { records, bytes, broken: secure ? this.#judge(bytes, records) : undefined };
   }
 
@@ -181,6 +191,14 @@ export class TcpFeed extends Duplex {
     this.#records = 0;
     return this.#rules.silent(count, plainBytes);
   }
+}
+
+/** Frees what was written; after a failure the system may still read it. */
+function releasing(chunks: readonly Bytes[], done: Done): Done {
+  return (error) => {
+    if (!(error instanceof Error)) for (const chunk of chunks) release(chunk);
+    done(error);
+  };
 }
 
 /** What the header of the record that begins here says, with the header; 0 when it is not whole. */

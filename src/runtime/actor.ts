@@ -19,6 +19,11 @@ export interface MailboxSpec<M> {
    * question that is lost with its message (a crash, a stop, an overflow) is settled at once.
    */
   replyOf?(message: M): ActorRef<never> | undefined;
+  /**
+   * Releases what a message owns (a socket, a file) that this actor will never deal with: it was
+   * dropped, it was in hand at a crash or waited at a stop, or it is a result that came too late.
+   */
+  dispose?(message: M): void;
   /** Called for each message that `overflow` drops. Must not throw. */
   readonly onDropped?: () => void;
 }
@@ -80,6 +85,8 @@ export interface Context<M, E> {
   /** Stops a child (by ref) or, without an argument, this actor after the current message. */
   stop(child?: ActorRef<never>): void;
   watch(target: ActorRef<never>): void;
+  /** Takes it back, unless the target has stopped already. What watches and ends takes its own back. */
+  unwatch(target: ActorRef<never>): void;
   /** Starts or replaces the timer of this key; it dies with the actor and with each restart. */
   startTimer(key: string, delayMs: number, message: M): void;
   cancelTimer(key: string): void;
@@ -108,7 +115,7 @@ export interface Context<M, E> {
    * for it; who would rather tell it again later tells it by itself.
    */
   forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void;
-  /** The promise's result comes back as a message; dropped if this incarnation is gone. */
+  /** The promise's result comes back as a message; disposed of if this incarnation is gone. */
   pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => M): void;
 }
 

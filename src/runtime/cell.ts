@@ -8,10 +8,10 @@ import type { Ask, Asker } from "./ask.js";
 import type { AnyType, Child, Kernel, Observer, Parent } from "./kernel.js";
 import type { Note, TimerNote } from "./notes.js";
 import { CellContext } from "./context.js";
-import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
+import { Lifeline, LocatedRef, Observers } from "./kernel.js";
 import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
 import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
-import { CRASHED, DROPPED, Obligation, Owner, STOPPED } from "./obligation.js";
+import { CRASHED, DROPPED, Obligation, Owner, STOPPED, type Unanswered } from "./obligation.js";
 import { RestartHistory } from "./supervision.js";
 import { Ring } from "./ring.js";
 import { invariant } from "../errors.js";
@@ -22,6 +22,7 @@ import { invariant } from "../errors.js";
  */
 type Phase = "new" | "running" | "backoff" | "stopping" | "stopped";
 
+const NOTHING = Symbol("nothing");
 const NO_CHILDREN: ReadonlyMap<string, Child> = new Map();
 
 export interface CellOptions {
@@ -51,7 +52,10 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private readonly mailbox: Mailbox<unknown>;
   private readonly spec: MailboxSpec<unknown>;
   private readonly notes = new Ring<Note>();
-  private readonly waiters = new Waiters();
+  /** Senders that were refused, until there is room again. */
+  private readonly waiters = new Observers();
+  /** Where it waits to be told of something; made for the first one. */
+  private lists: Set<Observers> | undefined;
   private readonly ownLifeline = new Lifeline();
   private readonly timers = new KeyedTimers();
   private readonly acceptTimer = (note: TimerNote): void => this.accept(note);
@@ -60,8 +64,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private phase: Phase = "new";
   /** Queued at the scheduler, or in a slice. */
   private scheduled = false;
-  /** `receive` has a message; still true after it threw. */
-  private inHand = false;
+  /** The message that `receive` has, also after it threw; else NOTHING. */
+  private inHand: unknown = NOTHING;
   private handledBefore = 0;
   /** `init` returned in this incarnation, so there is a state to release. */
   private started = false;
@@ -90,7 +94,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.args = args;
     const spec = typeof type.mailbox === "function" ? type.mailbox(args) : type.mailbox;
     this.spec = spec;
-    this.mailbox = new Mailbox(spec, (message) => this.obligationOf(message)?.settle(DROPPED));
+    this.mailbox = new Mailbox(spec, (message) => this.lost(message, DROPPED));
     this.context = new CellContext(this);
     this.wake();
   }
@@ -125,7 +129,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       if (!this.scheduled) this.wake();
       return true;
     }
-    this.waiters.add(this.kernel.sender);
+    // Code outside of every actor has no mailbox to be told in.
+    if (this.kernel.sender !== undefined) this.waiters.add(this.kernel.sender);
     if (offer === CONTROL_FULL && this.phase === "running" && this.overflow === undefined) {
       this.overflow = new Error(`the control lane of ${this.path} is full`);
       this.wake();
@@ -135,6 +140,15 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
 
   notify(signal: Signal, incarnation: number): void {
     this.accept({ kind: "signal", incarnation, signal });
+  }
+
+  waitsIn(list: Observers): void {
+    this.lists ??= new Set();
+    this.lists.add(list);
+  }
+
+  waitsNoMore(list: Observers): void {
+    this.lists?.delete(list);
   }
 
   askSettled(ask: Ask): void {
@@ -178,7 +192,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       kernel.sender = before;
     }
     if (this.stopRequested) this.stop();
-    if (this.waiters.size > 0 && this.mailbox.writable) this.waiters.release(this.path);
+    if (this.waiters.size > 0 && this.mailbox.writable)
+      this.waiters.tell({ type: "writable", path: this.path });
     return this.ready;
   }
 
@@ -230,9 +245,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       const message = mailbox.take();
       if (message === undefined) return;
       if (onDeliver !== undefined) onDeliver(this.path, message);
-      this.inHand = true;
+      this.inHand = message;
       type.receive(this.state, message, context);
-      this.inHand = false;
+      this.inHand = NOTHING;
       this.handled++;
     }
   }
@@ -251,9 +266,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (note.kind === "timer" && !this.timers.take(note)) return;
     const message = messageOf(note);
     onDeliver?.(this.path, message);
-    this.inHand = true;
+    this.inHand = message;
     this.type.receive(this.state, message, this.context);
-    this.inHand = false;
+    this.inHand = NOTHING;
     this.handled++;
   }
 
@@ -272,7 +287,29 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   }
 
   private discard(note: Note): void {
-    if (carriesReply(note)) this.lateReply();
+    if (!carriesReply(note)) return;
+    this.lateReply();
+    const { spec } = this;
+    if (spec.dispose !== undefined) this.tried(() => spec.dispose?.(messageOf(note)));
+  }
+
+  /** It leaves the mailbox for nobody. */
+  private lost(message: unknown, outcome: Unanswered): void {
+    this.obligationOf(message)?.settle(outcome);
+    this.dispose(message);
+  }
+
+  private dispose(message: unknown): void {
+    const { spec } = this;
+    if (spec.dispose !== undefined) this.tried(() => spec.dispose?.(message));
+  }
+
+  private tried(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.kernel.report({ path: this.path, error, action: "ignored" });
+    }
   }
 
   private obligationOf(message: unknown): Obligation | undefined {
@@ -311,8 +348,11 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private fault(error: unknown): void {
     if (this.phase === "stopped") return;
     this.faults++;
-    if (this.inHand) this.crashed++;
-    this.inHand = false;
+    if (this.inHand !== NOTHING) {
+      this.crashed++;
+      this.dispose(this.inHand);
+    }
+    this.inHand = NOTHING;
     this.overflow = undefined;
     // Its mailbox outlives a crash, and what waits there is not lost.
     if (this.owned.count > 0) this.owned.settle(CRASHED, this.waitingObligations());
@@ -362,7 +402,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.phase = "stopping";
     this.stopError = error;
     this.restartTimer?.cancel();
-    for (const obligation of this.waitingObligations()) obligation.settle(STOPPED);
+    for (const message of this.mailbox.waiting()) this.lost(message, STOPPED);
     this.kernel.deadLetters += this.mailbox.clear();
     this.stopChildren();
     if (this.children.size === 0) this.finish();
@@ -425,13 +465,10 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     const { kernel } = this;
     const before = kernel.sender;
     kernel.sender = this;
-    try {
-      this.type.signal?.(this.state, { type: "stopping", restarting }, this.context);
-    } catch (error) {
-      kernel.report({ path: this.path, error, action: "ignored" });
-    } finally {
-      kernel.sender = before;
-    }
+    this.tried(() =>
+      this.type.signal?.(this.state, { type: "stopping", restarting }, this.context),
+    );
+    kernel.sender = before;
   }
 
   /** Ends an incarnation: nothing that it asked for reaches the next one. */
@@ -440,6 +477,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.started = false;
     this.state = undefined;
     this.timers.clear();
+    for (const list of this.lists ?? []) list.remove(this);
     for (let note = this.notes.shift(); note !== undefined; note = this.notes.shift()) {
       this.discard(note);
     }

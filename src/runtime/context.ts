@@ -60,8 +60,12 @@ export class CellContext implements Context<unknown, unknown> {
     if (lifeline === undefined) {
       cell.notify({ type: "terminated", path: target.path }, cell.incarnation);
     } else {
-      lifeline.watch(cell);
+      lifeline.watchers.add(cell);
     }
+  }
+
+  unwatch(target: ActorRef<never>): void {
+    if (target instanceof LocatedRef) target.lifeline()?.watchers.remove(this.cell);
   }
 
   startTimer(key: string, delayMs: number, message: unknown): void {

@@ -26,55 +26,54 @@ export interface Observer {
   /** What was asked for by an earlier incarnation is not delivered to a later one. */
   readonly incarnation: number;
   notify(signal: Signal, incarnation: number): void;
+  /** It stands in this list, from which it must be removed when it ends before it was told. */
+  waitsIn(list: Observers): void;
+  waitsNoMore(list: Observers): void;
+}
+
+/** Who will be told of one thing, once each. */
+export class Observers {
+  /** With their incarnation at that time; most actors have none, so no map either. */
+  private waiting: Map<Observer, number> | undefined;
+
+  get size(): number {
+    return this.waiting?.size ?? 0;
+  }
+
+  add(observer: Observer): void {
+    this.waiting ??= new Map();
+    this.waiting.set(observer, observer.incarnation);
+    observer.waitsIn(this);
+  }
+
+  remove(observer: Observer): void {
+    if (this.waiting?.delete(observer) === true) observer.waitsNoMore(this);
+  }
+
+  tell(signal: Signal): void {
+    for (const [observer, incarnation] of this.takeAll()) observer.notify(signal, incarnation);
+  }
+
+  clear(): void {
+    this.takeAll();
+  }
+
+  private takeAll(): Iterable<[Observer, number]> {
+    const waiting = this.waiting ?? [];
+    this.waiting = undefined;
+    for (const [observer] of waiting) observer.waitsNoMore(this);
+    return waiting;
+  }
 }
 
 /** Everybody who must learn that one actor stopped for good. */
 export class Lifeline {
-  /** Watchers, with their incarnation at that time; most actors have none, so no map either. */
-  private watchers: Map<Observer, number> | undefined;
+  readonly watchers = new Observers();
   ended = false;
-
-  /** The observer is notified when the actor has stopped. */
-  watch(observer: Observer): void {
-    this.watchers ??= new Map();
-    this.watchers.set(observer, observer.incarnation);
-  }
 
   end(path: string): void {
     this.ended = true;
-    const watchers = this.watchers ?? [];
-    this.watchers = undefined;
-    for (const [watcher, incarnation] of watchers) {
-      watcher.notify({ type: "terminated", path }, incarnation);
-    }
-  }
-}
-
-/** Senders that were refused and will be told, once each, when there is room again. */
-export class Waiters {
-  private senders: Map<Observer, number> | undefined;
-
-  get size(): number {
-    return this.senders?.size ?? 0;
-  }
-
-  /** `sender` is absent for code outside of every actor: it has no mailbox to be told in. */
-  add(sender: Observer | undefined): void {
-    if (sender === undefined) return;
-    this.senders ??= new Map();
-    this.senders.set(sender, sender.incarnation);
-  }
-
-  release(path: string): void {
-    const senders = this.senders ?? [];
-    this.senders = undefined;
-    for (const [sender, incarnation] of senders) {
-      sender.notify({ type: "writable", path }, incarnation);
-    }
-  }
-
-  clear(): void {
-    this.senders = undefined;
+    this.watchers.tell({ type: "terminated", path });
   }
 }
 

@@ -8,7 +8,7 @@ import type { AskOutcome, Signal } from "./actor.js";
 import type { FaultReport, Kernel, Observer } from "./kernel.js";
 import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
-import { Lifeline, LocatedRef, Waiters } from "./kernel.js";
+import { Lifeline, LocatedRef, Observers } from "./kernel.js";
 import { Frame, messagesOf, RUN_NUMBERS } from "./link-frame.js";
 import { DROPPED, Obligation, REFUSED, STOPPED, type Unanswered } from "./obligation.js";
 import {
@@ -102,7 +102,7 @@ export class Link implements Observer, Homeward {
   private readonly questions = new TicketOwner();
   private inFlight = 0;
   /** Refused senders, by the path that they wanted to reach. */
-  private readonly waiters = new Map<string, Waiters>();
+  private readonly waiters = new Map<string, Observers>();
   /** Actors of the other side that somebody here watches or has asked. */
   private readonly lifelines = new Map<string, Lifeline>();
   /** Actors of this side that the other side wants to hear of. */
@@ -146,8 +146,8 @@ export class Link implements Observer, Homeward {
     }
     if (this.inFlight >= this.limits.creditMax) {
       let waiters = this.waiters.get(ref.path);
-      if (waiters === undefined) this.waiters.set(ref.path, (waiters = new Waiters()));
-      waiters.add(this.kernel.sender);
+      if (waiters === undefined) this.waiters.set(ref.path, (waiters = new Observers()));
+      if (this.kernel.sender !== undefined) waiters.add(this.kernel.sender);
       this.refusedCount++;
       return false;
     }
@@ -359,7 +359,7 @@ export class Link implements Observer, Homeward {
     const messages = new Ring<unknown>();
     messages.push(message);
     this.held.set(ref.path, { ref, messages });
-    lifeline.watch(this);
+    lifeline.watchers.add(this);
   }
 
   /** Its actor is gone: what it asked hears of it. */
@@ -368,6 +368,11 @@ export class Link implements Observer, Homeward {
     this.taken();
     eachRef(message, isQuestion, (question) => void question.settle(STOPPED));
   }
+
+  /** It ends with its thread: lists need not forget it. */
+  waitsIn(): void {}
+
+  waitsNoMore(): void {}
 
   notify(signal: Signal): void {
     if (signal.type === "writable") this.deliverHeld(signal.path);
@@ -406,7 +411,7 @@ export class Link implements Observer, Homeward {
       return;
     }
     this.watched.set(address[0], address);
-    lifeline.watch(this);
+    lifeline.watchers.add(this);
   }
 
   /** An actor of this side stopped for good. */
@@ -431,7 +436,7 @@ export class Link implements Observer, Homeward {
     if (this.inFlight > this.limits.creditMax >> 1) return;
     const waiting = [...this.waiters];
     this.waiters.clear();
-    for (const [path, waiters] of waiting) waiters.release(path);
+    for (const [path, waiters] of waiting) waiters.tell({ type: "writable", path });
   }
 
   private endLifeline(address: Address): void {
@@ -459,6 +464,7 @@ export class Link implements Observer, Homeward {
     this.port.close();
     for (const { messages } of this.held.values()) this.kernel.deadLetters += messages.length;
     this.held.clear();
+    for (const waiters of this.waiters.values()) waiters.clear();
     this.waiters.clear();
     const lifelines = [...this.lifelines];
     this.lifelines.clear();

@@ -43,7 +43,7 @@ export function messageOf(note: Exclude<Note, SignalNote>): unknown {
 }
 
 /** True for an answer or a result, whose loss is worth counting. */
-export function carriesReply(note: Note): boolean {
+export function carriesReply(note: Note): note is PipeNote | Ask {
   return note.kind === "pipe" || (note.kind === "ask" && note.outcome?.ok === true);
 }
 

@@ -1,12 +1,14 @@
 import test from "ava";
 import type { Signal } from "../../src/runtime/actor.js";
+import type { MailboxSpec } from "../../src/runtime/actor.js";
+import type { LocatedRef } from "../../src/runtime/kernel.js";
 import type { Script, ScriptContext } from "./harness.js";
 import { defineActor } from "../../src/runtime/actor.js";
 import { createActorSystem } from "../../src/runtime/actor-system.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
-import { asking, always, crash, createHarness, scripted } from "./harness.js";
+import { always, asking, crash, createHarness, drainMicrotasks, scripted } from "./harness.js";
 
 test("a system stops its actors, children before parents and the youngest first", async (t) => {
   const { system, settle } = createHarness();
@@ -126,6 +128,76 @@ test("a watcher is told once when its target is gone, at once if it was", (t) =>
   watcher.tell(watch);
   settle();
   t.is(log.length, 2);
+});
+
+test("nothing is left of watchers and refused senders that ended before their target", (t) => {
+  const { system, settle } = createHarness();
+  const small = scripted({ kind: "stop" }, { dataMax: 1, controlMax: 1, overflow: "reject" });
+  const target = system.spawn(small, { log: [] }, { name: "target" });
+  settle();
+  const { watchers } = (target as unknown as LocatedRef).lifeline()!;
+  for (let i = 0; i < 10_000; i++) {
+    const watcher = system.spawn(scripted(), { log: [] }, { name: "watcher" });
+    watcher.tell((context) => context.watch(target));
+    settle();
+    watcher.tell((context) => context.stop());
+    settle();
+  }
+  t.is(watchers?.size ?? 0, 0);
+});
+
+test("a watch that was taken back is not told", (t) => {
+  const { system, settle } = createHarness();
+  const log: unknown[] = [];
+  const watcher = system.spawn(scripted(), { log }, { name: "watcher" });
+  const target = system.spawn(scripted(), { log: [] }, { name: "target" });
+  watcher.tell((context) => context.watch(target));
+  watcher.tell((context) => context.unwatch(target));
+  settle();
+  target.tell((context) => context.stop());
+  settle();
+  t.deepEqual(log, []);
+});
+
+test("what a lost message owns is disposed of, whatever way it is lost, and only once", async (t) => {
+  const { system, settle, advance } = createHarness();
+  const disposed: string[] = [];
+  const own = (name: string, script: Script = () => undefined): Script =>
+    Object.assign(script.bind(undefined), { owns: name });
+  const mailbox: MailboxSpec<Script> = {
+    dataMax: 2,
+    controlMax: 1,
+    overflow: "dropOldest",
+    dispose: (script) => {
+      const { owns } = script as Script & { owns?: string };
+      if (owns !== undefined) disposed.push(owns);
+    },
+  };
+  const keeper = system.spawn(scripted(always, mailbox), { log: [] }, { name: "keeper" });
+  settle();
+  for (const name of ["dropped", "dealt with", "crashed on"]) {
+    keeper.tell(own(name, name === "crashed on" ? crash : undefined));
+  }
+  settle();
+  t.deepEqual(disposed, ["dropped", "crashed on"]);
+  advance(1_000);
+  let resolve = (_name: string): void => undefined;
+  const late = new Promise<string>((settled) => (resolve = settled));
+  keeper.tell((context) =>
+    context.pipe(late, (outcome) => own(outcome.ok ? outcome.value : "failed")),
+  );
+  settle();
+  keeper.tell(crash);
+  settle();
+  resolve("late");
+  await drainMicrotasks();
+  settle();
+  keeper.tell(own("waiting"));
+  t.deepEqual(disposed.slice(2), ["late"]);
+  const stopped = system.stop();
+  settle();
+  await stopped;
+  t.deepEqual(disposed.slice(3), ["waiting"]);
 });
 
 test("a restarted watched actor is not gone, and a restarted watcher no longer watches", (t) => {

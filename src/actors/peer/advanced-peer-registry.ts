@@ -74,6 +74,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     controlMax: 16_384,
     overflow: "reject",
     replyOf: replyToOf,
+    dispose: (message) => void (message.type === "Connected" && message.connection.destroy()),
     isControl: (message) => !DATA.has(message.type),
   },
   onFault: ESCALATE,

@@ -64,6 +64,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
     controlMax: 16_384,
     overflow: "reject",
     replyOf: replyToOf,
+    dispose: (message) => void (message.type === "Dialed" && message.connection.destroy()),
     isControl: ({ type }) => !DATA.has(type),
   },
   onFault: RESTART,

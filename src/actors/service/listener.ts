@@ -44,6 +44,10 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
     controlMax: 64,
     // A connection that cannot be taken now is closed by its sender below.
     overflow: "reject",
+    dispose: (message) => {
+      if (message.type === "Accepted") message.connection.destroy();
+      if (message.type === "Bound") void message.listener.close();
+    },
     isControl: ({ type }) => type === "Bound" || type === "BindFailed" || type === "Stop",
   },
   onFault: RESTART,

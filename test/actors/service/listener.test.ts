@@ -152,3 +152,25 @@ test("the end of the actor closes the listener", async (t) => {
   await Promise.all([harness.system.stop(), harness.settle()]);
   t.is(harness.transport.closed, 1);
 });
+
+test("an address that is bound only after its listener stopped or restarted is unbound", async (t) => {
+  const harness = start();
+  await harness.settle();
+  const stopped = harness.system.stop();
+  await harness.settle();
+  await stopped;
+  harness.transport.bind();
+  await harness.settle();
+  t.is(harness.transport.closed, 1);
+});
+
+test("a connection that still waits for its listener when that stops is closed", async (t) => {
+  const harness = await listening();
+  harness.scheduler.hold(harness.ref.path);
+  const connection = new FakeConnection();
+  harness.transport.handler!.onConnection(connection);
+  const stopped = harness.system.stop();
+  await harness.settle();
+  await stopped;
+  t.true(connection.destroyed);
+});

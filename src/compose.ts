@@ -13,7 +13,7 @@ import type { HashHex } from "./chain/types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText, invariant, isCoded } from "./errors.js";
 import { callersLog, silentLog } from "./log.js";
-import { gaveUp, networkHandle, type Network, type NetworkParts } from "./network.js";
+import { networkHandle, type Network, type NetworkParts } from "./network.js";
 import type {
   BlockStore,
   Consensus,
@@ -27,6 +27,7 @@ import type { Disk, DiskWatch } from "./storage/disk-watch.js";
 import type { StartingPool } from "./workers/jobs.js";
 import type { NodeEnv } from "./actors/env.js";
 import { eventBus } from "./actors/events/event-bus.js";
+import { gaveUp, type ActorLost } from "./actors/service/given-up.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import { guardConsensus } from "./actors/integration/guarded-consensus.js";
@@ -124,10 +125,18 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const { clock, random, log } = env;
   const { scheduler, name = "node", onFault, onStarted } = options;
   const guarded = { ...env, consensus: guardConsensus(env.consensus, log) };
-  const system = createActorSystem({ env: guarded, clock, random, scheduler, name, onFault });
+  // A fault that escalates is reported where it began first, and that is what ends the network.
+  let last: Pick<FaultReport, "path" | "error"> = { path: "network", error: "it stopped" };
+  const onReport = (report: FaultReport): void => {
+    if (report.error !== last.error) last = report;
+    onFault(report);
+  };
+  const kernel = { env: guarded, clock, random, scheduler, name, onFault: onReport };
+  const system = createActorSystem(kernel);
   let onServiceGone: (reason: CodedError) => void = () => undefined;
   const serviceGone = new Promise<CodedError>((resolve) => (onServiceGone = resolve));
-  const onGone = (reason: CodedError): void => {
+  const onGone = (failure: CodedError | undefined): void => {
+    const reason = failure ?? gaveUp(last.path, last.error);
     onServiceGone(reason);
     onStarted({ type: "ListenFailed", error: reason });
   };
@@ -156,13 +165,14 @@ export function handleOf(
 interface StartTapArgs {
   /** Called with every answer; what a restart says after the first one is not awaited. */
   readonly onStarted: (outcome: ListenOutcome) => void;
-  /** The service or the event bus stopped for good. */
-  readonly onGone: (reason: CodedError) => void;
+  /** The service or the event bus stopped for good; absent: by a fault of its own. */
+  readonly onGone: (failure: CodedError | undefined) => void;
 }
 
 type StartTapMessage =
   | ListenOutcome
   | StoreFailed
+  | ActorLost
   | { readonly type: "Watch"; readonly actor: ActorRef<never> }
   | { readonly type: "Gone" };
 
@@ -179,9 +189,10 @@ const startTap = defineActor<
   init: (_context, args) => ({ ...args }),
   receive(state, message, context) {
     if (message.type === "Watch") context.watch(message.actor);
-    else if (message.type === "StoreFailed") state.failure ??= message.error;
-    else if (message.type === "Gone") state.onGone(state.failure ?? gaveUp());
-    else state.onStarted(message);
+    else if (message.type === "Gone") state.onGone(state.failure);
+    else if (message.type === "StoreFailed" || message.type === "ActorLost") {
+      state.failure ??= message.error;
+    } else state.onStarted(message);
   },
   signal(_state, signal, context) {
     // Signals overtake messages, and the one that says why may still wait.

@@ -68,6 +68,11 @@ export interface Network {
   ): () => void;
   /** Events that were dropped because this process was too slow to take them. */
   readonly missed: number;
+  /**
+   * Messages that reached no actor: it had stopped or crashed meanwhile, or an answer came too late.
+   * A few at each restart; many without one are a fault of the program.
+   */
+  deadLetters(): number;
   /** Figures of every actor. */
   figures(): readonly ActorFigures[];
   /** For how long the disk has owed an answer to a write; 0 when it owes none, or nothing is kept. */
@@ -75,8 +80,8 @@ export interface Network {
   /**
    * Resolves when the network has stopped because `stop` was called. Rejects, after everything was
    * released, with STORE_FAILED when the block store could not commit or start, with RULES_UNLOADABLE
-   * or WORKER_LOST when no thread of the pool could start, and with STOPPED when the actors gave up
-   * after repeated faults. Safe to ignore.
+   * or WORKER_LOST when no thread of the pool could start, and with STOPPED when an actor that the
+   * network cannot do without gave up after repeated faults, which it names. Safe to ignore.
    */
   readonly stopped: Promise<void>;
   /** Says goodbye to the peers, makes everything durable and releases what it holds. */
@@ -182,6 +187,7 @@ export function networkHandle(parts: NetworkParts): Network {
     get missed() {
       return parts.missed.count;
     },
+    deadLetters: () => running(system).deadLetters,
     figures: () => running(system).figures(),
     diskWaitMs: parts.diskWaitMs,
     stopped,
@@ -251,11 +257,6 @@ async function stopAll(parts: NetworkParts): Promise<void> {
     .catch(() => undefined);
   await system.stop();
   await parts.close();
-}
-
-/** Why a network ended that nobody stopped; what led to it was logged fault by fault. */
-export function gaveUp(): CodedError {
-  return new CodedError("STOPPED", "The network gave up after repeated faults.");
 }
 
 /** One of another form is known to nobody, which would be answered as if it were not there. */

@@ -38,12 +38,14 @@ export function createMetrics(network: Network): Metrics {
   const setState = stateGauges(registry);
   const addMessages = messageCounters(registry);
   const addActors = actorCounters(registry);
+  const addLost = lostCounters(registry);
   return {
     async text() {
       const [status, kinds] = await Promise.all([network.status(), network.kindStatistics()]);
       setState(status);
       addMessages(kinds);
       addActors(network.figures());
+      addLost(network);
       return registry.metrics();
     },
     close() {
@@ -118,6 +120,7 @@ function stateGauges(registry: Registry): (status: Status) => void {
   const clock = gaugeOf(to, "clock_offset_seconds", "Outbound peers' clocks ahead of ours; median");
   const queued = gaugeOf(to, "pool_tasks_queued", "Tasks that wait for a pool thread");
   const running = gaugeOf(to, "pool_tasks_running", "Tasks in pool threads");
+  const lost = gaugeOf(to, "actors_given_up", "Actors that the network goes on without", "actor");
   return (status) => {
     height.set(status.height);
     target.set(Math.max(status.height, status.sync.targetHeight ?? 0));
@@ -131,6 +134,8 @@ function stateGauges(registry: Registry): (status: Status) => void {
     if (status.clock.offsetMs !== null) clock.set(status.clock.offsetMs / 1_000);
     queued.set(status.pool.queued);
     running.set(status.pool.running);
+    lost.reset();
+    for (const { actor } of status.degraded) lost.set({ actor }, 1);
   };
 }
 
@@ -156,7 +161,9 @@ function actorCounters(registry: Registry): (figures: readonly ActorFigures[]) =
   const sliceMax = gaugeOf(to, "actor_slice_max_seconds", "The longest drain slice", "type");
   const handled = counterOf(to, "actor_messages_handled", "Messages handled", "type");
   const refused = counterOf(to, "actor_messages_refused", "Refused tells", "type", "reason");
+  const lost = counterOf(to, "actor_messages_lost", "By a fault, or too late", "type", "reason");
   const restarts = counterOf(to, "actor_restarts", "Restarts after a fault", "type");
+  const faults = counterOf(to, "actor_faults", "Faults, whatever supervision did", "type");
   const busy = counterOf(to, "actor_busy_seconds", "Time in drain slices", "type");
   const advances = new Advances();
   return (figures) => {
@@ -173,11 +180,26 @@ function actorCounters(registry: Registry): (figures: readonly ActorFigures[]) =
       for (const [reason, total] of Object.entries(one.refused)) {
         refused.inc({ type, reason }, by(reason, total));
       }
+      for (const [reason, total] of Object.entries(one.lost)) {
+        lost.inc({ type, reason }, by(reason, total));
+      }
       restarts.inc({ type }, by("restarts", one.restarts));
+      faults.inc({ type }, by("faults", one.faults));
       busy.inc({ type }, by("busy", one.busyMs) / 1_000);
     }
     for (const [type, seconds] of longest) sliceMax.set({ type }, seconds);
     advances.forgetUnseen();
+  };
+}
+
+function lostCounters(registry: Registry): (network: Network) => void {
+  const to = [registry];
+  const letters = counterOf(to, "dead_letters", "Messages and late answers that reached no actor");
+  const missed = counterOf(to, "events_missed", "Events that subscribers were too slow for");
+  const advances = new Advances();
+  return (network) => {
+    letters.inc(advances.of("letters", network.deadLetters()));
+    missed.inc(advances.of("missed", network.missed));
   };
 }
 

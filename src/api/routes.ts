@@ -55,9 +55,10 @@ async function health(network: Network, reply: FastifyReply): Promise<unknown> {
   const diskWaitMs = network.diskWaitMs();
   try {
     if (diskWaitMs >= DISK_SLOW_MS) throw new Error(diskOwes(diskWaitMs));
-    const { height, peers, sync, clock } = await Promise.race([network.status(), tooLate]);
+    const status = await Promise.race([network.status(), tooLate]);
+    const { height, peers, sync, clock, degraded } = status;
     const wrong = clock.wrong === null ? {} : { warning: clock.wrong };
-    return { healthy: true, height, peers: peers.length, sync: sync.state, ...wrong };
+    return { healthy: true, height, peers: peers.length, sync: sync.state, degraded, ...wrong };
   } catch (error) {
     return reply.code(503).send({ healthy: false, reason: (error as Error).message });
   } finally {

@@ -372,7 +372,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       }
     }
     kernel.report({ path, error, action: "stopped" });
-    this.stop(error);
+    // Without an error it would count as a stop that was asked for.
+    this.stop(error ?? new Error(`${path} threw ${String(error)}`));
   }
 
   /** running → backoff: the children go, the mailbox stays. */

@@ -28,6 +28,7 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
   header: true,
   block: true,
   locateTransaction: true,
+  deadLetters: true,
   figures: true,
   diskWaitMs: true,
 };

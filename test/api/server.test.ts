@@ -189,7 +189,13 @@ test("GET /health is 200 while the node answers and 503 with the reason when it 
   const { network, get } = await serve(t);
   const alive = await get("/health");
   t.is(alive.status, 200);
-  t.deepEqual(alive.body, { healthy: true, height: 0, peers: 0, sync: "waiting" });
+  t.deepEqual(alive.body, {
+    healthy: true,
+    height: 0,
+    peers: 0,
+    sync: "waiting",
+    degraded: [],
+  });
   await network.stop();
   const stopped = await get("/health");
   t.is(stopped.status, 503);

@@ -100,8 +100,6 @@ interface State extends TransactionHandlerArgs {
   /** Wait or are checked, and hold no credit: they were asked for, or submitted here. */
   heldBytes: number;
   nextTag: number;
-  /** Refused because the queue was full. */
-  dropped: number;
 }
 
 type Ctx = Context<TransactionHandlerMessage, TransactionHandlerEnv>;
@@ -143,7 +141,6 @@ export const transactionHandler = defineActor<
       })),
       heldBytes: 0,
       nextTag: firstTag(context.env.random),
-      dropped: 0,
     };
   },
 
@@ -270,7 +267,6 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
   const known = state.known.has(id) && replyTo === undefined;
   if (known || !hasRoom(state, candidate, context)) {
-    if (!known) state.dropped++;
     end(candidate, { ok: false, id, reason: known ? "known" : "busy" });
     return;
   }

@@ -50,8 +50,6 @@ interface State {
   /** By path. */
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
   readyPeers: number;
-  /** Timeouts that were our own fault. */
-  excused: number;
 }
 
 const SLOWNESS: ReadonlySet<ReputationEvent> = new Set(["Timeout", "SlowResponse"]);
@@ -72,7 +70,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     ledger: new ReputationLedger(env.config.reputation, env.config.trustedPeers, env.peers.bans()),
     subscribers: new Map(),
     readyPeers: 0,
-    excused: 0,
   }),
 
   receive(state, message, context) {
@@ -82,7 +79,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         if (SLOWNESS.has(message.event)) {
           const delayMs = env.health.loopDelayMs();
           if (delayMs > env.config.reputation.selfBlameLoopDelayMs) {
-            state.excused++;
             const { event, peerId } = message;
             env.log.write("warn", "a timeout is our own fault", { event, peerId, delayMs });
             return;

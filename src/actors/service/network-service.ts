@@ -1,7 +1,7 @@
 // NetworkService: the root of the network's actors. Spawns them in the order of their needs, hands
 // outside questions to the right one, and stops them in order. A fault that reaches it restarts the
 // whole network, a few times; then it gives up and the process ends, as it does at once when the
-// store failed.
+// store failed, or an actor that the rest needs used up its own restarts.
 // Told by: the composition root. Tells: every actor below it.
 
 import { unreachable } from "../../errors.js";
@@ -40,6 +40,14 @@ import { syncService } from "../sync/sync-service.js";
 import { dialer, type DialerMessage, type DialStatus } from "./dialer.js";
 import { listener, type ListenerMessage, type ListenOutcome } from "./listener.js";
 import { messageRouter, type KindStatistics, type MessageRouterMessage } from "./message-router.js";
+import {
+  actorName,
+  gaveUp,
+  isEssential,
+  reasonOf,
+  type ActorLost,
+  type Degraded,
+} from "./given-up.js";
 import { peerStatus, type NodeStatus } from "./node-status.js";
 import { systemRouter, type SystemRouterMessage } from "./system-router.js";
 
@@ -86,7 +94,7 @@ type StatusPart = { peers: readonly PeerReport[] } | { sync: SyncStatus } | { di
 
 export interface NetworkServiceArgs {
   /** Told at each start: the node listens (or does not want to), or why it cannot. */
-  readonly started: ActorRef<ListenOutcome | StoreFailed>;
+  readonly started: ActorRef<ListenOutcome | StoreFailed | ActorLost>;
   readonly events: ActorRef<EventBusMessage>;
 }
 
@@ -114,6 +122,8 @@ interface State extends NetworkServiceArgs {
   listenAddress: string | null;
   readonly queries: Map<number, StatusQuery>;
   nextQuery: number;
+  /** What the network does without since its last start. */
+  degraded: readonly Degraded[];
   /** Monotonic time at which the log last said that the clock is wrong. */
   clockWarnedMs: number;
 }
@@ -155,6 +165,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       listenAddress: null,
       queries: new Map(),
       nextQuery: 1,
+      degraded: [],
       clockWarnedMs: Number.NEGATIVE_INFINITY,
     };
   },
@@ -216,6 +227,8 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         state.started.tell(message);
         return;
       case "ListenFailed":
+        // Where it listened before, nobody who could start it elsewhere waits for an answer.
+        if (state.listenAddress !== null) goOnWithout("listener", message.error, state, context);
         state.started.tell(message);
         return;
       case "StoreFailed":
@@ -239,7 +252,24 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         unreachable(message);
     }
   },
+
+  signal(state, signal, context) {
+    if (signal.type !== "childStopped" || signal.error === undefined) return;
+    const actor = actorName(signal.path);
+    if (!isEssential(actor)) {
+      goOnWithout(actor, signal.error, state, context);
+      return;
+    }
+    state.started.tell({ type: "ActorLost", error: gaveUp(signal.path, signal.error) });
+    context.stop();
+  },
 });
+
+function goOnWithout(actor: string, error: unknown, state: State, { env }: Ctx): void {
+  const reason = reasonOf(error);
+  state.degraded = [...state.degraded.filter((lost) => lost.actor !== actor), { actor, reason }];
+  env.log.write("error", "an actor gave up, the network goes on without it", { actor, reason });
+}
 
 const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
   "Listening",
@@ -381,6 +411,7 @@ function takePart(state: State, id: number, part: StatusPart, { env }: Ctx): voi
     sync: syncStatus(sync, dial),
     pool: { queued, running },
     clock: clockStatus(peers, config.clock.offsetMaxMs),
+    degraded: state.degraded,
     mempool: { count: mempool.count, bytes: mempool.bytes },
   });
 }

@@ -6,6 +6,7 @@ import type { Direction, PeerId } from "../../ports.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
+import type { Degraded } from "./given-up.js";
 
 export interface NodeStatus {
   readonly peerId: PeerId;
@@ -23,6 +24,8 @@ export interface NodeStatus {
   readonly pool: { readonly queued: number; readonly running: number };
   /** This node's clock against those of its outbound peers. */
   readonly clock: ClockStatus;
+  /** Parts of the node that gave up after repeated faults; it goes on without them. */
+  readonly degraded: readonly Degraded[];
   readonly mempool: { readonly count: number; readonly bytes: number };
 }
 

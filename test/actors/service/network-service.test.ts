@@ -6,6 +6,7 @@ import type { StoreFailed } from "../../../src/actors/integration/consensus-inte
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { PeerReport, PingOutcome } from "../../../src/actors/peer/peer-table.js";
 import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import type { ActorLost } from "../../../src/actors/service/given-up.js";
 import type { ListenOutcome } from "../../../src/actors/service/listener.js";
 import type { KindStatistics } from "../../../src/actors/service/message-router.js";
 import {
@@ -58,7 +59,7 @@ async function start(options: HarnessOptions = {}) {
     ...options,
     env: { transports: new Map([["tcp", transport]]), ...options.env },
   });
-  const started = harness.probe<ListenOutcome | StoreFailed>();
+  const started = harness.probe<ActorLost | ListenOutcome | StoreFailed>();
   const events = harness.spawn(eventBus, { mailboxMax: 1_000 });
   const service = harness.spawn(networkService, { started: started.ref, events });
   await harness.settle();

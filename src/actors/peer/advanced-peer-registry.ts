@@ -6,18 +6,17 @@
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
-import type { Connection, Direction, PeerId } from "../../ports.js";
+import type { Connection, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
-import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { ByteBudget } from "./byte-budget.js";
-import { clockOffset } from "./clock-offset.js";
 import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
-import { admit, type Admission, type Slot } from "./peer-manager.js";
-import { PeerPerformance, type PerformanceSnapshot } from "./peer-performance.js";
+import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
+import { admit, type Admission } from "./peer-manager.js";
+import { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, PingOutcome, RegistryMessage } from "./peer-table.js";
@@ -27,22 +26,6 @@ export interface RegistryArgs {
   readonly reputation: ActorRef<ReputationMessage>;
   readonly events: ActorRef<EventBusMessage>;
 }
-
-interface Entry extends Slot {
-  readonly id: number;
-  readonly remoteAddress: string;
-  readonly handler: ActorRef<PeerHandlerMessage>;
-  readonly dialed: string | undefined;
-  state: PeerState;
-  head: Claimed<ChainHead> | undefined;
-  /** Negotiated. */
-  capabilities: ReadonlySet<string>;
-  performance: PerformanceSnapshot;
-  gone: { reason: ClosingReason; byPeer: boolean; detail: string };
-}
-
-type ClosingReason = Extract<PeerTableEvent, { type: "PeerGone" }>["reason"];
-type ReadyState = Extract<PeerState, { phase: "ready" }>;
 
 interface State extends RegistryArgs {
   readonly entries: Map<number, Entry>;
@@ -187,8 +170,8 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   },
 
   invariants(state, { env }) {
-    const seen = new Set<PeerId>();
-    const taken: Record<Direction, number> = { inbound: 0, outbound: 0 };
+    const seen = { handshaking: new Set<PeerId>(), ready: new Set<PeerId>() };
+    const taken = { inbound: new Set<PeerId>(), outbound: new Set<PeerId>() };
     let ready = 0;
     for (const entry of state.entries.values()) {
       const { peerId, direction } = entry;
@@ -196,17 +179,18 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       invariant(state.open.has(entry) === (phase !== "closing"), `the slot of ${peerId}`);
       if (phase === "ready") ready++;
       if (phase === "closing") continue;
-      invariant(!seen.has(peerId), `one connection to ${peerId} is enough`);
-      seen.add(peerId);
-      if (!state.trusted.has(peerId)) taken[direction]++;
+      invariant(!seen[phase].has(peerId), `one ${phase} connection to ${peerId} is enough`);
+      seen[phase].add(peerId);
+      if (!state.trusted.has(peerId)) taken[direction].add(peerId);
     }
     const { closingMax } = env.config.inbound;
     const lingering = state.closing.size;
     invariant(state.stopping || lingering <= closingMax, `${lingering} connections are closing`);
     invariant(ready === state.readyCount, `${ready} ready peers, counted as ${state.readyCount}`);
     const { maxInbound, maxOutbound } = env.config;
-    invariant(taken.inbound <= maxInbound, `${taken.inbound} inbound peers of ${maxInbound}`);
-    invariant(taken.outbound <= maxOutbound, `${taken.outbound} outbound of ${maxOutbound}`);
+    const { inbound, outbound } = taken;
+    invariant(inbound.size <= maxInbound, `${inbound.size} inbound peers of ${maxInbound}`);
+    invariant(outbound.size <= maxOutbound, `${outbound.size} outbound of ${maxOutbound}`);
     state.windowGrowth.invariants();
     const { takenBytes } = state.windowGrowth;
     invariant(state.entries.size > 0 || takenBytes === 0, `${takenBytes} bytes of windows leaked`);
@@ -270,7 +254,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     connection.destroy();
     return;
   }
-  if (admission.admit && "replaces" in admission) replace(state, connection.peerId, ctx);
+  if (admission.admit) replace(state, connection.peerId, "handshaking", ctx);
   const { peerId, direction, remote, remoteAddress } = connection;
   const id = state.nextId++;
   const handler = ctx.spawn(
@@ -311,15 +295,24 @@ function accept(state: State, connection: Connection, dialed: string | undefined
   state.byPath.set(handler.path, entry);
   if (!admission.admit) {
     entry.gone = { reason: admission.reason, byPeer: false, detail: admission.detail };
-    announceGone(state, entry, 0);
+    announce(state, goneEvent(entry, 0));
   }
 }
 
-/** The older connection leaves at once: nobody hears of its end after the newer one is ready. */
-function replace(state: State, peerId: PeerId, ctx: Ctx): void {
+/**
+ * A newer connection of a peer takes the place of the one that is as far as itself: of the one that
+ * shakes hands when it was admitted, of the one that is ready when it is ready. The older leaves at
+ * once: nobody hears of its end after the newer one is ready.
+ */
+function replace(
+  state: State,
+  peerId: PeerId,
+  phase: Exclude<PeerState["phase"], "closing">,
+  ctx: Ctx,
+): void {
   const gone = { reason: "DuplicateConnection", detail: "a newer connection is kept" } as const;
   for (const entry of state.open) {
-    if (entry.peerId !== peerId) continue;
+    if (entry.peerId !== peerId || entry.state.phase !== phase) continue;
     entry.handler.tell({ type: "Close", ...gone });
     entry.gone = { ...gone, byPeer: false };
     const next = beganClosing(entry.state, ctx.env.clock.monotonicMs());
@@ -336,6 +329,7 @@ function ready(
   const nowMs = ctx.env.clock.monotonicMs();
   const next = entry && becameReady(entry.state, message.info, nowMs);
   if (entry === undefined || next === undefined) return;
+  replace(state, entry.peerId, "ready", ctx);
   entry.state = next;
   state.readyCount++;
   entry.head = { claimed: message.info.head };
@@ -349,21 +343,6 @@ function ready(
   countReady(state);
 }
 
-function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
-  const { peerId, handler, direction, remoteAddress: address, dialed } = entry;
-  return {
-    type: "PeerReady",
-    peerId,
-    handler,
-    direction,
-    address,
-    ...(dialed === undefined ? {} : { dialed }),
-    info,
-    head: entry.head ?? { claimed: info.head },
-    capabilities: entry.capabilities,
-  };
-}
-
 /** Ready | Handshaking → Closing: the slot is free, the handler still flushes. */
 function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
   const nowMs = ctx.env.clock.monotonicMs();
@@ -371,7 +350,7 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
   entry.state = next;
   state.open.delete(entry);
   lingers(state, entry, ctx);
-  announceGone(state, entry, readyForMs);
+  announce(state, goneEvent(entry, readyForMs));
   const { peerId, gone } = entry;
   ctx.env.log.write("info", "peer disconnected", { peerId, ...gone, readyForMs });
   if (!wasReady(next)) return;
@@ -408,20 +387,6 @@ function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
   state.closing.delete(entry);
   state.byPath.delete(path);
   answerDrained(state);
-}
-
-function announceGone(state: State, entry: Entry, readyForMs: number): void {
-  const { peerId, direction, dialed, gone } = entry;
-  announce(state, {
-    type: "PeerGone",
-    peerId,
-    direction,
-    ...(dialed === undefined ? {} : { dialed }),
-    wasReady: wasReady(entry.state),
-    readyForMs,
-    reason: gone.reason,
-    byPeer: gone.byPeer,
-  });
 }
 
 function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx): void {
@@ -475,22 +440,5 @@ function answerDrained(state: State): void {
 }
 
 function reports(state: State, clock: NodeEnv["clock"]): readonly PeerReport[] {
-  const nowMs = clock.monotonicMs();
-  const list: PeerReport[] = [];
-  for (const entry of state.entries.values()) {
-    if (entry.state.phase !== "ready") continue;
-    const { info, sinceMs }: ReadyState = entry.state;
-    list.push({
-      peerId: entry.peerId,
-      nodeId: info.nodeId,
-      agent: info.agent,
-      address: entry.remoteAddress,
-      direction: entry.direction,
-      head: entry.head ?? { claimed: info.head },
-      readyForMs: nowMs - sinceMs,
-      performance: entry.performance,
-      clockOffsetMs: clockOffset(entry.performance.clockEpochMs, clock),
-    });
-  }
-  return list;
+  return [...state.entries.values()].flatMap((entry) => reportOf(entry, clock) ?? []);
 }

@@ -22,9 +22,8 @@ export interface AdmissionLimits {
 }
 
 export type Admission =
+  /** In place of the connections to the same peer, each of which goes when it gets as far. */
   | { readonly admit: true }
-  /** Admitted in place of a connection to the same peer, which is to be closed. */
-  | { readonly admit: true; readonly replaces: Slot }
   | { readonly admit: false; readonly reason: DisconnectReason; readonly detail: string };
 
 export interface AdmissionView {
@@ -41,41 +40,34 @@ export function admit(candidate: Slot, view: AdmissionView, limits: AdmissionLim
   const trusted = view.trusted.has(candidate.peerId);
   if (!trusted && view.isBanned(candidate.peerId)) return refuse("Banned", "this peer is banned");
 
-  let taken = 0;
-  let sameGroup = 0;
-  let existing: Slot | undefined;
+  // By peer: one that is about to replace its own connection has two and counts once.
+  const taken = new Set<PeerId>();
+  const sameGroup = new Set<PeerId>();
   const group = groupOf(candidate, limits);
   for (const slot of view.slots) {
-    if (slot.peerId === candidate.peerId) {
-      existing = slot;
+    const { peerId, direction } = slot;
+    if (peerId === candidate.peerId) {
+      const keep = keepConnection(view.self, peerId, direction, candidate.direction);
+      if (keep === "existing") return refuse("DuplicateConnection", "already connected");
       continue;
     }
-    if (view.trusted.has(slot.peerId) || slot.direction !== candidate.direction) continue;
-    taken++;
-    if (group !== undefined && groupOf(slot, limits) === group) sameGroup++;
+    if (view.trusted.has(peerId) || direction !== candidate.direction) continue;
+    taken.add(peerId);
+    if (group !== undefined && groupOf(slot, limits) === group) sameGroup.add(peerId);
   }
-  if (existing !== undefined) {
-    const keep = keepConnection(
-      view.self,
-      candidate.peerId,
-      existing.direction,
-      candidate.direction,
-    );
-    if (keep === "existing") return refuse("DuplicateConnection", "already connected");
-  }
-  const admitted = {
-    admit: true,
-    ...(existing === undefined ? {} : { replaces: existing }),
-  } as const;
-  if (trusted) return admitted;
+  if (trusted) return { admit: true };
   // One that replaces a connection of the other direction needs a slot too: peers that we dialed
   // could otherwise dial back one by one, each into a slot that is not there.
   const slotsMax = candidate.direction === "inbound" ? limits.maxInbound : limits.maxOutbound;
-  if (taken >= slotsMax) return refuse("TooManyConnections", `all ${slotsMax} slots are taken`);
-  if (candidate.direction === "inbound" && sameGroup >= limits.perGroupMax) {
-    return refuse("TooManyConnections", `${sameGroup} peers of this address group are connected`);
+  if (taken.size >= slotsMax)
+    return refuse("TooManyConnections", `all ${slotsMax} slots are taken`);
+  if (candidate.direction === "inbound" && sameGroup.size >= limits.perGroupMax) {
+    return refuse(
+      "TooManyConnections",
+      `${sameGroup.size} peers of this address group are connected`,
+    );
   }
-  return admitted;
+  return { admit: true };
 }
 
 function refuse(reason: DisconnectReason, detail: string): Admission {

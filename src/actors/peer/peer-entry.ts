@@ -1,0 +1,72 @@
+// One connection as the registry's table keeps it, and what is told of it.
+
+import type { ActorRef } from "../../runtime/actor.js";
+import type { Clock } from "../../ports.js";
+import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { clockOffset } from "./clock-offset.js";
+import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { Slot } from "./peer-manager.js";
+import type { PerformanceSnapshot } from "./peer-performance.js";
+import { wasReady, type PeerState } from "./peer-state.js";
+import type { PeerReport, PeerTableEvent } from "./peer-table.js";
+
+type ClosingReason = Extract<PeerTableEvent, { type: "PeerGone" }>["reason"];
+
+export interface Entry extends Slot {
+  readonly id: number;
+  readonly remoteAddress: string;
+  readonly handler: ActorRef<PeerHandlerMessage>;
+  readonly dialed: string | undefined;
+  state: PeerState;
+  head: Claimed<ChainHead> | undefined;
+  /** Negotiated. */
+  capabilities: ReadonlySet<string>;
+  performance: PerformanceSnapshot;
+  gone: { reason: ClosingReason; byPeer: boolean; detail: string };
+}
+
+export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
+  const { peerId, handler, direction, remoteAddress: address, dialed } = entry;
+  return {
+    type: "PeerReady",
+    peerId,
+    handler,
+    direction,
+    address,
+    ...(dialed === undefined ? {} : { dialed }),
+    info,
+    head: entry.head ?? { claimed: info.head },
+    capabilities: entry.capabilities,
+  };
+}
+
+export function goneEvent(entry: Entry, readyForMs: number): PeerTableEvent {
+  const { peerId, direction, dialed, gone } = entry;
+  return {
+    type: "PeerGone",
+    peerId,
+    direction,
+    ...(dialed === undefined ? {} : { dialed }),
+    wasReady: wasReady(entry.state),
+    readyForMs,
+    reason: gone.reason,
+    byPeer: gone.byPeer,
+  };
+}
+
+/** As operators see it; undefined: it is not ready. */
+export function reportOf(entry: Entry, clock: Clock): PeerReport | undefined {
+  if (entry.state.phase !== "ready") return undefined;
+  const { info, sinceMs } = entry.state;
+  return {
+    peerId: entry.peerId,
+    nodeId: info.nodeId,
+    agent: info.agent,
+    address: entry.remoteAddress,
+    direction: entry.direction,
+    head: entry.head ?? { claimed: info.head },
+    readyForMs: clock.monotonicMs() - sinceMs,
+    performance: entry.performance,
+    clockOffsetMs: clockOffset(entry.performance.clockEpochMs, clock),
+  };
+}

@@ -13,6 +13,7 @@ import {
   createWorld,
   fastSignatures,
   SIM_PARAMS,
+  type LogLine,
   type SimNode,
   type World,
   type WorldOptions,
@@ -147,7 +148,11 @@ function refuseSender(named: boolean): Partial<Consensus> {
 }
 
 test("a block as full as it can be is within its limit: the chain goes on", async (t) => {
-  const world = worldOf("full");
+  const refused: LogLine[] = [];
+  const onLog = (line: LogLine): void => {
+    if (line.event === "own block refused") refused.push(line);
+  };
+  const world = worldOf("full", {}, { onLog });
   const [one, two] = world.nodes as [SimNode, SimNode];
   await world.runFor(5_000);
   await fillMempool(world, one, 40);
@@ -155,6 +160,7 @@ test("a block as full as it can be is within its limit: the chain goes on", asyn
   await world.runFor(30_000);
   t.true(two.head().height >= from + 8, `${two.head().height - from} blocks in 30 s`);
   t.is(confirmedAt(two).size, 40);
+  t.deepEqual(refused, []);
 });
 
 for (const named of [true, false]) {

@@ -245,6 +245,8 @@ export class BodyRanges {
       invariant(range.fromHeight === height, "ranges have a gap");
       height += range.count;
       heldBytes += range.bytes;
+      const open = range.asks.every(({ request }) => this.#asks.has(request));
+      invariant(open, `a range from ${range.fromHeight} waits for an answer that nobody owes`);
     }
     invariant(height - 1 <= this.#chain.tip.summary.height, "a range beyond the headers");
     invariant(heldBytes === this.#heldBytes, "blocks in hand are counted wrongly");

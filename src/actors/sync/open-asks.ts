@@ -36,6 +36,10 @@ export class OpenAsks {
     return request;
   }
 
+  has(request: number): boolean {
+    return this.#peers.has(request);
+  }
+
   /** The answer came, or never will. False: it was none of these, or settled before. */
   settle(request: number): boolean {
     const peerId = this.#peers.get(request);

@@ -83,8 +83,8 @@ export const mutations = [
   {
     name: "one slot too many",
     in: "actors/peer/peer-manager.js",
-    find: "taken >= slotsMax",
-    with: "taken > slotsMax",
+    find: "taken.size >= slotsMax",
+    with: "taken.size > slotsMax",
     tests: ["actors/peer/peer-manager"],
   },
   {

@@ -35,7 +35,7 @@ export type PostedFrame = readonly [
   values: unknown[],
   refSlots: readonly number[],
   refs: readonly number[],
-  taken: number,
+  taken: readonly number[],
   extras: Extras | undefined,
 ];
 
@@ -44,6 +44,8 @@ type Shape = readonly string[];
 
 /** Numbers of one run: the index of its target's path, the target's uid, how many messages. */
 export const RUN_NUMBERS = 3;
+/** Numbers of one actor's credit: the index of its path, how many messages it took. */
+export const TAKEN_NUMBERS = 2;
 /** Numbers of one row run: the index of its shape, how many messages. */
 const ROW_NUMBERS = 2;
 /** Index of a shape: the message is no plain object but one value. */
@@ -66,8 +68,8 @@ export class Frame {
   /** Of each carried question the index of its message, and its uid; stays on this side. */
   readonly questions: number[] = [];
   messageCount = 0;
-  /** Messages of the other side that were taken. */
-  taken = 0;
+  /** Of actors of this side the index of the path, and how many messages they took. */
+  readonly taken: number[] = [];
   private rare: Extras | undefined;
 
   get extras(): Extras {
@@ -113,6 +115,13 @@ export class Frame {
   addRef(path: string, uid: number): number {
     if (uid < 0) this.questions.push(this.messageCount, uid);
     return this.refs.push(this.indexOf(path), uid) / 2 - 1;
+  }
+
+  addTaken(path: string): void {
+    const { paths, taken } = this;
+    const last = taken.length - TAKEN_NUMBERS;
+    if (last >= 0 && paths[taken[last]!] === path) taken[last + 1]!++;
+    else taken.push(this.indexOf(path), 1);
   }
 
   /** The uids of the questions of the message at this index. */

@@ -1,15 +1,16 @@
 // Messages between two threads: batches over one MessagePort, with credit. Each side has a Link,
 // which stands for the actors of the other side and delivers what they send. A message that was
 // accepted is not lost: if its target's mailbox is full it is held here, keeps its credit, and so
-// slows its sender down until the target has room.
+// slows those down who tell this target, and nobody else, until it has room.
 
 import type { MessagePort } from "node:worker_threads";
 import type { AskOutcome, Signal } from "./actor.js";
 import type { FaultReport, Kernel, Observer } from "./kernel.js";
 import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
+import { CodedError } from "../errors.js";
 import { Lifeline, LocatedRef, Observers } from "./kernel.js";
-import { Frame, messagesOf, RUN_NUMBERS } from "./link-frame.js";
+import { Frame, messagesOf, RUN_NUMBERS, TAKEN_NUMBERS } from "./link-frame.js";
 import { DROPPED, Obligation, REFUSED, STOPPED, type Unanswered } from "./obligation.js";
 import {
   isOfReceiver,
@@ -24,10 +25,16 @@ import { Ring } from "./ring.js";
 import { decodeRefs, encodeRefs, eachRef } from "./wire-refs.js";
 
 export interface LinkLimits {
-  /** Messages sent and not yet taken by a mailbox on the other side; beyond it tell refuses. */
+  /** Messages to one actor that its mailbox has not taken yet; beyond it tell refuses. */
   readonly creditMax: number;
   /** Messages in one batch. */
   readonly batchMax: number;
+}
+
+/** What is on its way to one actor, and who was refused for it. */
+interface Target {
+  inFlight: number;
+  readonly waiters: Observers;
 }
 
 /** An actor on the other side of a link. */
@@ -89,6 +96,8 @@ export class Link implements Observer, Homeward {
   readonly incarnation = 0;
   /** Called once, when the other side says that its top actor is gone. */
   onEnd: ((end: ThreadEnd) => void) | undefined;
+  /** A batch could not be read: what was in it is lost, so nothing of this link can be relied on. */
+  onBroken: ((error: CodedError) => void) | undefined;
   /** Messages refused for want of credit. */
   refusedCount = 0;
   private readonly kernel: Kernel;
@@ -100,9 +109,8 @@ export class Link implements Observer, Homeward {
   private closed = false;
   /** Questions of this side that the other side holds. */
   private readonly questions = new TicketOwner();
-  private inFlight = 0;
-  /** Refused senders, by the path that they wanted to reach. */
-  private readonly waiters = new Map<string, Observers>();
+  /** Actors of the other side that were told something which their mailbox has not taken, by path. */
+  private readonly targets = new Map<string, Target>();
   /** Actors of the other side that somebody here watches or has asked. */
   private readonly lifelines = new Map<string, Lifeline>();
   /** Actors of this side that the other side wants to hear of. */
@@ -127,6 +135,10 @@ export class Link implements Observer, Homeward {
   /** Starts to receive; what came earlier waits in the port. */
   open(): void {
     this.port.on("message", (frame: PostedFrame) => this.receive(frame));
+    this.port.on("messageerror", (cause) => {
+      const text = "messages between two threads could not be read";
+      this.onBroken?.(new CodedError("WORKER_LOST", text, { cause }));
+    });
   }
 
   get isClosed(): boolean {
@@ -144,15 +156,18 @@ export class Link implements Observer, Homeward {
       this.kernel.deadLetters++;
       return false;
     }
-    if (this.inFlight >= this.limits.creditMax) {
-      let waiters = this.waiters.get(ref.path);
-      if (waiters === undefined) this.waiters.set(ref.path, (waiters = new Observers()));
-      if (this.kernel.sender !== undefined) waiters.add(this.kernel.sender);
+    let target = this.targets.get(ref.path);
+    if (target === undefined) {
+      target = { inFlight: 0, waiters: new Observers() };
+      this.targets.set(ref.path, target);
+    }
+    if (target.inFlight >= this.limits.creditMax) {
+      if (this.kernel.sender !== undefined) target.waiters.add(this.kernel.sender);
       this.refusedCount++;
       return false;
     }
     this.add(ref.path, ref.uid, message);
-    this.inFlight++;
+    target.inFlight++;
     return true;
   }
 
@@ -299,7 +314,9 @@ export class Link implements Observer, Homeward {
       }
       for (const address of extras.gone) this.endLifeline(address);
     }
-    this.credit(taken);
+    for (let run = 0; run < taken.length; run += TAKEN_NUMBERS) {
+      this.credit(frame[0][taken[run]!]!, taken[run + 1]!);
+    }
     if (extras?.end !== undefined) this.onEnd?.(extras.end);
   }
 
@@ -318,14 +335,15 @@ export class Link implements Observer, Homeward {
     this.asSender(() => {
       let i = 0;
       for (let run = 0; run < runs.length; run += RUN_NUMBERS) {
+        const path = paths[runs[run]!]!;
         const uid = runs[run + 1]!;
-        const target = uid < 0 ? undefined : this.kernel.resolve(paths[runs[run]!]!, uid);
+        const target = uid < 0 ? undefined : this.kernel.resolve(path, uid);
         for (let left = runs[run + 2]!; left > 0; left--, i++) {
           const isEmpty = unsent.length > 0 && unsent.includes(i);
           if (uid < 0)
             this.answered(ticketOf(uid), isEmpty ? DROPPED : { ok: true, value: messages[i] });
-          else if (isEmpty) this.taken();
-          else this.deliver(target, messages[i]);
+          else if (isEmpty) this.taken(path);
+          else this.deliver(path, target, messages[i]);
         }
       }
     });
@@ -337,35 +355,35 @@ export class Link implements Observer, Homeward {
     else question.settle(outcome);
   }
 
-  private deliver(ref: LocatedRef | undefined, message: unknown): void {
+  private deliver(path: string, ref: LocatedRef | undefined, message: unknown): void {
     if (ref === undefined) {
-      this.undeliverable(message);
+      this.undeliverable(path, message);
       return;
     }
-    const held = this.held.size === 0 ? undefined : this.held.get(ref.path);
+    const held = this.held.size === 0 ? undefined : this.held.get(path);
     if (held?.ref === ref) {
       held.messages.push(message);
       return;
     }
     if (ref.tell(message)) {
-      this.taken();
+      this.taken(path);
       return;
     }
     const lifeline = ref.lifeline();
     if (lifeline === undefined) {
-      this.undeliverable(message);
+      this.undeliverable(path, message);
       return;
     }
     const messages = new Ring<unknown>();
     messages.push(message);
-    this.held.set(ref.path, { ref, messages });
+    this.held.set(path, { ref, messages });
     lifeline.watchers.add(this);
   }
 
   /** Its actor is gone: what it asked hears of it. */
-  private undeliverable(message: unknown): void {
+  private undeliverable(path: string, message: unknown): void {
     this.kernel.deadLetters++;
-    this.taken();
+    this.taken(path);
     eachRef(message, isQuestion, (question) => void question.settle(STOPPED));
   }
 
@@ -386,7 +404,7 @@ export class Link implements Observer, Homeward {
     this.asSender(() => {
       while (messages.length > 0 && ref.tell(messages.peek())) {
         messages.shift();
-        this.taken();
+        this.taken(path);
       }
     });
     if (messages.length === 0) this.held.delete(path);
@@ -418,7 +436,7 @@ export class Link implements Observer, Homeward {
   private ended(path: string): void {
     const left = this.held.get(path)?.messages;
     this.held.delete(path);
-    while (left !== undefined && left.length > 0) this.undeliverable(left.shift());
+    while (left !== undefined && left.length > 0) this.undeliverable(path, left.shift());
     const address = this.watched.get(path);
     if (address === undefined) return;
     this.watched.delete(path);
@@ -426,17 +444,18 @@ export class Link implements Observer, Homeward {
     this.postFlush();
   }
 
-  private taken(): void {
-    this.frame.taken++;
+  private taken(path: string): void {
+    this.frame.addTaken(path);
     this.postFlush();
   }
 
-  private credit(taken: number): void {
-    this.inFlight -= taken;
-    if (this.inFlight > this.limits.creditMax >> 1) return;
-    const waiting = [...this.waiters];
-    this.waiters.clear();
-    for (const [path, waiters] of waiting) waiters.tell({ type: "writable", path });
+  private credit(path: string, taken: number): void {
+    const target = this.targets.get(path);
+    if (target === undefined) return;
+    target.inFlight -= taken;
+    if (target.inFlight > this.limits.creditMax >> 1) return;
+    if (target.inFlight === 0) this.targets.delete(path);
+    if (target.waiters.size > 0) target.waiters.tell({ type: "writable", path });
   }
 
   private endLifeline(address: Address): void {
@@ -464,8 +483,8 @@ export class Link implements Observer, Homeward {
     this.port.close();
     for (const { messages } of this.held.values()) this.kernel.deadLetters += messages.length;
     this.held.clear();
-    for (const waiters of this.waiters.values()) waiters.clear();
-    this.waiters.clear();
+    for (const { waiters } of this.targets.values()) waiters.clear();
+    this.targets.clear();
     const lifelines = [...this.lifelines];
     this.lifelines.clear();
     for (const [key, lifeline] of lifelines) lifeline.end(key.slice(0, key.lastIndexOf("#")));

@@ -88,6 +88,10 @@ class Host implements ThreadControl {
       },
     );
     const link: Link = new Link(system, port, limits);
+    link.onBroken = (error) => {
+      link.sendEnd({ error, escalated: false });
+      end();
+    };
     this.system = system;
     const name = path.slice(path.lastIndexOf("/") + 1);
     system.spawnChild(system, type, link.decode(args), { name, uid });

@@ -20,7 +20,7 @@ import { Link } from "./link.js";
 export interface WorkerThreadsOptions {
   /** Exports a `ThreadEnvFactory`, called with `options` in each thread. */
   readonly envModule: ModuleExport & { readonly options: unknown };
-  /** Messages in flight per thread and direction. Default 4,096. */
+  /** Messages in flight to one actor of another thread. Default 4,096. */
   readonly creditMax?: number;
   /** Messages per batch. Default 512. */
   readonly batchMax?: number;
@@ -72,6 +72,7 @@ class ThreadActor implements ThreadChild {
     this.worker.once("error", (error) => this.setEnd({ error, escalated: false }));
     this.worker.once("exit", (code) => this.threadExited(code));
     this.link.onEnd = (end) => this.setEnd(end);
+    this.link.onBroken = (error) => this.fail(error);
     this.link.open();
     this.start(type.source, uid, options);
   }
@@ -110,9 +111,13 @@ class ThreadActor implements ThreadChild {
     const args = this.link.encode(this.request.args);
     this.control.start({ source, path, uid, args, threads }).catch((cause: unknown) => {
       const error = new CodedError("WORKER_LOST", `${path} could not start in a thread`, { cause });
-      this.setEnd({ error, escalated: false });
-      void this.worker.terminate();
+      this.fail(error);
     });
+  }
+
+  private fail(error: CodedError): void {
+    this.setEnd({ error, escalated: false });
+    void this.worker.terminate();
   }
 
   /** From here nobody waits for the actor any more. Its own last words count before `end`. */

@@ -35,6 +35,8 @@ export type WorkerMessage =
   | { readonly type: "work"; readonly ms: number }
   | { readonly type: "handled"; readonly replyTo: ActorRef<number> }
   | { readonly type: "watch"; readonly target: ActorRef<never>; readonly tell: ActorRef<string> }
+  /** Spawns one beside it, which a crash puts to sleep for minutes. */
+  | { readonly type: "sleeper"; readonly tell: ActorRef<ActorRef<WorkerMessage>> }
   | { readonly type: "nest"; readonly tell: ActorRef<ActorRef<WorkerMessage>> }
   | { readonly type: "askBack"; readonly to: ActorRef<AskBack>; readonly tell: ActorRef<string> }
   | { readonly type: "crash" | "exit" | "throwLater" | "stop" | "block" };
@@ -107,6 +109,9 @@ const worker = (onFault: OnFault, exportName: string) =>
           state.tell = message.tell;
           context.watch(message.target);
           return;
+        case "sleeper":
+          message.tell.tell(context.spawn(sleepyWorker, "sleeper", { name: "sleeper" }));
+          return;
         case "nest":
           message.tell.tell(
             context.spawn(stoppingWorker, "nested", { name: "nested", at: "thread" }),
@@ -154,6 +159,10 @@ export const escalatingWorker = worker({ kind: "escalate" }, "escalatingWorker")
 export const restartingWorker = worker(
   { kind: "restart", restartsMax: 3, withinMs: 60_000, backoffMinMs: 1, backoffMaxMs: 2 },
   "restartingWorker",
+);
+export const sleepyWorker = worker(
+  { kind: "restart", restartsMax: 3, withinMs: 60_000, backoffMinMs: 1e6, backoffMaxMs: 1e6 },
+  "sleepyWorker",
 );
 export const missingWorker = {
   ...stoppingWorker,

@@ -1,11 +1,13 @@
 import test from "ava";
 import type { ExecutionContext } from "ava";
-import { threadId } from "node:worker_threads";
+import { MessageChannel, threadId } from "node:worker_threads";
 import type { ActorRef, AskOutcome, Signal } from "../../src/runtime/actor.js";
 import type { FaultReport } from "../../src/runtime/actor-system.js";
 import type { WorkerThreadsOptions } from "../../src/runtime/thread-link.js";
 import type { AskBack, WorkerEnv, WorkerMessage, Whereabouts } from "./thread-actors.js";
 import { createActorSystem } from "../../src/runtime/actor-system.js";
+import type { Kernel } from "../../src/runtime/kernel.js";
+import { Link } from "../../src/runtime/link.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
@@ -360,6 +362,38 @@ test("a full link refuses, loses nothing that it took, and says when it can take
   const figures = await system.allFigures();
   const worker = figures.find(({ path }) => path === "/app/worker");
   t.true((worker?.refused.full ?? 0) >= refusals);
+});
+
+test("an actor whose mailbox is full takes no credit from others of its thread", async (t) => {
+  const { system, faults, where } = createThreadSystem(t, { creditMax: 64, batchMax: 16 });
+  const ref = system.spawn(stoppingWorker, null, { name: "worker", at: "thread" });
+  const sleeper = await system.ask<WorkerMessage, ActorRef<WorkerMessage>>(
+    ref,
+    (tell) => ({ type: "sleeper", tell }),
+    timeoutMs,
+  );
+  sleeper.tell({ type: "crash" });
+  // What its mailbox of 32 does not take is held on its side, and keeps its credit.
+  let taken = 0;
+  while (taken < 1_000 && sleeper.tell({ type: "count", value: taken })) {
+    taken++;
+    if (taken % 16 === 0) await where(ref);
+  }
+  t.true(taken < 200, `${taken} messages for an actor that sleeps`);
+  t.is((await where(ref)).path, "/app/worker");
+  t.is(faults.length, 1);
+});
+
+test("a thread whose messages cannot be read any more is lost, by name", async (t) => {
+  const { system } = createThreadSystem(t);
+  const { port1, port2 } = new MessageChannel();
+  const link = new Link(system as unknown as Kernel, port1, { creditMax: 8, batchMax: 4 });
+  const broken = new Promise<unknown>((resolve) => (link.onBroken = resolve));
+  link.open();
+  port1.emit("messageerror", new Error("no such class"));
+  t.like(await broken, { code: "WORKER_LOST" });
+  port1.close();
+  port2.close();
 });
 
 test("an answer from a thread passes what waits for room in the mailbox of who asked", async (t) => {

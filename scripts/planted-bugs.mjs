@@ -26,6 +26,10 @@ const SCENARIOS = {
   indexAtOnce: { file: "index-commits", title: "blocks that follow*" },
   timedOut: { file: "timed-out", title: "what timed out*" },
   timedOutRanges: { file: "timed-out", title: "ranges that timed out*" },
+  silentAnnouncer: { file: "fetching", title: "10,000 transactions*" },
+  leaves: { file: "fetching", title: "a peer that leaves*" },
+  outOfOrder: { file: "fetching", title: "a block that comes while*" },
+  mutatedCopy: { file: "fetching", title: "a copy with another body*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
 };
 
@@ -132,7 +136,7 @@ export const plantedBugs = [
   },
   {
     name: "a block from the future is its sender's offence",
-    in: "actors/handlers/block-handler.js",
+    in: "actors/handlers/block-checks.js",
     find: "peerId === undefined || blamesNobody(rule)",
     with: "peerId === undefined",
   },
@@ -335,8 +339,8 @@ export const plantedBugs = [
   {
     name: "the place of a block that did not come is never given back",
     in: "actors/handlers/block-handler.js",
-    find: "end(state, outcome.tag, context);\n    if (job === undefined || !outcome.ok",
-    with: "if (!outcome.ok) return;\n end(state, outcome.tag, context);\n    if (job === undefined",
+    find: "fetch.failed(outcome, context);",
+    with: "",
     scenario: SCENARIOS.timedOut,
   },
   {
@@ -345,6 +349,41 @@ export const plantedBugs = [
     find: "this.#end(request);\n        this.#failed(request);\n        if (busy)",
     with: "this.#failed(request);\n        if (busy)",
     scenario: SCENARIOS.timedOut,
+  },
+  {
+    name: "the rest of a short answer is not asked for",
+    in: "actors/handlers/fetcher.js",
+    find: "brought.size > 0 && index > last ? nowMs : undefined",
+    with: "undefined",
+    scenario: SCENARIOS.cutAnswer,
+  },
+  {
+    name: "a silent announcer is waited for until its request times out",
+    in: "actors/handlers/fetch-announcer.js",
+    find: "return late || (announcer.record > 0 && announcer.record > to.record);",
+    with: "return false;",
+    scenario: SCENARIOS.silentAnnouncer,
+  },
+  {
+    name: "a stale announcer is kept",
+    in: "actors/handlers/peer-fetch.js",
+    find: "this.#fetcher.gone(path);",
+    with: "",
+    scenario: SCENARIOS.leaves,
+  },
+  {
+    name: "a claim is lowered by a block that was fetched",
+    in: "actors/peer/advanced-peer-registry.js",
+    find: "|| head.totalDifficulty <= before",
+    with: "",
+    scenario: SCENARIOS.outOfOrder,
+  },
+  {
+    name: "a copy of a block is dropped while another one is checked",
+    in: "actors/handlers/block-checks.js",
+    find: "const isKnown = blocks.has(hash);",
+    with: "const isKnown = blocks.has(hash) || inHand.isChecked(hash);",
+    scenario: SCENARIOS.mutatedCopy,
   },
   {
     name: "the place of a range that did not come is never given back",

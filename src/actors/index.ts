@@ -14,7 +14,13 @@ export type * from "./events/event-tap.js";
 export type * from "./events/event-types.js";
 
 export { blockHandler } from "./handlers/block-handler.js";
-export type * from "./handlers/block-handler.js";
+export type {
+  BlockHandlerArgs,
+  BlockHandlerEnv,
+  BlockHandlerMessage,
+  BlockReport,
+  ProducedOutcome,
+} from "./handlers/block-handler-state.js";
 export { syncHandler } from "./handlers/sync-handler.js";
 export type * from "./handlers/sync-handler.js";
 export { transactionHandler } from "./handlers/transaction-handler.js";

@@ -4,6 +4,25 @@ import type { NetworkConfig } from "../../config.js";
 import { ITEM_LIMITS, KINDS } from "../../protocol/types/message.js";
 import type { FetchLimits } from "./fetch-announcer.js";
 
+/** The tip is one block ahead: more than a few of one peer are forks, or lies. */
+const BLOCKS_PER_PEER_MAX = 4;
+const OFFERS_PER_PEER_MAX = 32;
+/** As many peers as there may be, and more. */
+const OFFERS_MAX = 4_096;
+
+export function blockFetchLimits({ gossip }: Pick<NetworkConfig, "gossip">): FetchLimits {
+  return {
+    idsPerRequestMax: 1,
+    requestsPerAnnouncerMax: BLOCKS_PER_PEER_MAX,
+    bodyBytesMax: KINDS.ResponseBlock.payloadBytesMax,
+    answerBytesMax: KINDS.ResponseBlock.payloadBytesMax,
+    bytesMax: gossip.blockFetchBytesMax,
+    offersPerAnnouncerMax: OFFERS_PER_PEER_MAX,
+    offersMax: OFFERS_MAX,
+    patienceMinMs: gossip.blockPatienceMs,
+  };
+}
+
 export function transactionFetchLimits({ gossip }: Pick<NetworkConfig, "gossip">): FetchLimits {
   return {
     idsPerRequestMax: ITEM_LIMITS.requestedTransactionsMax,

@@ -106,13 +106,14 @@ export class Fetcher<Id, Source> {
   }
 
   /**
-   * An answer: the ids of what it holds, which are in hand. Answers those that were asked for. Servers
+   * An answer: the ids of what it holds, which are in hand. Returns those that were asked for, nothing
+   * when the request is not known: it was of a peer that left. Servers
    * keep to the order of the request, so that what follows the last one may have been cut off and is
    * asked for again; what comes before it they do not have.
    */
-  answered(tag: number, ids: readonly Id[], nowMs: number): ReadonlySet<Id> {
+  answered(tag: number, ids: readonly Id[], nowMs: number): ReadonlySet<Id> | undefined {
     const request = this.#requests.get(tag);
-    if (request === undefined) return new Set();
+    if (request === undefined) return undefined;
     const { announcer } = request;
     const held = new Set(ids);
     const brought = new Set(request.ids.filter((id) => held.has(id)));
@@ -353,14 +354,15 @@ export class Fetcher<Id, Source> {
   /** The request ended for this id. `againMs`: the announcer may still have it. */
   #settle(id: Id, request: Request<Id, Source>, againMs: number | undefined): void {
     const want = this.#wants.get(id);
-    if (want === undefined) return;
-    remove(want.askedOf, request);
+    // It may have come meanwhile, gone, and been announced again.
+    if (want === undefined || !remove(want.askedOf, request)) return;
     if (againMs !== undefined) this.#offer(id, request.announcer, againMs);
     else this.#forgetIfNobodyHas(id, want);
   }
 }
 
-function remove<T>(list: T[], item: T): void {
+function remove<T>(list: T[], item: T): boolean {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
+  return at >= 0;
 }

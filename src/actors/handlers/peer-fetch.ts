@@ -52,8 +52,12 @@ export class PeerFetch {
     if (isNew) context.watch(from);
   }
 
-  /** An answer with these ids; which of them were asked for. */
-  answered(tag: number, ids: readonly HashHex[], { env }: FetchContext): ReadonlySet<HashHex> {
+  /** An answer with these ids; which of them were asked for, if it was. */
+  answered(
+    tag: number,
+    ids: readonly HashHex[],
+    { env }: FetchContext,
+  ): ReadonlySet<HashHex> | undefined {
     return this.#fetcher.answered(tag, ids, env.clock.monotonicMs());
   }
 

@@ -309,7 +309,7 @@ function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
   const asked = state.fetch.answered(tag, ids, context);
   for (const [index, bytes] of transactions.entries()) {
     const id = ids[index]!;
-    if (!asked.has(id)) continue;
+    if (asked?.has(id) !== true) continue;
     take(state, { id, bytes, peerId, peerReply: undefined, replyTo: undefined }, context);
   }
 }

@@ -11,7 +11,7 @@ import type { Consensus, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent } from "../events/event-types.js";
-import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler.js";
+import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";

@@ -110,13 +110,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
         return;
       }
-      case "HeadClaimed": {
-        const entry = readyEntry(state, message.peerId);
-        if (entry === undefined) return;
-        entry.head = { claimed: message.head };
-        announce(state, { type: "PeerClaimed", peerId: message.peerId, head: entry.head });
+      case "HeadClaimed":
+        claimed(state, message.peerId, message.head);
         return;
-      }
       case "Subscribe":
         subscribe(state, message.subscriber, context);
         return;
@@ -416,6 +412,15 @@ function ping(
 ): void {
   if (handler === undefined) replyTo.tell({ elapsedMs: undefined });
   else context.forward(handler, { type: "Ping", replyTo }, replyTo);
+}
+
+/** What was announced before may arrive later: a claim is never lowered. */
+function claimed(state: State, peerId: PeerId, head: ChainHead): void {
+  const entry = readyEntry(state, peerId);
+  const before = entry?.head?.claimed.totalDifficulty;
+  if (entry === undefined || before === undefined || head.totalDifficulty <= before) return;
+  entry.head = { claimed: head };
+  announce(state, { type: "PeerClaimed", peerId, head: entry.head });
 }
 
 function readyEntry(state: State, peerId: PeerId): Entry | undefined {

@@ -16,7 +16,8 @@ import type { BanRecord, PeerId } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import { blockHandler, type BlockHandlerMessage } from "../handlers/block-handler.js";
+import { blockHandler } from "../handlers/block-handler.js";
+import type { BlockHandlerMessage } from "../handlers/block-handler-state.js";
 import { syncHandler } from "../handlers/sync-handler.js";
 import {
   transactionHandler,

@@ -1,6 +1,7 @@
 import test from "ava";
 import type { ActorRef } from "../../../src/runtime/actor.js";
-import { blockHandler, type ProducedOutcome } from "../../../src/actors/handlers/block-handler.js";
+import { blockHandler } from "../../../src/actors/handlers/block-handler.js";
+import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type {
   ConnectOutcome,
@@ -421,14 +422,14 @@ test("a known head is not asked for", async (t) => {
   t.is(harness.peer.of("Request").length, 0);
 });
 
-test("no more than a bounded number of blocks are fetched at once", async (t) => {
+test("no more than a bounded number of blocks are asked of one peer at once", async (t) => {
   const harness = await start();
   for (let i = 0; i < 70; i++) {
     const hash = i.toString(16).padStart(64, "0");
     harness.incoming({ kind: "AnnounceBlock", hash, height: 1n, totalDifficulty: 1n });
   }
   await harness.settle();
-  t.is(harness.peer.of("Request").length, 64);
+  t.is(harness.peer.of("Request").length, 2);
 });
 
 // ---- serving ---------------------------------------------------------------------------------

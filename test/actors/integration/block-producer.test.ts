@@ -3,7 +3,7 @@ import { blockProducer } from "../../../src/actors/integration/block-producer.js
 import type { ChainChanged } from "../../../src/actors/integration/chain-events.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
-import type { BlockHandlerMessage } from "../../../src/actors/handlers/block-handler.js";
+import type { BlockHandlerMessage } from "../../../src/actors/handlers/block-handler-state.js";
 import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";
 import { CodedError } from "../../../src/errors.js";
 import type { MempoolTransaction, SealJob, WorkerPool } from "../../../src/ports.js";

@@ -1,0 +1,213 @@
+// The way of a block that is here: split on the loop, checked in the pool, connected. Part of the
+// block handler.
+
+import { packBytes } from "../../bytes/packed.js";
+import { blamesNobody } from "../../chain/faults.js";
+import type { Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { BlocksVerdict, PeerId } from "../../ports.js";
+import type { ConnectOutcome } from "../integration/consensus-integration.js";
+import type {
+  BlockHandlerContext,
+  BlockHandlerEnv,
+  BlockHandlerState,
+  BlockOrigin,
+  ProducedOutcome,
+} from "./block-handler-state.js";
+import type { CheckedJob } from "./blocks-in-hand.js";
+import { mayWin } from "./may-win.js";
+
+type Refused = Extract<ProducedOutcome, { ok: false }>;
+
+/** Splits on the loop, checks in the pool. */
+export function check(
+  state: BlockHandlerState,
+  block: Uint8Array,
+  origin: BlockOrigin,
+  context: BlockHandlerContext,
+): void {
+  const { blocks, clock, consensus, workers } = context.env;
+  const { inHand, fetch } = state;
+  const { peerId } = origin;
+  const header = headerOf(block, context.env);
+  if (!header.ok) {
+    rejected(state, { origin, hash: "" }, header.fault, context);
+    origin.peerReply?.tell("Done");
+    return;
+  }
+  const { hash, previousHash } = header.value;
+  const drop = (reason: string): void => {
+    origin.peerReply?.tell("Done");
+    settle(origin, { ok: false, reason });
+  };
+  if (peerId !== undefined) claimed(state, peerId, header.value);
+  // A peer's block that cannot win with the next one is sync's affair once its branch is heavier.
+  const isKnown = blocks.has(hash);
+  if (isKnown || (peerId !== undefined && !mayWin(header.value, blocks.head(), consensus))) {
+    fetch.wants.arrived(hash);
+    drop(isKnown ? "known" : "lighter");
+    return;
+  }
+  if (!inHand.hasRoom(origin)) {
+    if (!inHand.has(hash)) fetch.wants.letGo(hash);
+    drop("busy");
+    return;
+  }
+  // Its body need not be that of the copy that is checked.
+  const parentHeader = blocks.headerBytes(previousHash);
+  const isAwaited = inHand.has(previousHash) || fetch.wants.has(previousHash);
+  if (inHand.isChecked(hash) || (parentHeader === undefined && isAwaited)) {
+    const on = inHand.isChecked(hash) ? hash : previousHash;
+    inHand.wait({ on, hash, block, origin });
+    fetch.wants.hold(hash);
+    // Whoever has it has its parent too.
+    const { from } = origin;
+    if (from !== undefined && on !== hash && fetch.wants.has(on)) {
+      fetch.announced(from, [on], context);
+    }
+    return;
+  }
+  if (parentHeader === undefined) {
+    fetch.wants.arrived(hash);
+    if (peerId !== undefined) state.sync.tell({ type: "BehindPeer", peerId });
+    drop("orphan");
+    return;
+  }
+  const tag = state.nextTag++;
+  inHand.check(tag, { hash, origin });
+  fetch.wants.hold(hash);
+  const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
+  context.pipe(workers.validateBlocks(job), (outcome) => ({
+    type: "Checked",
+    tag,
+    verdict: outcome.ok ? outcome.value : undefined,
+  }));
+}
+
+export function headerOf(block: Uint8Array, { consensus }: Pick<BlockHandlerEnv, "consensus">) {
+  const parts = consensus.rules.splitBlock(block);
+  return parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
+}
+
+/** Takes up the blocks that waited for what has come, or does not come any more. */
+export function checkReady(state: BlockHandlerState, context: BlockHandlerContext): void {
+  const ready = state.inHand.takeReady((hash) => state.fetch.wants.has(hash));
+  for (const { block, origin } of ready) check(state, block, origin, context);
+}
+
+export function checked(
+  state: BlockHandlerState,
+  tag: number,
+  verdict: BlocksVerdict | undefined,
+  context: BlockHandlerContext,
+): void {
+  const job = state.inHand.job(tag);
+  if (job === undefined) return;
+  const { hash, origin } = job;
+  if (verdict === undefined) {
+    // The pool is full or lost the bytes: the block comes again by announcement or by sync.
+    end(state, tag, "again");
+    settle(origin, { ok: false, reason: "lost" });
+    if (origin.peerId !== undefined) {
+      state.sync.tell({ type: "BehindPeer", peerId: origin.peerId });
+    }
+    return;
+  }
+  const block = verdict.accepted[0];
+  if (verdict.fault !== undefined || block === undefined) {
+    if (verdict.fault !== undefined) rejected(state, { hash, origin }, verdict.fault, context);
+    // Another copy may have the true body.
+    const { rule } = verdict.fault ?? { rule: "future" };
+    end(state, tag, blamesNobody(rule) ? "over" : "again");
+    return;
+  }
+  const from = origin.peerId === undefined ? {} : { peerId: origin.peerId };
+  const connect = {
+    type: "Connect",
+    blocks: [block],
+    ...from,
+    tag,
+    replyTo: context.self,
+  } as const;
+  if (state.system.tell({ to: "consensus", message: connect })) return;
+  end(state, tag, "again");
+  settle(origin, { ok: false, reason: "busy" });
+}
+
+export function connectEnded(
+  state: BlockHandlerState,
+  outcome: ConnectOutcome,
+  context: BlockHandlerContext,
+): void {
+  const job = end(state, outcome.tag, "over");
+  if (job === undefined) return;
+  const { hash, origin } = job;
+  const { peerId } = origin;
+  if (outcome.ok) settle(origin, { ok: true });
+  else if (outcome.reason !== "fault") settle(origin, { ok: false, reason: outcome.reason });
+  if (outcome.ok) {
+    // What only stands beside the chain has not proven good for anything.
+    if (peerId === undefined || !isCanonical(hash, context.env)) return;
+    state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", detail: hash });
+  } else if (outcome.reason === "fault") {
+    rejected(state, job, outcome.fault, context);
+  } else if (outcome.reason === "orphan" && peerId !== undefined) {
+    state.sync.tell({ type: "BehindPeer", peerId });
+  }
+}
+
+/** `again`: whoever else announced it may be asked for it. */
+function end(
+  { inHand, fetch }: BlockHandlerState,
+  tag: number,
+  fate: "over" | "again",
+): CheckedJob<BlockOrigin> | undefined {
+  const job = inHand.end(tag);
+  if (job === undefined) return undefined;
+  job.origin.peerReply?.tell("Done");
+  if (fate === "over") fetch.wants.arrived(job.hash);
+  else if (!inHand.has(job.hash)) fetch.wants.letGo(job.hash);
+  return job;
+}
+
+function settle(
+  { report }: BlockOrigin,
+  outcome: { ok: true } | Omit<Refused, "type" | "tag">,
+): void {
+  report?.replyTo.tell({ type: "ProducedOutcome", tag: report.tag, ...outcome });
+}
+
+function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">): boolean {
+  const height = blocks.summary(hash)?.height;
+  return height !== undefined && blocks.hashAt(height) === hash;
+}
+
+/** Whoever sends a block claims it as its head. */
+function claimed(state: BlockHandlerState, peerId: PeerId, header: HeaderSummary): void {
+  const { hash, height, totalDifficulty } = header;
+  state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [hash] });
+  const head = { height: BigInt(height), hash, totalDifficulty };
+  state.registry.tell({ type: "HeadClaimed", peerId, head });
+}
+
+/**
+ * Peers relay only what they validated, so an invalid block is its sender's fault: all but one from
+ * the future, which the sender's clock allowed, and one at which our own consensus threw. Its
+ * sender's claim brings it again later, by sync.
+ */
+function rejected(
+  state: BlockHandlerState,
+  { hash, origin }: CheckedJob<BlockOrigin>,
+  fault: Fault,
+  context: BlockHandlerContext,
+): void {
+  const { peerId } = origin;
+  const { rule, detail } = fault;
+  settle(origin, { ok: false, reason: rule, fault });
+  context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
+  const from = peerId === undefined ? {} : { peerId };
+  const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
+  state.events.tell({ type: "Publish", event });
+  if (peerId === undefined || blamesNobody(rule)) return;
+  const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
+  state.reputation.tell({ ...blame, detail: `${rule}: ${detail}` });
+}

@@ -113,7 +113,7 @@ test("an answer with other transactions than those asked for earns nothing", asy
   const peer = await join(t, node, 1);
   peer.send({ kind: "AnnounceTransactions", ids: ids.slice(0, 1) });
   await peer.until(() => sentTo(peer, "RequestTransactions").length > 0);
-  const other = { kind: "ResponseTransactions", transactions: transactions.slice(1) } as const;
+  const other = { kind: "ResponseTransactions", transactions: transactions.slice(1, 2) } as const;
   peer.send(other, peer.requestIds.at(-1));
   await settled(peer, 7n);
   peer.send({ kind: "NewTransaction", transaction: makeTransaction(makeKey(2), 1) });

@@ -7,6 +7,7 @@ import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { Connection, PeerId } from "../../ports.js";
+import type { ChainHead } from "../../protocol/types/node-info.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";

@@ -151,6 +151,11 @@ export class PeerSession<A = undefined> {
     this.#handOn();
   }
 
+  /** A request that came as a message under this id was not answered. */
+  owes(requestId: number): boolean {
+    return this.#serves.isOpen(requestId);
+  }
+
   /** A message was dealt with: the other side may send as much again. */
   consumed(lane: Lane, bytes: number, nowMs: number): void {
     if (bytes === 0 || this.#phase === "closing") return;

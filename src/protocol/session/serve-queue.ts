@@ -28,6 +28,8 @@ export type Admission = "taken" | "rateLimited" | Violation;
 
 /** Requests of one side that may be unanswered at a time, as docs/protocol.md allows it. */
 const REQUESTS_MAX = 64;
+/** What a first reply with a block is taken for. */
+const BLOCK_BYTES_FIRST = 1024 * 1024;
 
 type Settings = Pick<NetworkConfig, "lanes" | "serve">;
 
@@ -48,7 +50,7 @@ export class ServeQueue {
     this.#settings = settings;
     this.#requestsMax = requestsMax;
     this.#quotas = quotas;
-    this.#blockReplyBytes = settings.lanes.sendQueueBytesMax / 8;
+    this.#blockReplyBytes = Math.min(settings.lanes.sendQueueBytesMax / 8, BLOCK_BYTES_FIRST);
   }
 
   get openBytes(): number {
@@ -58,6 +60,11 @@ export class ServeQueue {
   /** Credit of the requests that are not handed on yet. */
   get waitingBytes(): number {
     return this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** It was handed on and is not answered. */
+  isOpen(requestId: number): boolean {
+    return this.#open.has(requestId);
   }
 
   /** A request has come. One over its quota is not charged, and must be refused at once. */

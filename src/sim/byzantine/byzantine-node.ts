@@ -147,7 +147,9 @@ export class ByzantineNode implements ByzantineHost {
       connection,
       clock: this.clock,
       windowBytes: this.#options.windowBytes,
-      info: this.#behaviour.mute === true ? undefined : this.#info(),
+      own,
+      info: this.#info(),
+      isMute: this.#behaviour.mute === true,
       onReady: (ready) => {
         if (this.#behaviour.readsNothing === true) ready.readNothing();
         this.#behaviour.onReady?.(ready);

@@ -1,101 +1,147 @@
-// One connection of a byzantine node: the real frames, lanes and credit on a simulated link. It
-// keeps the protocol's accounts, so that a script breaks just the rule that it means to break.
+// One connection of a byzantine node: the real session without any of its limits, on a simulated
+// link. It keeps the protocol's accounts, so that a script breaks just the rule that it means to
+// break; what no session does goes past it, as bytes.
 
+import { DEFAULTS } from "../../config/defaults.js";
 import type { Clock, Connection, PeerId } from "../../ports.js";
-import { decodeMessage, encodeMessage } from "../../protocol/codec/codec.js";
-import { FrameDecoder } from "../../protocol/codec/frame.js";
-import { ReceiveLanes, type ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
-import { SendLanes } from "../../protocol/codec/send-lanes.js";
+import { encodeMessage } from "../../protocol/codec/codec.js";
+import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../protocol/codec/frame.js";
+import { PeerSession } from "../../protocol/session/peer-session.js";
+import type { Broken, End, SessionSettings } from "../../protocol/session/session-types.js";
 import {
-  KINDS,
-  MESSAGE_KINDS,
   WINDOW_BYTES_MAX,
   type DisconnectReason,
   type Message,
 } from "../../protocol/types/message.js";
 import type { HandshakeInfo } from "../../protocol/types/node-info.js";
-import type { Violation } from "../../protocol/violation.js";
 import { answerTo, type Served } from "./chain-view.js";
 
 export interface SessionParts {
   readonly connection: Connection;
   readonly clock: Clock;
+  /** The identity that it shows. */
+  readonly own: PeerId;
   /** What both ends start with. */
   readonly windowBytes: number;
-  /** Absent: it says nothing. */
-  readonly info: HandshakeInfo | undefined;
+  readonly info: HandshakeInfo;
+  /** It says nothing of itself. */
+  readonly isMute: boolean;
   readonly onReady: (session: Session) => void;
   readonly onMessage: (session: Session, message: Message, requestId: number) => void;
   /** The other side, which is honest, broke a rule of the wire. */
-  readonly onBroken: (session: Session, broken: Violation) => void;
+  readonly onBroken: (session: Session, broken: Broken) => void;
   /** Once. `reason`: what the other side said, if it did. */
   readonly onClosed: (session: Session, reason: DisconnectReason | undefined) => void;
 }
 
-const WRITE_BYTES = 128 * 1024;
+const NEVER = Number.POSITIVE_INFINITY;
+const ANY_COUNT = 2 ** 31;
+const ANY_BYTES = 2 ** 48;
+
+/** No wait ends, and nothing is too much: so it needs no timer. */
+function limitless(windowInitialBytes: number): SessionSettings {
+  const { handshake, lanes, liveness, requests, serve, shutdown } = DEFAULTS;
+  return {
+    handshake: { ...handshake, timeoutMs: NEVER },
+    lanes: {
+      ...lanes,
+      windowInitialBytes,
+      windowMaxBytes: WINDOW_BYTES_MAX,
+      sendQueueBytesMax: ANY_BYTES,
+    },
+    liveness: {
+      ...liveness,
+      pingIntervalMs: NEVER,
+      deadAfterMs: NEVER,
+      pingsPerSecondMax: ANY_COUNT,
+    },
+    requests: { ...requests, inFlightMax: ANY_COUNT, timeoutMinMs: NEVER, timeoutMaxMs: NEVER },
+    serve: { ...serve, repliesQueuedMax: ANY_COUNT },
+    shutdown: { ...shutdown, drainMs: NEVER },
+  };
+}
 
 export class Session {
   /** Of the honest node. */
   readonly peerId: PeerId;
   readonly #parts: SessionParts;
-  readonly #decoder = new FrameDecoder(MESSAGE_KINDS);
-  readonly #receive: ReceiveLanes;
-  readonly #send: SendLanes;
-  #phase: "handshaking" | "ready" | "closed" = "handshaking";
+  readonly #session: PeerSession;
+  #nonce = 0n;
   #readsNothing = false;
-  #blocked = false;
-  #requestId = 0;
-  #reason: DisconnectReason | undefined;
+  #isBlocked = false;
+  #isClosed = false;
+  #end: End | undefined;
 
   /** Opens the connection and says hello. */
   constructor(parts: SessionParts) {
-    const window = { windowBytesInitial: parts.windowBytes, windowBytesMax: WINDOW_BYTES_MAX };
+    const { clock, connection, info, isMute, own } = parts;
     this.#parts = parts;
-    this.#receive = new ReceiveLanes(window);
-    this.#send = new SendLanes(window);
-    this.peerId = parts.connection.peerId;
-    parts.connection.open({
-      onData: (chunk) => this.#read(chunk),
-      onDrain: () => {
-        this.#blocked = false;
-        this.#flush();
+    this.peerId = connection.peerId;
+    this.#session = new PeerSession(
+      {
+        settings: limitless(parts.windowBytes),
+        info,
+        isMute,
+        localId: own,
+        remoteId: connection.peerId,
+        openedAtMs: connection.openedAtMs,
+        nonce: () => ++this.#nonce,
+        unansweredMax: ANY_COUNT,
       },
-      onClose: () => this.#ended(),
+      clock.monotonicMs(),
+    );
+    connection.open({
+      onData: (chunk) => {
+        if (this.#readsNothing) return;
+        this.#session.receive(chunk, this.#nowMs);
+        this.#carry();
+      },
+      onDrain: () => {
+        this.#isBlocked = false;
+        this.#carry();
+      },
+      onClose: () => {
+        this.#session.carrierEnded("", undefined, this.#nowMs);
+        this.#closed();
+      },
     });
-    if (parts.info !== undefined) this.send({ kind: "Handshake", ...parts.info });
+    this.#carry();
   }
 
   get ready(): boolean {
-    return this.#phase === "ready";
+    return !this.#isClosed && this.#session.phase === "ready";
   }
 
   /** Within the credit that the other side granted: what exceeds it waits. */
   send(message: Message, requestId = 0): void {
-    if (this.#phase === "closed") return;
-    this.#send.enqueue(message.kind, requestId, encodeMessage(message));
-    this.#flush();
+    if (requestId === 0) this.#session.send(message, this.#nowMs);
+    else if (this.#session.owes(requestId)) this.#session.reply(requestId, message, this.#nowMs);
+    else this.sendBytes(frameOf(message, requestId));
+    this.#carry();
   }
 
-  /** A request under a fresh id, which it answers. */
-  ask(message: Message): number {
-    this.send(message, ++this.#requestId);
-    return this.#requestId;
+  /** A request under a fresh id. */
+  ask(message: Message): void {
+    this.#session.request(message, undefined, this.#nowMs);
+    this.#carry();
   }
 
   /** Answers a request as an honest node with this chain does. No request: nothing. */
   answer(message: Message, requestId: number, chain: Served): void {
     const answer = answerTo(message, chain);
-    if (answer !== undefined) this.send(answer, requestId);
+    if (answer === undefined) return;
+    this.#session.reply(requestId, answer, this.#nowMs);
+    this.#carry();
   }
 
   /** Past all accounts: any bytes at all. */
   sendBytes(bytes: Uint8Array): void {
-    if (this.#phase !== "closed") this.#parts.connection.write(bytes);
+    if (!this.#isClosed) this.#parts.connection.write(bytes);
   }
 
   /** Bytes that wait for credit. */
   get waitingBytes(): number {
-    return this.#send.queuedBytes("transaction") + this.#send.queuedBytes("block");
+    return this.#session.queuedBytes;
   }
 
   /** From now on nothing is taken from the link and no credit is given back. */
@@ -108,72 +154,51 @@ export class Session {
     this.#parts.connection.close();
   }
 
-  #read(chunk: Uint8Array): void {
-    if (this.#phase === "closed" || this.#readsNothing) return;
-    const broken = this.#decoder.push(chunk, (frame) =>
-      this.#receive.accept(frame, (received) => this.#received(received)),
-    );
-    if (broken !== undefined) this.#parts.onBroken(this, broken);
-    for (const update of this.#receive.updates(this.#nowMs)) this.send(update);
+  #carry(): void {
+    this.#heed();
+    while (!this.#isBlocked && !this.#isClosed) {
+      const bytes = this.#session.transmit(this.#nowMs);
+      if (bytes === undefined) break;
+      this.#isBlocked = !this.#parts.connection.write(bytes);
+    }
+    this.#heed();
   }
 
-  #received({
-    kind,
-    lane,
-    requestId,
-    payload,
-    creditBytes,
-  }: ReceivedMessage): Violation | undefined {
-    const decoded = decodeMessage(kind, payload);
-    if (!decoded.ok) return decoded.violation;
-    this.#handle(decoded.message, requestId);
-    if (this.#readsNothing) return undefined;
-    const update = this.#receive.consumed(lane, creditBytes, this.#nowMs);
-    if (update !== undefined) this.send(update);
-    return undefined;
-  }
-
-  #handle(message: Message, requestId: number): void {
-    switch (message.kind) {
-      case "Handshake":
-        this.#phase = "ready";
-        this.#parts.onReady(this);
-        return;
-      case "Disconnect":
-        this.#reason = message.reason;
+  #heed(): void {
+    for (let event = this.#session.poll(); event !== undefined; event = this.#session.poll()) {
+      if (event.type === "ready") this.#parts.onReady(this);
+      else if (event.type === "message") {
+        const { message, lane, bytes, requestId } = event;
+        this.#parts.onMessage(this, message, requestId);
+        if (!this.#readsNothing) this.#session.consumed(lane, bytes, this.#nowMs);
+      } else if (event.type === "closing") {
+        this.#end = event.end;
+        const { broken } = event.end;
+        if (broken !== undefined) this.#parts.onBroken(this, broken);
         this.#parts.connection.close();
-        return;
-      case "Ping":
-        this.send({ kind: "Pong", nonce: message.nonce });
-        return;
-      case "WindowUpdate":
-        this.#send.grant(message.lane, message.bytes);
-        this.#flush();
-        return;
-      default:
-        this.#parts.onMessage(
-          this,
-          message,
-          KINDS[message.kind].role === "request" ? requestId : 0,
-        );
+      }
     }
   }
 
-  #flush(): void {
-    while (!this.#blocked && this.#phase !== "closed") {
-      const chunk = this.#send.pull(WRITE_BYTES);
-      if (chunk === undefined) return;
-      this.#blocked = !this.#parts.connection.write(chunk);
-    }
-  }
-
-  #ended(): void {
-    if (this.#phase === "closed") return;
-    this.#phase = "closed";
-    this.#parts.onClosed(this, this.#reason);
+  #closed(): void {
+    this.#heed();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const { reason, byPeer } = this.#end ?? {};
+    this.#parts.onClosed(this, byPeer === true && reason !== "Closed" ? reason : undefined);
   }
 
   get #nowMs(): number {
     return this.#parts.clock.monotonicMs();
   }
+}
+
+/** The one frame of a message that no session would send. */
+function frameOf(message: Message, requestId: number): Uint8Array {
+  const payload = encodeMessage(message);
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
+  const { kind } = message;
+  writeFrameHeader(bytes, 0, { kind, requestId, payloadBytes: payload.length, more: false });
+  bytes.set(payload, FRAME_HEADER_BYTES);
+  return bytes;
 }

@@ -45,9 +45,10 @@ export class RelayAuditor {
         if (node !== undefined) this.#sent(node, sentMessage(message as Sent));
         return;
       }
-      case "Report": {
+      case "Report":
+      case "Broke": {
         const node = REPUTATION.exec(path)?.[1];
-        if (node !== undefined) this.#parts.onBlame(node, message as BlameReport);
+        if (node !== undefined) this.#parts.onBlame(node, blameOf(message as Blame));
         return;
       }
     }
@@ -121,7 +122,16 @@ export class RelayAuditor {
 
 type Sent = Extract<PeerHandlerMessage, { type: "Send" | "SendEncoded" | "Dealt" }>;
 /** What one actor of a node tells its reputation actor. */
+type Blame = Extract<ReputationMessage, { type: "Report" | "Broke" }>;
+
+/** What a node says of another to its blame or praise. */
 export type BlameReport = Extract<ReputationMessage, { type: "Report" }>;
+
+function blameOf(message: Blame): BlameReport {
+  if (message.type === "Report") return message;
+  const { peerId, rule, detail } = message;
+  return { type: "Report", peerId, event: "ProtocolViolation", detail: `${rule}: ${detail}` };
+}
 
 function sentMessage(sent: Sent): Message | undefined {
   if (sent.type === "Send") return sent.message;

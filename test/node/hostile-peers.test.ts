@@ -9,12 +9,17 @@ import { genesisOf } from "../../src/compose.js";
 import type { NetworkConfigInput } from "../../src/config.js";
 import type { Network } from "../../src/network.js";
 import type { BlockStore, Log } from "../../src/ports.js";
-import { KINDS, WINDOW_BYTES_MAX, type HandshakeInfo } from "../../src/protocol/index.js";
+import {
+  KINDS,
+  WINDOW_BYTES_MAX,
+  type HandshakeInfo,
+  type Message,
+} from "../../src/protocol/index.js";
 import { loadOrCreateIdentity, type Identity } from "../../src/transport/tls-identity.js";
 import { createSystemRandom } from "../../src/runtime/random.js";
 import { encodeMessage } from "../../src/protocol/codec/codec.js";
 import { RecordPeer } from "../support/record-peer.js";
-import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
+import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain.js";
 import {
   fragmentBytes,
   frameBytes,
@@ -253,6 +258,62 @@ for (const { title, rule, stranger, info, commit } of OFFENCES) {
     t.is(entries.at(-1)?.event, "ProtocolViolation");
     t.regex(entries.at(-1)?.detail ?? "", rule);
     t.true(score < -40);
+    await target.isUnharmed(t);
+  });
+}
+
+// ---- answers that are not what was asked for ---------------------------------------------------
+
+const CHAIN = makeChain(3);
+const CLAIM = { height: 3n, hash: CHAIN[2]!.header.hash, totalDifficulty: 2n ** 40n };
+
+interface WrongAnswer {
+  readonly title: string;
+  readonly asked: "RequestHeaders" | "RequestBlock";
+  readonly answer: Message;
+}
+
+const WRONG_ANSWERS: readonly WrongAnswer[] = [
+  {
+    title: "more headers than asked for",
+    asked: "RequestHeaders",
+    answer: {
+      kind: "ResponseHeaders",
+      headers: Array.from({ length: 1_500 }, () => CHAIN[0]!.headerBytes),
+    },
+  },
+  {
+    title: "headers that do not follow the locator",
+    asked: "RequestHeaders",
+    answer: {
+      kind: "ResponseHeaders",
+      headers: CHAIN.slice(1).map(({ headerBytes }) => headerBytes),
+    },
+  },
+  {
+    title: "another block than the one asked for",
+    asked: "RequestBlock",
+    answer: { kind: "ResponseBlock", block: makeBlock({ fields: { extra: Buffer.of(1) } }).bytes },
+  },
+];
+
+for (const { title, asked, answer } of WRONG_ANSWERS) {
+  test(`${title}: the peer is told its violation, blamed and closed`, async (t) => {
+    t.timeout(20_000);
+    const target = await victim(t);
+    const peer = await target.join(t, identityOf(1));
+    // The tip is asked for by its hash, what is further ahead by headers.
+    const tip = { ...CLAIM, height: 1n, hash: CHAIN[0]!.header.hash };
+    peer.send({ kind: "AnnounceBlock", ...(asked === "RequestBlock" ? tip : CLAIM) });
+    const request = await peer.message(asked);
+    peer.send(answer, peer.requestIds[peer.received.indexOf(request!)]);
+    const farewell = await peer.farewell();
+    t.is(farewell?.reason, "ProtocolViolation");
+    t.regex(farewell?.detail ?? "", /^answer: /);
+    const { entries } = await target.node.explainPeer(peer.peerId);
+    const violations = entries.filter(({ event }) => event === "ProtocolViolation");
+    t.is(violations.length, 1);
+    t.regex(violations[0]!.detail, /^answer: /);
     await target.isUnharmed(t);
   });
 }

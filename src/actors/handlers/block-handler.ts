@@ -170,7 +170,7 @@ function fetched(
   if (asked === undefined) return;
   if (header.ok && asked.size === 0) {
     const detail = "another block than the one asked for";
-    state.reputation.tell({ type: "Report", peerId, event: "ProtocolViolation", detail });
+    state.reputation.tell({ type: "Broke", peerId, rule: "answer", detail });
     return;
   }
   check(state, block, { peerId, fetchedBytes: block.length }, context);

@@ -3,9 +3,11 @@
 // Before a slow peer pays, it asks whether this process itself was slow.
 
 import { errorText, unreachable } from "../../errors.js";
-import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
+import type { DisconnectReason } from "../../protocol/types/message.js";
+import type { ViolationRule } from "../../protocol/violation.js";
 import type { NodeEnv } from "../env.js";
 import {
   ReputationLedger,
@@ -19,6 +21,13 @@ export type ReputationMessage =
       readonly type: "Report";
       readonly peerId: PeerId;
       readonly event: ReputationEvent;
+      readonly detail: string;
+    }
+  /** An answer was not what had been asked for: a violation, and the end of its connection. */
+  | {
+      readonly type: "Broke";
+      readonly peerId: PeerId;
+      readonly rule: ViolationRule;
       readonly detail: string;
     }
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ReputationVerdict> }
@@ -35,7 +44,14 @@ export type ReputationMessage =
 
 export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
-  | { readonly type: "PeerUnbanned"; readonly peerId: PeerId };
+  | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
+  /** It broke a rule that ends its connection. */
+  | {
+      readonly type: "Disconnect";
+      readonly peerId: PeerId;
+      readonly reason: DisconnectReason;
+      readonly detail: string;
+    };
 
 export interface ReputationArgs {
   readonly mailboxMax: number;
@@ -62,7 +78,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     controlMax: args.mailboxMax,
     overflow: "dropOldest",
     replyOf: replyToOf,
-    isControl: (message) => message.type !== "Report",
+    isControl: ({ type }) => type !== "Report" && type !== "Broke",
   }),
   onFault: ESCALATE,
 
@@ -84,12 +100,14 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
             return;
           }
         }
-        const { peerId, event, detail } = message;
-        const ban = state.ledger.record(peerId, event, detail, momentOf(env), state.readyPeers);
-        if (ban === undefined) return;
-        env.log.write("warn", "peer banned", { ...ban });
-        tellAll(state, { type: "PeerBanned", ban });
-        context.pipe(env.peers.putBan(ban), stored);
+        record(state, message.peerId, message.event, message.detail, context);
+        return;
+      }
+      case "Broke": {
+        const { peerId } = message;
+        const detail = `${message.rule}: ${message.detail}`;
+        record(state, peerId, "ProtocolViolation", detail, context);
+        tellAll(state, { type: "Disconnect", peerId, reason: "ProtocolViolation", detail });
         return;
       }
       case "Subscribe":
@@ -132,6 +150,21 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
 
   invariants: (state) => state.ledger.invariants(),
 });
+
+function record(
+  state: State,
+  peerId: PeerId,
+  event: ReputationEvent,
+  detail: string,
+  context: Context<ReputationMessage, ReputationEnv>,
+): void {
+  const { env } = context;
+  const ban = state.ledger.record(peerId, event, detail, momentOf(env), state.readyPeers);
+  if (ban === undefined) return;
+  env.log.write("warn", "peer banned", { ...ban });
+  tellAll(state, { type: "PeerBanned", ban });
+  context.pipe(env.peers.putBan(ban), stored);
+}
 
 function momentOf(env: ReputationEnv): Moment {
   return { monotonicMs: env.clock.monotonicMs(), wallMs: env.clock.wallMs() };

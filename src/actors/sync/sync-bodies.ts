@@ -12,6 +12,7 @@ import type { SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
+  broke,
   drop,
   finish,
   MOVED,
@@ -163,7 +164,7 @@ export function rangeAnswered(
   const { blocks } = outcome.message;
   if (blocks.length === 0 || blocks.length > range.count) {
     const detail = `${blocks.length} blocks for a range of ${range.count}`;
-    blame(state, peerId, "ProtocolViolation", detail);
+    broke(state, peerId, detail);
     bodies.failed(tag, peerId, nowMs);
     return;
   }
@@ -202,7 +203,7 @@ export function blocksChecked(
     !session.matches(task, accepted) ||
     (fault !== undefined && !isPromised(task, accepted.length, session, context))
   ) {
-    blame(state, server, "ProtocolViolation", "blocks other than the headers promise");
+    broke(state, server, "blocks other than the headers promise");
     session.spoiled(task, nowMs);
     return;
   }

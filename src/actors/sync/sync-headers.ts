@@ -14,6 +14,7 @@ import type { SyncPeer } from "./sync-peers.js";
 import {
   abort,
   blame,
+  broke,
   MOVED,
   othersWait,
   publish,
@@ -167,7 +168,7 @@ export function headersAnswered(
   if (headers === undefined) {
     failed(state, exchange, "headers did not come", context);
   } else if (headers.length > asked.countMax) {
-    blame(state, peerId, "ProtocolViolation", "more headers than asked for");
+    broke(state, peerId, "more headers than asked for");
     failed(state, exchange, "more headers than asked for", context);
   } else if (headers.length === 0) {
     // Only an empty answer is the end: how many headers a server gives at a time is its own affair.
@@ -248,7 +249,7 @@ function part(
   if (first === undefined) return;
   const before = blocks.summary(first.previousHash);
   if (before === undefined) {
-    blame(state, peerId, "ProtocolViolation", "headers that do not follow the locator");
+    broke(state, peerId, "headers that do not follow the locator");
     failed(state, exchange, "headers that do not follow the locator", context);
     return;
   }

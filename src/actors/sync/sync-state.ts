@@ -73,6 +73,12 @@ export function blame(
   if (peerId !== undefined) state.reputation.tell({ type: "Report", peerId, event, detail });
 }
 
+/** An answer that is not what was asked for: blamed, and the end of its connection. */
+export function broke(state: SyncState, peerId: PeerId | undefined, detail: string): void {
+  if (peerId !== undefined)
+    state.reputation.tell({ type: "Broke", peerId, rule: "answer", detail });
+}
+
 export function rejectBlock(
   state: SyncState,
   context: SyncContext,

@@ -402,7 +402,7 @@ test("another block than the one asked for is a violation", async (t) => {
   await harness.settle();
   harness.deliver(makeBlock({ fields: { extra: Uint8Array.of(1) } }).bytes);
   await harness.settle();
-  t.deepEqual(harness.blames(), ["ProtocolViolation"]);
+  t.like(harness.reputation.of("Broke"), [{ rule: "answer" }]);
   t.is(harness.connects.length, 0);
 });
 

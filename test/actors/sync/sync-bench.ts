@@ -114,7 +114,11 @@ export function start(options: HarnessOptions = {}) {
       }),
     head: () => harness.stores.blocks.head().hash,
     types: () => published(events).map(({ type }) => type),
-    blames: () => reputation.of("Report").map(({ peerId, event }) => `${event} ${Number(peerId)}`),
+    blames: () =>
+      reputation.received.flatMap((message) => {
+        if (message.type === "Report") return [`${message.event} ${Number(message.peerId)}`];
+        return message.type === "Broke" ? [`ProtocolViolation ${Number(message.peerId)}`] : [];
+      }),
     async status(): Promise<SyncStatus> {
       const asker = harness.probe<SyncStatus>();
       sync.tell({ type: "GetSyncStatus", replyTo: asker.ref });

@@ -179,8 +179,8 @@ export const plantedBugs = [
   {
     name: "a restart forgets the bans",
     in: "actors/peer/peer-reputation.js",
-    find: "env.config.trustedPeers, env.peers.bans())",
-    with: "env.config.trustedPeers, [])",
+    find: "trustedPeers, env.peers.bans(), now)",
+    with: "trustedPeers, [], now)",
   },
   {
     name: "blocks that left the chain are told oldest first",
@@ -394,8 +394,8 @@ export const plantedBugs = [
   },
   {
     name: "a ban never ends",
-    in: "actors/peer/advanced-peer-registry.js",
-    find: "message.ban.untilWallMs - context.env.clock.wallMs()",
-    with: "2 ** 31 - 1",
+    in: "actors/peer/peer-reputation.js",
+    find: "ledger.ended(state.toldMs, nowMs)",
+    with: "[]",
   },
 ];

@@ -130,15 +130,8 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         state.banned.add(message.ban.peerId);
         state.events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
         close(state, message.ban.peerId, "Banned", message.ban.reason);
-        // A ban ends by the clock; timers are the one way that time reaches an actor.
-        context.startTimer(
-          `unban:${message.ban.peerId}`,
-          message.ban.untilWallMs - context.env.clock.wallMs(),
-          { type: "PeerUnbanned", peerId: message.ban.peerId },
-        );
         return;
       case "PeerUnbanned":
-        context.cancelTimer(`unban:${message.peerId}`);
         if (!state.banned.delete(message.peerId)) return;
         state.events.tell({
           type: "Publish",

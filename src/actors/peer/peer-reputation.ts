@@ -40,7 +40,9 @@ export type ReputationMessage =
       readonly replyTo: ActorRef<PeerExplanation>;
     }
   | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
-  | { readonly type: "BanStored"; readonly error?: unknown };
+  | { readonly type: "BanStored"; readonly error?: unknown }
+  /** A ban ends, or is to be forgotten. */
+  | { readonly type: "BansDue" };
 
 export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
@@ -63,6 +65,8 @@ export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log" | "peers"> 
 
 interface State {
   readonly ledger: ReputationLedger;
+  /** Monotonic time up to which the ends of bans were told. */
+  toldMs: number;
   /** By path. */
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
   readyPeers: number;
@@ -82,11 +86,19 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
   }),
   onFault: ESCALATE,
 
-  init: ({ env }) => ({
-    ledger: new ReputationLedger(env.config.reputation, env.config.trustedPeers, env.peers.bans()),
-    subscribers: new Map(),
-    readyPeers: 0,
-  }),
+  init(context) {
+    const { env } = context;
+    const { reputation, trustedPeers } = env.config;
+    const now = momentOf(env);
+    const state: State = {
+      ledger: new ReputationLedger(reputation, trustedPeers, env.peers.bans(), now),
+      toldMs: now.monotonicMs,
+      subscribers: new Map(),
+      readyPeers: 0,
+    };
+    keepStep(state, context);
+    return state;
+  },
 
   receive(state, message, context) {
     const { env } = context;
@@ -113,10 +125,9 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "Subscribe":
         state.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
-        for (const ban of state.ledger.bans()) {
-          if (ban.untilWallMs > env.clock.wallMs()) {
-            message.subscriber.tell({ type: "PeerBanned", ban });
-          }
+        for (const { peerId } of state.ledger.bans(momentOf(env))) {
+          const ban = state.ledger.banOf(peerId, momentOf(env));
+          if (ban !== undefined) message.subscriber.tell({ type: "PeerBanned", ban });
         }
         return;
       case "PeersCounted":
@@ -125,13 +136,16 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "Unban":
         if (!state.ledger.unban(message.peerId)) return;
         tellAll(state, { type: "PeerUnbanned", peerId: message.peerId });
-        context.pipe(env.peers.deleteBan(message.peerId), stored);
+        keepStep(state, context);
+        return;
+      case "BansDue":
+        keepStep(state, context);
         return;
       case "Explain":
         message.replyTo.tell(state.ledger.explain(message.peerId, momentOf(env)));
         return;
       case "GetBans":
-        message.replyTo.tell(state.ledger.bans());
+        message.replyTo.tell(state.ledger.bans(momentOf(env)));
         return;
       case "BanStored":
         // The ban holds in memory all the same; only a restart would forget it.
@@ -164,6 +178,25 @@ function record(
   env.log.write("warn", "peer banned", { ...ban });
   tellAll(state, { type: "PeerBanned", ban });
   context.pipe(env.peers.putBan(ban), stored);
+  keepStep(state, context);
+}
+
+/** Tells which bans are over, deletes what is forgotten, and wakes for the next. */
+function keepStep(state: State, context: Context<ReputationMessage, ReputationEnv>): void {
+  const { env } = context;
+  const { ledger } = state;
+  const nowMs = env.clock.monotonicMs();
+  for (const peerId of ledger.ended(state.toldMs, nowMs)) {
+    tellAll(state, { type: "PeerUnbanned", peerId });
+  }
+  state.toldMs = nowMs;
+  const forgotten = ledger.takeForgotten(nowMs);
+  if (forgotten.length > 0) {
+    context.pipe(Promise.all(forgotten.map((peerId) => env.peers.deleteBan(peerId))), stored);
+  }
+  const waitMs = ledger.untilNextMs(nowMs);
+  if (waitMs === undefined) context.cancelTimer("bans");
+  else context.startTimer("bans", waitMs, { type: "BansDue" });
 }
 
 function momentOf(env: ReputationEnv): Moment {

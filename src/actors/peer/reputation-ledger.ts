@@ -65,18 +65,45 @@ export interface Moment {
   readonly wallMs: number;
 }
 
+interface Ban {
+  readonly record: BanRecord;
+  /** Monotonic time: the wall clock may be set while it lasts. */
+  readonly endsMs: number;
+}
+
+/** Two clocks that differ by less go as clocks do; by more, one of them was set. */
+const CLOCK_SET_MS = 1_000;
+const PEER_ID = /^[0-9a-f]{64}$/;
+
 export class ReputationLedger {
   readonly #settings: Settings;
   readonly #trusted: ReadonlySet<PeerId>;
   /** In order of last use, so that the oldest can be forgotten. */
   readonly #accounts = new Map<PeerId, Account>();
-  readonly #bans = new Map<PeerId, BanRecord>();
+  /** In force, or ended and remembered: the next one of that peer is longer. */
+  readonly #bans = new Map<PeerId, Ban>();
+  /** No longer among the bans, and still in the store. */
+  readonly #forgotten = new Set<PeerId>();
   readonly #banTimesMs: number[] = [];
 
-  constructor(settings: Settings, trusted: readonly PeerId[], bans: readonly BanRecord[]) {
+  /**
+   * `bans` as they were stored, in whatever state they are: what is none is left out, and none lasts
+   * longer than it could have from now on, whatever the clock was when it was made.
+   */
+  constructor(
+    settings: Settings,
+    trusted: readonly PeerId[],
+    bans: readonly BanRecord[],
+    now: Moment,
+  ) {
     this.#settings = settings;
     this.#trusted = new Set(trusted);
-    for (const ban of bans) this.#bans.set(ban.peerId, ban);
+    for (const record of bans.filter(isBan).sort((a, b) => a.untilWallMs - b.untilWallMs)) {
+      const lastsMs = Math.min(record.untilWallMs - now.wallMs, this.#lengthMs(record.count));
+      const untilWallMs = now.wallMs + lastsMs;
+      this.#keep({ record: { ...record, untilWallMs }, endsMs: now.monotonicMs + lastsMs });
+    }
+    this.#forgetPast(now.monotonicMs);
   }
 
   /**
@@ -101,25 +128,49 @@ export class ReputationLedger {
     if (EXCUSABLE.has(event) && (readyPeers <= peersFloor || !this.#mayBan(now.monotonicMs))) {
       return undefined;
     }
-    if (this.banOf(peerId, now.wallMs) !== undefined) return undefined;
+    if (this.banOf(peerId, now) !== undefined) return undefined;
     return this.#ban(peerId, `${event}: ${detail}`, now);
   }
 
   /** The ban in force, if any. */
-  banOf(peerId: PeerId, wallMs: number): BanRecord | undefined {
+  banOf(peerId: PeerId, now: Moment): BanRecord | undefined {
     const ban = this.#bans.get(peerId);
-    return ban !== undefined && ban.untilWallMs > wallMs ? ban : undefined;
+    return ban !== undefined && ban.endsMs > now.monotonicMs ? shown(ban, now) : undefined;
   }
 
   /** Lifts a ban and resets the score; false when there was none. */
   unban(peerId: PeerId): boolean {
     this.#accounts.delete(peerId);
-    return this.#bans.delete(peerId);
+    return this.#forget(peerId);
   }
 
   /** All records, of bans in force and of past ones that make the next ban longer. */
-  bans(): readonly BanRecord[] {
-    return [...this.#bans.values()];
+  bans(now: Moment): readonly BanRecord[] {
+    return [...this.#bans.values()].map((ban) => shown(ban, now));
+  }
+
+  /** The peers whose bans are over since `sinceMs`, by the monotonic clock. */
+  ended(sinceMs: number, nowMs: number): readonly PeerId[] {
+    const ended = [...this.#bans].filter(([, { endsMs }]) => endsMs > sinceMs && endsMs <= nowMs);
+    return ended.map(([peerId]) => peerId);
+  }
+
+  /** Until the next ban ends or is to be forgotten; undefined: there is none. */
+  untilNextMs(nowMs: number): number | undefined {
+    const { banRememberedMs } = this.#settings;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { endsMs } of this.#bans.values()) {
+      nextMs = Math.min(nextMs, endsMs > nowMs ? endsMs : endsMs + banRememberedMs);
+    }
+    return nextMs === Number.POSITIVE_INFINITY ? undefined : Math.max(0, nextMs - nowMs);
+  }
+
+  /** Whose bans are to be deleted from the store: past for long, of too many, or lifted. */
+  takeForgotten(nowMs: number): readonly PeerId[] {
+    this.#forgetPast(nowMs);
+    const forgotten = [...this.#forgotten];
+    this.#forgotten.clear();
+    return forgotten;
   }
 
   score(peerId: PeerId, monotonicMs: number): number {
@@ -129,7 +180,7 @@ export class ReputationLedger {
 
   explain(peerId: PeerId, now: Moment): PeerExplanation {
     const score = this.score(peerId, now.monotonicMs);
-    const ban = this.banOf(peerId, now.wallMs);
+    const ban = this.banOf(peerId, now);
     return {
       peerId,
       score,
@@ -179,22 +230,45 @@ export class ReputationLedger {
   }
 
   #ban(peerId: PeerId, reason: string, now: Moment): BanRecord {
-    const { banMs, banMaxMs, bansKeptMax } = this.#settings;
-    const count = (this.#bans.get(peerId)?.count ?? 0) + 1;
-    const lengthMs = Math.min(banMaxMs, banMs * 2 ** (count - 1));
-    const ban = { peerId, untilWallMs: now.wallMs + lengthMs, reason, count };
-    this.#bans.delete(peerId);
-    if (this.#bans.size >= bansKeptMax) {
-      let soonest: BanRecord | undefined;
-      for (const other of this.#bans.values()) {
-        if (soonest === undefined || other.untilWallMs < soonest.untilWallMs) soonest = other;
-      }
-      if (soonest !== undefined) this.#bans.delete(soonest.peerId);
-    }
-    this.#bans.set(peerId, ban);
+    const count = (this.#bans.get(peerId)?.record.count ?? 0) + 1;
+    const lengthMs = this.#lengthMs(count);
+    const record = { peerId, untilWallMs: now.wallMs + lengthMs, reason, count };
+    this.#keep({ record, endsMs: now.monotonicMs + lengthMs });
     this.#banTimesMs.push(now.monotonicMs);
     if (this.#banTimesMs.length > this.#settings.bansPerWindowMax) this.#banTimesMs.shift();
-    return ban;
+    return record;
+  }
+
+  #lengthMs(count: number): number {
+    const { banMs, banMaxMs } = this.#settings;
+    return Math.min(banMaxMs, banMs * 2 ** (count - 1));
+  }
+
+  /** Of too many the one that ends first goes. */
+  #keep(ban: Ban): void {
+    const { peerId } = ban.record;
+    this.#bans.delete(peerId);
+    this.#forgotten.delete(peerId);
+    if (this.#bans.size >= this.#settings.bansKeptMax) {
+      let soonest: Ban | undefined;
+      for (const other of this.#bans.values()) {
+        if (soonest === undefined || other.endsMs < soonest.endsMs) soonest = other;
+      }
+      if (soonest !== undefined) this.#forget(soonest.record.peerId);
+    }
+    this.#bans.set(peerId, ban);
+  }
+
+  #forget(peerId: PeerId): boolean {
+    const known = this.#bans.delete(peerId);
+    if (known) this.#forgotten.add(peerId);
+    return known;
+  }
+
+  #forgetPast(nowMs: number): void {
+    for (const [peerId, { endsMs }] of this.#bans) {
+      if (endsMs + this.#settings.banRememberedMs <= nowMs) this.#forget(peerId);
+    }
   }
 
   #mayBan(nowMs: number): boolean {
@@ -229,6 +303,22 @@ export class ReputationLedger {
   #decayed(account: Account, nowMs: number): number {
     return account.score * 0.5 ** ((nowMs - account.updatedMs) / this.#settings.halfLifeMs);
   }
+}
+
+/** A caller's store, or one that was written by hand, may answer anything. */
+function isBan({ peerId, untilWallMs, reason, count }: BanRecord): boolean {
+  const isCounted = Number.isSafeInteger(count) && count >= 1;
+  return PEER_ID.test(peerId) && Number.isFinite(untilWallMs) && isCounted && isText(reason);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+/** A wall clock that was set back meanwhile does not make a ban look longer than it is. */
+function shown({ record, endsMs }: Ban, now: Moment): BanRecord {
+  const untilWallMs = Math.ceil(now.wallMs + endsMs - now.monotonicMs);
+  return untilWallMs < record.untilWallMs - CLOCK_SET_MS ? { ...record, untilWallMs } : record;
 }
 
 function clamp(value: number, magnitudeMax: number): number {

@@ -239,6 +239,11 @@ export const PEERS = {
     preferredScore: points(50, [1, 1_000_000], "At this score it comes first."),
     banMs: ms(3_600_000, [1, 365 * DAY_MS], "A first ban; each further one is twice as long."),
     banMaxMs: ms(86_400_000, [1, 3_650 * DAY_MS], "No ban is longer."),
+    banRememberedMs: ms(
+      DAY_MS,
+      [0, 365 * DAY_MS],
+      "For so long after its end a ban makes the next one longer; then it is forgotten.",
+    ),
     bansKeptMax: count(4_096, ENTRIES, "Bans that are remembered; those that end first go first."),
     bansPerWindowMax: count(
       16,

@@ -153,6 +153,37 @@ test("to explain gives score, class, ban and reasons", async (t) => {
   );
 });
 
+test("the end of a ban is told, and long after it is gone from the store", async (t) => {
+  const harness = start();
+  harness.report("InvalidBlock");
+  await harness.advance(HOUR_MS - 1);
+  t.is(harness.subscriber.of("PeerUnbanned").length, 0);
+  await harness.advance(1);
+  t.deepEqual(harness.subscriber.of("PeerUnbanned"), [{ type: "PeerUnbanned", peerId: peer }]);
+  t.is(harness.stores.peers.bans().length, 1);
+  await harness.advance(harness.config.reputation.banRememberedMs);
+  t.deepEqual(harness.stores.peers.bans(), []);
+  t.is(harness.subscriber.of("PeerUnbanned").length, 1);
+});
+
+test("of too many stored bans, and of those long past, nothing stays in the store", async (t) => {
+  const first = createHarness();
+  const { peers } = first.stores;
+  for (let i = 0; i < 50; i++) {
+    const untilWallMs = START_WALL_MS + (i < 10 ? -7 * 24 * HOUR_MS : HOUR_MS);
+    await peers.putBan({ peerId: peerIdOf(i), untilWallMs, reason: "", count: 1 });
+  }
+  const harness = start({ env: { peers }, config: { reputation: { bansKeptMax: 16 } } });
+  await harness.settle();
+  t.is(peers.bans().length, 16);
+  harness.report("InvalidBlock", 1, peerIdOf(99));
+  await harness.settle();
+  t.is(peers.bans().length, 16);
+  t.true(peers.bans().some(({ peerId }) => peerId === peerIdOf(99)));
+  await harness.advance(7 * 24 * HOUR_MS);
+  t.deepEqual(peers.bans(), []);
+});
+
 test("bans survive a restart of the node", async (t) => {
   const first = start();
   first.report("InvalidBlock");

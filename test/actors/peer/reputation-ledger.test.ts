@@ -20,24 +20,33 @@ const HOUR_MS = 3_600_000;
 class Bench {
   readonly ledger: ReputationLedger;
   nowMs = 0;
+  /** By how much the wall clock was set since. */
+  setMs = 0;
 
   constructor(
     changes: Partial<Settings> = {},
     trusted: readonly string[] = [],
     bans: readonly BanRecord[] = [],
   ) {
-    this.ledger = new ReputationLedger({ ...settings, ...changes }, trusted, bans);
+    this.ledger = new ReputationLedger({ ...settings, ...changes }, trusted, bans, this.now);
   }
 
   get wallMs(): number {
-    return this.nowMs + 24 * HOUR_MS;
+    return this.nowMs + this.setMs + 24 * HOUR_MS;
+  }
+
+  get now() {
+    return { monotonicMs: this.nowMs, wallMs: this.wallMs };
+  }
+
+  bannedIds(): string[] {
+    return this.ledger.bans(this.now).map(({ peerId }) => peerId);
   }
 
   record(event: ReputationEvent, times = 1, peerId = peer, readyPeers = MANY) {
     let ban: BanRecord | undefined;
     for (let i = 0; i < times; i++) {
-      const now = { monotonicMs: this.nowMs, wallMs: this.wallMs };
-      const brought = this.ledger.record(peerId, event, `${event} ${i}`, now, readyPeers);
+      const brought = this.ledger.record(peerId, event, `${event} ${i}`, this.now, readyPeers);
       ban ??= brought;
     }
     this.ledger.invariants();
@@ -49,7 +58,7 @@ class Bench {
   }
 
   explain(peerId = peer) {
-    return this.ledger.explain(peerId, { monotonicMs: this.nowMs, wallMs: this.wallMs });
+    return this.ledger.explain(peerId, this.now);
   }
 }
 
@@ -167,7 +176,7 @@ test("the hundredth point lost brings a ban that names its last reason", (t) => 
     count: 1,
   });
   t.is(bench.explain().class, "banned");
-  t.deepEqual(bench.ledger.bans(), [ban!]);
+  t.deepEqual(bench.ledger.bans(bench.now), [ban!]);
 });
 
 test("a ban in force is not renewed", (t) => {
@@ -183,9 +192,9 @@ test("a ban ends by the wall clock, and the next one is twice as long, up to the
     const ban = bench.record("InvalidBlock");
     lengths.push((ban!.untilWallMs - bench.wallMs) / HOUR_MS);
     bench.nowMs += ban!.untilWallMs - bench.wallMs - 1;
-    t.truthy(bench.ledger.banOf(peer, bench.wallMs));
+    t.truthy(bench.ledger.banOf(peer, bench.now));
     bench.nowMs += 1;
-    t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+    t.is(bench.ledger.banOf(peer, bench.now), undefined);
   }
   t.deepEqual(lengths, [1, 2, 4, 8, 16, 24, 24, 24]);
 });
@@ -193,7 +202,7 @@ test("a ban ends by the wall clock, and the next one is twice as long, up to the
 test("bans of an earlier run count on", (t) => {
   const past = { peerId: peer, untilWallMs: 5, reason: "old", count: 3 };
   const bench = new Bench({}, [], [past]);
-  t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+  t.is(bench.ledger.banOf(peer, bench.now), undefined);
   t.is(bench.record("InvalidBlock")?.count, 4);
 });
 
@@ -203,10 +212,66 @@ test("the list of bans is bounded: the one that ends soonest is forgotten", (t) 
     bench.record("InvalidBlock", 1, peerIdOf(number));
     bench.nowMs += 1_000;
   }
-  t.deepEqual(
-    bench.ledger.bans().map(({ peerId }) => peerId),
-    [2, 3, 4].map(peerIdOf),
-  );
+  t.deepEqual(bench.bannedIds(), [2, 3, 4].map(peerIdOf));
+  t.deepEqual(bench.ledger.takeForgotten(bench.nowMs), [peerIdOf(1)]);
+  t.deepEqual(bench.ledger.takeForgotten(bench.nowMs), []);
+});
+
+test("of too many stored bans the last to end are kept", (t) => {
+  const bans = [5, 1, 4, 2, 3].map((hours) => ({
+    peerId: peerIdOf(hours),
+    untilWallMs: (24 + hours) * HOUR_MS,
+    reason: "",
+    count: 9,
+  }));
+  const bench = new Bench({ bansKeptMax: 2 }, [], bans);
+  bench.ledger.invariants();
+  t.deepEqual(bench.bannedIds(), [4, 5].map(peerIdOf));
+  t.deepEqual(bench.ledger.takeForgotten(0), [1, 2, 3].map(peerIdOf));
+});
+
+test("a ban that was made while the clock was years ahead lasts no longer than any", (t) => {
+  const ahead = { peerId: peer, untilWallMs: 10 * 365 * 24 * HOUR_MS, reason: "", count: 2 };
+  const bench = new Bench({}, [], [ahead]);
+  t.is(bench.ledger.banOf(peer, bench.now)?.untilWallMs, bench.wallMs + 2 * HOUR_MS);
+  bench.nowMs += 2 * HOUR_MS;
+  t.is(bench.ledger.banOf(peer, bench.now), undefined);
+});
+
+test("a wall clock that is set while a ban lasts changes neither its length nor what it shows", (t) => {
+  for (const setHours of [-87_673, -2, 2, 87_673]) {
+    const bench = new Bench();
+    bench.record("InvalidBlock");
+    bench.setMs = setHours * HOUR_MS;
+    bench.nowMs += HOUR_MS - 1;
+    t.true(
+      bench.ledger.banOf(peer, bench.now)!.untilWallMs <= Math.max(bench.wallMs, 25 * HOUR_MS) + 1,
+    );
+    bench.nowMs += 1;
+    t.is(bench.ledger.banOf(peer, bench.now), undefined, `${setHours}`);
+  }
+});
+
+test("a ban that is over is remembered for a while and then forgotten", (t) => {
+  const bench = new Bench({ banRememberedMs: 5 * HOUR_MS });
+  bench.record("InvalidBlock");
+  t.is(bench.ledger.untilNextMs(bench.nowMs), HOUR_MS);
+  bench.nowMs += HOUR_MS;
+  t.deepEqual(bench.ledger.ended(0, bench.nowMs), [peer]);
+  t.is(bench.ledger.untilNextMs(bench.nowMs), 5 * HOUR_MS);
+  bench.nowMs += 5 * HOUR_MS - 1;
+  t.deepEqual(bench.ledger.takeForgotten(bench.nowMs), []);
+  bench.nowMs += 1;
+  t.deepEqual(bench.ledger.takeForgotten(bench.nowMs), [peer]);
+  t.is(bench.ledger.untilNextMs(bench.nowMs), undefined);
+  t.is(bench.record("InvalidBlock")?.count, 1);
+});
+
+test("stored bans that are none are left out", (t) => {
+  const good = { peerId: peer, untilWallMs: 25 * HOUR_MS, reason: "", count: 1 };
+  const odd = [{ peerId: "ab" }, { untilWallMs: Infinity }, { count: 0 }, { count: 1.5 }];
+  const bans = odd.map((change, i) => ({ ...good, peerId: peerIdOf(i + 2), ...change }));
+  t.deepEqual(new Bench({}, [], [...bans, good]).bannedIds(), [peer]);
 });
 
 test("to unban lifts the ban, forgets its count and resets the score", (t) => {
@@ -272,7 +337,7 @@ test("trusted peers are never banned and pay a tenth", (t) => {
   t.is(bench.record("ProtocolViolation"), undefined);
   t.is(bench.score(), -5);
   t.is(bench.record("InvalidBlock", 100), undefined);
-  t.is(bench.ledger.banOf(peer, bench.wallMs), undefined);
+  t.is(bench.ledger.banOf(peer, bench.now), undefined);
   const other = new Bench({}, [peer]);
   other.record("GoodBlock");
   t.is(other.score(), 10);

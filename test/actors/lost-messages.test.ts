@@ -4,9 +4,11 @@
 import test from "ava";
 import type { ActorRef, OnFault } from "../../src/runtime/actor.js";
 import { defineActor } from "../../src/runtime/actor.js";
+import { blockHandler } from "../../src/actors/handlers/block-handler.js";
 import { syncHandler } from "../../src/actors/handlers/sync-handler.js";
 import { transactionHandler } from "../../src/actors/handlers/transaction-handler.js";
 import type { SubmitOutcome } from "../../src/actors/handlers/transaction-handler.js";
+import type { ConsensusMessage } from "../../src/actors/integration/consensus-integration.js";
 import { mempoolIntegration } from "../../src/actors/integration/mempool-integration.js";
 import type { MempoolMessage } from "../../src/actors/integration/mempool-integration.js";
 import type { StorageMessage } from "../../src/actors/integration/storage-integration.js";
@@ -17,7 +19,7 @@ import { messageRouter } from "../../src/actors/service/message-router.js";
 import { systemRouter } from "../../src/actors/service/system-router.js";
 import type { Lane, Message, MessageKind } from "../../src/protocol/types/message.js";
 import type { WorkerPool } from "../../src/ports.js";
-import { makeKey, makeTransaction } from "../support/chain.js";
+import { makeChain, makeKey, makeTransaction, type MadeBlock } from "../support/chain.js";
 import { HASH, KIB, ready, type StartOptions } from "./peer/peer-bench.js";
 import { createHarness } from "./support.js";
 
@@ -126,6 +128,31 @@ test("a request that crashes who serves it is refused at once, and its place is 
     await harness.advance(100);
   }
   t.deepEqual(harness.refusals(), ["1 Busy", "2 Busy", "3 Busy"]);
+});
+
+test("a block that crashes who connects it may come again", async (t) => {
+  const harness = await connected();
+  let left = 1;
+  const connects: ConsensusMessage[] = [];
+  const consensus = harness.spawn(
+    crashing<ConsensusMessage>((message) => {
+      if (message.type === "Connect") connects.push(message);
+      return message.type === "Connect" && left-- > 0;
+    }),
+    {},
+  );
+  harness.expectFault(consensus);
+  const probe = harness.probe<unknown>().ref;
+  const system = harness.spawn(systemRouter, { consensus, mempool: probe, storage: probe });
+  const others = { registry: probe, broadcaster: probe, sync: probe, reputation: probe };
+  const handler = harness.spawn(blockHandler, { ...others, router: probe, system, events: probe });
+  harness.register(handler as ActorRef<Incoming>, ["NewBlock"]);
+  const [{ bytes }] = makeChain(1) as [MadeBlock];
+  for (let sent = 0; sent < 2; sent++) {
+    harness.remote.send({ kind: "NewBlock", block: bytes });
+    await harness.advance(2_000);
+  }
+  t.is(connects.length, 2);
 });
 
 /** The transaction handler and the mempool, which crashes on the first so many batches. */

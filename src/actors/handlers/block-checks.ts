@@ -5,6 +5,7 @@ import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { Fault, HashHex, HeaderSummary } from "../../chain/types.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
+import { askConsensus } from "../ask-consensus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type {
   BlockHandlerContext,
@@ -121,16 +122,7 @@ export function checked(
     return;
   }
   const from = origin.peerId === undefined ? {} : { peerId: origin.peerId };
-  const connect = {
-    type: "Connect",
-    blocks: [block],
-    ...from,
-    tag,
-    replyTo: context.self,
-  } as const;
-  if (state.system.tell({ to: "consensus", message: connect })) return;
-  end(state, tag, "again");
-  settle(origin, { ok: false, reason: "busy" });
+  askConsensus(state.system, { type: "Connect", blocks: [block], ...from, tag }, context);
 }
 
 export function connectEnded(
@@ -138,7 +130,8 @@ export function connectEnded(
   outcome: ConnectOutcome,
   context: BlockHandlerContext,
 ): void {
-  const job = end(state, outcome.tag, "over");
+  const isBusy = !outcome.ok && outcome.reason === "busy";
+  const job = end(state, outcome.tag, isBusy ? "again" : "over");
   if (job === undefined) return;
   const { hash, origin } = job;
   const { peerId } = origin;

@@ -6,6 +6,7 @@
 import { packOwned } from "../../bytes/packed.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { askConsensus } from "../ask-consensus.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import { blamesNobody } from "../../chain/faults.js";
@@ -371,13 +372,13 @@ function copyChecked(state: State, hash: HashHex, verdict: Verdict, context: Ctx
   const damaged = state.damaged.get(hash);
   if (damaged === undefined) return;
   const block = verdict?.accepted[0];
-  const tag = state.nextTag++;
-  if (block?.header.hash === hash) {
-    const message = { type: "Restore", block, tag, replyTo: context.self } as const;
-    damaged.tag = tag;
-    if (state.system.tell({ to: "consensus", message })) return;
+  if (block?.header.hash !== hash) {
+    fetch(state, damaged, context);
+    return;
   }
-  fetch(state, damaged, context);
+  const tag = state.nextTag++;
+  damaged.tag = tag;
+  askConsensus(state.system, { type: "Restore", block, tag }, context);
 }
 
 function restored(state: State, outcome: ConnectOutcome, context: Ctx): void {

@@ -1,5 +1,6 @@
 // The body half of sync: ranges from several peers, checks in the pool, connects in order.
 
+import { askConsensus } from "../ask-consensus.js";
 import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { Fault, HashHex } from "../../chain/types.js";
@@ -129,10 +130,7 @@ function connectRanges(state: SyncState, session: SyncManager, context: SyncCont
     const tag = state.nextTag();
     state.connects.add(tag);
     const promised = session.chain.best;
-    const connect = { type: "Connect", blocks, promised, tag, replyTo: context.self } as const;
-    if (state.system.tell({ to: "consensus", message: connect })) continue;
-    abort(state, context, "the chain cannot take blocks", true);
-    return;
+    askConsensus(state.system, { type: "Connect", blocks, promised, tag }, context);
   }
 }
 

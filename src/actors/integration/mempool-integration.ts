@@ -303,12 +303,13 @@ function serve(
   const { itemsMax, bytesSoftMax } = env.config.serve;
   const transactions: Uint8Array[] = [];
   let bytes = 0;
-  for (const id of message.ids.slice(0, itemsMax)) {
+  // One that is asked for twice is sent once.
+  for (const id of new Set(message.ids.slice(0, itemsMax))) {
     const transaction = mempool.get(id);
     if (transaction === undefined) continue;
-    transactions.push(transaction);
     bytes += transaction.length;
-    if (bytes >= bytesSoftMax) break;
+    if (transactions.length > 0 && bytes > bytesSoftMax) break;
+    transactions.push(transaction);
   }
   message.replyTo.tell({ kind: "ResponseTransactions", transactions });
 }

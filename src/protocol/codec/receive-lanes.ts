@@ -220,6 +220,11 @@ export class ReceiveLanes {
     return openBytes === 0 ? undefined : { number: messagesIn, bytes: openBytes, availableBytes };
   }
 
+  /** What the peer may still send on a data lane. */
+  availableBytes(lane: Lane): number {
+    return this.#lanes[laneIndex(lane)]!.availableBytes;
+  }
+
   /** The window of a data lane as tuned so far. */
   windowBytes(lane: Lane): number {
     return this.#lanes[laneIndex(lane)]!.windowBytes;

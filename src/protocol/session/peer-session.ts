@@ -101,6 +101,12 @@ export class PeerSession<A = undefined> {
     return this.#outbox.lanes.dataBytes;
   }
 
+  /** Of a data lane: what this side may still send, and what it lets the other side send. */
+  credit(lane: Lane): { readonly ownBytes: number; readonly grantedBytes: number } {
+    const ownBytes = this.#outbox.lanes.creditBytes(lane);
+    return { ownBytes, grantedBytes: this.#receiveLanes.availableBytes(lane) };
+  }
+
   // ---- in -------------------------------------------------------------------------------------
 
   /** The next bytes of the stream, which the caller must not write to any more. */

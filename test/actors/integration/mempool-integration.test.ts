@@ -81,7 +81,14 @@ test("what is served at once is bounded by items and bytes", async (t) => {
   t.deepEqual(await few.serve(ids), []);
   const small = await start({ config: { serve: { bytesSoftMax: at(0).bytes.length + 1 } } });
   await small.add(0, 1, 2);
-  t.is((await small.serve([0, 1, 2].map((nonce) => at(nonce).id))).length, 2);
+  t.is((await small.serve([0, 1, 2].map((nonce) => at(nonce).id))).length, 1);
+});
+
+test("a transaction that is asked for twice is served once", async (t) => {
+  const harness = await start();
+  await harness.add(0, 1);
+  const ids = [0, 1, 0, 0, 1].map((nonce) => at(nonce).id);
+  t.deepEqual(await harness.serve(ids), [at(0).bytes, at(1).bytes]);
 });
 
 test("the producer gets the best transactions that fit", async (t) => {

@@ -1,7 +1,7 @@
 // What two nodes agree on before they exchange anything else, and which of two connections between
 // them stays. Pure; used by the peer handler (negotiate) and the registry (keepConnection).
 
-import { KINDS, MESSAGE_KINDS } from "./types/message.js";
+import { MESSAGE_KINDS, ruleOf } from "./types/message.js";
 import type { DisconnectReason, MessageKind } from "./types/message.js";
 import type { HandshakeInfo } from "./types/node-info.js";
 
@@ -12,7 +12,9 @@ export const PROTOCOL_VERSION = 1;
 export const TIME_CAPABILITY = "time/1";
 
 /** What may come before the remote handshake was accepted. */
-export const KINDS_BEFORE_HANDSHAKE: readonly MessageKind[] = ["Handshake", "Disconnect"];
+export const KINDS_BEFORE_HANDSHAKE: readonly MessageKind[] = MESSAGE_KINDS.filter(
+  (kind) => ruleOf(kind).phase !== undefined,
+);
 
 export type Negotiated =
   | {
@@ -48,8 +50,8 @@ export function negotiate(
 }
 
 function isNegotiated(kind: MessageKind, capabilities: ReadonlySet<string>): boolean {
-  const { capability } = KINDS[kind];
-  return capability === undefined ? kind !== "Handshake" : capabilities.has(capability);
+  const { capability, phase } = ruleOf(kind);
+  return phase !== "handshake" && (capability === undefined || capabilities.has(capability));
 }
 
 type Direction = "inbound" | "outbound";

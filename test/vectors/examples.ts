@@ -3,6 +3,7 @@
 
 import { KINDS, MESSAGE_KINDS } from "../../src/protocol/index.js";
 import type { MessageKind } from "../../src/protocol/index.js";
+import { ruleOf } from "../../src/protocol/types/message.js";
 import type { ChainVectors } from "./chain.js";
 import type { WireVectors } from "./generate.js";
 
@@ -158,15 +159,31 @@ export function renderKinds(): string {
     const { code, lane, payloadBytesMax, capability, role, answeredBy } = KINDS[kind];
     const hex = `0x${code.toString(16).padStart(2, "0")}`;
     const what = answeredBy === undefined ? ROLES[role] : `request, answered by ${answeredBy}`;
-    const cells = [hex, kind, lane, payloadBytesMax.toLocaleString("en"), capability ?? "", what];
+    const sizes = [payloadBytesMax.toLocaleString("en"), itemsText(kind)];
+    const cells = [hex, kind, lane, ...sizes, capability ?? "", what, quotaText(kind)];
     return `| ${cells.join(" | ")} |`;
   });
   return [
-    "| code | kind | lane | payload bytes at most | capability | role |",
-    "| --- | --- | --- | --- | --- | --- |",
+    "| code | kind | lane | payload bytes at most | items | capability | role | quota |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ...rows,
     "",
   ].join("\n");
+}
+
+/** Byte strings in it. */
+function itemsText(kind: MessageKind): string {
+  const { body } = ruleOf(kind);
+  if (body.form === "fields") return "";
+  const { list, countMin, countMax } = body.shape;
+  return list ? `${countMin} to ${countMax.toLocaleString("en")}` : "1";
+}
+
+/** What it takes of its quota. */
+function quotaText(kind: MessageKind): string {
+  const { quota, counts } = ruleOf(kind);
+  if (quota === undefined) return "";
+  return `${quota}: ${counts === undefined ? "1" : `by \`${counts}\``}`;
 }
 
 const ROLES = { oneWay: "one way", request: "request", response: "response" } as const;

@@ -6,6 +6,7 @@
 
 import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
+import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
@@ -39,7 +40,7 @@ export const blockHandler = defineActor<
   onFault: RESTART,
 
   init(context, args) {
-    const kinds = ["NewBlock", "AnnounceBlock", "RequestBlock"] as const;
+    const kinds = handledKinds("blocks/1");
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
     const { config, random } = context.env;

@@ -2,6 +2,7 @@
 // Told by: message router. Tells: system router, peer handlers.
 
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
+import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -20,7 +21,7 @@ export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandler
   onFault: RESTART,
 
   init(context, args) {
-    const kinds = ["RequestHeaders", "RequestBlockRange"] as const;
+    const kinds = handledKinds("sync/1");
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     return args;
   },

@@ -15,6 +15,7 @@ import {
   type AskOutcome,
   type Context,
 } from "../../runtime/actor.js";
+import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { HashHex } from "../../chain/types.js";
@@ -126,7 +127,7 @@ export const transactionHandler = defineActor<
   onFault: RESTART,
 
   init(context, args) {
-    const kinds = ["NewTransaction", "AnnounceTransactions", "RequestTransactions"] as const;
+    const kinds = handledKinds("transactions/1");
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     const { config, random } = context.env;
     args.system.tell({ to: "mempool", message: { type: "Subscribe", subscriber: context.self } });

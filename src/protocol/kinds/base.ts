@@ -70,28 +70,34 @@ const QUOTA = tuple<ServeQuota>({
 });
 
 export const BASE_KINDS: KindsOf<BaseMessage> = {
-  Handshake: control(
-    0x01,
-    2_048,
-    fields<Of<"Handshake">>("Handshake", {
-      protocolVersion: uint(0, UINT16_MAX),
-      networkId: hash,
-      agent: text(limits.agentBytesMax),
-      nodeId: text(limits.nodeIdBytesMax),
-      listenAddresses: list(text(limits.addressBytesMax), { max: limits.listenAddressesMax }),
-      head: tuple<ChainHead>(HEAD),
-      capabilities: list(text(limits.capabilityBytesMax), { max: limits.capabilitiesMax }),
-      quotas: list(QUOTA, { max: limits.quotasMax }),
-    }),
-  ),
-  Disconnect: control(
-    0x02,
-    512,
-    fields<Of<"Disconnect">>("Disconnect", {
-      reason: oneOf(DISCONNECT_REASONS),
-      detail: text(limits.disconnectDetailBytesMax),
-    }),
-  ),
+  Handshake: {
+    ...control(
+      0x01,
+      2_048,
+      fields<Of<"Handshake">>("Handshake", {
+        protocolVersion: uint(0, UINT16_MAX),
+        networkId: hash,
+        agent: text(limits.agentBytesMax),
+        nodeId: text(limits.nodeIdBytesMax),
+        listenAddresses: list(text(limits.addressBytesMax), { max: limits.listenAddressesMax }),
+        head: tuple<ChainHead>(HEAD),
+        capabilities: list(text(limits.capabilityBytesMax), { max: limits.capabilitiesMax }),
+        quotas: list(QUOTA, { max: limits.quotasMax }),
+      }),
+    ),
+    phase: "handshake",
+  },
+  Disconnect: {
+    ...control(
+      0x02,
+      512,
+      fields<Of<"Disconnect">>("Disconnect", {
+        reason: oneOf(DISCONNECT_REASONS),
+        detail: text(limits.disconnectDetailBytesMax),
+      }),
+    ),
+    phase: "any",
+  },
   Ping: control(0x03, 16, fields<Of<"Ping">>("Ping", { nonce: uint64 })),
   Pong: control(0x04, 16, fields<Of<"Pong">>("Pong", { nonce: uint64 })),
   WindowUpdate: control(
@@ -110,6 +116,7 @@ export const BASE_KINDS: KindsOf<BaseMessage> = {
       fields<Of<"RequestRefused">>("RequestRefused", { reason: oneOf(REFUSAL_REASONS) }),
     ),
     role: "response",
+    standsIn: true,
   },
 };
 
@@ -117,6 +124,6 @@ function control<M extends AnyMessage>(
   code: number,
   payloadBytesMax: number,
   body: Body<M>,
-): KindRule<M> {
+): KindRule<M> & { readonly counts?: never } {
   return { code, lane: "control", payloadBytesMax, role: "oneWay", decode: "inline", body };
 }

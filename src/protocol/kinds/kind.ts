@@ -34,11 +34,16 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
   /** Sent only when both sides negotiated it; absent: part of the base protocol. */
   readonly capability?: string;
   readonly role: "oneWay" | "request" | "response";
-  /** The kind that answers this request (RequestRefused may always stand in for it). */
+  /** The kind that answers this request. */
   readonly answeredBy?: string;
-  /** Of a request: what it takes of its server, so many of it by `itemsAsked`. */
+  /** A response that may stand in for the answer to any request. */
+  readonly standsIn?: true;
+  /** Of a request: what it takes of its server, one of it or what the member `counts` says. */
   readonly quota?: Quota;
-  itemsAsked?(message: M): number;
+  /** A member that is the number of items asked for, or the list of them. */
+  readonly counts?: string;
+  /** When it may come: until both have shaken hands, at any time, or (absent) after that. */
+  readonly phase?: "handshake" | "any";
   /**
    * Where a payload over 32 KiB is decoded: `pool` in a worker; `inline` on the loop, for payloads
    * that are small or whose top level is a few byte strings (their inside is the pool's to check).
@@ -49,5 +54,7 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
 
 /** A descriptor for each kind of a union of messages. */
 export type KindsOf<M extends AnyMessage> = {
-  readonly [K in M["kind"]]: KindRule<Extract<M, { readonly kind: K }>>;
+  readonly [K in M["kind"]]: KindRule<Extract<M, { readonly kind: K }>> & {
+    readonly counts?: Exclude<keyof Extract<M, { readonly kind: K }>, "kind">;
+  };
 };

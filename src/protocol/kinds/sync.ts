@@ -34,7 +34,7 @@ export const SYNC_KINDS: KindsOf<SyncMessage> = {
     role: "request",
     answeredBy: "ResponseHeaders",
     quota: "headers",
-    itemsAsked: ({ countMax }) => countMax,
+    counts: "countMax",
     payloadBytesMax: 2_048,
     decode: "inline",
     body: fields("RequestHeaders", {
@@ -62,7 +62,7 @@ export const SYNC_KINDS: KindsOf<SyncMessage> = {
     role: "request",
     answeredBy: "ResponseBlockRange",
     quota: "blocks",
-    itemsAsked: ({ count }) => count,
+    counts: "count",
     payloadBytesMax: 64,
     decode: "inline",
     body: fields("RequestBlockRange", {

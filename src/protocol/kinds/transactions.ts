@@ -51,7 +51,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     role: "request",
     answeredBy: "ResponseTransactions",
     quota: "transactions",
-    itemsAsked: ({ ids }) => ids.length,
+    counts: "ids",
     payloadBytesMax: 64 * KIB,
     decode: "inline",
     body: hashItems(ITEM_LIMITS.requestedTransactionsMax, {

@@ -8,7 +8,7 @@ import { REQUEST_ID_MAX } from "../codec/frame.js";
 import { KINDS, type Lane, type Message, type MessageKind } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { RateLimit } from "./rate-limit.js";
-import { REQUEST_KINDS, itemsAsked } from "./request-items.js";
+import { REQUEST_KINDS, itemsAsked, mayAnswer } from "./request-items.js";
 
 /** A request that has no place yet. */
 export interface WantedRequest<A> {
@@ -191,7 +191,7 @@ export class OwnRequests<A> {
     if (request === undefined) {
       return this.#expired.has(requestId) ? undefined : `an unsolicited ${kind}`;
     }
-    if (kind === "RequestRefused" || KINDS[request.kind].answeredBy === kind) return undefined;
+    if (mayAnswer(request.kind, kind)) return undefined;
     return `${request.kind} answered by ${kind}`;
   }
 
@@ -201,7 +201,7 @@ export class OwnRequests<A> {
       return { type: this.#expired.delete(requestId) ? "late" : "unsolicited" };
     }
     this.#pending.delete(requestId);
-    if (kind !== "RequestRefused" && KINDS[request.kind].answeredBy !== kind) {
+    if (!mayAnswer(request.kind, kind)) {
       return { type: "wrongKind", request };
     }
     const elapsedMs = nowMs - request.sentMs;

@@ -1,5 +1,5 @@
-// What each kind of request asks for, in items, and how many an answer holds: quotas count the one,
-// and no answer may have more than was asked for. By the descriptors of the kinds.
+// What requests and answers are to each other, by the descriptors of their kinds: quotas count the
+// items that a request asks for, and no answer may have more.
 
 import {
   MESSAGE_KINDS,
@@ -20,7 +20,17 @@ export const ASKS_FOR_BLOCKS: ReadonlySet<MessageKind> = new Set(
 );
 
 export function itemsAsked(message: Message): number {
-  return ruleOf(message.kind).itemsAsked?.(message) ?? 1;
+  const { counts } = ruleOf(message.kind);
+  if (counts === undefined) return 1;
+  const counted = (message as unknown as Readonly<Record<string, number | readonly unknown[]>>)[
+    counts
+  ]!;
+  return typeof counted === "number" ? counted : counted.length;
+}
+
+/** May a request of the one kind be answered by a message of the other? */
+export function mayAnswer(asked: MessageKind, answer: MessageKind): boolean {
+  return ruleOf(answer).standsIn === true || ruleOf(asked).answeredBy === answer;
 }
 
 /** Of an answer; a refusal holds none. */

@@ -39,6 +39,13 @@ export function kindOfCode(code: number): MessageKind | undefined {
   return KIND_BY_CODE.get(code);
 }
 
+/** The kinds of a protocol that are for whoever handles it; answers go to whoever asked. */
+export function handledKinds(capability: string): readonly MessageKind[] {
+  return MESSAGE_KINDS.filter(
+    (kind) => ruleOf(kind).capability === capability && ruleOf(kind).role !== "response",
+  );
+}
+
 /** The descriptor of a message that is not told apart by its kind. */
 export function ruleOf(kind: MessageKind): KindRule<Message> {
   return KINDS[kind];

@@ -30,6 +30,8 @@ const SCENARIOS = {
   leaves: { file: "fetching", title: "a peer that leaves*" },
   outOfOrder: { file: "fetching", title: "a block that comes while*" },
   mutatedCopy: { file: "fetching", title: "a copy with another body*" },
+  rotation: { file: "sync", title: "keys that rotate*" },
+  fullPool: { file: "sync", title: "what a full pool*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
 };
 
@@ -391,6 +393,20 @@ export const plantedBugs = [
     find: "else if (bodies.failed(tag, peerId, nowMs)",
     with: "else if (reason !== 'Timeout' && bodies.failed(tag, peerId, nowMs)",
     scenario: SCENARIOS.timedOutRanges,
+  },
+  {
+    name: "who dials in takes the places of those that were dialed",
+    in: "actors/sync/header-exchanges.js",
+    find: "(exchange) => exchange.direction === direction",
+    with: "() => true",
+    scenario: SCENARIOS.rotation,
+  },
+  {
+    name: "blocks that the pool did not check are thrown away",
+    in: "actors/sync/sync-bodies.js",
+    find: "session.checks.again(task);",
+    with: "session.spoiled(task, 0);",
+    scenario: SCENARIOS.fullPool,
   },
   {
     name: "a ban never ends",

@@ -20,6 +20,11 @@ test("flags win over the file, and the file over the defaults", async (t) => {
   t.is(resolved.mempool.perSenderMax, resolveConfig().mempool.perSenderMax);
 });
 
+test("a node is alone only when it is told so", (t) => {
+  t.false(resolveConfig(networkInput({ logLevel })).alone);
+  t.true(resolveConfig(networkInput({ alone: true, logLevel })).alone);
+});
+
 test("a name for HTTP leaves the rest of what the file says of it", async (t) => {
   const config = path.join(await temporaryDirectory(t), "node.json");
   await writeFile(config, JSON.stringify({ http: { hosts: ["a"], perAddressMax: 9 } }));

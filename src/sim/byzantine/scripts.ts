@@ -6,6 +6,7 @@ import { edgeOfTime } from "./edge-of-time.js";
 import { equivocation } from "./equivocation.js";
 import { fakeHeights } from "./fake-heights.js";
 import { invalidBlocks } from "./invalid-blocks.js";
+import { rotation } from "./rotation.js";
 import type { ByzantineScript } from "./script.js";
 import { mute, slowLoris } from "./slow-loris.js";
 import { spam } from "./spam.js";
@@ -18,6 +19,7 @@ export const BYZANTINE_SCRIPTS: readonly ByzantineScript[] = [
   edgeOfTime,
   spam,
   fakeHeights,
+  rotation,
   eclipse,
   slowLoris,
   mute,

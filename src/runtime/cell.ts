@@ -64,7 +64,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private phase: Phase = "new";
   /** Queued at the scheduler, or in a slice. */
   private scheduled = false;
-  /** The message that `receive` has, also after it threw; else NOTHING. */
+  /** The message that `receive` threw at; else NOTHING. */
   private inHand: unknown = NOTHING;
   private handledBefore = 0;
   /** `init` returned in this incarnation, so there is a state to release. */
@@ -245,9 +245,12 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       const message = mailbox.take();
       if (message === undefined) return;
       if (onDeliver !== undefined) onDeliver(this.path, message);
-      this.inHand = message;
-      type.receive(this.state, message, context);
-      this.inHand = NOTHING;
+      try {
+        type.receive(this.state, message, context);
+      } catch (error) {
+        this.inHand = message;
+        throw error;
+      }
       this.handled++;
     }
   }
@@ -266,9 +269,12 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (note.kind === "timer" && !this.timers.take(note)) return;
     const message = messageOf(note);
     onDeliver?.(this.path, message);
-    this.inHand = message;
-    this.type.receive(this.state, message, this.context);
-    this.inHand = NOTHING;
+    try {
+      this.type.receive(this.state, message, this.context);
+    } catch (error) {
+      this.inHand = message;
+      throw error;
+    }
     this.handled++;
   }
 

@@ -13,9 +13,7 @@ interface Task {
 
 const { address, peerId, pings, everyMs } = workerData as Task;
 const network = await startNetwork();
-const connected = new Promise((resolve) => network.subscribe(["PeerConnected"], resolve));
-network.connect(address);
-await connected;
+await network.connect(address);
 
 const answers: Promise<number | undefined>[] = [];
 const startMs = performance.now();

@@ -17,6 +17,7 @@ import type {
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
+import type { DialOutcome } from "./actors/service/dialer.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-service.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
@@ -42,8 +43,13 @@ export interface Network {
   disconnectPeer(peerId: PeerId): void;
   /** Milliseconds of a round trip on the control lane; undefined when the peer is not connected. */
   pingPeer(peerId: PeerId): Promise<number | undefined>;
-  /** Adds addresses to dial, `tcp://[peerId@]host:port`. Throws ADDRESS_INVALID. */
-  connect(...addresses: string[]): void;
+  /**
+   * Dials addresses, `tcp://[peerId@]host:port`, at once, whatever became of them before; they are
+   * dialed again and again until `stop`, so the answer may be ignored. Resolves to the peers' ids, in
+   * that order, when all are connected. Throws ADDRESS_INVALID. Rejects with DIAL_FAILED, which says
+   * why, or with TIMEOUT after `calls.timeoutMs`.
+   */
+  connect(...addresses: string[]): Promise<readonly PeerId[]>;
   /**
    * Checks an encoded transaction, adds it to the mempool and announces it. The answer promises
    * that, not that any block will hold it.
@@ -116,7 +122,7 @@ export function networkHandle(parts: NetworkParts): Network {
   const { running, withCause, stop, stopped } = lifeOf(parts);
   let taps = 0;
 
-  const ask = async <R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R> =>
+  const ask: Asking = async (question) =>
     withCause(running(system).ask(service, question, parts.askTimeoutMs));
   const tell = (message: NetworkMessage): void => void running(service).tell(message);
 
@@ -146,7 +152,7 @@ export function networkHandle(parts: NetworkParts): Network {
     connect(...addresses) {
       running(service);
       for (const address of addresses) parseDialable(address);
-      tell({ type: "AddAddresses", addresses });
+      return connectTo(addresses, ask);
     },
     async broadcastTransaction(transaction) {
       checkBytes("a transaction", transaction);
@@ -194,6 +200,20 @@ export function networkHandle(parts: NetworkParts): Network {
     stop,
   };
 }
+
+/** Safe to ignore. */
+function connectTo(addresses: readonly string[], ask: Asking): Promise<readonly PeerId[]> {
+  const connected = addresses.map(async (address) => {
+    const outcome = await ask<DialOutcome>((replyTo) => ({ type: "Connect", address, replyTo }));
+    if (outcome.ok) return outcome.peerId;
+    throw new CodedError("DIAL_FAILED", outcome.why);
+  });
+  const all = Promise.all(connected);
+  all.catch(() => undefined);
+  return all;
+}
+
+type Asking = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage) => Promise<R>;
 
 interface Life extends Pick<Network, "stop" | "stopped"> {
   /** Answers `part` while the network runs, throws STOPPED after: first in every method. */

@@ -134,9 +134,12 @@ class Owner {
       method,
       (...args: unknown[]) => {
         const sent = args.map(ownBytes);
-        return this.guard(method, this.#calls.threadTimeoutMs, (control) =>
+        const answer = this.guard(method, this.#calls.threadTimeoutMs, (control) =>
           control.call(method, transfer(sent, buffersOf(sent))),
         );
+        // As in Network: what is dialed is dialed again, whether anybody heeds the answer or not.
+        if (method === "connect") answer.catch(() => undefined);
+        return answer;
       },
     ]);
     const stopped = this.#exited.then(({ error }) => {

@@ -30,16 +30,25 @@ export class DialBook {
     this.#float = float;
   }
 
-  /** Adds an address unless it is known or the book is full. */
-  add(address: string): void {
-    if (this.#targets.size >= this.#settings.candidatesMax || this.#targets.has(address)) return;
-    this.#targets.set(address, {
+  /** The target of an address, which is added unless the book is full. */
+  add(address: string): DialTarget | undefined {
+    const known = this.#targets.get(address);
+    if (known !== undefined || this.#targets.size >= this.#settings.candidatesMax) return known;
+    const target: DialTarget = {
       address,
       peerId: undefined,
       state: "idle",
       failures: 0,
       notBeforeMs: 0,
-    });
+    };
+    this.#targets.set(address, target);
+    return target;
+  }
+
+  /** Somebody wants it now: its past does not count, and it is the first that is due. */
+  want(target: DialTarget): void {
+    target.failures = 0;
+    target.notBeforeMs = Number.NEGATIVE_INFINITY;
   }
 
   get(address: string): DialTarget | undefined {
@@ -92,8 +101,7 @@ export class DialBook {
 
   /** Any → Connected; an address that is not in the book is added. */
   connected(address: string, peerId: PeerId): void {
-    this.add(address);
-    const target = this.#targets.get(address);
+    const target = this.add(address);
     if (target === undefined) return;
     target.state = "connected";
     target.peerId = peerId;

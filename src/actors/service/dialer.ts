@@ -14,12 +14,23 @@ import { DialBook } from "./dial-book.js";
 
 export type DialerMessage =
   | { readonly type: "AddAddresses"; readonly addresses: readonly string[] }
+  /** Answered once a peer at this address is connected, or why that cannot be. */
+  | {
+      readonly type: "Connect";
+      readonly address: string;
+      readonly replyTo: ActorRef<DialOutcome>;
+    }
   | { readonly type: "DialDue" }
   | { readonly type: "Dialed"; readonly address: string; readonly connection: Connection }
   | { readonly type: "DialFailed"; readonly address: string; readonly error: unknown }
   | { readonly type: "GetDialStatus"; readonly replyTo: ActorRef<DialStatus> }
   | { readonly type: "Stop" }
   | PeerTableEvent;
+
+export type DialOutcome =
+  | { readonly ok: true; readonly peerId: PeerId }
+  /** One plain sentence. */
+  | { readonly ok: false; readonly why: string };
 
 /** What the dialer does about having no peer. */
 export interface DialStatus {
@@ -41,6 +52,8 @@ interface State extends DialerArgs {
   /** Bounds how many dials run at once. */
   readonly queue: fastq.queue<string, Connection>;
   readonly connected: Set<PeerId>;
+  /** Who waits for the connection to an address. */
+  readonly waiting: Map<string, ActorRef<DialOutcome>[]>;
   /** Monotonic time since when there is no peer; undefined while there is one. */
   aloneSinceMs: number | undefined;
   /** When the log said so last. */
@@ -50,6 +63,7 @@ interface State extends DialerArgs {
 
 const DATA: ReadonlySet<DialerMessage["type"]> = new Set([
   "AddAddresses",
+  "Connect",
   "GetDialStatus",
   "PeerMeasured",
 ]);
@@ -80,6 +94,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
       book: new DialBook(env.config.dial, () => env.random.float()),
       queue: fastq(dialWorker(env), env.config.dial.concurrentMax),
       connected: new Set(),
+      waiting: new Map(),
       aloneSinceMs: env.clock.monotonicMs(),
       warnedMs: Number.NEGATIVE_INFINITY,
       stopped: false,
@@ -92,6 +107,9 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
       case "AddAddresses":
         for (const text of message.addresses) state.book.add(formatAddress(parseAddress(text)));
         fill(state, context);
+        return;
+      case "Connect":
+        connect(state, message.address, message.replyTo, context);
         return;
       case "DialDue":
         fill(state, context);
@@ -108,6 +126,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
         if (state.registry.tell({ type: "Connected", connection, dialed: address })) return;
         connection.destroy();
         state.book.failed(target, env.clock.monotonicMs(), { grows: false });
+        refuse(state, address, "this node is too busy");
         fill(state, context);
         return;
       }
@@ -119,6 +138,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
         state.aloneSinceMs = undefined;
         // After a restart it is the registry that knows what was dialed.
         if (message.dialed !== undefined) state.book.connected(message.dialed, message.peerId);
+        answerConnected(state, message.peerId);
         return;
       case "PeerGone":
         gone(state, message, context);
@@ -165,6 +185,58 @@ function dialWorker({ transports, config }: DialerEnv): fastq.worker<unknown, st
   };
 }
 
+/** Tries an address at once, whatever became of it before. */
+function connect(
+  state: State,
+  text: string,
+  replyTo: ActorRef<DialOutcome>,
+  context: Context<DialerMessage, DialerEnv>,
+): void {
+  const { book, connected, waiting } = state;
+  const address = formatAddress(parseAddress(text));
+  const target = book.add(address);
+  if (target === undefined) {
+    replyTo.tell({ ok: false, why: cannot(address, "no more addresses are kept") });
+    return;
+  }
+  if (target.peerId !== undefined && connected.has(target.peerId)) {
+    replyTo.tell({ ok: true, peerId: target.peerId });
+    return;
+  }
+  if (target.state === "idle") {
+    book.want(target);
+    const { maxOutbound } = context.env.config;
+    if (book.open >= maxOutbound) {
+      const reason = `all ${maxOutbound} outbound slots are taken; it is tried when one is free`;
+      replyTo.tell({ ok: false, why: cannot(address, reason) });
+      return;
+    }
+  }
+  waiting.set(address, [...(waiting.get(address) ?? []), replyTo]);
+  fill(state, context);
+}
+
+function answer({ waiting }: State, address: string, outcome: DialOutcome): void {
+  const waiters = waiting.get(address);
+  waiting.delete(address);
+  for (const replyTo of waiters ?? []) replyTo.tell(outcome);
+}
+
+function refuse(state: State, address: string, reason: string): void {
+  answer(state, address, { ok: false, why: cannot(address, reason) });
+}
+
+function cannot(address: string, reason: string): string {
+  return `Cannot connect to ${address}: ${reason}.`;
+}
+
+/** Whichever side dialed: two connections to one peer become one. */
+function answerConnected(state: State, peerId: PeerId): void {
+  for (const address of [...state.waiting.keys()]) {
+    if (state.book.get(address)?.peerId === peerId) answer(state, address, { ok: true, peerId });
+  }
+}
+
 /** Dials what is due while slots are free, and wakes when the next one is due. */
 function fill(state: State, context: Context<DialerMessage, DialerEnv>): void {
   const { env, self } = context;
@@ -176,10 +248,12 @@ function fill(state: State, context: Context<DialerMessage, DialerEnv>): void {
     target.state = "dialing";
     const { address } = target;
     env.log.write("debug", "dialing", { address });
-    state.queue.push(address, (error, connection) => {
+    const done = (error: Error | null, connection?: Connection): void => {
       if (connection === undefined) self.tell({ type: "DialFailed", address, error });
       else if (!self.tell({ type: "Dialed", address, connection })) connection.destroy();
-    });
+    };
+    if (state.waiting.has(address)) state.queue.unshift(address, done);
+    else state.queue.push(address, done);
   }
   const nextMs = state.book.next()?.notBeforeMs;
   if (nextMs === undefined) context.cancelTimer("dial");
@@ -203,6 +277,7 @@ function dialFailed(
   state.book.failed(target, env.clock.monotonicMs(), { alone });
   const reason = error instanceof Error ? error.message : String(error);
   target.reason = reason;
+  answer(state, address, { ok: false, why: reason });
   env.log.write(isCoded(error, "DIAL_FAILED") ? "info" : "warn", "dial failed", {
     address,
     failures: target.failures,
@@ -262,11 +337,20 @@ function gone(
   if (event.peerId === env.peerId || event.reason === "SelfConnection") {
     // Our own address: never again.
     state.book.remove(target.address);
+    refuse(state, target.address, "this is our own node");
   } else {
     if (event.readyForMs >= STABLE_MS) target.failures = 0;
-    const crowded = event.reason === "TooManyConnections" || event.reason === "DuplicateConnection";
+    const isDouble = event.reason === "DuplicateConnection";
+    const crowded = event.reason === "TooManyConnections" || isDouble;
+    // Of a double the other connection may still shake hands: who waits hears when it is ready.
+    if (!isDouble) refuse(state, target.address, reasonOf(event));
+    else if (state.connected.has(event.peerId)) answerConnected(state, event.peerId);
     const alone = state.aloneSinceMs !== undefined;
     state.book.failed(target, nowMs, { grows: !crowded, alone });
   }
   fill(state, context);
+}
+
+function reasonOf({ reason, byPeer }: Extract<PeerTableEvent, { type: "PeerGone" }>): string {
+  return `the connection was ended by ${byPeer ? "the peer" : "this node"} (${reason})`;
 }

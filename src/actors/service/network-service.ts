@@ -69,7 +69,7 @@ export type NetworkMessage =
       readonly peerId: PeerId;
       readonly reason: DisconnectReason;
     }
-  | { readonly type: "AddAddresses"; readonly addresses: readonly string[] }
+  | Extract<DialerMessage, { type: "Connect" }>
   | {
       readonly type: "SubmitTransaction";
       readonly transaction: Uint8Array;
@@ -202,7 +202,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         children.registry.tell({ type: "Disconnect", peerId, reason, detail });
         return;
       }
-      case "AddAddresses":
+      case "Connect":
         children.dialer.tell(message);
         return;
       case "SubmitTransaction": {

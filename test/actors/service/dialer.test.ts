@@ -1,5 +1,10 @@
 import test from "ava";
-import { dialer, type DialerMessage, type DialStatus } from "../../../src/actors/service/dialer.js";
+import {
+  dialer,
+  type DialerMessage,
+  type DialOutcome,
+  type DialStatus,
+} from "../../../src/actors/service/dialer.js";
 import type { PeerTableEvent, RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import { CodedError } from "../../../src/errors.js";
@@ -313,4 +318,78 @@ test("when the last peer goes, seeds that were down for hours are dialed within 
   harness.gone(peerIdOf(1), seeds(2)[0], { readyForMs: 3_600_000 });
   await harness.advance(60_000);
   t.true(harness.dials().includes(seeds(2)[1]!));
+});
+
+test("an address that somebody wants is dialed at once, whatever its backoff and its turn", async (t) => {
+  const harness = start({ seedPeers: seeds(3), maxOutbound: 2, dial: { concurrentMax: 1 } });
+  harness.ready(peerIdOf(9));
+  await harness.advance(0);
+  for (let i = 0; i < 40; i++) {
+    if (harness.transport.dials.length > 0) await harness.fail();
+    else await harness.advance(60_000);
+  }
+  while (harness.transport.dials.length > 0) await harness.fail();
+  const asker = harness.probe<DialOutcome>();
+  const address = seeds(3)[2]!;
+  harness.ref.tell({ type: "Connect", address, replyTo: asker.ref });
+  await harness.settle();
+  t.deepEqual(harness.dials(), [address]);
+  await harness.succeed(peerIdOf(3));
+  t.is(asker.last, undefined, "connected means ready");
+  harness.ready(peerIdOf(3), address);
+  await harness.settle();
+  t.deepEqual(asker.last, { ok: true, peerId: peerIdOf(3) });
+  harness.ref.tell({ type: "Connect", address, replyTo: asker.ref });
+  await harness.settle();
+  t.is(asker.received.length, 2, "one that is connected is answered at once");
+});
+
+test("who wants an address hears why it cannot be", async (t) => {
+  const [first, second] = seeds(2) as [string, string];
+  const ended = (reason: string, by: string): string =>
+    `Cannot connect to ${first}: the connection was ended by ${by} (${reason}).`;
+  const cases: [Gone, string][] = [
+    [{ reason: "Banned", byPeer: true }, ended("Banned", "the peer")],
+    [{ reason: "Timeout" }, ended("Timeout", "this node")],
+    [{ reason: "SelfConnection" }, `Cannot connect to ${first}: this is our own node.`],
+  ];
+  for (const [more, why] of cases) {
+    const harness = start({ maxOutbound: 1 });
+    const asker = harness.probe<DialOutcome>();
+    harness.ref.tell({ type: "Connect", address: first, replyTo: asker.ref });
+    await harness.settle();
+    await harness.succeed();
+    harness.ref.tell({ type: "Connect", address: second, replyTo: asker.ref });
+    await harness.settle();
+    const full = "all 1 outbound slots are taken; it is tried when one is free";
+    t.deepEqual(asker.take(), [{ ok: false, why: `Cannot connect to ${second}: ${full}.` }]);
+    harness.gone(peerIdOf(1), first, { wasReady: false, ...more });
+    await harness.settle();
+    t.deepEqual(asker.last, { ok: false, why });
+  }
+  const harness = start({ dial: { candidatesMax: 1 } });
+  const asker = harness.probe<DialOutcome>();
+  for (const address of [first, second]) {
+    harness.ref.tell({ type: "Connect", address, replyTo: asker.ref });
+  }
+  await harness.settle();
+  const why = `Cannot connect to ${second}: no more addresses are kept.`;
+  t.deepEqual(asker.take(), [{ ok: false, why }]);
+  await harness.fail();
+  t.deepEqual(asker.take(), [{ ok: false, why: "refused" }]);
+});
+
+test("who wants an address whose peer connects from its side hears when that is ready", async (t) => {
+  const harness = start();
+  const asker = harness.probe<DialOutcome>();
+  const address = seeds(1)[0]!;
+  harness.ref.tell({ type: "Connect", address, replyTo: asker.ref });
+  await harness.settle();
+  await harness.succeed();
+  harness.gone(peerIdOf(1), address, { wasReady: false, reason: "DuplicateConnection" });
+  await harness.settle();
+  t.is(asker.last, undefined);
+  harness.ready(peerIdOf(1));
+  await harness.settle();
+  t.deepEqual(asker.last, { ok: true, peerId: peerIdOf(1) });
 });

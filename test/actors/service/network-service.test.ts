@@ -13,6 +13,7 @@ import {
   networkService,
   type NetworkMessage,
 } from "../../../src/actors/service/network-service.js";
+import type { DialOutcome } from "../../../src/actors/service/dialer.js";
 import type { NodeStatus } from "../../../src/actors/service/node-status.js";
 import { CodedError } from "../../../src/errors.js";
 import type {
@@ -267,11 +268,15 @@ test("a submitted block is connected and pushed to the peers", async (t) => {
   t.is(heard.received.length, 0);
 });
 
-test("addresses to dial reach the dialer", async (t) => {
+test("an address to dial reaches the dialer, which answers", async (t) => {
   const harness = await start();
-  harness.service.tell({ type: "AddAddresses", addresses: ["10.0.0.1:1"] });
-  await harness.advance(0);
-  t.true(harness.log.some(({ event }) => event === "dial failed"));
+  const address = "10.0.0.1:1";
+  const answer = await harness.ask<DialOutcome>((replyTo) => ({
+    type: "Connect",
+    address,
+    replyTo,
+  }));
+  t.like(answer, { ok: false });
 });
 
 test("to stop closes the doors, says goodbye, and answers when the last peer is gone", async (t) => {

@@ -253,7 +253,7 @@ export const plantedBugs = [
   },
   {
     name: "batches enter the mempool as their checks end",
-    in: "actors/handlers/transaction-handler.js",
+    in: "actors/handlers/transaction-checks.js",
     find: 'if (phase === "checking")\n            return;',
     with: 'if (phase === "checking")\n            continue;',
     scenario: SCENARIOS.burst,

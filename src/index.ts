@@ -62,7 +62,7 @@ export type {
   NetworkEventOf,
   NetworkEventType,
 } from "./actors/events/event-types.js";
-export type { SubmitOutcome } from "./actors/handlers/transaction-handler.js";
+export type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 export type { PeerReport } from "./actors/peer/peer-table.js";
 export type { NodeStatus, PeerStatus } from "./actors/service/node-status.js";
 export type * from "./ports.js";

@@ -14,7 +14,7 @@ import type {
   NetworkEventOf,
   NetworkEventType,
 } from "./actors/events/event-types.js";
-import type { SubmitOutcome } from "./actors/handlers/transaction-handler.js";
+import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
 import type { DialOutcome } from "./actors/service/dialer.js";

@@ -24,7 +24,12 @@ export type {
 export { syncHandler } from "./handlers/sync-handler.js";
 export type * from "./handlers/sync-handler.js";
 export { transactionHandler } from "./handlers/transaction-handler.js";
-export type * from "./handlers/transaction-handler.js";
+export type {
+  SubmitOutcome,
+  TransactionHandlerArgs,
+  TransactionHandlerEnv,
+  TransactionHandlerMessage,
+} from "./handlers/transaction-handler-state.js";
 
 export { blockProducer } from "./integration/block-producer.js";
 export type * from "./integration/block-producer.js";

@@ -7,7 +7,7 @@ import { defineActor } from "../../src/runtime/actor.js";
 import { blockHandler } from "../../src/actors/handlers/block-handler.js";
 import { syncHandler } from "../../src/actors/handlers/sync-handler.js";
 import { transactionHandler } from "../../src/actors/handlers/transaction-handler.js";
-import type { SubmitOutcome } from "../../src/actors/handlers/transaction-handler.js";
+import type { SubmitOutcome } from "../../src/actors/handlers/transaction-handler-state.js";
 import type { ConsensusMessage } from "../../src/actors/integration/consensus-integration.js";
 import { mempoolIntegration } from "../../src/actors/integration/mempool-integration.js";
 import type { MempoolMessage } from "../../src/actors/integration/mempool-integration.js";

@@ -19,11 +19,11 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import { blockHandler } from "../handlers/block-handler.js";
 import type { BlockHandlerMessage } from "../handlers/block-handler-state.js";
 import { syncHandler } from "../handlers/sync-handler.js";
-import {
-  transactionHandler,
-  type SubmitOutcome,
-  type TransactionHandlerMessage,
-} from "../handlers/transaction-handler.js";
+import { transactionHandler } from "../handlers/transaction-handler.js";
+import type {
+  SubmitOutcome,
+  TransactionHandlerMessage,
+} from "../handlers/transaction-handler-state.js";
 import { blockProducer } from "../integration/block-producer.js";
 import { consensusIntegration, type StoreFailed } from "../integration/consensus-integration.js";
 import { guardMempool } from "../integration/guarded-mempool.js";

@@ -1,9 +1,7 @@
 import test from "ava";
 import type { ActorRef } from "../../../src/runtime/actor.js";
-import {
-  transactionHandler,
-  type SubmitOutcome,
-} from "../../../src/actors/handlers/transaction-handler.js";
+import { transactionHandler } from "../../../src/actors/handlers/transaction-handler.js";
+import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";

@@ -1,7 +1,7 @@
 import test from "ava";
 import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
-import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler.js";
+import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { PeerReport, PingOutcome } from "../../../src/actors/peer/peer-table.js";

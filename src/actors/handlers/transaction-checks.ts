@@ -1,0 +1,171 @@
+// The way of transactions that are here: in batches to the pool, the valid ones to the mempool, in
+// order of arrival. Part of the transaction handler.
+
+import { packBytes, packedItem } from "../../bytes/packed.js";
+import { blamesNobody } from "../../chain/faults.js";
+import { NO_DEADLINE } from "../../runtime/actor.js";
+import type { HashHex } from "../../chain/types.js";
+import type { MempoolAnswer, PeerId } from "../../ports.js";
+import type { AddedTransaction } from "../integration/mempool-integration.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
+import type {
+  SubmitOutcome,
+  TransactionCandidate as Candidate,
+  TransactionHandlerContext as Ctx,
+  TransactionHandlerMessage,
+  TransactionHandlerState as State,
+} from "./transaction-handler-state.js";
+
+/** Batches in the pool at once: enough to keep two threads busy, few enough to batch well. */
+const BATCHES_MAX = 2;
+
+/** Gives what waits to the pool, as far as it goes. */
+export function checkWaiting(state: State, context: Ctx): void {
+  const { transactionBatchMax } = context.env.config.gossip;
+  while (state.queue.length > 0 && state.batches.size < BATCHES_MAX) {
+    const candidates = state.queue.splice(0, transactionBatchMax);
+    const tag = state.nextTag++;
+    const heldBytes = candidates.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
+    state.batches.set(tag, { candidates, heldBytes, state: "checking", verdict: undefined });
+    const packed = packBytes(candidates.map(({ bytes }) => bytes));
+    context.pipe(context.env.workers.validateTransactions(packed), (outcome) => ({
+      type: "Checked",
+      tag,
+      verdict: outcome.ok ? outcome.value : undefined,
+    }));
+  }
+}
+
+/** It is out of this node's hands, or in its mempool. */
+export function end({ peerReply, replyTo }: Candidate, outcome: SubmitOutcome): void {
+  peerReply?.tell("Done");
+  replyTo?.tell(outcome);
+}
+
+/** What came by itself holds the credit of its lane instead. */
+export function heldBytesOf({ bytes, peerReply }: Candidate): number {
+  return peerReply === undefined ? bytes.length : 0;
+}
+
+export function checked(
+  state: State,
+  { tag, verdict }: Extract<TransactionHandlerMessage, { type: "Checked" }>,
+  context: Ctx,
+): void {
+  const batch = state.batches.get(tag);
+  if (batch === undefined) return;
+  batch.state = "checked";
+  batch.verdict = verdict;
+  for (const [first, { state: phase }] of state.batches) {
+    if (phase === "checking") return;
+    if (phase === "checked") judge(state, first, context);
+  }
+}
+
+/** Takes the valid ones of a batch to the mempool, and tells the others' submitters. */
+function judge(state: State, tag: number, context: Ctx): void {
+  const { candidates, verdict, heldBytes } = state.batches.get(tag)!;
+  if (verdict === undefined) {
+    giveUp(state, tag, candidates, "busy");
+    return;
+  }
+  const faults = new Map(verdict.faults.map(({ index, fault }) => [index, fault]));
+  const valid: Candidate[] = [];
+  const transactions: AddedTransaction[] = [];
+  for (const [index, candidate] of candidates.entries()) {
+    const fault = faults.get(index);
+    if (fault === undefined) {
+      valid.push(candidate);
+      // A copy: a view would keep the whole batch in memory for as long as one of it waits.
+      const bytes = packedItem(verdict.transactions, index).slice();
+      transactions.push({ id: candidate.id, bytes, own: candidate.replyTo !== undefined });
+      continue;
+    }
+    const { id, peerId } = candidate;
+    const reason = `${fault.rule}: ${fault.detail}`;
+    end(candidate, { ok: false, id, reason });
+    reject(state, id, reason, peerId);
+    if (blamesNobody(fault.rule)) {
+      state.known.forget(id);
+      continue;
+    }
+    state.known.invalid(id);
+    if (peerId !== undefined) blame(state, peerId, reason);
+  }
+  if (valid.length === 0) {
+    close(state, tag);
+    return;
+  }
+  state.batches.set(tag, { candidates: valid, heldBytes, state: "adding", verdict: undefined });
+  context.ask<SystemRouterMessage, readonly MempoolAnswer[]>(
+    state.system,
+    (replyTo) => ({ to: "mempool", message: { type: "AddTransactions", transactions, replyTo } }),
+    NO_DEADLINE,
+    (outcome) => ({ type: "Added", tag, outcome }),
+  );
+}
+
+/** Whoever has them may send them again. */
+function giveUp(
+  state: State,
+  tag: number,
+  candidates: readonly Candidate[],
+  reason: "busy" | "failed",
+): void {
+  close(state, tag);
+  for (const candidate of candidates) {
+    const { id } = candidate;
+    state.known.forget(id);
+    end(candidate, { ok: false, id, reason });
+  }
+}
+
+function close(state: State, tag: number): void {
+  state.heldBytes -= state.batches.get(tag)?.heldBytes ?? 0;
+  state.batches.delete(tag);
+}
+
+export function blame({ reputation }: State, peerId: PeerId, detail: string): void {
+  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", detail });
+}
+
+function reject(state: State, id: HashHex, reason: string, peerId: PeerId | undefined): void {
+  const from = peerId === undefined ? {} : { peerId };
+  const event = { type: "TransactionRejected", id, reason, ...from } as const;
+  state.events.tell({ type: "Publish", event });
+}
+
+export function added(
+  state: State,
+  { tag, outcome }: Extract<TransactionHandlerMessage, { type: "Added" }>,
+): void {
+  const batch = state.batches.get(tag);
+  if (batch === undefined) return;
+  if (!outcome.ok) {
+    giveUp(state, tag, batch.candidates, outcome.reason === "refused" ? "busy" : "failed");
+    return;
+  }
+  close(state, tag);
+  const accepted: HashHex[] = [];
+  const again: HashHex[] = [];
+  for (const [index, candidate] of batch.candidates.entries()) {
+    const { id, peerId, replyTo } = candidate;
+    const answer = outcome.value[index];
+    if (answer?.ok === true) {
+      accepted.push(id);
+      end(candidate, { ok: true, id });
+      if (peerId === undefined) continue;
+      state.reputation.tell({ type: "Report", peerId, event: "GoodTransaction", detail: "" });
+    } else {
+      const reason = answer?.reason ?? "unknown";
+      end(candidate, { ok: false, id, reason });
+      // It waits here, and its user waits for it: peers may have missed it.
+      if (reason === "known" && replyTo !== undefined) again.push(id);
+      // There may be room when it is announced again.
+      if (reason === "full") state.known.forget(id);
+      reject(state, id, reason, peerId);
+    }
+  }
+  if (accepted.length > 0) state.broadcaster.tell({ type: "RelayTransactions", ids: accepted });
+  if (again.length > 0) state.broadcaster.tell({ type: "ReturnedTransactions", ids: again });
+}

@@ -1,0 +1,88 @@
+// What the transaction handler is told, and what it holds. Types only: its own files import these,
+// and whoever talks to it.
+
+import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
+import type { HashHex } from "../../chain/types.js";
+import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { MempoolChanged } from "../integration/mempool-integration.js";
+import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
+import type { Answer, Incoming } from "../peer/peer-handler-messages.js";
+import type { ReputationMessage } from "../peer/peer-reputation.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
+import type { KnownTransactions } from "./known-transactions.js";
+import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
+
+export type TransactionKind = "NewTransaction" | "AnnounceTransactions" | "RequestTransactions";
+
+export type TransactionHandlerMessage =
+  | Incoming<TransactionKind>
+  | {
+      readonly type: "Submit";
+      readonly transaction: Uint8Array;
+      readonly replyTo: ActorRef<SubmitOutcome>;
+    }
+  | {
+      readonly type: "Checked";
+      readonly tag: number;
+      readonly verdict: TransactionsVerdict | undefined;
+    }
+  | {
+      readonly type: "Added";
+      readonly tag: number;
+      readonly outcome: AskOutcome<readonly MempoolAnswer[]>;
+    }
+  | MempoolChanged
+  | PeerFetchMessage;
+
+/** Accepted: valid, in this node's mempool and announced; not durable, not in a block. */
+export type SubmitOutcome =
+  | { readonly ok: true; readonly id: HashHex }
+  | { readonly ok: false; readonly id: HashHex; readonly reason: string };
+
+export interface TransactionHandlerArgs {
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly system: ActorRef<SystemRouterMessage>;
+  readonly broadcaster: ActorRef<BroadcasterMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+}
+
+export type TransactionHandlerEnv = Pick<
+  NodeEnv,
+  "clock" | "config" | "log" | "random" | "workers"
+>;
+
+/** One transaction on its way into the mempool. */
+export interface TransactionCandidate {
+  readonly id: HashHex;
+  readonly bytes: Uint8Array;
+  readonly peerId: PeerId | undefined;
+  /** Of the peer's message that it came in. */
+  readonly peerReply: ActorRef<Answer> | undefined;
+  readonly replyTo: ActorRef<SubmitOutcome> | undefined;
+}
+
+interface Batch {
+  /** Of those that hold no credit. */
+  readonly heldBytes: number;
+  candidates: readonly TransactionCandidate[];
+  state: "checking" | "checked" | "adding";
+  /** Once checked; undefined: the pool lost it. */
+  verdict: TransactionsVerdict | undefined;
+}
+
+export interface TransactionHandlerState extends TransactionHandlerArgs {
+  readonly known: KnownTransactions;
+  readonly queue: TransactionCandidate[];
+  /** In order of arrival, in which they enter the mempool: nonces that rise must not overtake. */
+  readonly batches: Map<number, Batch>;
+  readonly fetch: PeerFetch;
+  /** Wait or are checked, and hold no credit: they were asked for, or submitted here. */
+  heldBytes: number;
+  nextTag: number;
+}
+
+export type TransactionHandlerContext = Context<TransactionHandlerMessage, TransactionHandlerEnv>;

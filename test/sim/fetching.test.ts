@@ -80,15 +80,23 @@ test("10,000 transactions arrive within 15 s, though a silent peer announced all
   t.is(await count(), TRANSACTIONS.length);
 });
 
-test("a peer that leaves takes its announcements with it", async (t) => {
-  const world = worldOf("leaves", { byzantine: [silent] });
+test("what a silent peer announced is given up when its request has timed out", async (t) => {
+  let told = false;
+  const few: ByzantineScript = {
+    name: "silent-about-few",
+    behave: () => ({
+      onReady(session) {
+        if (!told) session.send({ kind: "AnnounceTransactions", ids: IDS.slice(0, 100) });
+        told = true;
+      },
+      onMessage: (_session, { kind }) => kind === "RequestTransactions",
+    }),
+  };
+  const world = worldOf("given up", { byzantine: [few] });
   const [node] = world.nodes as [SimNode];
   t.true(await world.runUntil(() => node.unrest !== undefined, 30_000));
-  world.cut("b0");
-  const lift = world.obstruct((from, to) => from === "b0" || to === "b0");
-  // Long before an id that nobody can be asked for is given up.
-  await world.runFor(30_000);
-  lift();
+  // Two timeouts, and not so long that an id is given up that nobody could be asked for.
+  await world.runFor(50_000);
   t.is(node.unrest, undefined);
 });
 
@@ -124,6 +132,36 @@ test("a block that comes while its parent is fetched is taken, and lowers no cla
     peers.map(({ claimedHeight }) => claimedHeight),
     peers.map(() => "2"),
   );
+});
+
+/** Announces a block, and the next one before it sends the first. */
+const ahead: ByzantineScript = {
+  name: "ahead",
+  behave(host) {
+    const blocks = mineChain(host, host.book.best, 2);
+    return {
+      head: () => headOf(host.book.best),
+      onReady(session) {
+        session.send({ kind: "AnnounceBlock", ...headOf(blocks[0]!) });
+      },
+      onMessage(session, { kind }, requestId) {
+        if (kind === "RequestBlock") {
+          session.send({ kind: "AnnounceBlock", ...headOf(blocks[1]!) });
+          session.send({ kind: "ResponseBlock", block: blocks[0]!.bytes }, requestId);
+        }
+        return true;
+      },
+    };
+  },
+};
+
+test("a block that was fetched does not lower the claim of its sender", async (t) => {
+  const world = worldOf("ahead", { byzantine: [ahead] });
+  const [node] = world.nodes as [SimNode];
+  t.true(await world.runUntil(() => node.head().height === 1, 30_000));
+  const { peers } = await world.settled(node.network.status());
+  t.true(peers.length > 0);
+  t.true(peers.every(({ claimedHeight }) => claimedHeight === "2"));
 });
 
 test("a copy with another body does not keep out the true block that comes during its check", async (t) => {

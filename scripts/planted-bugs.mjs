@@ -30,7 +30,6 @@ const SCENARIOS = {
   givenUp: { file: "fetching", title: "what a silent peer*" },
   ahead: { file: "fetching", title: "a block that was fetched*" },
   mutatedCopy: { file: "fetching", title: "a copy with another body*" },
-  rotation: { file: "sync", title: "keys that rotate*" },
   fullPool: { file: "sync", title: "what a full pool*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
 };
@@ -393,13 +392,6 @@ export const plantedBugs = [
     find: "else if (bodies.failed(tag, peerId, nowMs)",
     with: "else if (reason !== 'Timeout' && bodies.failed(tag, peerId, nowMs)",
     scenario: SCENARIOS.timedOutRanges,
-  },
-  {
-    name: "who dials in takes the places of those that were dialed",
-    in: "actors/sync/header-exchanges.js",
-    find: "(exchange) => exchange.direction === direction",
-    with: "() => true",
-    scenario: SCENARIOS.rotation,
   },
   {
     name: "blocks that the pool did not check are thrown away",

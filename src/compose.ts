@@ -32,7 +32,13 @@ import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import { guardConsensus } from "./actors/integration/guarded-consensus.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
-import { addressInvalid, parseAddress, parseDialable } from "./protocol/address.js";
+import {
+  addressInvalid,
+  isDialableByOthers,
+  parseAddress,
+  parseDialable,
+  type Address,
+} from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
 import { defineActor, type ActorRef } from "./runtime/actor.js";
 import { systemClock } from "./runtime/clock.js";
@@ -201,10 +207,16 @@ const startTap = defineActor<
 });
 
 /** Throws ADDRESS_INVALID: an operator's mistake is told at the start, not by failing dials. */
-function checkAddresses({ bindAddr, seedPeers }: NetworkConfig): void {
-  for (const text of bindAddr === null ? seedPeers : [bindAddr, ...seedPeers]) {
-    const { scheme } = text === bindAddr ? parseAddress(text) : parseDialable(text);
+function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void {
+  const check = (text: string, { scheme }: Address): void => {
     if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
+  };
+  if (bindAddr !== null) check(bindAddr, parseAddress(bindAddr));
+  for (const text of seedPeers) check(text, parseDialable(text));
+  for (const text of advertise) {
+    const address = parseDialable(text);
+    check(text, address);
+    if (!isDialableByOthers(address)) throw addressInvalid(text, "no other node can dial it");
   }
 }
 

@@ -9,6 +9,7 @@ import type { LogLevel } from "../ports.js";
 
 export interface RunFlags {
   readonly listen?: string;
+  readonly advertise?: readonly string[];
   readonly seed?: readonly string[];
   readonly data?: string;
   readonly http?: string;
@@ -31,6 +32,7 @@ export function networkInput(flags: RunFlags): NetworkConfigInput {
   const file = flags.config === undefined ? {} : readConfigFile(flags.config);
   const given: NetworkConfigInput = {
     bindAddr: flags.listen,
+    advertise: flags.advertise,
     seedPeers: flags.seed,
     dataDir: flags.data === undefined ? undefined : path.resolve(flags.data),
     network: flags.network,

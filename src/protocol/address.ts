@@ -98,6 +98,12 @@ export function isLocalHost(scoped: string): boolean {
   return LOCAL_RANGES.has(ipaddr.process(host).range());
 }
 
+/** Whether others can dial it: not every interface at once, any free port or by a name of ours. */
+export function isDialableByOthers({ host, port }: Address): boolean {
+  if (port === 0 || host.includes("%")) return false;
+  return !isIpAddress(host) || ipaddr.process(host).range() !== "unspecified";
+}
+
 /**
  * What counts as one owner when hosts are counted: the network of an IP address, by default /24
  * (IPv4) or /48 (IPv6), and a name as it is. An IPv4 address mapped into IPv6 is an IPv4 address.

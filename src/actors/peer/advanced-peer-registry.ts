@@ -114,6 +114,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       case "HeadClaimed":
         claimed(state, message.peerId, message.head);
         return;
+      case "Listening":
+        state.local.bound(message.address);
+        return;
       case "Subscribe":
         subscribe(state, message.subscriber, context);
         return;

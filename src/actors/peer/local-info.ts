@@ -1,5 +1,6 @@
 // What this node says of itself in a handshake. The registry owns one for all connections.
 
+import { formatAddress, isDialableByOthers, parseAddress } from "../../protocol/address.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import {
   KINDS,
@@ -7,6 +8,7 @@ import {
   type MessageKind,
   type Quota,
 } from "../../protocol/types/message.js";
+import { TEXT_LIMITS } from "../../protocol/kinds/limits.js";
 import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
@@ -18,13 +20,20 @@ export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config">;
 /** The head is read anew each time: it is what a peer may ask us for from now on. */
 export class LocalInfo {
   readonly #env: LocalInfoEnv;
+  #bound: string | undefined;
   #info: HandshakeInfo;
   #payload: Uint8Array;
 
   constructor(env: LocalInfoEnv) {
     this.#env = env;
-    this.#info = infoOf(env);
+    this.#info = infoOf(env, undefined);
     this.#payload = payloadOf(this.#info);
+  }
+
+  /** Where the listener is bound, with the real port. */
+  bound(address: string): void {
+    this.#bound = address;
+    this.#make();
   }
 
   get info(): HandshakeInfo {
@@ -40,7 +49,11 @@ export class LocalInfo {
 
   #refresh(): void {
     if (this.#info.head.hash === this.#env.blocks.head().hash) return;
-    this.#info = infoOf(this.#env);
+    this.#make();
+  }
+
+  #make(): void {
+    this.#info = infoOf(this.#env, this.#bound);
     this.#payload = payloadOf(this.#info);
   }
 }
@@ -49,14 +62,21 @@ function payloadOf(info: HandshakeInfo): Uint8Array {
   return encodeMessage({ kind: "Handshake", ...info });
 }
 
-function infoOf({ agent, blocks, config }: LocalInfoEnv): HandshakeInfo {
+/** What the operator says, else where this node is bound if that is one address and not all. */
+function advertised(configured: readonly string[], bound: string | undefined): readonly string[] {
+  const texts = configured.length > 0 || bound === undefined ? configured : [bound];
+  const told = texts.map(parseAddress).filter(isDialableByOthers).map(formatAddress);
+  return told.filter((text) => text.length <= TEXT_LIMITS.addressBytesMax);
+}
+
+function infoOf({ agent, blocks, config }: LocalInfoEnv, bound: string | undefined): HandshakeInfo {
   const head = blocks.head();
   return {
     protocolVersion: PROTOCOL_VERSION,
     networkId: blocks.hashAt(0) ?? head.hash,
     agent,
     nodeId: config.nodeId,
-    listenAddresses: config.bindAddr === null ? [] : [config.bindAddr],
+    listenAddresses: advertised(config.advertise, bound),
     head: {
       height: BigInt(head.height),
       hash: head.hash,

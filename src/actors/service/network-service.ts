@@ -194,12 +194,11 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         context.forward(children.reputation, { ...message, type: "Explain" }, message.replyTo);
         return;
       case "UnbanPeer":
-        children.reputation.tell({ type: "Unban", peerId: message.peerId });
+        children.reputation.tell({ ...message, type: "Unban" });
         return;
       case "DisconnectPeer": {
-        const { peerId, reason } = message;
         const detail = "asked for by the operator";
-        children.registry.tell({ type: "Disconnect", peerId, reason, detail });
+        children.registry.tell({ ...message, type: "Disconnect", detail });
         return;
       }
       case "Connect":
@@ -225,6 +224,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         return;
       case "Listening":
         state.listenAddress = message.address;
+        children.registry.tell(message);
         state.started.tell(message);
         return;
       case "ListenFailed":

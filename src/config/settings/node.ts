@@ -36,6 +36,12 @@ export const NODE = {
     told(1, 128),
     "Where to accept peers, `tcp://host:port` or `host:port`; null: accept none.",
   ),
+  advertise: list(
+    8,
+    told(1, 128),
+    "Where others can dial this node, `tcp://host:port`; empty: where it is bound, if that is one " +
+      "address. For nodes that listen on all interfaces, or behind a router that forwards a port.",
+  ),
   seedPeers: list(1_024, FILLED, "Addresses of the first peers, `host:port` or with a peer id."),
   trustedPeers: list(256, PEER_ID, "Peer ids that keep their slot and are never banned."),
   maxOutbound: number(8, "peers", [0, 1_024], "Connections that this node makes."),

@@ -241,7 +241,7 @@ export const PEERS = {
     banMaxMs: ms(86_400_000, [1, 3_650 * DAY_MS], "No ban is longer."),
     banRememberedMs: ms(
       DAY_MS,
-      [0, 365 * DAY_MS],
+      [0, 24 * DAY_MS],
       "For so long after its end a ban makes the next one longer; then it is forgotten.",
     ),
     bansKeptMax: count(4_096, ENTRIES, "Bans that are remembered; those that end first go first."),

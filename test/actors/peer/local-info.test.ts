@@ -18,3 +18,22 @@ test("the handshake is encoded once for a head, and tells of the next one", (t) 
   });
   t.not(local.payload, first);
 });
+
+test("where the node is bound is advertised once it is known, if others can dial that", (t) => {
+  const long = `${"a".repeat(60)}.`.repeat(2) + "b";
+  const cases: [string, readonly string[]][] = [
+    ["tcp://192.0.2.1:8765", ["tcp://192.0.2.1:8765"]],
+    ["tcp://[2001:db8::1]:8765", ["tcp://[2001:db8::1]:8765"]],
+    ["tcp://[::]:8765", []],
+    ["tcp://0.0.0.0:8765", []],
+    ["tcp://[fe80::1%eth0]:8765", []],
+    [`tcp://${long}:8765`, []],
+  ];
+  for (const [bound, told] of cases) {
+    const local = new LocalInfo(createHarness().env);
+    t.deepEqual(local.info.listenAddresses, []);
+    local.bound(bound);
+    t.deepEqual(local.info.listenAddresses, told, bound);
+    t.like(decodeMessage("Handshake", local.payload), { ok: true });
+  }
+});

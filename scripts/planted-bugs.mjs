@@ -403,7 +403,7 @@ export const plantedBugs = [
   {
     name: "a ban never ends",
     in: "actors/peer/peer-reputation.js",
-    find: "ledger.ended(state.toldMs, nowMs)",
-    with: "[]",
+    find: "if (ledger.banOf(peerId, now) !== undefined)",
+    with: "if (ledger !== undefined)",
   },
 ];

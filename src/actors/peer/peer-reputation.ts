@@ -2,7 +2,7 @@
 // Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
 // Before a slow peer pays, it asks whether this process itself was slow.
 
-import { errorText, unreachable } from "../../errors.js";
+import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
@@ -65,8 +65,8 @@ export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log" | "peers"> 
 
 interface State {
   readonly ledger: ReputationLedger;
-  /** Monotonic time up to which the ends of bans were told. */
-  toldMs: number;
+  /** Whom subscribers were told to be banned, and not yet the end of it. */
+  readonly told: Set<PeerId>;
   /** By path. */
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
   readyPeers: number;
@@ -92,7 +92,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     const now = momentOf(env);
     const state: State = {
       ledger: new ReputationLedger(reputation, trustedPeers, env.peers.bans(), now),
-      toldMs: now.monotonicMs,
+      told: new Set(),
       subscribers: new Map(),
       readyPeers: 0,
     };
@@ -127,7 +127,9 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         context.watch(message.subscriber);
         for (const { peerId } of state.ledger.bans(momentOf(env))) {
           const ban = state.ledger.banOf(peerId, momentOf(env));
-          if (ban !== undefined) message.subscriber.tell({ type: "PeerBanned", ban });
+          if (ban === undefined) continue;
+          state.told.add(peerId);
+          message.subscriber.tell({ type: "PeerBanned", ban });
         }
         return;
       case "PeersCounted":
@@ -135,7 +137,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         return;
       case "Unban":
         if (!state.ledger.unban(message.peerId)) return;
-        tellAll(state, { type: "PeerUnbanned", peerId: message.peerId });
         keepStep(state, context);
         return;
       case "BansDue":
@@ -162,7 +163,11 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
   },
 
-  invariants: (state) => state.ledger.invariants(),
+  invariants({ ledger, told }, { env }) {
+    ledger.invariants();
+    const { bansKeptMax } = env.config.reputation;
+    invariant(told.size <= bansKeptMax, `${told.size} peers were told to be banned`);
+  },
 });
 
 function record(
@@ -176,6 +181,7 @@ function record(
   const ban = state.ledger.record(peerId, event, detail, momentOf(env), state.readyPeers);
   if (ban === undefined) return;
   env.log.write("warn", "peer banned", { ...ban });
+  state.told.add(peerId);
   tellAll(state, { type: "PeerBanned", ban });
   context.pipe(env.peers.putBan(ban), stored);
   keepStep(state, context);
@@ -185,11 +191,14 @@ function record(
 function keepStep(state: State, context: Context<ReputationMessage, ReputationEnv>): void {
   const { env } = context;
   const { ledger } = state;
-  const nowMs = env.clock.monotonicMs();
-  for (const peerId of ledger.ended(state.toldMs, nowMs)) {
+  const now = momentOf(env);
+  const nowMs = now.monotonicMs;
+  // Ended, lifted, or one of too many: in whatever way, or those who were told would keep it.
+  for (const peerId of state.told) {
+    if (ledger.banOf(peerId, now) !== undefined) continue;
+    state.told.delete(peerId);
     tellAll(state, { type: "PeerUnbanned", peerId });
   }
-  state.toldMs = nowMs;
   const forgotten = ledger.takeForgotten(nowMs);
   if (forgotten.length > 0) {
     context.pipe(Promise.all(forgotten.map((peerId) => env.peers.deleteBan(peerId))), stored);

@@ -149,12 +149,6 @@ export class ReputationLedger {
     return [...this.#bans.values()].map((ban) => shown(ban, now));
   }
 
-  /** The peers whose bans are over since `sinceMs`, by the monotonic clock. */
-  ended(sinceMs: number, nowMs: number): readonly PeerId[] {
-    const ended = [...this.#bans].filter(([, { endsMs }]) => endsMs > sinceMs && endsMs <= nowMs);
-    return ended.map(([peerId]) => peerId);
-  }
-
   /** Until the next ban ends or is to be forgotten; undefined: there is none. */
   untilNextMs(nowMs: number): number | undefined {
     const { banRememberedMs } = this.#settings;

@@ -41,6 +41,9 @@ class SendLane {
   /** Payload bytes not yet written to a frame. */
   queuedBytes = 0;
   framesOut = 0;
+  /** Messages that answer the peer and wait here: answers of requests, and Pongs. */
+  answers = 0;
+  pongs = 0;
   #messages: (QueuedMessage | undefined)[] = [];
   #head = 0;
   /** How much of the first message was sent. */
@@ -58,6 +61,12 @@ class SendLane {
   push(message: QueuedMessage): void {
     this.#messages.push(message);
     this.queuedBytes += message.payload.length;
+    this.#count(message, 1);
+  }
+
+  #count({ kind }: QueuedMessage, by: 1 | -1): void {
+    if (kind === "Pong") this.pongs += by;
+    else if (KINDS[kind].role === "response") this.answers += by;
   }
 
   /** The least that the next frame takes on the wire; 0 when nothing waits. */
@@ -114,9 +123,12 @@ class SendLane {
     this.#head = 0;
     this.#sentBytes = 0;
     this.queuedBytes = 0;
+    this.answers = 0;
+    this.pongs = 0;
   }
 
   #shift(): void {
+    this.#count(this.#messages[this.#head]!, -1);
     this.#messages[this.#head] = undefined;
     this.#head++;
     if (this.#head === this.#messages.length) {
@@ -130,10 +142,14 @@ class SendLane {
 
   invariants(windowBytesMax: number): void {
     let bytes = -this.#sentBytes;
+    let answers = 0;
     for (let i = this.#head; i < this.#messages.length; i++) {
-      bytes += this.#messages[i]!.payload.length;
+      const { kind, payload } = this.#messages[i]!;
+      bytes += payload.length;
+      if (kind === "Pong" || KINDS[kind].role === "response") answers++;
     }
     invariant(bytes === this.queuedBytes, "queued bytes are miscounted");
+    invariant(answers === this.answers + this.pongs, "waiting answers are miscounted");
     invariant(this.creditBytes >= 0, "sent beyond the credit");
     const bounded = this.weight === 0 || this.creditBytes <= windowBytesMax;
     invariant(bounded, "credit beyond the largest window");
@@ -189,6 +205,17 @@ export class SendLanes {
       bytes += this.#lanes[index]!.queuedBytes;
     }
     return bytes;
+  }
+
+  /** Answers of the peer's requests that wait, on whatever lane: it has not got them. */
+  get answersWaiting(): number {
+    let count = 0;
+    for (const lane of this.#lanes) count += lane.answers;
+    return count;
+  }
+
+  get pongsWaiting(): number {
+    return this.#lanes[0]!.pongs;
   }
 
   /** Frames of the data lanes that were pulled so far. */

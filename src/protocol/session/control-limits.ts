@@ -7,6 +7,7 @@ import { violation, type Violation } from "../violation.js";
 import { RateLimit } from "./rate-limit.js";
 
 export class ControlLimits {
+  readonly #unansweredMax: number;
   readonly #pings: RateLimit;
   readonly #pongs: RateLimit;
   readonly #updates: RateLimit;
@@ -14,14 +15,17 @@ export class ControlLimits {
   #updatesDue = 0;
 
   constructor({ pingsPerSecondMax }: NetworkConfig["liveness"]) {
+    this.#unansweredMax = pingsPerSecondMax;
     const rate = { itemsPerSecond: pingsPerSecondMax, burstItems: pingsPerSecondMax };
     this.#pings = new RateLimit(rate);
     this.#pongs = new RateLimit(rate);
     this.#updates = new RateLimit(rate);
   }
 
-  ping(nowMs: number): Violation | undefined {
-    return this.#pings.take(1, nowMs) ? undefined : violation("flood", "too many pings");
+  /** `unsent`: Pongs that have not left: whoever reads none of them could have any number made. */
+  ping(unsent: number, nowMs: number): Violation | undefined {
+    const isDue = unsent < this.#unansweredMax && this.#pings.take(1, nowMs);
+    return isDue ? undefined : violation("flood", "too many pings");
   }
 
   /** A Pong that no Ping asked for. */

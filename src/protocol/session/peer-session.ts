@@ -352,7 +352,7 @@ export class PeerSession<A = undefined> {
         return undefined;
       case "request": {
         const event = { type: "message", message, lane, bytes, requestId } as const;
-        const admission = this.#serves.admit(event, this.#nowMs);
+        const admission = this.#serves.admit(event, this.#outbox.lanes.answersWaiting, this.#nowMs);
         if (admission === "taken") return undefined;
         if (admission !== "rateLimited") return admission;
         this.consumed(lane, bytes, this.#nowMs);
@@ -382,7 +382,7 @@ export class PeerSession<A = undefined> {
   }
 
   #pinged(nonce: bigint): Violation | undefined {
-    const flood = this.#limits.ping(this.#nowMs);
+    const flood = this.#limits.ping(this.#outbox.lanes.pongsWaiting, this.#nowMs);
     if (flood !== undefined) return flood;
     this.#outbox.say({ kind: "Pong", nonce });
     // A claim like any other: it is compared with those of others, and sets nothing.

@@ -67,18 +67,22 @@ export class ServeQueue {
     return this.#open.has(requestId);
   }
 
-  /** A request has come. One over its quota is not charged, and must be refused at once. */
-  admit(request: Asked, nowMs: number): Admission {
+  /**
+   * A request has come. One over its quota is not charged, and must be refused at once.
+   * `unsent`: answers that have not left; for the other side, their requests are not answered.
+   */
+  admit(request: Asked, unsent: number, nowMs: number): Admission {
     const { requestId, message } = request;
     if (this.#open.has(requestId) || this.#waiting.some((other) => other.requestId === requestId)) {
       return violation("request-id", `request ${requestId} is not answered yet`);
     }
+    // Refusals count too: whoever reads none of them could have any number made.
+    if (this.#open.size + this.#waiting.length + unsent >= this.#requestsMax) {
+      return violation("flood", `more than ${this.#requestsMax} requests are unanswered`);
+    }
     this.#limits ??= limitsOf(this.#quotas);
     const limit = this.#limits.get(message.kind);
     if (limit !== undefined && !limit.take(itemsAsked(message), nowMs)) return "rateLimited";
-    if (this.#open.size + this.#waiting.length >= this.#requestsMax) {
-      return violation("flood", `more than ${this.#requestsMax} requests are unanswered`);
-    }
     this.#waiting.push(request);
     return "taken";
   }

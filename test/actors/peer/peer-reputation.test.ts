@@ -184,6 +184,21 @@ test("of too many stored bans, and of those long past, nothing stays in the stor
   t.deepEqual(peers.bans(), []);
 });
 
+test("a ban that gives way to newer ones is told to have ended", async (t) => {
+  const harness = start({ config: { reputation: { bansKeptMax: 16 } } });
+  const banned = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    harness.report("InvalidBlock", 1, peerIdOf(i));
+    await harness.advance(1);
+    for (const verdict of harness.subscriber.take()) {
+      if (verdict.type === "PeerBanned") banned.add(verdict.ban.peerId);
+      if (verdict.type === "PeerUnbanned") banned.delete(verdict.peerId);
+    }
+  }
+  const kept = await bansOf(harness, harness.reputation);
+  t.deepEqual([...banned].sort(), kept.map(({ peerId }) => peerId).sort());
+});
+
 test("bans survive a restart of the node", async (t) => {
   const first = start();
   first.report("InvalidBlock");

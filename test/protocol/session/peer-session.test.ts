@@ -117,6 +117,40 @@ for (const kind of ["Pong", "WindowUpdate", "Ping"] as const) {
   });
 }
 
+const unread: { readonly [name: string]: (index: number) => Uint8Array } = {
+  refusals: (index) => bytesOf({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, index),
+  Pongs: (index) => bytesOf({ kind: "Ping", nonce: BigInt(index) }),
+};
+for (const [name, bytes] of Object.entries(unread)) {
+  test(`whoever reads nothing has no more than a few ${name} made for it`, (t) => {
+    const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
+    const { session } = Pair.ready({ server: { info: { ...INFO, quotas } } }).server;
+    // Its carrier takes nothing, so nothing is transmitted; the pace is below that of a flood.
+    session.carrierBlocked(0);
+    let count = 0;
+    for (; session.phase === "ready" && count < 5_000; count++) {
+      session.receive(bytes(count + 1), 3 * count);
+      session.invariants();
+    }
+    t.is(session.phase, "closing");
+    t.true(count <= 501, `${count}`);
+  });
+}
+
+test("refusals that leave are any number", (t) => {
+  const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
+  const pair = Pair.ready({ server: { info: { ...INFO, quotas } } });
+  // It asked past its own session, which would take the answers for unsolicited.
+  pair.client.isDeaf = true;
+  for (let requestId = 1; requestId <= 64 * 20; requestId++) {
+    const message: Message = { kind: "RequestHeaders", locator: [HASH], countMax: 2 };
+    pair.inject(pair.client, bytesOf(message, requestId));
+    if (requestId % 64 === 0) pair.run();
+  }
+  const refused = pair.server.sent.filter(({ kind }) => kind === "RequestRefused");
+  t.is(refused.length, 64 * 20);
+});
+
 test("a WindowUpdate for each frame is no flood", (t) => {
   const settings = { lanes: { windowInitialBytes: 4 * MIB } };
   const pair = Pair.ready({ client: { settings }, server: { settings } });

@@ -65,6 +65,8 @@ test("a wrong field is refused by its name", (t) => {
     [{ sync: { refutedPeersMax: 0 } }, /sync\.refutedPeersMax/],
     [{ sync: { refutedPeersMax: 2 ** 31 } }, /sync\.refutedPeersMax/],
     [{ pool: { taskMsMax: 0 } }, /pool\.taskMsMax/],
+    // A listener with OpenSSL sends two session tickets: with less nobody could be dialed.
+    [{ tls: { silentRecordsMax: 1 } }, /tls\.silentRecordsMax: .* from 2 to/],
     [{ chain: { reorgBytesMax: 0 } }, /chain\.reorgBytesMax/],
     [{ maxPeers: 8 }, /maxPeers/],
     [{ lanes: { windows: 8 } }, /windows/],
@@ -83,7 +85,7 @@ test("each relation between limits is held, and the sentence names what to chang
       { memoryBudgetBytes: MIB },
       /memoryBudgetBytes is 1 MiB, but .* can hold (\d+) MiB: set it to \d+ \(--memory \1\)/,
     ],
-    [{ maxInbound: 60_000 }, /memoryBudgetBytes/],
+    [{ maxInbound: 60_000 }, /memoryBudgetBytes .* or lower maxInbound$/],
     [
       { serve: { repliesQueuedMax: 17 } },
       /lanes\.sendQueueBytesMax must hold .* is 8388608, .* 17/,
@@ -108,6 +110,21 @@ test("each relation between limits is held, and the sentence names what to chang
     t.regex(sentence, /^CONFIG_INVALID: /, JSON.stringify(input));
     t.regex(sentence, expected);
   }
+});
+
+test("limits that exceed the budget are answered with those that were raised, the worst first", (t) => {
+  const alone = { chain: { sideBytesMax: 4_096 * MIB } };
+  t.regex(refusal(alone), /--memory \d+\), or lower chain\.sideBytesMax$/);
+  const both = {
+    mempool: { bytesMax: 1_024 * MIB },
+    inbound: { closingMax: 1_000, pendingMax: 65 },
+  };
+  t.regex(
+    refusal(both),
+    /, or lower mempool\.bytesMax, inbound\.closingMax or inbound\.pendingMax$/,
+  );
+  const none = { memoryBudgetBytes: MIB };
+  t.regex(refusal(none), /, or lower maxInbound, mempool\.bytesMax or sync\.bytesInFlightMax$/);
 });
 
 function settings(entry: Settings = SETTINGS, prefix = ""): [string, Setting][] {
@@ -174,6 +191,9 @@ test("a label or an address that the handshake cannot carry is refused", (t) => 
   for (const control of ["\n", "\u0000", "\u001b[31m", "\u009f"]) {
     t.regex(refusal({ nodeId: `node${control}` }), /nodeId.*control characters/);
   }
+  // Half of a surrogate pair, as JSON can say it, has no UTF-8.
+  t.regex(refusal({ nodeId: JSON.parse('"\\ud83d"') as string }), /nodeId: must be .* UTF-8/);
+  t.is(refusal({ nodeId: "\ud83d\ude00" }), "accepted");
   const host = (length: number): string => `${"a".repeat(length - 5)}:8765`;
   t.is(refusal({ bindAddr: host(addressBytesMax) }), "accepted");
   t.regex(refusal({ bindAddr: host(addressBytesMax + 1) }), /bindAddr: must be 1 to 128 bytes/);

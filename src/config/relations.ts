@@ -1,6 +1,7 @@
 // What must hold between settings, as data: config.ts refuses what breaks one, and
 // docs/configuration.md lists them beside the setting that comes first.
 
+import { DEFAULTS } from "./defaults.js";
 import { memoryPlan } from "./memory-plan.js";
 import { KIB, MIB } from "./setting.js";
 import type { NetworkConfig } from "./settings.js";
@@ -65,11 +66,38 @@ export function brokenRelation(config: NetworkConfig): string | undefined {
     return `${broken.sentence}; ${values.join(", ")}`;
   }
   const planned = inMiB(plannedBytes(config));
+  const lower = raisedIn(config);
   return (
     `memoryBudgetBytes is ${inMiB(config.memoryBudgetBytes)} MiB, but the limits of this ` +
     `configuration can hold ${planned} MiB: set it to ${planned * MIB} (--memory ${planned}), ` +
-    "or lower maxInbound, mempool.bytesMax or sync.bytesInFlightMax"
+    `or lower ${lower.slice(0, -1).join(", ")}${lower.length > 1 ? " or " : ""}${lower.at(-1)}`
   );
+}
+
+/** At most three numbers by whose defaults less could be held, the worst first. */
+function raisedIn(config: NetworkConfig): readonly string[] {
+  const planned = plannedBytes(config);
+  const saved = [...withOneDefault(config, DEFAULTS)]
+    .map(([path, other]) => ({ path, bytes: planned - plannedBytes(other as NetworkConfig) }))
+    .filter(({ bytes }) => bytes > 0)
+    .sort((a, b) => b.bytes - a.bytes);
+  if (saved.length === 0) return ["maxInbound", "mempool.bytesMax", "sync.bytesInFlightMax"];
+  return saved.slice(0, 3).map(({ path }) => path);
+}
+
+/** The same values with one number's default in its place: for each number, by its name. */
+function* withOneDefault(values: object, defaults: object): Generator<[string, object]> {
+  const byDefault = new Map<string, unknown>(Object.entries(defaults));
+  for (const [key, value] of Object.entries(values) as [string, unknown][]) {
+    const other = byDefault.get(key);
+    if (typeof value === "number") {
+      yield [key, { ...values, [key]: other }];
+    } else if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      for (const [path, inner] of withOneDefault(value, other as object)) {
+        yield [`${key}.${path}`, { ...values, [key]: inner }];
+      }
+    }
+  }
 }
 
 function atMost(less: NumberPath, more: NumberPath): Relation {

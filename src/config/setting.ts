@@ -111,7 +111,8 @@ export function told(bytesMin: number, bytesMax: number): TextRule {
   return {
     holds: (value) => {
       const length = new TextEncoder().encode(value).length;
-      return length >= bytesMin && length <= bytesMax && !/\p{Cc}/u.test(value);
+      // Half of a surrogate pair (Cs, as JSON can say it) has no UTF-8.
+      return length >= bytesMin && length <= bytesMax && !/[\p{Cc}\p{Cs}]/u.test(value);
     },
     must: `must be ${length} ${bytesMax} bytes of UTF-8 without control characters`,
   };

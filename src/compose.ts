@@ -37,7 +37,7 @@ import {
   isDialableByOthers,
   parseAddress,
   parseDialable,
-  type Address,
+  type Endpoint,
 } from "./protocol/address.js";
 import { createActorSystem, type FaultReport } from "./runtime/actor-system.js";
 import { defineActor, type ActorRef } from "./runtime/actor.js";
@@ -208,7 +208,7 @@ const startTap = defineActor<
 
 /** Throws ADDRESS_INVALID: an operator's mistake is told at the start, not by failing dials. */
 function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void {
-  const check = (text: string, { scheme }: Address): void => {
+  const check = (text: string, { scheme }: Endpoint): void => {
     if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
   };
   if (bindAddr !== null) check(bindAddr, parseAddress(bindAddr));

@@ -11,7 +11,7 @@ import type {
   HeaderSummary,
   RulesModule,
 } from "./chain/types.js";
-import type { Address } from "./protocol/address.js";
+import type { Endpoint } from "./protocol/address.js";
 
 /** The ed25519 public key of a node in lower-case hex, 64 characters. */
 export type PeerId = string;
@@ -72,10 +72,9 @@ export interface ConnectionHandler {
 export interface Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
-  /** The other end as seen by this side; its host is whatever the transport calls it. */
-  readonly remote: Address;
-  /** The same, to be shown: not everything that can be shown can be read again. */
-  readonly remoteAddress: string;
+  /** This end and the other as seen by this side; a host is whatever the transport calls it. */
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   /** Monotonic time at which the raw connection was accepted or dialed. */
   readonly openedAtMs: number;
   /** Bytes written but not yet taken by the kernel. */

@@ -1,12 +1,13 @@
-// Addresses of nodes as URLs: `tcp://host:port`, with a pinned identity `tcp://<peerId>@host:port`;
+// Endpoints, and their text: addresses of nodes as URLs: `tcp://host:port`, with a pinned identity `tcp://<peerId>@host:port`;
 // a bare `host:port` means tcp. Pure; used by transports, by the actors that keep address books and
-// by the configuration. Equal addresses format to equal strings, so a formatted address is a key.
+// by the configuration. Equal endpoints format to equal strings, so a formatted one is a key.
 
 import ipaddr from "ipaddr.js";
 
 import { CodedError } from "../errors.js";
 
-export interface Address {
+/** One end of a connection, or where one can be dialed; text only at the edges. */
+export interface Endpoint {
   /** Without the colon: `tcp`, `memory`. */
   readonly scheme: string;
   /** The pinned identity: 64 lower-case hex characters. */
@@ -21,7 +22,7 @@ export interface Address {
 }
 
 export type AddressReading =
-  | { readonly ok: true; readonly address: Address }
+  | { readonly ok: true; readonly address: Endpoint }
   /** `detail` completes the sentence "The address … is not valid: …". */
   | { readonly ok: false; readonly detail: string };
 
@@ -59,14 +60,14 @@ export function readAddress(text: string): AddressReading {
 }
 
 /** Like `readAddress`, for addresses of the operator. Throws ADDRESS_INVALID. */
-export function parseAddress(text: string): Address {
+export function parseAddress(text: string): Endpoint {
   const reading = readAddress(text);
   if (reading.ok) return reading.address;
   throw addressInvalid(text, reading.detail);
 }
 
 /** The same for an address that is to be dialed: port 0 means any free one, and is none. */
-export function parseDialable(text: string): Address {
+export function parseDialable(text: string): Endpoint {
   const address = parseAddress(text);
   if (address.port === 0) throw addressInvalid(text, "port 0 cannot be dialed");
   return address;
@@ -78,7 +79,7 @@ export function addressInvalid(text: string, detail: string): CodedError {
   return new CodedError("ADDRESS_INVALID", `The address ${shown} is not valid: ${detail}.`);
 }
 
-export function formatAddress(address: Address): string {
+export function formatAddress(address: Endpoint): string {
   const pinned = address.peerId === undefined ? "" : `${address.peerId}@`;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
   return `${address.scheme}://${pinned}${host}:${address.port}`;
@@ -99,7 +100,7 @@ export function isLocalHost(scoped: string): boolean {
 }
 
 /** Whether others can dial it: not every interface at once, any free port or by a name of ours. */
-export function isDialableByOthers({ host, port }: Address): boolean {
+export function isDialableByOthers({ host, port }: Endpoint): boolean {
   if (port === 0 || host.includes("%")) return false;
   return !isIpAddress(host) || ipaddr.process(host).range() !== "unspecified";
 }

@@ -186,8 +186,8 @@ class HeldConnection implements Connection {
     return this.#inner.remote;
   }
 
-  get remoteAddress() {
-    return this.#inner.remoteAddress;
+  get local() {
+    return this.#inner.local;
   }
 
   get openedAtMs() {

@@ -1,6 +1,7 @@
 // A hash of values by what they say, never by which object says it: the same run in another process
 // has the same hash. The trace folds messages into it; the fast signatures are its digests.
 
+import { formatAddress, type Endpoint } from "../protocol/address.js";
 import type { ActorRef } from "../runtime/actor.js";
 
 /** Objects nested deeper than this are told apart by their class alone. */
@@ -197,8 +198,8 @@ export function isPlain(value: object): boolean {
 export function nameOf(value: object): string {
   const name = value.constructor.name;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
-  if (!("remoteAddress" in value && "direction" in value)) return name;
-  return `${name} ${String(value.direction)} ${String(value.remoteAddress)}`;
+  if (!("remote" in value && "direction" in value)) return name;
+  return `${name} ${String(value.direction)} ${formatAddress(value.remote as Endpoint)}`;
 }
 
 function finish(lane: number): number {

@@ -4,8 +4,7 @@
 
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
-import { formatAddress } from "../protocol/address.js";
-import type { Address } from "../protocol/address.js";
+import type { Endpoint } from "../protocol/address.js";
 import type { ItemType, MemoryPipe, PipeEnds } from "./memory-pipe.js";
 
 export interface MemoryConnectionArgs {
@@ -13,7 +12,8 @@ export interface MemoryConnectionArgs {
   readonly clock: Clock;
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remote: Address;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   readonly openedAtMs: number;
   readonly closeTimeoutMs: number;
   /** False while nothing reaches this side's host from the other's. */
@@ -27,8 +27,8 @@ export interface MemoryConnectionArgs {
 export class MemoryConnection implements Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remote: Address;
-  readonly remoteAddress: string;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   readonly openedAtMs: number;
   readonly #args: MemoryConnectionArgs;
   #inward: MemoryPipe | undefined;
@@ -47,8 +47,8 @@ export class MemoryConnection implements Connection {
     this.#args = args;
     this.peerId = args.peerId;
     this.direction = args.direction;
+    this.local = args.local;
     this.remote = args.remote;
-    this.remoteAddress = formatAddress(args.remote);
     this.openedAtMs = args.openedAtMs;
   }
 

@@ -13,7 +13,7 @@ import type {
   TransportListener,
 } from "../ports.js";
 import { addressInvalid, parseAddress } from "../protocol/address.js";
-import type { Address } from "../protocol/address.js";
+import type { Endpoint } from "../protocol/address.js";
 import { connectionReset, MemoryConnection } from "./memory-connection.js";
 import { lineOf, Paths, type Obstacle, type PathOptions } from "./memory-paths.js";
 import { MemoryPipe } from "./memory-pipe.js";
@@ -165,7 +165,7 @@ class Network implements MemoryNetwork {
   }
 
   /** Links a caller to a listener and returns the caller's side. */
-  connect(caller: Caller, to: Address, listening: Listening): MemoryConnection {
+  connect(caller: Caller, to: Endpoint, listening: Listening): MemoryConnection {
     const hosts = [caller.host, to.host] as const;
     const { paths } = this;
     const common = {
@@ -175,14 +175,20 @@ class Network implements MemoryNetwork {
         if (link.sides.every((side) => side.closed)) this.#links.delete(link);
       },
     };
-    const callerPort = this.freePort(caller.host);
+    const near: Endpoint = {
+      scheme: "memory",
+      host: caller.host,
+      port: this.freePort(caller.host),
+    };
+    const far: Endpoint = { scheme: "memory", host: to.host, port: to.port };
     const dialed = new MemoryConnection({
       ...common,
       clock: caller.clock,
       reachable: () => paths.reachable(to.host, caller.host),
       peerId: listening.peerId,
       direction: "outbound",
-      remote: { scheme: "memory", host: to.host, port: to.port },
+      local: near,
+      remote: far,
       openedAtMs: caller.dialedAtMs,
       onOpened: () => {},
     });
@@ -192,7 +198,8 @@ class Network implements MemoryNetwork {
       reachable: () => paths.reachable(caller.host, to.host),
       peerId: caller.peerId,
       direction: "inbound",
-      remote: { scheme: "memory", host: caller.host, port: callerPort },
+      local: far,
+      remote: near,
       openedAtMs: listening.clock.monotonicMs(),
       onOpened: () => {
         if (this.listeners.get(`${to.host}:${to.port}`) !== listening) accepted.destroy();
@@ -306,7 +313,7 @@ class MemoryTransport implements Transport {
 
   /** One round trip: the question reaches the host after one delay, its answer after another. */
   #dial(
-    to: Address,
+    to: Endpoint,
     options: DialOptions,
     resolve: (connection: Connection) => void,
     reject: (error: Error) => void,
@@ -353,7 +360,7 @@ class MemoryTransport implements Transport {
     this.#connections.add(connection);
   }
 
-  #parse(text: string): Address {
+  #parse(text: string): Endpoint {
     const address = parseAddress(text);
     if (address.scheme === this.scheme) return address;
     throw addressInvalid(text, `this transport knows memory, not ${address.scheme}`);

@@ -7,8 +7,7 @@ import type { TLSSocket } from "node:tls";
 
 import { invariant } from "../errors.js";
 import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
-import { formatAddress } from "../protocol/address.js";
-import type { Address } from "../protocol/address.js";
+import type { Endpoint } from "../protocol/address.js";
 import { startFairTimer } from "./fair-timer.js";
 import type { TcpFeed } from "./tcp-feed.js";
 import type { BrokenTlsRule } from "./tls-records.js";
@@ -18,7 +17,8 @@ export interface TcpConnectionArgs {
   readonly feed: TcpFeed;
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remote: Address;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   readonly openedAtMs: number;
   readonly clock: Clock;
   /** `write` answers false from this many buffered bytes on. */
@@ -30,8 +30,8 @@ export interface TcpConnectionArgs {
 export class TcpConnection implements Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
-  readonly remote: Address;
-  readonly remoteAddress: string;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   readonly openedAtMs: number;
   readonly #args: TcpConnectionArgs;
   readonly #socket: TLSSocket;
@@ -49,8 +49,8 @@ export class TcpConnection implements Connection {
     this.#socket = args.socket;
     this.peerId = args.peerId;
     this.direction = args.direction;
+    this.local = args.local;
     this.remote = args.remote;
-    this.remoteAddress = formatAddress(args.remote);
     this.openedAtMs = args.openedAtMs;
     const socket = args.socket;
     socket.on("error", this.#onError);

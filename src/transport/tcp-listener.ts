@@ -16,7 +16,7 @@ import type {
   TransportListener,
 } from "../ports.js";
 import { addressInvalid, formatAddress } from "../protocol/address.js";
-import type { Address } from "../protocol/address.js";
+import type { Endpoint } from "../protocol/address.js";
 import { ALPN_PROTOCOL } from "./acceptance.js";
 import type { Judgement } from "./acceptance.js";
 import { startFairTimer } from "./fair-timer.js";
@@ -35,7 +35,8 @@ export const SOCKET_OPTIONS = {
 /** What a finished handshake established about the other side. */
 export interface ConnectionFacts {
   readonly peerId: PeerId;
-  readonly remote: Address;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
   readonly openedAtMs: number;
 }
 
@@ -66,7 +67,7 @@ export class TcpListener implements TransportListener {
     return this.#address;
   }
 
-  bind(address: Address): Promise<void> {
+  bind(address: Endpoint): Promise<void> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(address, error)));
@@ -95,11 +96,9 @@ export class TcpListener implements TransportListener {
     const { clock, context, limits, handshakeTimeoutMs } = this.#args;
     const openedAtMs = clock.monotonicMs();
     raw.on("error", ignore);
-    // Absent when the other side is gone already.
-    const host = (raw.remoteAddress ?? "").replace(/^::ffff:/, "");
-    const remote: Address = { scheme: "tcp", host, port: raw.remotePort ?? 0 };
+    const { local, remote } = endsOf(raw);
     const remoteAddress = formatAddress(remote);
-    const limit = limits.admit(host, openedAtMs);
+    const limit = limits.admit(remote.host, openedAtMs);
     if (limit !== undefined) {
       // A reset leaves the kernel nothing to remember, which an orderly close would.
       raw.resetAndDestroy();
@@ -120,7 +119,8 @@ export class TcpListener implements TransportListener {
       limits.release();
       if (judgement.ok) {
         const { peerId } = judgement;
-        const connection = this.#args.establish(tls, feed, { peerId, remote, openedAtMs });
+        const facts = { peerId, local, remote, openedAtMs };
+        const connection = this.#args.establish(tls, feed, facts);
         this.#args.handler.onConnection(connection);
         return;
       }
@@ -140,7 +140,18 @@ export class TcpListener implements TransportListener {
   }
 }
 
-function bindError(address: Address, error: NodeJS.ErrnoException): CodedError {
+/** Both ends of a socket; what is absent because it is gone already is empty. */
+export function endsOf(raw: Socket): { readonly local: Endpoint; readonly remote: Endpoint } {
+  const end = (address = "", port = 0): Endpoint => {
+    return { scheme: "tcp", host: address.replace(/^::ffff:/, ""), port };
+  };
+  return {
+    local: end(raw.localAddress, raw.localPort),
+    remote: end(raw.remoteAddress, raw.remotePort),
+  };
+}
+
+function bindError(address: Endpoint, error: NodeJS.ErrnoException): CodedError {
   const text = formatAddress(address);
   if (error.code === "EADDRINUSE") {
     const sentence = `The address ${text} is in use by another process.`;

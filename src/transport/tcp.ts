@@ -20,7 +20,7 @@ import type {
   TransportListener,
 } from "../ports.js";
 import { addressInvalid, formatAddress, parseAddress } from "../protocol/address.js";
-import type { Address } from "../protocol/address.js";
+import type { Endpoint } from "../protocol/address.js";
 import { ALPN_PROTOCOL } from "./acceptance.js";
 import { startFairTimer } from "./fair-timer.js";
 import { InboundLimits } from "./inbound-limits.js";
@@ -29,7 +29,7 @@ import { startAttempts } from "./tcp-attempts.js";
 import { TcpConnection } from "./tcp-connection.js";
 import { TcpFeed } from "./tcp-feed.js";
 import { createTlsContext, ignore, watchHandshake } from "./tcp-handshake.js";
-import { SOCKET_OPTIONS, TcpListener } from "./tcp-listener.js";
+import { endsOf, SOCKET_OPTIONS, TcpListener } from "./tcp-listener.js";
 import type { ConnectionFacts } from "./tcp-listener.js";
 import { TcpTurns } from "./tcp-turns.js";
 import type { Identity } from "./tls-identity.js";
@@ -138,13 +138,13 @@ class NodeTcpTransport implements TcpTransport {
   }
 
   #dial(
-    address: Address,
+    address: Endpoint,
     options: DialOptions,
     resolve: (connection: Connection) => void,
     reject: (error: Error) => void,
   ): void {
     const openedAtMs = this.#clock.monotonicMs();
-    const remote: Address = { scheme: "tcp", host: address.host, port: address.port };
+    const remote: Endpoint = { scheme: "tcp", host: address.host, port: address.port };
     let undo = ignore;
     const settle = (): boolean => {
       timer.cancel();
@@ -180,7 +180,8 @@ class NodeTcpTransport implements TcpTransport {
         }
         if (!settle()) return undefined;
         const { peerId } = judgement;
-        resolve(this.#establish(tls, feed, "outbound", { peerId, remote, openedAtMs }));
+        const { local } = endsOf(raw);
+        resolve(this.#establish(tls, feed, "outbound", { peerId, local, remote, openedAtMs }));
       });
     };
     this.#addressesOf(address.host).then(
@@ -217,24 +218,22 @@ class NodeTcpTransport implements TcpTransport {
     socket: TLSSocket,
     feed: TcpFeed,
     direction: Direction,
-    { peerId, remote, openedAtMs }: ConnectionFacts,
+    facts: ConnectionFacts,
   ): Connection {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     return new TcpConnection({
       socket,
       feed,
+      ...facts,
       direction,
-      peerId,
-      remote,
-      openedAtMs,
       clock: this.#clock,
       bufferBytesMax: this.#config.lanes.socketBufferBytes,
       closeTimeoutMs: this.#config.shutdown.drainMs,
     });
   }
 
-  #parse(text: string): Address {
+  #parse(text: string): Endpoint {
     const address = parseAddress(text);
     if (address.scheme === this.scheme) return address;
     throw addressInvalid(text, `this transport knows tcp, not ${address.scheme}`);

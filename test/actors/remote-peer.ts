@@ -16,7 +16,7 @@ import {
   type MessageOf,
 } from "../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../src/protocol/types/node-info.js";
-import { formatAddress, type Address } from "../../src/protocol/address.js";
+import type { Endpoint } from "../../src/protocol/address.js";
 import type { Connection, ConnectionHandler, Direction } from "../../src/ports.js";
 import { genesis, peerIdOf } from "./support.js";
 
@@ -33,8 +33,8 @@ export interface FakeConnectionOptions {
 export class FakeConnection implements Connection {
   readonly peerId: string;
   readonly direction: Direction;
-  readonly remote: Address;
-  readonly remoteAddress: string;
+  readonly remote: Endpoint;
+  readonly local: Endpoint = { scheme: "tcp", host: "127.0.0.1", port: 8765 };
   readonly openedAtMs: number;
   readonly bufferedBytes = 0;
   readonly written: Uint8Array[] = [];
@@ -53,7 +53,6 @@ export class FakeConnection implements Connection {
     this.peerId = options.peerId ?? peerIdOf(1);
     this.direction = options.direction ?? "inbound";
     this.remote = { scheme: "tcp", host: options.host ?? "127.0.0.1", port: 5_000 };
-    this.remoteAddress = formatAddress(this.remote);
     this.openedAtMs = options.openedAtMs ?? 0;
     this.#post = options.post;
   }

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import type { ErrorCode } from "../../src/errors.js";
 import { isCoded } from "../../src/errors.js";
 import type { Connection, PeerId, Transport, TransportListener } from "../../src/ports.js";
+import { formatAddress } from "../../src/protocol/address.js";
 import { Inbox, patterned, Recorder } from "./support.js";
 
 export interface World {
@@ -76,8 +77,10 @@ function identityChecks(check: Check): void {
     t.is(accepted.peerId, world.clientId);
     t.is(dialed.direction, "outbound");
     t.is(accepted.direction, "inbound");
-    t.is(dialed.remoteAddress, listener.address);
-    t.true(accepted.remoteAddress.startsWith(`${world.server.scheme}://`));
+    t.is(formatAddress(dialed.remote), listener.address);
+    t.deepEqual(accepted.local, dialed.remote);
+    t.deepEqual(accepted.remote, dialed.local);
+    t.is(accepted.remote.scheme, world.server.scheme);
     t.true(accepted.openedAtMs >= dialed.openedAtMs);
   });
 

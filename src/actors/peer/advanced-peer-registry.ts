@@ -11,6 +11,7 @@ import type { ChainHead } from "../../protocol/types/node-info.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
+import { formatAddress } from "../../protocol/address.js";
 import { ByteBudget } from "./byte-budget.js";
 import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
@@ -228,9 +229,9 @@ function judge(state: State, connection: Connection, { env }: Ctx): Admission {
       },
     );
   } catch (error) {
-    const { peerId, remoteAddress } = connection;
+    const { peerId, remote } = connection;
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const fields = { peerId, remoteAddress, error: shown };
+    const fields = { peerId, remoteAddress: formatAddress(remote), error: shown };
     env.log.write("error", "a connection could not be judged", fields);
     return { admit: false, reason: "InternalError", detail: "it could not be judged" };
   }
@@ -248,7 +249,7 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     return;
   }
   if (admission.admit) replace(state, connection.peerId, "handshaking", ctx);
-  const { peerId, direction, remote, remoteAddress } = connection;
+  const { peerId, direction, remote } = connection;
   const id = state.nextId++;
   const handler = ctx.spawn(
     peerHandler,
@@ -270,7 +271,6 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     peerId,
     direction,
     remote,
-    remoteAddress,
     dialed,
     handler,
     state: connected(env.clock.monotonicMs()),
@@ -328,7 +328,8 @@ function ready(
   entry.head = { claimed: message.info.head };
   entry.capabilities = new Set(message.capabilities);
   announce(state, readyEvent(entry, message.info));
-  const { peerId, direction, remoteAddress: address } = entry;
+  const { peerId, direction } = entry;
+  const address = formatAddress(entry.remote);
   const { agent, nodeId } = message.info;
   const event = { type: "PeerConnected", peerId, address, direction, agent, nodeId } as const;
   state.events.tell({ type: "Publish", event });

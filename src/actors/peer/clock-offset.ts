@@ -1,7 +1,7 @@
 // How far this node's clock is from those of its peers: what they told of theirs, and the judgement.
 // Pure. One liar among three is outvoted; only peers that this node chose to dial have a vote.
 
-import { hostGroup, isLocalHost, readAddress } from "../../protocol/address.js";
+import { hostGroup, isLocalHost } from "../../protocol/address.js";
 import type { Clock } from "../../ports.js";
 import type { PeerReport } from "./peer-table.js";
 
@@ -24,9 +24,10 @@ export function clockOffset(
 
 export function clockStatus(peers: readonly PeerReport[], offsetMaxMs: number): ClockStatus {
   const groups = new Map<string, number[]>();
-  for (const { direction, address, clockOffsetMs } of peers) {
+  for (const { direction, address, remote, clockOffsetMs } of peers) {
     if (direction !== "outbound" || clockOffsetMs === null) continue;
-    const group = groupOf(address);
+    // Peers of this machine or a private network are as many as they are.
+    const group = isLocalHost(remote.host) ? address : hostGroup(remote.host);
     groups.set(group, [...(groups.get(group) ?? []), clockOffsetMs]);
   }
   const told = groups.size;
@@ -38,14 +39,6 @@ export function clockStatus(peers: readonly PeerReport[], offsetMaxMs: number): 
   const whom =
     told === 1 ? "that of its only outbound peer" : `most of ${told} outbound peers' clocks`;
   return { offsetMs, told, wrong: `this node's clock is ${by} ${whom}: set the time (NTP)` };
-}
-
-/** Peers of this machine or a private network are as many as they are. */
-function groupOf(address: string): string {
-  const reading = readAddress(address);
-  if (!reading.ok) return address;
-  const { host } = reading.address;
-  return isLocalHost(host) ? address : hostGroup(host);
 }
 
 function median(values: readonly number[]): number {

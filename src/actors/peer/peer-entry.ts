@@ -2,6 +2,7 @@
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { Clock } from "../../ports.js";
+import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { clockOffset } from "./clock-offset.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -14,7 +15,7 @@ type ClosingReason = Extract<PeerTableEvent, { type: "PeerGone" }>["reason"];
 
 export interface Entry extends Slot {
   readonly id: number;
-  readonly remoteAddress: string;
+  readonly remote: Endpoint;
   readonly handler: ActorRef<PeerHandlerMessage>;
   readonly dialed: string | undefined;
   state: PeerState;
@@ -26,13 +27,13 @@ export interface Entry extends Slot {
 }
 
 export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
-  const { peerId, handler, direction, remoteAddress: address, dialed } = entry;
+  const { peerId, handler, direction, dialed } = entry;
   return {
     type: "PeerReady",
     peerId,
     handler,
     direction,
-    address,
+    address: formatAddress(entry.remote),
     ...(dialed === undefined ? {} : { dialed }),
     info,
     head: entry.head ?? { claimed: info.head },
@@ -62,7 +63,8 @@ export function reportOf(entry: Entry, clock: Clock): PeerReport | undefined {
     peerId: entry.peerId,
     nodeId: info.nodeId,
     agent: info.agent,
-    address: entry.remoteAddress,
+    address: formatAddress(entry.remote),
+    remote: entry.remote,
     direction: entry.direction,
     head: entry.head ?? { claimed: info.head },
     readyForMs: clock.monotonicMs() - sinceMs,

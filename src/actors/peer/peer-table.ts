@@ -3,6 +3,7 @@
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { Connection, Direction, PeerId } from "../../ports.js";
+import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -94,7 +95,10 @@ export interface PeerReport {
   readonly peerId: PeerId;
   readonly nodeId: string;
   readonly agent: string;
+  /** The text of `remote`. */
   readonly address: string;
+  /** The other end of the connection: of an inbound one not where the peer listens. */
+  readonly remote: Endpoint;
   readonly direction: Direction;
   readonly head: Claimed<ChainHead>;
   readonly readyForMs: number;

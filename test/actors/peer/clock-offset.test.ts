@@ -5,11 +5,12 @@ import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 
 const LIMIT_MS = 10_000;
 
-type Told = Pick<PeerReport, "address" | "direction" | "clockOffsetMs">;
+type Told = Pick<PeerReport, "address" | "remote" | "direction" | "clockOffsetMs">;
 
-const peer = (address: string, clockOffsetMs: number | null, inbound = false): PeerReport =>
+const peer = (host: string, clockOffsetMs: number | null, inbound = false): PeerReport =>
   ({
-    address: `tcp://${address}:1`,
+    address: `tcp://${host}:1`,
+    remote: { scheme: "tcp", host: host.replace(/[[\]]/g, ""), port: 1 },
     direction: inbound ? "inbound" : "outbound",
     clockOffsetMs,
   }) satisfies Told as unknown as PeerReport;

@@ -16,7 +16,7 @@ import { fragmentBytes } from "../../support/raw-peer.js";
 // ---- handshake -------------------------------------------------------------------------------
 
 test("it opens with a handshake that says who and what this node is", async (t) => {
-  const harness = start({ config: { nodeId: "café", bindAddr: "tcp://1.2.3.4:8765" } });
+  const harness = start({ config: { nodeId: "café", advertise: ["tcp://1.2.3.4:8765"] } });
   await harness.settle();
   const [first] = harness.remote.heardOf("Handshake");
   t.like(first?.message, {

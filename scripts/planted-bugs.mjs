@@ -31,6 +31,7 @@ const SCENARIOS = {
   ahead: { file: "fetching", title: "a block that was fetched*" },
   mutatedCopy: { file: "fetching", title: "a copy with another body*" },
   fullPool: { file: "sync", title: "what a full pool*" },
+  actorCrashes: { file: "supervision", title: "every type of actor may crash*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
 };
 
@@ -399,6 +400,27 @@ export const plantedBugs = [
     find: "session.checks.again(task);",
     with: "session.spoiled(task, 0);",
     scenario: SCENARIOS.fullPool,
+  },
+  {
+    name: "an ask is not settled when its owner crashes",
+    in: "runtime/cell.js",
+    find: "this.owned.settle(CRASHED, this.waitingObligations());",
+    with: "",
+    scenario: SCENARIOS.actorCrashes,
+  },
+  {
+    name: "the credit of a message is lost with the actor that crashed at it",
+    in: "actors/peer/peer-news.js",
+    find: "state.handedBytes -= bytes;",
+    with: "if (!outcome.ok) return;\n    state.handedBytes -= bytes;",
+    scenario: SCENARIOS.actorCrashes,
+  },
+  {
+    name: "what a crashed consensus had still to tell is never told",
+    in: "actors/service/network-service.js",
+    find: "{ events, untold, onStoreFailed",
+    with: "{ events, untold: { changes: [], durable: 0, published: 0 }, onStoreFailed",
+    scenario: SCENARIOS.actorCrashes,
   },
   {
     name: "a ban never ends",

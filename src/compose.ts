@@ -30,6 +30,7 @@ import { eventBus } from "./actors/events/event-bus.js";
 import { gaveUp, type ActorLost } from "./actors/service/given-up.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
+import { nothingUntold } from "./actors/integration/chain-commits.js";
 import { guardConsensus } from "./actors/integration/guarded-consensus.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import {
@@ -152,7 +153,9 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const missed = { count: 0 };
   const onMissed = (): void => void missed.count++;
   const events = system.spawn(eventBus, { mailboxMax, onMissed }, { name: "events" });
-  const service = system.spawn(networkService, { started, events }, { name: "network" });
+  // Nor are the facts lost that it had still to publish.
+  const args = { started, events, untold: nothingUntold() };
+  const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   return { system, service, serviceGone, missed };
 }

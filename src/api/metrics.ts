@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import { printable } from "../bytes/printable.js";
 import type { NetworkEvent } from "../actors/events/event-types.js";
+import { actorType } from "../actors/actor-type.js";
 import type { Network } from "../network.js";
 import type { ActorFigures } from "../runtime/actor.js";
 import { Advances } from "./advances.js";
@@ -201,9 +202,4 @@ function lostCounters(registry: Registry): (network: Network) => void {
     letters.inc(advances.of("letters", network.deadLetters()));
     missed.inc(advances.of("missed", network.missed));
   };
-}
-
-/** `/node/network/registry/peer-17` → `peer`: one series for all of a kind. */
-function actorType(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1).replace(/-\d+$/, "");
 }

@@ -171,7 +171,11 @@ export class System implements Kernel, Parent, Asker {
   }
 
   invariants(): void {
-    for (const child of this.nodes()) if (child instanceof Cell) child.invariants();
+    const nodes = this.nodes();
+    const cells = nodes.filter((child) => child instanceof Cell);
+    for (const cell of cells) cell.invariants();
+    // A link owes too, and another thread's actors are not seen from here.
+    if (cells.length === nodes.length) checkOwed(cells);
   }
 
   atRest(): void {
@@ -265,6 +269,20 @@ export class System implements Kernel, Parent, Asker {
     const nodes: Child[] = [...this.children.values()];
     for (const node of nodes) if (node instanceof Cell) nodes.push(...node.children.values());
     return nodes;
+  }
+}
+
+/** Each answer that somebody waits for is owed by an actor that lives. */
+function checkOwed(cells: readonly Cell[]): void {
+  const owed = new Map<Asker, number>();
+  for (const obligation of cells.flatMap((cell) => cell.owned.all())) {
+    if (!(obligation instanceof Ask)) continue;
+    owed.set(obligation.asker, (owed.get(obligation.asker) ?? 0) + 1);
+  }
+  for (const cell of cells) {
+    const answers = owed.get(cell) ?? 0;
+    const said = `${cell.path} waits for ${cell.pendingAsks} answers, of which ${answers} are owed`;
+    invariant(cell.pendingAsks === answers, said);
   }
 }
 

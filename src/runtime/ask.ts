@@ -28,7 +28,7 @@ export class Ask extends Obligation {
   /** Neighbours in the bucket. */
   previous: Ask | undefined;
   next: Ask | undefined;
-  private readonly asker: Asker;
+  readonly asker: Asker;
   private readonly bucket: Bucket | undefined;
 
   /** `timeoutMs` may be `NO_DEADLINE`. */

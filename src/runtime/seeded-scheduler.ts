@@ -1,26 +1,34 @@
-// The scheduler of simulations and tests: the seeded random picks the next ready actor and one
-// message is delivered a step, so one seed is one interleaving.
+// The scheduler of simulations and tests: the seeded random picks the next ready actor, and in
+// simulations how many messages it takes at once, so one seed is one interleaving.
 
 import type { Random } from "../ports.js";
 import type { Runnable, Scheduler } from "./scheduler.js";
 import { invariant } from "../errors.js";
 import { Ring } from "./ring.js";
 
+const SLICE_POWERS = 10;
+
 export interface SeededSchedulerOptions {
   readonly random: Pick<Random, "uint32">;
   /** Called before each delivery with the message or signal: the trace of a run. */
   readonly onDeliver?: (path: string, message: unknown) => void;
+  /** Messages that an actor may take at once, as in production; default: one. */
+  readonly sliceMessagesMax?: number;
 }
 
 export class SeededScheduler implements Scheduler {
   readonly onDeliver: ((path: string, message: unknown) => void) | undefined;
+  /** Slices and posted functions so far. */
+  turns = 0;
   private readonly random: Pick<Random, "uint32">;
+  private readonly sliceMessagesMax: number;
   private readonly ready: Runnable[] = [];
   private readonly posted = new Ring<() => void>();
 
   constructor(options: SeededSchedulerOptions) {
     this.random = options.random;
     this.onDeliver = options.onDeliver;
+    this.sliceMessagesMax = options.sliceMessagesMax ?? 1;
   }
 
   schedule(cell: Runnable): void {
@@ -35,8 +43,9 @@ export class SeededScheduler implements Scheduler {
     return this.ready.length === 0 && this.posted.length === 0;
   }
 
-  /** Delivers one message of one actor, or runs one posted function; false when idle. */
+  /** Runs one slice of one actor, or one posted function; false when idle. */
   step(): boolean {
+    this.turns++;
     const fn = this.posted.shift();
     if (fn !== undefined) {
       fn();
@@ -48,9 +57,18 @@ export class SeededScheduler implements Scheduler {
     const last = this.ready.pop();
     invariant(cell !== undefined && last !== undefined, "the picked cell is ready");
     if (index < this.ready.length) this.ready[index] = last;
-    cell.drain(1);
+    cell.drain(this.sliceMessages());
     if (cell.endSlice()) this.ready.push(cell);
     return true;
+  }
+
+  /** Every other time one, so that others come in between; else up to a power of two. */
+  private sliceMessages(): number {
+    const { sliceMessagesMax } = this;
+    if (sliceMessagesMax === 1) return 1;
+    const chance = this.random.uint32();
+    if ((chance & 1) === 0) return 1;
+    return Math.min(2 ** ((chance >>> 1) % SLICE_POWERS), sliceMessagesMax);
   }
 
   /** Steps until idle and returns how many; throws after `stepsMax`, a livelock. */

@@ -34,6 +34,7 @@ const CLOCK_MS: Range = [1_000, 30_000];
 const JUMP_MS: Range = [-3_600_000, 3_600_000];
 /** Four times what others still take its blocks from. */
 const PRODUCER_JUMP_MAX_MS = 60_000;
+const SKIPPED_MAX = 20;
 const LOSSES: Range = [0.02, 0.5];
 /** Times as long as a commit should take: a disk that is rebuilt, a neighbour's backup. */
 const SLOWDOWN: Range = [5, 200];
@@ -117,6 +118,16 @@ export const FAULT_KINDS = {
     forMs: DOWN_MS,
     act: (fault) => onNode(fault, (node) => node.failDisk()),
   },
+  /** An actor of one type, any type, throws at a message; its node may give up and end itself. */
+  crashActor: {
+    forMs: DOWN_MS,
+    act({ world, random }) {
+      const healthy = world.nodes.filter((node) => node.healthy);
+      if (healthy.length < 2) return undefined;
+      const node = pick(healthy, random);
+      return node.crashActor(pick(node.actorTypes, random), skipped(random));
+    },
+  },
   /** A process stands still, by a long turn or SIGSTOP; its machine answers for it. */
   stall: { forMs: HOLD_MS, act: (fault) => hold(fault, false) },
   /** A machine sleeps: its monotonic clock stands still too. */
@@ -177,6 +188,11 @@ function swizzle({ world, random, forMs, on }: FaultContext): () => void {
   return () => {
     for (const lift of lifts.values()) lift();
   };
+}
+
+/** Mostly the next few messages, for some actors get no more than that. */
+function skipped(random: Random): number {
+  return Math.floor(SKIPPED_MAX * random.float() ** 2);
 }
 
 function clog(name: string): (from: string, to: string) => boolean {

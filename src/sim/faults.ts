@@ -51,6 +51,7 @@ export const FAULT_PRESETS = {
     swizzle: { everyMs: [20_000, 120_000] },
     slowDisk: { everyMs: [2_000, 30_000] },
     failDisk: { everyMs: [5_000, 60_000] },
+    crashActor: { everyMs: [500, 10_000] },
     stall: { everyMs: [5_000, 60_000] },
     sleep: { everyMs: [10_000, 60_000] },
     clockJump: { everyMs: [5_000, 60_000] },

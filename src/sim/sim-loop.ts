@@ -53,8 +53,11 @@ export class SimLoop implements Health {
   #delayMs = 0;
   #delayedAtMs = 0;
 
-  /** `base` is the node's view of time, `shared` the scheduler of the world. */
-  constructor(base: Clock, shared: Scheduler) {
+  /**
+   * `base` is the node's view of time, `shared` the scheduler of the world. `onDeliver` is called
+   * before each delivery of this node, and what it throws the actor throws.
+   */
+  constructor(base: Clock, shared: Scheduler, onDeliver: (path: string) => void = () => undefined) {
     this.#base = base;
     this.#shared = shared;
     this.clock = {
@@ -65,7 +68,10 @@ export class SimLoop implements Health {
     this.scheduler = {
       schedule: (cell) => void (this.held ? this.#ready.push(cell) : shared.schedule(cell)),
       post: (fn) => void (this.held ? this.#posted.push(fn) : shared.post(fn)),
-      onDeliver: shared.onDeliver,
+      onDeliver: (path, message) => {
+        shared.onDeliver?.(path, message);
+        onDeliver(path);
+      },
     };
   }
 

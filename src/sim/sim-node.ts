@@ -23,6 +23,7 @@ import { watchMempool, type MempoolWatch, type RefillAuditor } from "./refill-au
 import { losingPool } from "./losing-pool.js";
 import { drawFrom, type PoolOptions, type Range, type SimChain } from "./options.js";
 import type { SimSignatures } from "./signatures.js";
+import { ActorCrash, isActorCrash, typesOf } from "./actor-crash.js";
 import { SimLoop, type HoldOptions } from "./sim-loop.js";
 
 /** What the nodes of a world share. */
@@ -60,6 +61,9 @@ export interface CrashOptions {
   readonly silent?: boolean;
 }
 
+/** What systemd waits, for instance. */
+const STARTED_AGAIN_MS = 100;
+
 /** A node between its start and its end. */
 interface Life {
   readonly network: Network;
@@ -88,8 +92,11 @@ export class SimNode {
   #starts = 0;
   #leaving = false;
   #diskFailed = false;
+  /** It ends itself, and who watches over its process starts it again. */
+  #gaveUp = false;
   /** Commits take this many times as long as they should. */
   diskSlowdown = 1;
+  readonly #actorCrash = new ActorCrash();
   /** Of the tasks that the pool is given, this part is lost with its thread. */
   tasksLost = 0;
   #wallJumpMs = 0;
@@ -150,18 +157,27 @@ export class SimNode {
   start(): void {
     const { name } = this;
     invariant(this.#life === undefined, `${name} is down when it starts`);
+    this.#gaveUp = false;
+    this.#actorCrash.count = 0;
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
-    const loop = new SimLoop(this.clock, around.scheduler);
+    const loop = new SimLoop(this.clock, around.scheduler, (path) => this.#actorCrash.meet(path));
     const watch: MempoolWatch = { stale: new Set(), offered: new Set() };
     const env = this.#environment(random, loop, watch);
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
       name,
-      onFault: ({ path, action, error }: FaultReport) =>
-        around.violated(`${path} failed (${action}): ${describeError(error)}`),
+      onFault: ({ path, action, error }: FaultReport) => {
+        if (isActorCrash(error)) return;
+        around.violated(`${path} failed (${action}): ${describeError(error)}`);
+      },
       onStarted: (outcome) => {
         if (outcome.type === "Listening" || isCoded(outcome.error, "STORE_FAILED")) return;
+        if (isCoded(outcome.error, "STOPPED") && isActorCrash(outcome.error.cause)) {
+          // Crashed too often: it ends itself, as it should.
+          this.#gaveUp = true;
+          return;
+        }
         around.violated(`${name} does not listen: ${describeError(outcome.error)}`);
       },
     });
@@ -208,10 +224,25 @@ export class SimNode {
     return () => loop.release();
   }
 
+  /** For a moment, of late. */
+  get stoodStill(): boolean {
+    return this.#life === undefined || this.#life.loop.held || this.#life.loop.loopDelayMs() > 0;
+  }
+
   /** Sets the wall clock: so much later or earlier than it should be. */
   jumpClock(byMs: number): void {
     this.#wallShownMs = Math.max(this.#wallShownMs, this.clock.wallMs());
     this.#wallJumpMs = byMs;
+  }
+
+  /** The types of the actors that live in it. */
+  get actorTypes(): readonly string[] {
+    return this.#life === undefined ? [] : typesOf(this.#life.system.figures());
+  }
+
+  /** An actor of this type throws at the message after `skip` others. Answers what calls it off. */
+  crashActor(type: string, skip: number): () => void {
+    return this.#actorCrash.arm(type, skip);
   }
 
   /** An impatient operator: ends what cannot go on, gives it a sound disk, starts it. */
@@ -310,6 +341,8 @@ export class SimNode {
    * to it again, where it had no room.
    */
   checkRefill(): void {
+    // A mempool that crashed has forgotten what it had still to put back.
+    if (this.#actorCrash.count > 0) return;
     const { blocks, abandoned, mempool, watch } = this.#alive;
     const { mempool: limits } = this.config;
     const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;
@@ -387,6 +420,11 @@ export class SimNode {
     this.#life = undefined;
     if (this.#diskFailed) this.#reopen();
     this.#leaving = false;
+    if (this.#gaveUp) {
+      this.#around.clock.setTimer(STARTED_AGAIN_MS, () => {
+        if (this.#gaveUp) this.start();
+      });
+    }
     await transport.close();
     await workers.close();
   }

@@ -5,6 +5,7 @@ import { sha256 } from "../bytes/sha256.js";
 import { encodeCbor } from "../bytes/cbor.js";
 import type { KeyPair } from "../chain/signatures.js";
 import { signTransaction } from "../chain/transaction.js";
+import { isCoded } from "../errors.js";
 import type { World } from "./world.js";
 
 export interface TrafficOptions {
@@ -44,8 +45,11 @@ export function startTraffic(world: World, options: TrafficOptions): Traffic {
     const transaction = transfer(submitted++);
     node.network.broadcastTransaction(transaction).then(
       ({ ok }) => void (accepted += ok ? 1 : 0),
-      // The node crashed or was busy: its user would try again.
-      () => undefined,
+      // The node crashed or was busy, and says so: its user would try again.
+      (error: unknown) => {
+        if (!isCoded(error, "TIMEOUT") || node.stoodStill) return;
+        world.report(`${node.name} never answered who submitted a transaction`);
+      },
     );
   };
   const transfer = (index: number): Uint8Array => {

@@ -57,6 +57,8 @@ export class SimulationFailed extends Error {
 
 const PORT = 1;
 const WALL_OFFSET_MAX_MS = 500;
+/** As the production scheduler has it. */
+const SLICE_MESSAGES_MAX = 512;
 const KNOWN_PEERS = 4;
 const DRIFT_MAX_PPM = 200;
 const KNOWN_BYZANTINE_MAX = 3;
@@ -104,6 +106,7 @@ export class World {
     this.random = random.fork("script");
     this.#scheduler = new SeededScheduler({
       random: random.fork("scheduler"),
+      sliceMessagesMax: SLICE_MESSAGES_MAX,
       onDeliver: (path, message) => {
         this.#trace.add(clock.monotonicMs(), path, message, options.onDelivery);
         this.#relays.see(path, message);
@@ -381,7 +384,7 @@ export class World {
     const around: Surroundings = {
       clock: this.#clock,
       scheduler: this.#scheduler,
-      turn: () => this.#trace.count,
+      turn: () => this.#scheduler.turns,
       links: this.#links,
       chain: this.chain,
       signatures: this.signatures,

@@ -12,10 +12,7 @@ export interface CommitDelay {
   readonly clock: Clock;
   /** From a write to its durability; asked once for each commit. */
   readonly commitDelayMs: () => number;
-  /**
-   * A number that rises with each turn of an actor. A crash may come between the writes of two turns
-   * of one instant, as between two turns of an event loop; absent: an instant is one turn.
-   */
+  /** A number that rises with each turn of an actor; absent: an instant is one turn. */
   readonly turn?: () => number;
 }
 
@@ -25,12 +22,12 @@ interface Overwritten {
   readonly table: Table;
   readonly key: string;
   readonly value: Uint8Array | undefined;
-  readonly turn: number;
 }
 
-/** Writes of one instant of the clock, as those of one turn are in the engine on LMDB. */
+/** Writes of one turn: durable as one, and a crash keeps all of them or none. */
 interface Unit {
   readonly atMs: number;
+  readonly turn: number;
   /** What stood there before, in the order of the writes: undone backwards by a crash. */
   readonly before: Overwritten[];
   readonly durable: Promise<void>;
@@ -45,8 +42,10 @@ export function emptyTables(): Tables {
 export class MemoryKeyValue implements KeyValue {
   private readonly tables: Tables;
   private readonly delay: CommitDelay | undefined;
-  /** Oldest first; the timer belongs to the first. */
+  /** Oldest first. */
   private units: Unit[] = [];
+  /** So many of them are on their way to the disk; those that come meanwhile are the next group. */
+  private flushing = 0;
   private timer: Timer | undefined;
   private failure: CodedError | undefined;
   private closing: Promise<void> | undefined;
@@ -119,11 +118,10 @@ export class MemoryKeyValue implements KeyValue {
   crash(random: Random): MemoryKeyValue {
     this.timer?.cancel();
     this.closing ??= new Promise(() => undefined);
-    const turns = this.units.flatMap(({ before }) => turnsOf(before));
-    const kept = Math.floor(random.float() * (turns.length + 1));
+    const kept = Math.floor(random.float() * (this.units.length + 1));
     const tables = this.tables.map((table) => new Map(table));
-    for (const turn of turns.slice(kept).reverse()) {
-      for (const { table, key, value } of turn.reverse()) {
+    for (const { before } of this.units.slice(kept).reverse()) {
+      for (const { table, key, value } of before.reverse()) {
         if (value === undefined) tables[table]!.delete(key);
         else tables[table]!.set(key, value);
       }
@@ -147,36 +145,27 @@ export class MemoryKeyValue implements KeyValue {
     invariant(!this.refusal(), "a refusing engine takes no writes");
     if (!this.delay) return;
     const atMs = this.delay.clock.monotonicMs();
-    let unit = this.units.at(-1);
-    if (unit?.atMs !== atMs) {
-      unit = openUnit(atMs);
-      this.units.push(unit);
-      if (this.units.length === 1) this.startTimer(this.delay);
-    }
     const turn = this.delay.turn?.() ?? 0;
-    unit.before.push({ table, key, value: this.tables[table]!.get(key), turn });
+    let unit = this.units.at(-1);
+    if (unit?.atMs !== atMs || unit.turn !== turn) {
+      unit = openUnit(atMs, turn);
+      this.units.push(unit);
+      if (this.flushing === 0) this.flush(this.delay);
+    }
+    unit.before.push({ table, key, value: this.tables[table]!.get(key) });
   }
 
-  private startTimer({ clock, commitDelayMs }: CommitDelay): void {
-    this.timer = clock.setTimer(commitDelayMs(), () => {
-      this.units.shift()!.resolve();
-      if (this.units.length > 0) this.startTimer({ clock, commitDelayMs });
+  private flush(delay: CommitDelay): void {
+    this.flushing = this.units.length;
+    this.timer = delay.clock.setTimer(delay.commitDelayMs(), () => {
+      for (const unit of this.units.splice(0, this.flushing)) unit.resolve();
+      this.flushing = 0;
+      if (this.units.length > 0) this.flush(delay);
     });
   }
 }
 
-/** The writes of each turn, in order. */
-function turnsOf(writes: readonly Overwritten[]): Overwritten[][] {
-  const turns: Overwritten[][] = [];
-  for (const write of writes) {
-    const last = turns.at(-1);
-    if (last?.[0]?.turn === write.turn) last.push(write);
-    else turns.push([write]);
-  }
-  return turns;
-}
-
-function openUnit(atMs: number): Unit {
+function openUnit(atMs: number, turn: number): Unit {
   let resolve!: () => void;
   let reject!: (error: Error) => void;
   const durable = new Promise<void>((onResolve, onReject) => {
@@ -184,7 +173,7 @@ function openUnit(atMs: number): Unit {
     reject = onReject;
   });
   durable.catch(() => undefined);
-  return { atMs, before: [], durable, resolve, reject };
+  return { atMs, turn, before: [], durable, resolve, reject };
 }
 
 function closedError(): CodedError {

@@ -56,8 +56,25 @@ export type CommitMessage =
   | { readonly type: "Pruned"; readonly error?: unknown }
   | { readonly type: "PublishOn" };
 
+/**
+ * Changes of the chain whose events are still to be published, oldest first. Who watches the events
+ * outlives a crash of this actor, and so does this list.
+ */
+export interface Untold {
+  readonly changes: ChainChanged[];
+  /** So many of them are durable. */
+  durable: number;
+  /** So many events of the first one are published. */
+  published: number;
+}
+
+export function nothingUntold(): Untold {
+  return { changes: [], durable: 0, published: 0 };
+}
+
 export interface CommitArgs {
   readonly events: ActorRef<EventBusMessage>;
+  readonly untold: Untold;
   /** Is to end the node: nothing that a restart of actors could mend. */
   readonly onStoreFailed: ActorRef<StoreFailed>;
 }
@@ -77,14 +94,15 @@ export class ChainCommits {
   #last: PendingCommit | undefined;
   #floor: number;
   #prunedHeight = 0;
-  /** Durable changes whose events are still to be published, and how many of the first one's are. */
-  readonly #unpublished: ChainChanged[] = [];
-  #published = 0;
 
-  constructor(args: CommitArgs, side: SideBranches, { blocks, config }: CommitEnv) {
+  constructor(args: CommitArgs, side: SideBranches, context: Ctx) {
+    const { blocks, config } = context.env;
     this.#args = args;
     this.#side = side;
     this.#floor = Math.max(0, blocks.head().height - config.chain.reorgDepthMax);
+    const change = args.untold.changes.at(-1);
+    // What an earlier start of this actor committed is durable when this is.
+    if (change !== undefined) this.#write({ blocks: [], undo: [], state: [] }, change, [], context);
   }
 
   /**
@@ -117,17 +135,11 @@ export class ChainCommits {
     context: Ctx,
   ): void {
     const { blocks, config } = context.env;
-    const answers = told.answer === undefined ? [] : [answerOf(...told.answer)];
-    const pending: PendingCommit = { answers, change: told.change };
-    this.#last = pending;
-    const isStaged = "commit" in commit;
-    const write = begun(() => (isStaged ? commit.commit() : blocks.commit(commit)));
-    context.pipe(write, (outcome) =>
-      outcome.ok
-        ? { type: "Committed", commit: pending }
-        : { type: "Committed", commit: pending, error: outcome.error },
-    );
     const { change } = told;
+    const answers = told.answer === undefined ? [] : [answerOf(...told.answer)];
+    const isStaged = "commit" in commit;
+    if (change !== undefined) this.#args.untold.changes.push(change);
+    this.#write(commit, change, answers, context);
     // Nobody hears of a head that the store refused.
     if (change === undefined || blocks.head().hash !== change.head.hash) return;
     this.#side.follow(change.disconnected, change.connected, isStaged ? [] : commit.blocks);
@@ -140,6 +152,23 @@ export class ChainCommits {
     context.pipe(
       begun(() => blocks.prune(floor)),
       (outcome) => (outcome.ok ? { type: "Pruned" } : { type: "Pruned", error: outcome.error }),
+    );
+  }
+
+  #write(
+    commit: ChainCommit | StagedCommit,
+    change: ChainChanged | undefined,
+    answers: Answer[],
+    context: Ctx,
+  ): void {
+    const pending: PendingCommit = { answers, change };
+    this.#last = pending;
+    const { blocks } = context.env;
+    const write = begun(() => ("commit" in commit ? commit.commit() : blocks.commit(commit)));
+    context.pipe(write, (outcome) =>
+      outcome.ok
+        ? { type: "Committed", commit: pending }
+        : { type: "Committed", commit: pending, error: outcome.error },
     );
   }
 
@@ -176,18 +205,18 @@ export class ChainCommits {
     }
     for (const { replyTo, outcome } of answers) replyTo.tell(outcome);
     if (change === undefined) return;
-    this.#unpublished.push(change);
-    if (this.#unpublished.length === 1) this.#publish(context);
+    const { untold } = this.#args;
+    const publishes = untold.durable > 0;
+    untold.durable = untold.changes.indexOf(change) + 1;
+    if (!publishes) this.#publish(context);
   }
 
   /** In order, some a turn: a long reorganisation has thousands. */
   #publish(context: Ctx): void {
-    const { events } = this.#args;
-    for (let left = PUBLISHED_PER_TURN; left > 0; left--) {
-      const change = this.#unpublished[0];
-      if (change === undefined) return;
-      const { disconnected, connected } = change;
-      const at = this.#published++;
+    const { events, untold } = this.#args;
+    for (let left = PUBLISHED_PER_TURN; left > 0 && untold.durable > 0; left--) {
+      const { disconnected, connected } = untold.changes[0]!;
+      const at = untold.published++;
       const gone = disconnected[at];
       const come = connected[at - disconnected.length];
       if (gone !== undefined) {
@@ -199,11 +228,12 @@ export class ChainCommits {
         const event = { type: "BlockConnected", hash, height, transactionCount } as const;
         events.tell({ type: "Publish", event });
       } else {
-        this.#unpublished.shift();
-        this.#published = 0;
+        untold.changes.shift();
+        untold.durable--;
+        untold.published = 0;
       }
     }
-    if (this.#unpublished.length > 0) nextTurn(context, { type: "PublishOn" });
+    if (untold.durable > 0) nextTurn(context, { type: "PublishOn" });
   }
 }
 

@@ -112,7 +112,7 @@ export const consensusIntegration = defineActor<
     const consensus = new GuardedConsensus(context.env.consensus, log);
     const prefers = consensus.prefers.bind(consensus);
     const side = new SideBranches(config.chain, prefers, blocks.sideBlocks?.() ?? []);
-    const commits = new ChainCommits(args, side, context.env);
+    const commits = new ChainCommits(args, side, context);
     const forgotten = [...side.overflow(blocks.head())];
     if (forgotten.length > 0) {
       commits.commit({ blocks: [], undo: [], state: [], forgotten }, {}, context);

@@ -156,6 +156,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   },
 
   signal(state, signal, context) {
+    if (signal.type === "stopping") tellGone(state);
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
     // A signal overtakes messages: what the handler told before it stopped comes first.
     if (signal.type === "childStopped") {
@@ -381,6 +382,15 @@ function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
   state.closing.delete(entry);
   state.byPath.delete(path);
   answerDrained(state);
+}
+
+/** Who watches outlives this actor, and the connections do not. */
+function tellGone({ entries, events }: State): void {
+  for (const { peerId, state, gone } of entries.values()) {
+    if (state.phase !== "ready") continue;
+    const event = { type: "PeerDisconnected", peerId, reason: gone.reason } as const;
+    events.tell({ type: "Publish", event });
+  }
 }
 
 function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx): void {

@@ -164,8 +164,9 @@ export const peerHandler = defineActor<
     invariant(accounted, `${held} bytes of credit are out, ${handedBytes} in hand`);
   },
 
-  atRest({ session, held, decodeNext, decodeRunning }) {
+  atRest({ session, held, handedBytes, decodeNext, decodeRunning }) {
     session.atRest();
+    invariant(handedBytes === 0, `${handedBytes} bytes of credit are out`);
     invariant(held.length === 0, `${held.length} messages are held for the router`);
     const decoding = decodeNext.length + decodeRunning.length;
     invariant(decoding === 0, `${decoding} messages are decoded`);

@@ -26,6 +26,7 @@ import type {
 } from "../handlers/transaction-handler-state.js";
 import { blockProducer } from "../integration/block-producer.js";
 import { consensusIntegration, type StoreFailed } from "../integration/consensus-integration.js";
+import type { Untold } from "../integration/chain-commits.js";
 import { guardMempool } from "../integration/guarded-mempool.js";
 import { mempoolIntegration } from "../integration/mempool-integration.js";
 import { blockRepair } from "../integration/block-repair.js";
@@ -97,6 +98,7 @@ export interface NetworkServiceArgs {
   /** Told at each start: the node listens (or does not want to), or why it cannot. */
   readonly started: ActorRef<ListenOutcome | StoreFailed | ActorLost>;
   readonly events: ActorRef<EventBusMessage>;
+  readonly untold: Untold;
 }
 
 interface Children {
@@ -157,7 +159,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
   },
 
   init(context, args) {
-    const children = spawnAll(context, args.events);
+    const children = spawnAll(context, args);
     if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
     context.startTimer("clock", context.env.config.clock.checkEveryMs, { type: "ClockDue" });
     return {
@@ -282,7 +284,7 @@ const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
 ]);
 
 /** Each actor comes after those it tells; who only listens subscribes by itself. */
-function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
+function spawnAll(context: Ctx, { events, untold }: NetworkServiceArgs): Children {
   const { config } = context.env;
   const mailboxMax = config.mailbox.dataMax;
   const reputation = context.spawn(peerReputation, { mailboxMax }, { name: "reputation" });
@@ -294,7 +296,7 @@ function spawnAll(context: Ctx, events: ActorRef<EventBusMessage>): Children {
   );
   const consensus = context.spawn(
     consensusIntegration,
-    { events, onStoreFailed: context.self },
+    { events, untold, onStoreFailed: context.self },
     { name: "consensus" },
   );
   const mempool = context.spawn(mempoolIntegration, { consensus, events }, { name: "mempool" });

@@ -34,7 +34,6 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
   const { session } = state;
   if (session === undefined) return;
   const { chain } = session;
-  if (state.peers.get(session.headerPeer) === undefined) chain.exhausted = true;
   if (session.done) {
     if (chain.retracing) abort(state, context, MOVED);
     else finish(state, context);

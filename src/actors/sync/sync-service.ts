@@ -31,6 +31,7 @@ import type { SyncMessage, SyncStatus } from "./sync-messages.js";
 import { SyncPeers } from "./sync-peers.js";
 import {
   abort,
+  publish,
   type SyncArgs,
   type SyncContext,
   type SyncEnv,
@@ -157,6 +158,13 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
     if (waits && !state.looking) lookLater(state, context, LOOK_INTERVAL_MS);
   },
 
+  signal(state, signal) {
+    const peerId = state.session?.headerPeer;
+    if (signal.type !== "stopping" || state.strategy === null || peerId === undefined) return;
+    // Who heard of its start outlives this actor.
+    publish(state, { type: "SyncFailed", peerId, reason: "the sync service stops" });
+  },
+
   invariants(state) {
     state.exchanges.invariants();
     state.asks.invariants();
@@ -181,6 +189,8 @@ function peerGone(state: SyncState, peerId: PeerId): void {
   state.asks.settleAll(peerId);
   state.session?.bodies.peerGone(peerId);
   state.exchanges.end(peerId);
+  // By its next turn it may be back, and still nobody asks it for the rest of its headers.
+  if (state.session?.headerPeer === peerId) state.session.chain.exhausted = true;
   // Its place is free.
   state.considerDue = true;
 }

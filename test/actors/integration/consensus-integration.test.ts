@@ -1,3 +1,4 @@
+import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
 import test from "ava";
 import {
   consensusIntegration,
@@ -30,7 +31,7 @@ async function start(options: HarnessOptions = {}) {
   const harness = createHarness(options);
   const events = harness.probe<EventBusMessage>();
   const service = harness.probe<StoreFailed>();
-  const args = { events: events.ref, onStoreFailed: service.ref };
+  const args = { events: events.ref, untold: nothingUntold(), onStoreFailed: service.ref };
   const ref = harness.spawn(consensusIntegration, args);
   const follower = harness.probe<ChainChanged>();
   ref.tell({ type: "Subscribe", subscriber: follower.ref });

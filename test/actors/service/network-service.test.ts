@@ -1,4 +1,5 @@
 import test from "ava";
+import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
 import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
@@ -62,7 +63,11 @@ async function start(options: HarnessOptions = {}) {
   });
   const started = harness.probe<ActorLost | ListenOutcome | StoreFailed>();
   const events = harness.spawn(eventBus, { mailboxMax: 1_000 });
-  const service = harness.spawn(networkService, { started: started.ref, events });
+  const service = harness.spawn(networkService, {
+    started: started.ref,
+    events,
+    untold: nothingUntold(),
+  });
   await harness.settle();
   return {
     ...harness,

@@ -1,6 +1,7 @@
 // The bench of the sync service: it, the real consensus behind it, and peers that serve a chain or
 // something else in its place.
 
+import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
 import {
   consensusIntegration,
   type StoreFailed,
@@ -46,7 +47,8 @@ export function start(options: HarnessOptions = {}) {
   const registry = harness.probe<RegistryMessage>();
   const reputation = harness.probe<ReputationMessage>();
   const events = harness.probe<EventBusMessage>();
-  const args = { events: events.ref, onStoreFailed: harness.probe<StoreFailed>().ref };
+  const untold = nothingUntold();
+  const args = { events: events.ref, untold, onStoreFailed: harness.probe<StoreFailed>().ref };
   const consensus = harness.spawn(consensusIntegration, args);
   const system = harness.probe<SystemRouterMessage>((sent) => {
     if (sent.to === "consensus") consensus.tell(sent.message);

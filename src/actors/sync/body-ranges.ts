@@ -16,7 +16,7 @@ export type RangeSettings = NetworkConfig["sync"];
 export interface ServingPeer {
   readonly peerId: PeerId;
   readonly claimedHeight: bigint;
-  /** 0-1 by its performance, and 1 more for the peer whose headers are at hand. */
+  /** 0-1 by its performance; 1 more for whose headers are at hand, and for whom this node dialed. */
   readonly score: number;
 }
 

@@ -58,10 +58,12 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
 }
 
 function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
-  return state.peers.all().map(({ peerId, head, score }) => {
+  return state.peers.all().map(({ peerId, head, direction, score }) => {
     // Of the others we know no more than that they claim the height: they may be on our branch.
     const known = peerId === session.headerPeer ? 1 : 0;
-    return { peerId, claimedHeight: head.height, score: score + known };
+    // Whoever dialed this node may be anybody, any number of times.
+    const chosen = direction === "outbound" ? 1 : 0;
+    return { peerId, claimedHeight: head.height, score: score + known + chosen };
   });
 }
 

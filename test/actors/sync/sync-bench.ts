@@ -16,6 +16,7 @@ import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";
 import type { SyncMessage, SyncStatus } from "../../../src/actors/sync/sync-messages.js";
 import { syncService } from "../../../src/actors/sync/sync-service.js";
+import type { Direction } from "../../../src/ports.js";
 import type { Message, MessageOf } from "../../../src/protocol/types/message.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import {
@@ -60,7 +61,12 @@ export function start(options: HarnessOptions = {}) {
     events: events.ref,
   });
 
-  function join(number: number, chain: readonly MadeBlock[], claim?: bigint): FakePeer {
+  function join(
+    number: number,
+    chain: readonly MadeBlock[],
+    claim?: bigint,
+    direction: Direction = "outbound",
+  ): FakePeer {
     const peerId = peerIdOf(number);
     const peer: FakePeer = {
       peerId,
@@ -86,7 +92,7 @@ export function start(options: HarnessOptions = {}) {
       type: "PeerReady",
       peerId,
       handler: handler.ref,
-      direction: "outbound",
+      direction,
       address: "tcp://127.0.0.1:1",
       info,
       head: { claimed: claimOf(tip, claim) },

@@ -595,6 +595,20 @@ test("a peer that holds everybody up loses the range to another", async (t) => {
   t.true(harness.log.some(({ event }) => event === "sync waits for a slow peer"));
 });
 
+test("those who dialed this node and give nothing do not keep it from one that it dialed", async (t) => {
+  const harness = start({ config });
+  for (let number = 1; number <= 8; number++) {
+    const silent = harness.join(number, chain, undefined, "inbound");
+    silent.answer = (request, honest) => (isRange(request) ? "silence" : honest);
+  }
+  await harness.settle();
+  harness.join(9, chain);
+  // Less than the time after which the session would be given up.
+  await harness.advance(DEFAULTS.sync.frontWaitMaxMs / 2);
+  t.is(harness.head(), tip.hash);
+  t.is(harness.types().filter((type) => type === "SyncStarted").length, 1);
+});
+
 test("a late answer to a range that another peer served is not looked at", async (t) => {
   const harness = start({ config });
   harness.join(1, chain);

@@ -20,19 +20,23 @@ import type {
   Log,
   Mempool,
   PeerStore,
+  ServiceProtocol,
   StoredBlock,
   TxStore,
 } from "./ports.js";
 import type { Disk, DiskWatch } from "./storage/disk-watch.js";
 import type { StartingPool } from "./workers/jobs.js";
 import type { NodeEnv } from "./actors/env.js";
+import { CAPABILITIES } from "./actors/peer/local-info.js";
 import { eventBus } from "./actors/events/event-bus.js";
 import { gaveUp, type ActorLost } from "./actors/service/given-up.js";
+import { protocolLink } from "./actors/service/protocol-link.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import { nothingUntold } from "./actors/integration/chain-commits.js";
 import { guardConsensus } from "./actors/integration/guarded-consensus.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
+import { checkProtocols } from "./protocol/kinds/own.js";
 import {
   addressInvalid,
   isDialableByOthers,
@@ -54,6 +58,7 @@ export interface OwnPorts {
   readonly peerStore?: PeerStore;
   readonly mempool?: Mempool;
   readonly consensus?: Consensus;
+  readonly protocols?: readonly ServiceProtocol[];
   readonly log?: Log;
 }
 
@@ -80,12 +85,15 @@ export async function startNode(
 ): Promise<Network> {
   const config = resolveConfig(input);
   checkAddresses(config);
+  checkProtocols(own.protocols ?? [], CAPABILITIES);
   const closers: Closers = [];
   try {
     const built = await buildEnv(config, own, closers);
     const scheduler = createScheduler(built.env.clock);
     const onFailure = (reason: CodedError): void => reportEnd(own.log, reason);
-    return await runNode(built, scheduler, { onFailure, close: () => closeAll(closers) });
+    const { protocols = [] } = own;
+    const end = { onFailure, close: () => closeAll(closers) };
+    return await runNode(built, { scheduler, protocols }, end);
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -95,13 +103,13 @@ export async function startNode(
 /** Starts the actors on an environment; `end.close` releases it after they stopped. */
 async function runNode(
   { env, threadsStarted, failed, diskWaitMs }: BuiltEnv,
-  scheduler: Scheduler,
+  given: Pick<SpawnOptions, "scheduler" | "protocols">,
   end: Pick<NetworkParts, "close" | "onFailure">,
 ): Promise<Network> {
   const onFault = (report: FaultReport): void => reportFault(env.log, report);
   let spawned: SpawnedNode | undefined;
   const outcome = await new Promise<ListenOutcome>((onStarted) => {
-    spawned = spawnNode(env, { scheduler, onFault, onStarted });
+    spawned = spawnNode(env, { ...given, onFault, onStarted });
   });
   invariant(spawned !== undefined, "the service was spawned");
   if (outcome.type === "ListenFailed") {
@@ -118,6 +126,7 @@ async function runNode(
 
 export interface SpawnOptions {
   readonly scheduler: Scheduler;
+  readonly protocols?: readonly ServiceProtocol[];
   /** The first segment of every actor's path; default "node". */
   readonly name?: string;
   readonly onFault: (report: FaultReport) => void;
@@ -125,13 +134,23 @@ export interface SpawnOptions {
   readonly onStarted: (outcome: ListenOutcome) => void;
 }
 
-export type SpawnedNode = Pick<NetworkParts, "system" | "service" | "serviceGone" | "missed">;
+export type SpawnedNode = Pick<
+  NetworkParts,
+  "system" | "service" | "serviceGone" | "missed" | "links"
+>;
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const { clock, random, log } = env;
-  const { scheduler, name = "node", onFault, onStarted } = options;
-  const guarded = { ...env, consensus: guardConsensus(env.consensus, log) };
+  const { scheduler, name = "node", protocols = [], onFault, onStarted } = options;
+  const linked = protocols.map(({ name: protocol, kinds }, index) => {
+    // A copy: what was checked and told to peers stays as it is.
+    const own = { name: protocol, kinds: structuredClone(kinds) };
+    const link = protocolLink(own, () => ({ system, service }), env.config.calls.timeoutMs);
+    return { ...own, service: protocols[index]!, link };
+  });
+  const consensus = guardConsensus(env.consensus, log);
+  const guarded: NodeEnv = { ...env, consensus, protocols: linked };
   // A fault that escalates is reported where it began first, and that is what ends the network.
   let last: Pick<FaultReport, "path" | "error"> = { path: "network", error: "it stopped" };
   const onReport = (report: FaultReport): void => {
@@ -157,7 +176,8 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const args = { started, events, untold: nothingUntold() };
   const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
-  return { system, service, serviceGone, missed };
+  const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));
+  return { system, service, serviceGone, missed, links };
 }
 
 /** The handle of a spawned node. */

@@ -3,9 +3,11 @@
 import { startNode, type OwnPorts } from "./compose.js";
 import type { NetworkConfigInput } from "./config.js";
 import type { Network } from "./network.js";
-import type { BlockStore, Consensus, Log, Mempool, TxStore } from "./ports.js";
+import type { BlockStore, Consensus, Log, Mempool, ServiceProtocol, TxStore } from "./ports.js";
 
 export interface StartOptions {
+  /** A service's own messages over the same connections. */
+  readonly protocols?: readonly ServiceProtocol[];
   /** Default: silent. */
   readonly log?: Log;
 }

@@ -5,7 +5,7 @@ import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./chain/types.js";
-import type { BanRecord, BlockStore, PeerId, TransactionLocation } from "./ports.js";
+import type { BanRecord, BlockStore, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
 import { parseDialable } from "./protocol/address.js";
 import { eventTap } from "./actors/events/event-tap.js";
@@ -64,6 +64,8 @@ export interface Network {
   block(at: HashHex | number): Uint8Array | undefined;
   /** Where a transaction was confirmed; undefined when it was not, or nothing is indexed. */
   locateTransaction(id: HashHex): Promise<TransactionLocation | undefined>;
+  /** The way to the peers of a protocol that was brought along. Throws a TypeError for another one. */
+  protocol(name: string): ProtocolLink;
   /**
    * Calls `onEvent` for each event of these types; answers the function that ends it. An `onEvent`
    * that throws is not called again: a process warning says so, and the log.
@@ -105,6 +107,8 @@ export interface NetworkParts {
   /** Resolves when the service stopped for good or must, to why it did unless it was asked for. */
   readonly serviceGone: Promise<CodedError>;
   readonly missed: MissedEvents;
+  /** Of the protocols that services brought, by name. */
+  readonly links: ReadonlyMap<string, ProtocolLink>;
   readonly peerId: PeerId;
   readonly listenAddress: string | null;
   readonly blocks: BlockStore;
@@ -119,7 +123,7 @@ export interface NetworkParts {
 
 export function networkHandle(parts: NetworkParts): Network {
   const { system, service, blocks } = parts;
-  const { running, withCause, stop, stopped } = lifeOf(parts);
+  const { running, withCause, ...life } = lifeOf(parts);
   let taps = 0;
 
   const ask: Asking = async (question) =>
@@ -180,6 +184,7 @@ export function networkHandle(parts: NetworkParts): Network {
       }));
       return location;
     },
+    protocol: (name) => linkOf(name, running(parts.links)),
     subscribe(types, onEvent) {
       const args = {
         onEvent: onEvent as Subscriber,
@@ -196,9 +201,14 @@ export function networkHandle(parts: NetworkParts): Network {
     deadLetters: () => running(system).deadLetters,
     figures: () => running(system).figures(),
     diskWaitMs: parts.diskWaitMs,
-    stopped,
-    stop,
+    ...life,
   };
+}
+
+function linkOf(name: string, links: NetworkParts["links"]): ProtocolLink {
+  const link = links.get(name);
+  if (link === undefined) throw new TypeError(`this network was started without ${name}`);
+  return link;
 }
 
 /** Safe to ignore. */

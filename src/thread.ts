@@ -20,7 +20,7 @@ import { threadModule } from "./thread-module.js";
 export type { PortModule, PortModules } from "./thread/control.js";
 
 export interface NetworkThreadOptions {
-  /** Own stores, mempool and consensus, made in the thread. */
+  /** Own stores, mempool, consensus and protocols, made in the thread. */
   readonly ports?: PortModules;
   /** Called in this thread; a line at which it throws is lost. Default: silent. */
   readonly log?: Log;
@@ -62,6 +62,7 @@ export async function startNetworkThread(
   options: NetworkThreadOptions = {},
 ): Promise<NetworkThread> {
   const { calls } = resolveConfig(config);
+  if ("protocols" in options) throw protocolsRefused();
   checkCloneable(options.ports ?? {});
   const owner = new Owner(options, calls);
   try {
@@ -74,6 +75,14 @@ export async function startNetworkThread(
     await owner.terminate();
     throw error;
   }
+}
+
+/** Whoever writes no types would otherwise miss them without a word. */
+function protocolsRefused(): CodedError {
+  const sentence =
+    "the functions of protocols cannot be handed to a thread: have them made there, by " +
+    "ports: { protocols: { moduleUrl, exportName } }";
+  return new CodedError("CONFIG_INVALID", sentence);
 }
 
 /** Throws CONFIG_INVALID: a thread is told by what can be cloned. */

@@ -7,6 +7,7 @@ import type {
   Clock,
   Consensus,
   Health,
+  LinkedProtocol,
   Log,
   Mempool,
   PeerId,
@@ -36,4 +37,6 @@ export interface NodeEnv {
   readonly peers: PeerStore;
   readonly mempool: Mempool;
   readonly consensus: Consensus;
+  /** What services brought beside the chain's own; absent: nothing. */
+  readonly protocols?: readonly LinkedProtocol[];
 }

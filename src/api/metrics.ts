@@ -149,6 +149,7 @@ function messageCounters(registry: Registry): (kinds: Kinds) => void {
   const advances = new Advances();
   return (kinds) => {
     for (const [kind, figures] of Object.entries(kinds)) {
+      if (figures === undefined) continue;
       messages.inc({ kind }, advances.of(`messages ${kind}`, figures.messages));
       bytes.inc({ kind }, advances.of(`bytes ${kind}`, figures.bytes));
     }

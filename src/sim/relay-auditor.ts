@@ -7,7 +7,7 @@ import type { PeerHandlerMessage } from "../actors/peer/peer-handler-messages.js
 import type { ReputationMessage } from "../actors/peer/peer-reputation.js";
 import type { ChainRules, HashHex } from "../chain/types.js";
 import { decodeMessage } from "../protocol/codec/codec.js";
-import type { Message } from "../protocol/types/message.js";
+import { isOfChain, type Message } from "../protocol/types/message.js";
 import type { BlockBook, BookBlock } from "./block-book.js";
 
 export interface RelayAuditorParts {
@@ -134,9 +134,10 @@ function blameOf(message: Blame): BlameReport {
 }
 
 function sentMessage(sent: Sent): Message | undefined {
-  if (sent.type === "Send") return sent.message;
-  if (sent.type === "Dealt") {
-    return sent.outcome.ok && sent.outcome.value !== "Done" ? sent.outcome.value : undefined;
+  if (sent.type !== "SendEncoded") {
+    const answer = sent.type === "Send" || !sent.outcome.ok ? undefined : sent.outcome.value;
+    const message = sent.type === "Send" ? sent.message : answer;
+    return message !== undefined && message !== "Done" && isOfChain(message) ? message : undefined;
   }
   const decoded = decodeMessage(sent.kind, sent.payload);
   return decoded.ok ? decoded.message : undefined;

@@ -9,7 +9,7 @@ import type { Network } from "../network.js";
 import type { PeerId } from "../ports.js";
 
 /** What the owner's side answers by itself. */
-type Local = "peerId" | "listenAddress" | "subscribe" | "missed" | "stopped" | "stop";
+type Local = "peerId" | "listenAddress" | "protocol" | "subscribe" | "missed" | "stopped" | "stop";
 export type RemoteMethod = Exclude<keyof Network, Local>;
 
 const REMOTE: Readonly<Record<RemoteMethod, true>> = {

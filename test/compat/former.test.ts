@@ -3,6 +3,8 @@
 
 import path from "node:path";
 import test, { type ExecutionContext } from "ava";
+import { startNetwork } from "../../src/index.js";
+import type { ServiceProtocol } from "../../src/ports.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { makeKey, makeTransaction } from "../support/chain.js";
 import { MAIN, runCli, startCli, temporaryDirectory, type Cli } from "../cli/child.js";
@@ -91,6 +93,26 @@ for (const [server, client] of [
     await stop(t, producing);
   });
 }
+
+test.serial("the former build ignores the protocols that a service brought", async (t) => {
+  t.timeout(60_000);
+  const serving = await start(t, "former", "--data", await formerData(t));
+  const met: string[] = [];
+  const chat: ServiceProtocol = {
+    name: "chat/1",
+    kinds: { Say: { bytesMax: 10, perSecond: 1 } },
+    onMessage: () => undefined,
+    onPeer: (peerId) => void met.push(peerId),
+  };
+  const network = await startNetwork({ seedPeers: [serving.address] }, { protocols: [chat] });
+  t.teardown(() => network.stop());
+  await until(() => Promise.resolve(network.head().height === BLOCKS));
+  network.protocol("chat/1").broadcast("Say", Uint8Array.of(1));
+  const [peer] = await network.peers();
+  t.true((await network.pingPeer(peer!.peerId))! >= 0);
+  t.deepEqual(met, []);
+  await stop(t, serving);
+});
 
 test.serial("a data directory of the former release opens, goes on and verifies", async (t) => {
   t.timeout(60_000);

@@ -57,6 +57,12 @@ test.serial("the library in ten lines syncs one node from another", async (t) =>
   t.true(heavy(result).includes("sodium-native"), "what pool threads load is seen too");
 });
 
+test.serial("two nodes chat in 30 lines, by a protocol of their own", async (t) => {
+  t.true((await lineCount("chat")) <= 30);
+  const { lines } = await run(t, "chat");
+  t.deepEqual(lines, ["Ann hears: hello Ann", "Bob hears: hello Bob"]);
+});
+
 test.serial("the reputation actor runs alone, in 30 lines and without a native part", async (t) => {
   t.true((await lineCount("reputation-alone")) <= 30);
   const result = await run(t, "reputation-alone");

@@ -4,7 +4,13 @@ import { writeFile } from "node:fs/promises";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { defaultMempool, genesisOf } from "../../src/compose.js";
 import { resolveConfig } from "../../src/config.js";
-import type { BlockStore, Consensus, Mempool, PeerStore } from "../../src/ports.js";
+import type {
+  BlockStore,
+  Consensus,
+  Mempool,
+  PeerStore,
+  ServiceProtocol,
+} from "../../src/ports.js";
 import type { PortModule } from "../../src/thread.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
 import { testParams } from "../support/chain.js";
@@ -16,6 +22,13 @@ export function portModule(exportName: string, options?: unknown): PortModule {
 
 export function createTestConsensus(): Consensus {
   return createPowConsensus(testParams);
+}
+
+/** A protocol that answers what it is asked. */
+export function createEcho(): readonly ServiceProtocol[] {
+  const limits = { bytesMax: 100, perSecond: 50 };
+  const kinds = { Say: limits, Ask: { ...limits, answerBytesMax: 100 } };
+  return [{ name: "chat/1", kinds, onMessage: ({ body }) => body }];
 }
 
 /** What `add` of the trap mempool does to its thread. */

@@ -15,7 +15,7 @@ import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
 import type { Rate } from "../../protocol/session/rate-limit.js";
 
-export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config">;
+export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config" | "protocols">;
 
 /** The head is read anew each time: it is what a peer may ask us for from now on. */
 export class LocalInfo {
@@ -69,7 +69,10 @@ function advertised(configured: readonly string[], bound: string | undefined): r
   return told.filter((text) => text.length <= TEXT_LIMITS.addressBytesMax);
 }
 
-function infoOf({ agent, blocks, config }: LocalInfoEnv, bound: string | undefined): HandshakeInfo {
+function infoOf(
+  { agent, blocks, config, protocols = [] }: LocalInfoEnv,
+  bound: string | undefined,
+): HandshakeInfo {
   const head = blocks.head();
   return {
     protocolVersion: PROTOCOL_VERSION,
@@ -82,12 +85,13 @@ function infoOf({ agent, blocks, config }: LocalInfoEnv, bound: string | undefin
       hash: head.hash,
       totalDifficulty: head.totalDifficulty,
     },
-    capabilities: CAPABILITIES,
+    capabilities: [...CAPABILITIES, ...protocols.map(({ name }) => name)],
     quotas: quotas(config),
   };
 }
 
-const CAPABILITIES = [
+/** What every node offers. */
+export const CAPABILITIES: readonly string[] = [
   ...new Set(Object.values(KINDS).flatMap(({ capability }) => capability ?? [])),
   TIME_CAPABILITY,
 ];

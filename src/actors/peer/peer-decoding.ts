@@ -3,7 +3,7 @@
 import { isCoded } from "../../errors.js";
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import type { DecodeFramesVerdict } from "../../ports.js";
-import { KINDS } from "../../protocol/types/message.js";
+import { ruleOf } from "../../protocol/types/message.js";
 import type { PeerHandlerContext, PeerHandlerState } from "./peer-handler-state.js";
 
 const RETRY_MS = 20;
@@ -13,7 +13,7 @@ export function decodeCollected(state: PeerHandlerState, context: PeerHandlerCon
   if (state.decodeNext.length === 0 || state.decodeRunning.length > 0) return;
   if (state.decodeResting) return;
   state.decodeRunning = state.decodeNext.splice(0);
-  const kinds = Uint8Array.from(state.decodeRunning, ({ kind }) => KINDS[kind].code);
+  const kinds = Uint8Array.from(state.decodeRunning, ({ kind }) => ruleOf(kind).code);
   const payloads = packBytes(state.decodeRunning.map(({ payload }) => payload));
   context.pipe(context.env.workers.decodeFrames({ kinds, payloads }), (outcome) => {
     if (outcome.ok) return { type: "Decoded", verdict: outcome.value };

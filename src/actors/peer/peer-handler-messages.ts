@@ -3,17 +3,22 @@
 
 import type { ActorRef, AskOutcome } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
-import type { DisconnectReason, Lane, Message, MessageKind } from "../../protocol/types/message.js";
+import type {
+  DisconnectReason,
+  Lane,
+  WireKind,
+  WireMessage,
+} from "../../protocol/types/message.js";
 import type { PingOutcome } from "./peer-table.js";
 
 export type PeerHandlerMessage =
-  | { readonly type: "Send"; readonly message: Message }
+  | { readonly type: "Send"; readonly message: WireMessage }
   /** Bytes encoded once for many peers. */
-  | { readonly type: "SendEncoded"; readonly kind: MessageKind; readonly payload: Uint8Array }
+  | { readonly type: "SendEncoded"; readonly kind: WireKind; readonly payload: Uint8Array }
   /** Answered exactly once; after `PeerGone` the handler may be beyond answering. */
   | {
       readonly type: "Request";
-      readonly message: Message;
+      readonly message: WireMessage;
       /** The requester's own number for this request. */
       readonly tag: number;
       /** Items asked for, charged against the peer's quota. */
@@ -50,10 +55,10 @@ export interface Held {
 }
 
 /** What the peer's request is answered with; of any other message only that it was dealt with. */
-export type Answer = Message | "Done";
+export type Answer = WireMessage | "Done";
 
 /** A message of a ready peer on its way to a handler. */
-export interface Incoming<K extends MessageKind = MessageKind> extends Held {
+export interface Incoming<K extends WireKind = WireKind> extends Held {
   readonly type: "Incoming";
   readonly peerId: PeerId;
   readonly from: ActorRef<PeerHandlerMessage>;
@@ -63,7 +68,7 @@ export interface Incoming<K extends MessageKind = MessageKind> extends Held {
    */
   readonly replyTo: ActorRef<Answer>;
   /** Its byte strings are views into received chunks: copy what is kept. */
-  readonly message: Extract<Message, { kind: K }>;
+  readonly message: Extract<WireMessage, { kind: K }>;
 }
 
 /** The end of a request. */
@@ -73,7 +78,7 @@ export type RequestOutcome =
       readonly tag: number;
       readonly peerId: PeerId;
       readonly ok: true;
-      readonly message: Message;
+      readonly message: WireMessage;
       readonly elapsedMs: number;
     }
   | {

@@ -190,6 +190,7 @@ function openSession(
     settings: env.config,
     info: local.info,
     infoPayload: local.payload,
+    protocols: env.protocols,
     isMute: refusal !== undefined,
     localId: env.peerId,
     remoteId: connection.peerId,

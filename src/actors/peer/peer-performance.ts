@@ -22,6 +22,8 @@ export interface PerformanceSnapshot {
   readonly bytesOut: number;
   /** News that the peer was not sent, because too much waited for it. */
   readonly droppedOut: number;
+  /** One-way messages of services' own protocols that came above their rate. */
+  readonly droppedIn: number;
   readonly successes: number;
   readonly failures: number;
   readonly timeouts: number;
@@ -33,6 +35,7 @@ const NOTHING: SessionFigures = {
   bytesIn: 0,
   bytesOut: 0,
   droppedOut: 0,
+  droppedIn: 0,
 };
 
 export class PeerPerformance {
@@ -77,6 +80,7 @@ export class PeerPerformance {
       bytesIn: figures.bytesIn,
       bytesOut: figures.bytesOut,
       droppedOut: figures.droppedOut,
+      droppedIn: figures.droppedIn,
       successes: this.successes,
       failures: this.failures,
       timeouts: this.timeouts,

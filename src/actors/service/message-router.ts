@@ -7,7 +7,7 @@
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
-import { LANES, type Lane, type MessageKind } from "../../protocol/types/message.js";
+import { LANES, type Lane, type WireKind } from "../../protocol/types/message.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import { HoldingQueue } from "./holding-queue.js";
 
@@ -15,14 +15,14 @@ export type MessageRouterMessage =
   | Incoming
   | {
       readonly type: "Register";
-      readonly kinds: readonly MessageKind[];
+      readonly kinds: readonly WireKind[];
       readonly handler: ActorRef<Incoming>;
     }
   | { readonly type: "GetKindStatistics"; readonly replyTo: ActorRef<KindStatistics> };
 
 /** Messages and bytes handed on, by kind. */
 export type KindStatistics = Partial<
-  Record<MessageKind, { readonly messages: number; readonly bytes: number }>
+  Record<WireKind, { readonly messages: number; readonly bytes: number }>
 >;
 
 export interface MessageRouterArgs {
@@ -36,7 +36,7 @@ interface Route {
 }
 
 interface State {
-  readonly routes: Map<MessageKind, Route>;
+  readonly routes: Map<WireKind, Route>;
   /** What came in this turn, per lane: it leaves by priority when the turn ends. */
   readonly lanes: Record<Lane, Incoming[]>;
   readonly held: HoldingQueue;

@@ -18,6 +18,11 @@ import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { blockHandler } from "../handlers/block-handler.js";
 import type { BlockHandlerMessage } from "../handlers/block-handler-state.js";
+import {
+  protocolHandler,
+  type ProtocolHandlerArgs,
+  type ProtocolMessage,
+} from "../handlers/protocol-handler.js";
 import { syncHandler } from "../handlers/sync-handler.js";
 import { transactionHandler } from "../handlers/transaction-handler.js";
 import type {
@@ -82,6 +87,8 @@ export type NetworkMessage =
       readonly id: string;
       readonly replyTo: ActorRef<TransactionLocated>;
     }
+  /** From a service: to the actor of the protocol that it brought. */
+  | { readonly type: "ToProtocol"; readonly protocol: string; readonly message: ProtocolMessage }
   /** A subscription: handed to the event bus as it is. */
   | Extract<EventBusMessage, { type: "Subscribe" | "Unsubscribe" }>
   | { readonly type: "Stop"; readonly replyTo: ActorRef<"Stopped"> }
@@ -109,6 +116,8 @@ interface Children {
   readonly sync: ActorRef<SyncMessage>;
   readonly transactions: ActorRef<TransactionHandlerMessage>;
   readonly blocks: ActorRef<BlockHandlerMessage>;
+  /** By name. */
+  readonly protocols: ReadonlyMap<string, ActorRef<ProtocolMessage>>;
   readonly listener: ActorRef<ListenerMessage> | undefined;
   readonly dialer: ActorRef<DialerMessage>;
 }
@@ -147,7 +156,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
     dataMax: 4_096,
     controlMax: 4_096,
     overflow: "reject",
-    replyOf: replyToOf,
+    replyOf: (message) => replyToOf(message.type === "ToProtocol" ? message.message : message),
     isControl: ({ type }) => CONTROL.has(type),
   },
   onFault: {
@@ -206,20 +215,18 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       case "Connect":
         children.dialer.tell(message);
         return;
-      case "SubmitTransaction": {
-        const { transaction, replyTo } = message;
-        if (!children.transactions.tell({ type: "Submit", transaction, replyTo })) {
-          replyTo.tell({ ok: false, id: "", reason: "busy" });
-        }
+      case "SubmitTransaction":
+        submit(state, message);
         return;
-      }
       case "SubmitBlock":
         children.blocks.tell({ type: "Produced", block: message.block });
         return;
-      case "LocateTransaction": {
+      case "LocateTransaction":
         context.forward(children.system, { to: "storage", message }, message.replyTo);
         return;
-      }
+      case "ToProtocol":
+        toProtocol(state, message, context);
+        return;
       case "Subscribe":
       case "Unsubscribe":
         state.events.tell(message);
@@ -340,6 +347,7 @@ function spawnAll(context: Ctx, { events, untold }: NetworkServiceArgs): Childre
     sync,
     transactions,
     blocks,
+    protocols: spawnProtocols({ router, registry, mailboxMax }, context),
     dialer: context.spawn(dialer, { registry }, { name: "dialer" }),
     listener:
       config.bindAddr === null
@@ -350,6 +358,37 @@ function spawnAll(context: Ctx, { events, untold }: NetworkServiceArgs): Childre
             { name: "listener" },
           ),
   };
+}
+
+function spawnProtocols(
+  args: Omit<ProtocolHandlerArgs, "protocol">,
+  context: Ctx,
+): Children["protocols"] {
+  const { protocols = [] } = context.env;
+  return new Map(
+    protocols.map((protocol, index) => {
+      const name = `protocol-${index + 1}`;
+      return [protocol.name, context.spawn(protocolHandler, { ...args, protocol }, { name })];
+    }),
+  );
+}
+
+function submit(
+  { children }: State,
+  { transaction, replyTo }: Extract<NetworkMessage, { type: "SubmitTransaction" }>,
+): void {
+  if (children.transactions.tell({ type: "Submit", transaction, replyTo })) return;
+  replyTo.tell({ ok: false, id: "", reason: "busy" });
+}
+
+function toProtocol(
+  { children }: State,
+  { protocol, message }: Extract<NetworkMessage, { type: "ToProtocol" }>,
+  context: Ctx,
+): void {
+  const handler = children.protocols.get(protocol)!;
+  if (message.type === "Send") handler.tell(message);
+  else context.forward(handler, message, message.replyTo);
 }
 
 function askStatus(state: State, replyTo: ActorRef<NodeStatus>, context: Ctx): void {

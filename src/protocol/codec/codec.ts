@@ -5,12 +5,12 @@
 import { invariant } from "../../errors.js";
 import { encodeItems, readItems } from "../kinds/items.js";
 import { kindOfCode, ruleOf } from "../types/message.js";
-import type { Message, MessageKind } from "../types/message.js";
+import type { KindRule, Message, MessageKind, WireKind, WireMessage } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 
-export type Decoded =
-  | { readonly ok: true; readonly message: Message }
+export type Decoded<M = Message> =
+  | { readonly ok: true; readonly message: M }
   | { readonly ok: false; readonly violation: Violation };
 
 /**
@@ -18,8 +18,15 @@ export type Decoded =
  * other payloads: never to be transferred to a thread.
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+  return encodeBy(ruleOf(message.kind), message);
+}
+
+/** The same, by the descriptor of its kind. */
+export function encodeBy<M extends WireMessage>(
+  { payloadBytesMax, body }: KindRule<M>,
+  message: M,
+): Uint8Array<ArrayBuffer> {
   const { kind } = message;
-  const { payloadBytesMax, body } = ruleOf(kind);
   const payload =
     body.form === "items"
       ? encodeItems(kind, body.shape, body.itemsIn(message))
@@ -32,10 +39,19 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
 
 /**
  * Reads a payload that the frame decoder let through. Blocks, headers and transactions are views
- * into it and keep it alive. Encoding the message again gives the same bytes.
+ * into it and keep it alive. Encoding the message again gives the same bytes. Throws for a kind that
+ * is not of the chain's protocols.
  */
-export function decodeMessage(kind: MessageKind, payload: Uint8Array): Decoded {
-  const { body } = ruleOf(kind);
+export function decodeMessage(kind: WireKind, payload: Uint8Array): Decoded {
+  return decodeBy(ruleOf(kind as MessageKind), kind, payload);
+}
+
+/** The same, by the descriptor of its kind. */
+export function decodeBy<M extends WireMessage>(
+  { body }: KindRule<M>,
+  kind: WireKind,
+  payload: Uint8Array,
+): Decoded<M> {
   if (body.form === "items") {
     const ranges = readItems(body.shape, payload);
     if (typeof ranges === "string") return refuse(kind, ranges);
@@ -46,7 +62,7 @@ export function decodeMessage(kind: MessageKind, payload: Uint8Array): Decoded {
   return { ok: true, message };
 }
 
-function refuse(kind: MessageKind, detail: string): Decoded {
+function refuse(kind: WireKind, detail: string): Decoded<never> {
   return { ok: false, violation: violation("payload", `${kind}: ${detail}`) };
 }
 
@@ -70,10 +86,10 @@ export function itemRanges(code: number, payload: Uint8Array): ItemsChecked {
 
 /** The cheap half: builds the message from the ranges that `itemRanges` found in this payload. */
 export function messageFromItems(
-  kind: MessageKind,
+  kind: WireKind,
   payload: Uint8Array,
   items: Uint32Array,
-): Message {
+): WireMessage {
   const { body } = ruleOf(kind);
   invariant(body.form === "items", `${kind} carries byte strings`);
   return body.messageOf(payload, items);

@@ -4,8 +4,9 @@
 
 import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
-import { KINDS, LANES, kindOfCode, laneIndex } from "../types/message.js";
-import type { KindRule, Lane, MessageKind } from "../types/message.js";
+import { OWN_CODE_MIN, type OwnRule } from "../kinds/own.js";
+import { KINDS, LANES, kindOfCode, laneIndex, ruleOf } from "../types/message.js";
+import type { KindRule, Lane, MessageKind, WireKind } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 
@@ -30,7 +31,7 @@ const PARTIAL_GROWTH = 4;
 export type FrameViolation = Violation;
 
 export interface Frame {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
   readonly lane: Lane;
   /** 0 for one-way messages. Of a response: the id of the receiver's request. */
   readonly requestId: number;
@@ -47,37 +48,43 @@ export interface Frame {
 export type FrameSink = (frame: Frame) => Violation | undefined;
 
 interface KindEntry {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
   readonly rule: KindRule;
   readonly laneIndex: number;
   readonly baseFlags: number;
 }
 
-function entryOf(kind: MessageKind): KindEntry {
-  const rule = KINDS[kind];
-  const index = laneIndex(rule.lane);
-  const baseFlags = index | (rule.role === "response" ? RESPONSE : 0);
-  return { kind, rule, laneIndex: index, baseFlags };
+function entryOf(kind: WireKind, rule: KindRule): KindEntry {
+  return { kind, rule, laneIndex: laneIndex(rule.lane), baseFlags: baseFlagsOf(rule) };
+}
+
+function baseFlagsOf({ lane, role }: KindRule): number {
+  return laneIndex(lane) | (role === "response" ? RESPONSE : 0);
 }
 
 const BY_CODE: readonly (KindEntry | undefined)[] = Array.from({ length: 256 }, (_, code) => {
   const kind = kindOfCode(code);
-  return kind === undefined ? undefined : entryOf(kind);
+  return kind === undefined ? undefined : entryOf(kind, KINDS[kind]);
 });
 
 export interface FrameHead {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
   readonly requestId: number;
   readonly payloadBytes: number;
   readonly more: boolean;
 }
 
-/** Writes the ten header bytes at `offset`. */
-export function writeFrameHeader(target: Uint8Array, offset: number, head: FrameHead): void {
-  const { code } = KINDS[head.kind];
+/** Writes the ten header bytes at `offset`. `rule`: of its kind. */
+export function writeFrameHeader(
+  target: Uint8Array,
+  offset: number,
+  head: FrameHead,
+  rule: KindRule = ruleOf(head.kind),
+): void {
+  const { code } = rule;
   writeUint32(target, offset, head.payloadBytes);
   target[offset + 4] = code;
-  target[offset + 5] = BY_CODE[code]!.baseFlags | (head.more ? MORE : 0);
+  target[offset + 5] = (BY_CODE[code]?.baseFlags ?? baseFlagsOf(rule)) | (head.more ? MORE : 0);
   writeUint32(target, offset + 6, head.requestId);
 }
 
@@ -95,7 +102,8 @@ function readUint32(source: Uint8Array, offset: number): number {
 
 /** The unfinished message of a lane. */
 interface OpenMessage {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
+  readonly payloadBytesMax: number;
   readonly requestId: number;
   payloadBytes: number;
 }
@@ -104,6 +112,8 @@ interface OpenMessage {
 export class FrameDecoder {
   /** A bit for each code: an array of so few bytes lies within the heap, without a buffer. */
   readonly #allowed = new Uint8Array(256 / 8);
+  /** Kinds of services' own, by what their code exceeds the first one by. */
+  #own: readonly KindEntry[] = [];
   readonly #open: (OpenMessage | undefined)[] = LANES.map(() => undefined);
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #headerBytes = 0;
@@ -131,6 +141,12 @@ export class FrameDecoder {
       const { code } = KINDS[kind];
       this.#allowed[code >> 3]! |= 1 << (code & 7);
     }
+  }
+
+  /** The kinds of services' own that may come too, by ascending code without a gap. */
+  allowOwn(rules: Iterable<OwnRule>): void {
+    this.#own = Array.from(rules, (rule) => entryOf(rule.kind, rule as KindRule));
+    for (const { rule } of this.#own) this.#allowed[rule.code >> 3]! |= 1 << (rule.code & 7);
   }
 
   /** Bytes of responses that came on a lane so far, unfinished frames included. */
@@ -202,7 +218,7 @@ export class FrameDecoder {
     const code = bytes[at + 4]!;
     const flags = bytes[at + 5]!;
     const requestId = readUint32(bytes, at + 6);
-    const entry = BY_CODE[code];
+    const entry = BY_CODE[code] ?? this.#own[code - OWN_CODE_MIN];
     if (entry === undefined) return violation("unknown-kind", `kind code ${code}`);
     if ((this.#allowed[code >> 3]! & (1 << (code & 7))) === 0)
       return violation("kind-not-allowed", entry.kind);
@@ -228,7 +244,8 @@ export class FrameDecoder {
   ): Violation | undefined {
     const open = this.#open[lane];
     if (open === undefined) {
-      if (more) this.#open[lane] = { kind, requestId, payloadBytes: length };
+      const { payloadBytesMax } = rule;
+      if (more) this.#open[lane] = { kind, payloadBytesMax, requestId, payloadBytes: length };
       return undefined;
     }
     if (open.kind !== kind || open.requestId !== requestId) {
@@ -280,8 +297,7 @@ export class FrameDecoder {
     invariant(this.#partialBytes < Math.max(1, this.#payloadBytes), "a whole frame was kept");
     for (const open of this.#open) {
       if (open === undefined) continue;
-      const { payloadBytesMax } = KINDS[open.kind];
-      const within = open.payloadBytes <= payloadBytesMax || this.#failure !== undefined;
+      const within = open.payloadBytes <= open.payloadBytesMax || this.#failure !== undefined;
       invariant(within, "an open message over its limit");
     }
   }

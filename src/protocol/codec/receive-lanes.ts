@@ -2,8 +2,8 @@
 // when to grant more. Owned by a session, which feeds it the frames of its FrameDecoder.
 
 import { invariant } from "../../errors.js";
-import { KINDS, LANES, WINDOW_BYTES_MAX, laneIndex } from "../types/message.js";
-import type { Lane, MessageKind, MessageOf } from "../types/message.js";
+import { LANES, WINDOW_BYTES_MAX, laneIndex, ruleOf } from "../types/message.js";
+import type { KindRule, Lane, MessageOf, WireKind } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 import { FRAME_HEADER_BYTES } from "./frame.js";
@@ -11,7 +11,7 @@ import type { Frame } from "./frame.js";
 import type { SharedBytes, WindowOptions } from "./window-options.js";
 
 export interface ReceivedMessage {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
   readonly lane: Lane;
   readonly requestId: number;
   readonly payload: Uint8Array;
@@ -103,8 +103,12 @@ export class ReceiveLanes {
     this.#roundTripMs = roundTripMs;
   }
 
-  /** Takes a frame that the decoder let through, in order. */
-  accept(frame: Frame, onMessage: MessageSink): Violation | undefined {
+  /** Takes a frame that the decoder let through, in order. `rule`: of its kind. */
+  accept(
+    frame: Frame,
+    onMessage: MessageSink,
+    rule: KindRule = ruleOf(frame.kind),
+  ): Violation | undefined {
     const { kind, lane, requestId, payload, more } = frame;
     if (lane === "control") {
       return onMessage({ kind, lane, requestId, payload, creditBytes: 0 });
@@ -116,7 +120,7 @@ export class ReceiveLanes {
     }
     state.availableBytes -= frameBytes;
     if (more || state.partial !== undefined) {
-      state.append(payload, KINDS[kind].payloadBytesMax);
+      state.append(payload, rule.payloadBytesMax);
       state.openBytes += frameBytes;
       if (more) return undefined;
     }

@@ -4,8 +4,8 @@
 
 import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
-import { KINDS, LANES, laneIndex } from "../types/message.js";
-import type { Lane, MessageKind } from "../types/message.js";
+import { LANES, laneIndex, ruleOf } from "../types/message.js";
+import type { KindRule, Lane, WireKind } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
 import {
@@ -28,7 +28,8 @@ const WEIGHTS: { readonly [L in Lane]: number } = { control: 0, block: 4, sync: 
 export type Allocate = (bytes: number) => Uint8Array;
 
 interface QueuedMessage {
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
+  readonly rule: KindRule;
   readonly requestId: number;
   readonly payload: Uint8Array;
 }
@@ -64,9 +65,9 @@ class SendLane {
     this.#count(message, 1);
   }
 
-  #count({ kind }: QueuedMessage, by: 1 | -1): void {
+  #count({ kind, rule }: QueuedMessage, by: 1 | -1): void {
     if (kind === "Pong") this.pongs += by;
-    else if (KINDS[kind].role === "response") this.answers += by;
+    else if (rule.role === "response") this.answers += by;
   }
 
   /** The least that the next frame takes on the wire; 0 when nothing waits. */
@@ -98,12 +99,12 @@ class SendLane {
 
   /** Writes the next frame, at most up to `end`; returns the offset after it. */
   writeFrame(target: Uint8Array, at: number, end: number): number {
-    const { kind, requestId, payload } = this.#messages[this.#head]!;
+    const { kind, rule, requestId, payload } = this.#messages[this.#head]!;
     const start = this.#sentBytes;
     const room = Math.min(end - at, this.creditBytes) - FRAME_HEADER_BYTES;
     const payloadBytes = Math.min(payload.length - start, FRAGMENT_BYTES_MAX, room);
     const more = start + payloadBytes < payload.length;
-    writeFrameHeader(target, at, { kind, requestId, payloadBytes, more });
+    writeFrameHeader(target, at, { kind, requestId, payloadBytes, more }, rule);
     const whole = start === 0 && !more;
     target.set(
       whole ? payload : payload.subarray(start, start + payloadBytes),
@@ -144,9 +145,9 @@ class SendLane {
     let bytes = -this.#sentBytes;
     let answers = 0;
     for (let i = this.#head; i < this.#messages.length; i++) {
-      const { kind, payload } = this.#messages[i]!;
+      const { kind, rule, payload } = this.#messages[i]!;
       bytes += payload.length;
-      if (kind === "Pong" || KINDS[kind].role === "response") answers++;
+      if (kind === "Pong" || rule.role === "response") answers++;
     }
     invariant(bytes === this.queuedBytes, "queued bytes are miscounted");
     invariant(answers === this.answers + this.pongs, "waiting answers are miscounted");
@@ -175,9 +176,17 @@ export class SendLanes {
     });
   }
 
-  /** Takes ownership of `payload`, which may be shared with other connections but not changed. */
-  enqueue(kind: MessageKind, requestId: number, payload: Uint8Array): void {
-    const { lane, payloadBytesMax, role } = KINDS[kind];
+  /**
+   * Takes ownership of `payload`, which may be shared with other connections but not changed.
+   * `rule`: of its kind.
+   */
+  enqueue(
+    kind: WireKind,
+    requestId: number,
+    payload: Uint8Array,
+    rule: KindRule = ruleOf(kind),
+  ): void {
+    const { lane, payloadBytesMax, role } = rule;
     if (payload.length === 0 || payload.length > payloadBytesMax) {
       invariant(false, `${kind} with a payload of ${payload.length} bytes`);
     }
@@ -185,7 +194,7 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    this.#lanes[laneIndex(lane)]!.push({ kind, requestId, payload });
+    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload });
   }
 
   /** Forgets all that waits, begun messages too: only a goodbye may follow. */

@@ -3,7 +3,7 @@
 
 import type { FrameDecoder } from "../codec/frame.js";
 import type { Look } from "../fair-wait.js";
-import { KINDS, type Lane, type Message, type MessageKind } from "../types/message.js";
+import type { Lane, WireKind, WireMessage } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
 import type { Outbox } from "./outbox.js";
@@ -20,7 +20,7 @@ export class Asking<A> {
 
   constructor({ requests }: SessionSettings, outbox: Outbox<A>, decoder: FrameDecoder) {
     this.#outbox = outbox;
-    this.#requests = new OwnRequests(requests);
+    this.#requests = new OwnRequests(requests, 1, outbox.kinds);
     this.#answerBytes = (lane) => decoder.answerBytes(lane);
   }
 
@@ -38,7 +38,7 @@ export class Asking<A> {
     this.#requests.keepTo(quotas);
   }
 
-  request(message: Message, asker: A, nowMs: number): void {
+  request(message: WireMessage, asker: A, nowMs: number): void {
     if (this.#requests.want(message, asker, nowMs)) this.send(nowMs);
     else this.settle(asker, { ok: false, reason: "Busy" });
   }
@@ -51,7 +51,7 @@ export class Asking<A> {
       const { message, asker } = due.request;
       if (due.type === "refuse") this.settle(asker, { ok: false, reason: "RateLimited" });
       else {
-        const arrived = this.#answerBytes(KINDS[message.kind].lane);
+        const arrived = this.#answerBytes(this.#outbox.kinds.rule(message.kind).lane);
         this.#outbox.say(message, this.#requests.sent(due.request, nowMs, arrived));
       }
     }
@@ -62,7 +62,7 @@ export class Asking<A> {
   }
 
   /** Asked at each fragment of an answer, before it is kept. */
-  objection(requestId: number, kind: MessageKind): Violation | undefined {
+  objection(requestId: number, kind: WireKind): Violation | undefined {
     const objection = this.#requests.objection(requestId, kind);
     return objection === undefined ? undefined : violation("request-id", objection);
   }
@@ -72,7 +72,7 @@ export class Asking<A> {
     this.#requests.arrived(requestId);
   }
 
-  answered(message: Message, requestId: number, nowMs: number): Violation | undefined {
+  answered(message: WireMessage, requestId: number, nowMs: number): Violation | undefined {
     const settled = this.#requests.settle(requestId, message.kind, nowMs);
     if (settled.type === "late") return undefined;
     if (settled.type === "unsolicited") return violation("request-id", "an unsolicited response");
@@ -83,7 +83,7 @@ export class Asking<A> {
     }
     if (message.kind === "RequestRefused") {
       this.settle(asker, { ok: false, reason: message.reason });
-    } else if (itemsHeld(message) > items) {
+    } else if (itemsHeld(this.#outbox.kinds.rule(message.kind), message) > items) {
       this.settle(asker, { ok: false, reason: "Closed" });
       return violation("answer", `${message.kind} holds more than the ${items} asked for`);
     } else this.settle(asker, { ok: true, message, elapsedMs: nowMs - sentMs });

@@ -2,10 +2,11 @@
 // share one. Pure.
 
 import { invariant } from "../../errors.js";
-import { encodeMessage } from "../codec/codec.js";
+import { encodeBy } from "../codec/codec.js";
 import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
 import { SendLanes, type Allocate } from "../codec/send-lanes.js";
-import { KINDS, type DisconnectReason, type Message, type MessageKind } from "../types/message.js";
+import { KindTable } from "../types/kind-table.js";
+import { KINDS, type DisconnectReason, type WireKind, type WireMessage } from "../types/message.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
 
 /** Bytes in one write: two of the largest frames, which are never cut for it. */
@@ -17,12 +18,15 @@ const LARGEST_BYTES = Math.max(...Object.values(KINDS).map((rule) => rule.payloa
 
 export class Outbox<A> {
   readonly lanes: SendLanes;
+  /** Of this connection. */
+  readonly kinds = new KindTable();
   readonly figures: SessionFigures = {
     messagesIn: 0,
     messagesOut: 0,
     bytesIn: 0,
     bytesOut: 0,
     droppedOut: 0,
+    droppedIn: 0,
   };
   readonly #queueBytesMax: number;
   readonly #allocate: Allocate | undefined;
@@ -61,8 +65,8 @@ export class Outbox<A> {
   }
 
   /** A message that nobody asked for; false: it has no room beside what waits. */
-  offer(kind: MessageKind, payload: Uint8Array): boolean {
-    const queued = KINDS[kind].lane === "control" ? 0 : this.lanes.dataBytes;
+  offer(kind: WireKind, payload: Uint8Array): boolean {
+    const queued = this.kinds.rule(kind).lane === "control" ? 0 : this.lanes.dataBytes;
     if (queued > 0 && queued + payload.length > this.#queueBytesMax) {
       this.figures.droppedOut++;
       return false;
@@ -71,13 +75,17 @@ export class Outbox<A> {
     return true;
   }
 
-  put(kind: MessageKind, payload: Uint8Array, requestId: number): void {
+  put(kind: WireKind, payload: Uint8Array, requestId: number): void {
     this.figures.messagesOut++;
-    this.lanes.enqueue(kind, requestId, payload);
+    this.lanes.enqueue(kind, requestId, payload, this.kinds.rule(kind));
   }
 
-  say(message: Message, requestId = 0): void {
-    this.put(message.kind, encodeMessage(message), requestId);
+  say(message: WireMessage, requestId = 0): void {
+    this.put(message.kind, this.encode(message), requestId);
+  }
+
+  encode(message: WireMessage): Uint8Array<ArrayBuffer> {
+    return encodeBy(this.kinds.rule(message.kind), message);
   }
 
   /** It overtakes what waits, which is dropped, and nothing follows it. */

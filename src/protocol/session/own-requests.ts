@@ -5,14 +5,21 @@
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { REQUEST_ID_MAX } from "../codec/frame.js";
-import { KINDS, type Lane, type Message, type MessageKind } from "../types/message.js";
+import { KindTable } from "../types/kind-table.js";
+import {
+  KINDS,
+  REQUEST_KINDS,
+  type Lane,
+  type WireKind,
+  type WireMessage,
+} from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { RateLimit } from "./rate-limit.js";
-import { REQUEST_KINDS, itemsAsked, mayAnswer } from "./request-items.js";
+import { itemsAsked, mayAnswer } from "./request-items.js";
 
 /** A request that has no place yet. */
 export interface WantedRequest<A> {
-  readonly message: Message;
+  readonly message: WireMessage;
   /** Whoever wants to hear its outcome. */
   readonly asker: A;
   /** Items asked for: what the peer's quota counts, and the most that an answer may hold. */
@@ -22,7 +29,7 @@ export interface WantedRequest<A> {
 
 export interface SentRequest<A> {
   readonly requestId: number;
-  readonly kind: MessageKind;
+  readonly kind: WireKind;
   readonly asker: A;
   readonly items: number;
   readonly sentMs: number;
@@ -61,20 +68,23 @@ type Settings = NetworkConfig["requests"];
 
 export class OwnRequests<A> {
   readonly #settings: Settings;
+  readonly #kinds: KindTable;
   /** By kind, those of more urgent lanes first; each in order of wanting. */
-  readonly #waiting = new Map<MessageKind, WantedRequest<A>[]>();
+  readonly #waiting = new Map<WireKind, WantedRequest<A>[]>();
   #waitingCount = 0;
   /** The peer's quotas, mirrored. */
-  readonly #quotas = new Map<MessageKind, RateLimit>();
+  readonly #quotas = new Map<WireKind, RateLimit>();
   /** In order of sending. */
   readonly #pending = new Map<number, SentRequest<A>>();
   /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
-  readonly #expired = new Map<number, MessageKind>();
+  readonly #expired = new Map<number, WireKind>();
   #nextId: number;
   #smoothedMs: number | undefined;
 
-  constructor(settings: Settings, firstId = 1) {
+  /** `kinds`: of its connection. */
+  constructor(settings: Settings, firstId = 1, kinds = new KindTable()) {
     this.#settings = settings;
+    this.#kinds = kinds;
     this.#nextId = firstId;
   }
 
@@ -82,21 +92,28 @@ export class OwnRequests<A> {
     return this.#pending.size === 0 && this.#waitingCount === 0;
   }
 
-  /** Of several quotas for a kind the last counts; those for other kinds mean nothing. */
+  /**
+   * Of several quotas for a kind the last counts; those for other kinds mean nothing. For requests of
+   * services' own both sides know them.
+   */
   keepTo(quotas: readonly ServeQuota[]): void {
     for (const quota of quotas) {
       const kind = REQUEST_KINDS.find((other) => KINDS[other].code === quota.kind);
       if (kind !== undefined) this.#quotas.set(kind, new RateLimit(quota));
     }
+    for (const { kind, role, rate } of this.#kinds.own) {
+      if (role === "request" && rate) this.#quotas.set(kind, new RateLimit(rate));
+    }
   }
 
   /** False: too many wait. */
-  want(message: Message, asker: A, nowMs: number): boolean {
+  want(message: WireMessage, asker: A, nowMs: number): boolean {
     if (this.#waitingCount >= WAITING_MAX) return false;
     const { kind } = message;
     let queue = this.#waiting.get(kind);
     if (queue === undefined) this.#waiting.set(kind, (queue = []));
-    queue.push({ message, asker, items: itemsAsked(message), wantedMs: nowMs });
+    const items = itemsAsked(this.#kinds.rule(kind), message);
+    queue.push({ message, asker, items, wantedMs: nowMs });
     this.#waitingCount++;
     return true;
   }
@@ -104,7 +121,7 @@ export class OwnRequests<A> {
   /** Takes out the next request that has a place within the peer's quota, whose items it charges. */
   next(nowMs: number): Due<A> | undefined {
     if (this.#waitingCount === 0 || this.#full) return undefined;
-    for (const kind of REQUEST_KINDS) {
+    for (const kind of this.#kinds.requestKinds) {
       const request = this.#waiting.get(kind)?.[0];
       if (request === undefined || !this.hasRoom(kind)) continue;
       const quota = this.#quotas.get(kind);
@@ -164,12 +181,13 @@ export class OwnRequests<A> {
   }
 
   /** Transactions leave half of all places to blocks, headers and ranges. */
-  hasRoom(kind: MessageKind): boolean {
+  hasRoom(kind: WireKind): boolean {
     if (this.#full) return false;
-    if (!isForTransactions(kind)) return true;
+    if (!this.#isForTransactions(kind)) return true;
     let taken = 0;
-    for (const { kind: other } of this.#pending.values()) if (isForTransactions(other)) taken++;
-    for (const other of this.#expired.values()) if (isForTransactions(other)) taken++;
+    for (const { kind: other } of this.#pending.values())
+      if (this.#isForTransactions(other)) taken++;
+    for (const other of this.#expired.values()) if (this.#isForTransactions(other)) taken++;
     return 2 * taken < this.#settings.inFlightMax;
   }
 
@@ -186,22 +204,22 @@ export class OwnRequests<A> {
   }
 
   /** Why no answer of this kind may come: asked at each fragment, before it is kept. */
-  objection(requestId: number, kind: MessageKind): string | undefined {
+  objection(requestId: number, kind: WireKind): string | undefined {
     const request = this.#pending.get(requestId);
     if (request === undefined) {
       return this.#expired.has(requestId) ? undefined : `an unsolicited ${kind}`;
     }
-    if (mayAnswer(request.kind, kind)) return undefined;
+    if (this.#mayAnswer(request, kind)) return undefined;
     return `${request.kind} answered by ${kind}`;
   }
 
-  settle(requestId: number, kind: MessageKind, nowMs: number): Settlement<A> {
+  settle(requestId: number, kind: WireKind, nowMs: number): Settlement<A> {
     const request = this.#pending.get(requestId);
     if (request === undefined) {
       return { type: this.#expired.delete(requestId) ? "late" : "unsolicited" };
     }
     this.#pending.delete(requestId);
-    if (!mayAnswer(request.kind, kind)) {
+    if (!this.#mayAnswer(request, kind)) {
       return { type: "wrongKind", request };
     }
     const elapsedMs = nowMs - request.sentMs;
@@ -231,7 +249,7 @@ export class OwnRequests<A> {
   expire(nowMs: number, answerBytes: (lane: Lane) => number): readonly SentRequest<A>[] {
     const due: SentRequest<A>[] = [];
     for (const request of this.#pending.values()) {
-      const arrived = answerBytes(KINDS[request.kind].lane) - request.answerBytesBefore;
+      const arrived = answerBytes(this.#kinds.rule(request.kind).lane) - request.answerBytesBefore;
       const graceMs = Math.min(arrived, ARRIVING_BYTES_MAX) / ARRIVING_BYTES_PER_MS_MIN;
       if (request.dueMs + graceMs <= nowMs) due.push(request);
     }
@@ -256,7 +274,15 @@ export class OwnRequests<A> {
     return due;
   }
 
-  #takeFirst(kind: MessageKind): void {
+  #isForTransactions(kind: WireKind): boolean {
+    return this.#kinds.rule(kind).lane === "transaction";
+  }
+
+  #mayAnswer({ kind }: SentRequest<A>, answer: WireKind): boolean {
+    return mayAnswer(this.#kinds.rule(kind), answer, this.#kinds.rule(answer));
+  }
+
+  #takeFirst(kind: WireKind): void {
     this.#waiting.get(kind)!.shift();
     this.#waitingCount--;
   }
@@ -285,8 +311,4 @@ export class OwnRequests<A> {
     for (const queue of this.#waiting.values()) waiting += queue.length;
     invariant(waiting === this.#waitingCount && waiting <= WAITING_MAX, `${waiting} wait`);
   }
-}
-
-function isForTransactions(kind: MessageKind): boolean {
-  return KINDS[kind].lane === "transaction";
 }

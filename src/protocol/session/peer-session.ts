@@ -3,18 +3,18 @@
 // handshake, the requests of both sides, pings, limits and an orderly end. Whoever owns one calls
 // `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
 
-import { decodeMessage, encodeMessage, messageFromItems } from "../codec/codec.js";
+import { decodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
 import { FrameDecoder, type Frame } from "../codec/frame.js";
 import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Look } from "../fair-wait.js";
 import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
-import { KINDS } from "../types/message.js";
-import type { DisconnectReason, Lane, Message, MessageKind, MessageOf } from "../types/message.js";
+import type { DisconnectReason, Lane, MessageOf, WireKind, WireMessage } from "../types/message.js";
 import { violation, type Violation } from "../violation.js";
 import { Asking } from "./asking.js";
 import { ControlLimits } from "./control-limits.js";
 import { LeastRate } from "./least-rate.js";
 import { Outbox } from "./outbox.js";
+import { OwnRates } from "./own-rates.js";
 import { ARRIVING_BYTES_PER_MS_MIN } from "./own-requests.js";
 import { timeOfNonce } from "./ping-time.js";
 import { Pings } from "./pings.js";
@@ -45,6 +45,7 @@ export class PeerSession<A = undefined> {
   readonly #leastRate: LeastRate;
   readonly #vigil: Vigil;
   readonly #pings = new Pings<A>();
+  #ownRates = new OwnRates();
   #phase: "handshaking" | "ready" | "closing" = "handshaking";
   /** The time of the call that goes on. */
   #nowMs: number;
@@ -66,7 +67,7 @@ export class PeerSession<A = undefined> {
     });
     this.#outbox = new Outbox(settings, options.allocate);
     this.#asking = new Asking(settings, this.#outbox, this.#decoder);
-    this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax);
+    this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax, this.#outbox.kinds);
     this.#limits = new ControlLimits(liveness);
     this.#leastRate = new LeastRate({
       patienceMs: requests.timeoutMaxMs,
@@ -124,20 +125,26 @@ export class PeerSession<A = undefined> {
   }
 
   /** A one-way message; false: nothing more may be sent, or there is no room for it. */
-  send(message: Message, nowMs: number): boolean {
-    return this.sendEncoded(message.kind, encodeMessage(message), nowMs);
+  send(message: WireMessage, nowMs: number): boolean {
+    // The other side may never have named the protocol of a service, or not yet.
+    if (!this.#outbox.kinds.has(message.kind)) return false;
+    return this.sendEncoded(message.kind, this.#outbox.encode(message), nowMs);
   }
 
   /** The same, for bytes that are encoded once for many sessions. */
-  sendEncoded(kind: MessageKind, payload: Uint8Array, nowMs: number): boolean {
+  sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number): boolean {
     if (this.#phase === "closing") return false;
+    if (!this.#ownRates.maySend(kind, nowMs)) {
+      this.#outbox.figures.droppedOut++;
+      return false;
+    }
     this.#beginWaiting(nowMs);
     return this.#outbox.offer(kind, payload);
   }
 
   /** Ends in one `settled`; its deadline counts from now. */
-  request(message: Message, asker: A, nowMs: number): void {
-    if (this.#phase !== "ready") {
+  request(message: WireMessage, asker: A, nowMs: number): void {
+    if (this.#phase !== "ready" || !this.#outbox.kinds.has(message.kind)) {
       this.#asking.settle(asker, { ok: false, reason: "Closed" });
       return;
     }
@@ -147,10 +154,10 @@ export class PeerSession<A = undefined> {
   }
 
   /** The answer to a request that came as a message; only the first one counts. */
-  reply(requestId: number, message: Message, nowMs: number): void {
+  reply(requestId: number, message: WireMessage, nowMs: number): void {
     if (this.#phase === "closing") return;
     this.#beginWaiting(nowMs);
-    const payload = encodeMessage(message);
+    const payload = this.#outbox.encode(message);
     if (this.#serves.replied(requestId, payload, this.queuedBytes) === "send") {
       this.#outbox.put(message.kind, payload, requestId);
     }
@@ -295,27 +302,29 @@ export class PeerSession<A = undefined> {
   readonly #onFrame = (frame: Frame): Violation | undefined => {
     // The rest of a chunk after a Disconnect or a failed handshake is not read.
     if (this.#phase === "closing") return undefined;
-    if (KINDS[frame.kind].role === "response") {
+    const rule = this.#outbox.kinds.rule(frame.kind);
+    if (rule.role === "response") {
       const objection = this.#asking.objection(frame.requestId, frame.kind);
       if (objection !== undefined) return objection;
     }
-    return this.#receiveLanes.accept(frame, this.#onMessage);
+    return this.#receiveLanes.accept(frame, this.#onMessage, rule);
   };
 
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
     const { kind, payload, requestId } = received;
-    const isLarge = payload.length > LARGE_BYTES_MIN && KINDS[kind].decode === "pool";
+    const rule = this.#outbox.kinds.rule(kind);
+    const isLarge = payload.length > LARGE_BYTES_MIN && rule.decode === "pool";
     if (isLarge && this.#options.decodesElsewhere === true) {
       this.#asking.arrived(requestId);
       this.#outbox.tell({ type: "large", received });
       return undefined;
     }
-    const decoded = decodeMessage(kind, payload);
+    const decoded = decodeBy(rule, kind, payload);
     return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
   };
 
-  #dispatch(message: Message, received: ReceivedMessage): Violation | undefined {
+  #dispatch(message: WireMessage, received: ReceivedMessage): Violation | undefined {
     switch (message.kind) {
       case "Handshake":
         this.#shake(message);
@@ -340,14 +349,19 @@ export class PeerSession<A = undefined> {
   }
 
   /** A message that is not for the session itself. */
-  #handle(message: Message, received: ReceivedMessage): Violation | undefined {
+  #handle(message: WireMessage, received: ReceivedMessage): Violation | undefined {
     const { lane, creditBytes: bytes, requestId } = received;
-    switch (KINDS[message.kind].role) {
+    switch (this.#outbox.kinds.rule(message.kind).role) {
       case "response":
         // What was asked for is bounded by the requests: its credit need not wait.
         this.consumed(lane, bytes, this.#nowMs);
         return this.#asking.answered(message, requestId, this.#nowMs);
       case "oneWay":
+        if (!this.#ownRates.mayCome(message.kind, this.#nowMs)) {
+          this.#outbox.figures.droppedIn++;
+          this.consumed(lane, bytes, this.#nowMs);
+          return undefined;
+        }
         this.#outbox.tell({ type: "message", message, lane, bytes, requestId });
         return undefined;
       case "request": {
@@ -373,12 +387,23 @@ export class PeerSession<A = undefined> {
     const { capabilities, kinds } = agreed;
     this.#phase = "ready";
     this.#decoder.allow(kinds);
+    this.#adopt(capabilities);
     this.#vigil.ready(this.#nowMs);
     this.#asking.keepTo(remote.quotas);
     this.#tellsTime = capabilities.has(TIME_CAPABILITY);
     // The windows are tuned by the round trip, so it is measured at once.
     if (this.#options.isMute !== true) this.ping(undefined, this.#nowMs);
     this.#outbox.tell({ type: "ready", info: remote, capabilities });
+  }
+
+  /** The protocols of services that both sides brought. */
+  #adopt(capabilities: ReadonlySet<string>): void {
+    const protocols = this.#options.protocols?.filter(({ name }) => capabilities.has(name)) ?? [];
+    if (protocols.length === 0) return;
+    const { kinds } = this.#outbox;
+    kinds.adopt(protocols);
+    this.#decoder.allowOwn(kinds.own);
+    this.#ownRates = new OwnRates(kinds.own);
   }
 
   #pinged(nonce: bigint): Violation | undefined {

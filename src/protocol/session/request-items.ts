@@ -1,26 +1,16 @@
 // What requests and answers are to each other, by the descriptors of their kinds: quotas count the
 // items that a request asks for, and no answer may have more.
 
-import {
-  MESSAGE_KINDS,
-  laneIndex,
-  ruleOf,
-  type Message,
-  type MessageKind,
-} from "../types/message.js";
+import type { KindRule, WireKind, WireMessage } from "../types/message.js";
 
-/** The request kinds, those of more urgent lanes first. */
-export const REQUEST_KINDS: readonly MessageKind[] = MESSAGE_KINDS.filter(
-  (kind) => ruleOf(kind).role === "request",
-).sort((left, right) => laneIndex(ruleOf(left).lane) - laneIndex(ruleOf(right).lane));
+type Rule = KindRule<WireMessage>;
 
-/** Their answers hold a block at least, however large: of the others the server knows a bound. */
-export const ASKS_FOR_BLOCKS: ReadonlySet<MessageKind> = new Set(
-  REQUEST_KINDS.filter((kind) => ruleOf(kind).quota === "blocks"),
-);
+/** Its answer holds a block at least, however large: of the others the server knows a bound. */
+export function asksForBlocks({ quota }: Rule): boolean {
+  return quota === "blocks";
+}
 
-export function itemsAsked(message: Message): number {
-  const { counts } = ruleOf(message.kind);
+export function itemsAsked({ counts }: Rule, message: WireMessage): number {
   if (counts === undefined) return 1;
   const counted = (message as unknown as Readonly<Record<string, number | readonly unknown[]>>)[
     counts
@@ -29,12 +19,11 @@ export function itemsAsked(message: Message): number {
 }
 
 /** May a request of the one kind be answered by a message of the other? */
-export function mayAnswer(asked: MessageKind, answer: MessageKind): boolean {
-  return ruleOf(answer).standsIn === true || ruleOf(asked).answeredBy === answer;
+export function mayAnswer(asked: Rule, kind: WireKind, answer: Rule): boolean {
+  return answer.standsIn === true || asked.answeredBy === kind;
 }
 
 /** Of an answer; a refusal holds none. */
-export function itemsHeld(message: Message): number {
-  const { body } = ruleOf(message.kind);
+export function itemsHeld({ body }: Rule, message: WireMessage): number {
   return body.form === "items" ? body.itemsIn(message).length : 0;
 }

@@ -3,12 +3,13 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import { KINDS, type MessageKind } from "../types/message.js";
+import { KindTable } from "../types/kind-table.js";
+import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
 import type { MessageEvent } from "./session-types.js";
 import { RateLimit } from "./rate-limit.js";
-import { ASKS_FOR_BLOCKS, REQUEST_KINDS, itemsAsked } from "./request-items.js";
+import { asksForBlocks, itemsAsked } from "./request-items.js";
 
 /** A request as it is handed on. */
 type Asked = MessageEvent;
@@ -35,19 +36,26 @@ type Settings = Pick<NetworkConfig, "lanes" | "serve">;
 
 export class ServeQueue {
   readonly #settings: Settings;
+  readonly #kinds: KindTable;
   readonly #requestsMax: number;
   readonly #quotas: readonly ServeQuota[];
   /** Made for the first request. */
-  #limits: Map<MessageKind, RateLimit> | undefined;
+  #limits: Map<WireKind, RateLimit> | undefined;
   readonly #waiting: Asked[] = [];
   readonly #open = new Map<number, Open>();
   #openBytes = 0;
   /** What a reply with blocks may be expected to hold, by those before it. */
   #blockReplyBytes: number;
 
-  /** `quotas`: what this side said that it serves. */
-  constructor(settings: Settings, quotas: readonly ServeQuota[], requestsMax = REQUESTS_MAX) {
+  /** `quotas`: what this side said that it serves. `kinds`: of its connection. */
+  constructor(
+    settings: Settings,
+    quotas: readonly ServeQuota[],
+    requestsMax = REQUESTS_MAX,
+    kinds = new KindTable(),
+  ) {
     this.#settings = settings;
+    this.#kinds = kinds;
     this.#requestsMax = requestsMax;
     this.#quotas = quotas;
     this.#blockReplyBytes = Math.min(settings.lanes.sendQueueBytesMax / 8, BLOCK_BYTES_FIRST);
@@ -80,9 +88,10 @@ export class ServeQueue {
     if (this.#open.size + this.#waiting.length + unsent >= this.#requestsMax) {
       return violation("flood", `more than ${this.#requestsMax} requests are unanswered`);
     }
-    this.#limits ??= limitsOf(this.#quotas);
+    this.#limits ??= limitsOf(this.#quotas, this.#kinds);
     const limit = this.#limits.get(message.kind);
-    if (limit !== undefined && !limit.take(itemsAsked(message), nowMs)) return "rateLimited";
+    const items = itemsAsked(this.#kinds.rule(message.kind), message);
+    if (limit?.take(items, nowMs) === false) return "rateLimited";
     this.#waiting.push(request);
     return "taken";
   }
@@ -92,9 +101,10 @@ export class ServeQueue {
     const request = this.#waiting[0];
     const { serve, lanes } = this.#settings;
     if (request === undefined || this.#open.size >= serve.repliesQueuedMax) return undefined;
-    const withBlocks = ASKS_FOR_BLOCKS.has(request.message.kind);
+    const rule = this.#kinds.rule(request.message.kind);
+    const withBlocks = asksForBlocks(rule);
     // A reply holds one block however large: those before it say what to expect.
-    const bytes = withBlocks ? this.#blockReplyBytes : serve.bytesSoftMax;
+    const bytes = withBlocks ? this.#blockReplyBytes : this.#replyBytes(rule);
     // Half of the send queue is for replies, unless nothing else is in it.
     const wouldBe = queuedBytes + this.#openBytes + bytes;
     const alone = this.#open.size === 0 && queuedBytes === 0;
@@ -121,6 +131,11 @@ export class ServeQueue {
     return "again";
   }
 
+  #replyBytes({ answeredBy }: KindRule): number {
+    const own = answeredBy === undefined ? undefined : this.#kinds.ownRule(answeredBy);
+    return own?.payloadBytesMax ?? this.#settings.serve.bytesSoftMax;
+  }
+
   clear(): void {
     this.#waiting.length = 0;
     this.#open.clear();
@@ -143,8 +158,11 @@ export class ServeQueue {
   }
 }
 
-function limitsOf(quotas: readonly ServeQuota[]): Map<MessageKind, RateLimit> {
-  const limits = new Map<MessageKind, RateLimit>();
+function limitsOf(quotas: readonly ServeQuota[], kinds: KindTable): Map<WireKind, RateLimit> {
+  const limits = new Map<WireKind, RateLimit>();
+  for (const { kind, role, rate } of kinds.own) {
+    if (role === "request" && rate) limits.set(kind, new RateLimit(rate));
+  }
   for (const quota of quotas) {
     const kind = REQUEST_KINDS.find((other) => KINDS[other].code === quota.kind);
     if (kind !== undefined) limits.set(kind, new RateLimit(quota));

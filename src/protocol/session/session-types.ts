@@ -4,12 +4,13 @@ import type { NetworkConfig } from "../../config.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Allocate } from "../codec/send-lanes.js";
 import type { SharedBytes } from "../codec/window-options.js";
+import type { OwnProtocol } from "../kinds/own.js";
 import type {
   DisconnectReason,
   Lane,
-  Message,
-  MessageKind,
   RefusalReason,
+  WireKind,
+  WireMessage,
 } from "../types/message.js";
 import type { HandshakeInfo } from "../types/node-info.js";
 
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly settings: SessionSettings;
   /** What this side says of itself; its quotas are those by which it serves. */
   readonly info: HandshakeInfo;
+  /** The services' own that are among its capabilities. */
+  readonly protocols?: readonly OwnProtocol[] | undefined;
   /** Its encoding, where many sessions share it. */
   readonly infoPayload?: Uint8Array;
   /** Keep that to itself: the other side hears nothing. */
@@ -64,7 +67,7 @@ export interface End {
 export interface MessageEvent {
   readonly type: "message";
   /** Its byte strings are views into received bytes: copy what is kept. */
-  readonly message: Message;
+  readonly message: WireMessage;
   readonly lane: Lane;
   /** To be given back by `consumed` when the message was dealt with. */
   readonly bytes: number;
@@ -74,7 +77,7 @@ export interface MessageEvent {
 
 /** The end of a request of this side. */
 export type Outcome =
-  | { readonly ok: true; readonly message: Message; readonly elapsedMs: number }
+  | { readonly ok: true; readonly message: WireMessage; readonly elapsedMs: number }
   | { readonly ok: false; readonly reason: RefusalReason | "Timeout" | "Closed" };
 
 /** What a session tells its owner. `A` is whatever the owner knows its requests and pings by. */
@@ -90,7 +93,7 @@ export type SessionEvent<A> =
   /** Once for each request. */
   | { readonly type: "settled"; readonly asker: A; readonly outcome: Outcome }
   /** The first of requests that met one silence was not answered in time. */
-  | { readonly type: "silence"; readonly kind: MessageKind }
+  | { readonly type: "silence"; readonly kind: WireKind }
   /** Once for each ping; undefined: no answer will come. `asker` is absent for its own pings. */
   | {
       readonly type: "pinged";
@@ -112,6 +115,8 @@ export interface SessionFigures {
   bytesOut: number;
   /** One-way messages for which the queue to a slow reader had no room. */
   droppedOut: number;
+  /** One-way messages of services' own above their rate. */
+  droppedIn: number;
 }
 
 /** What a pool found in a large message. */

@@ -1,9 +1,11 @@
 // Every message of the wire: the kinds of its protocols (protocol/kinds), joined. Hashes are hex
 // here, bytes on the wire.
 
+import { invariant } from "../../errors.js";
 import { BASE_KINDS, type BaseMessage } from "../kinds/base.js";
 import { BLOCKS_KINDS, type BlocksMessage } from "../kinds/blocks.js";
-import type { KindRule, KindsOf } from "../kinds/kind.js";
+import { laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
+import type { OwnMessage } from "../kinds/own.js";
 import { SYNC_KINDS, type SyncMessage } from "../kinds/sync.js";
 import { TRANSACTIONS_KINDS, type TransactionsMessage } from "../kinds/transactions.js";
 
@@ -16,9 +18,13 @@ export {
 export { LANES, laneIndex, type KindRule, type Lane, type Quota } from "../kinds/kind.js";
 export { ITEM_LIMITS, TEXT_LIMITS, WINDOW_BYTES_MAX } from "../kinds/limits.js";
 
+/** A message of the chain's protocols. */
 export type Message = BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage;
 
 export type MessageKind = Message["kind"];
+/** What a connection may carry: messages of the chain's protocols, and of services' own. */
+export type WireMessage = Message | OwnMessage;
+export type WireKind = WireMessage["kind"];
 export type MessageOf<K extends MessageKind> = Extract<Message, { kind: K }>;
 
 export const KINDS: KindsOf<Message> = {
@@ -46,7 +52,21 @@ export function handledKinds(capability: string): readonly MessageKind[] {
   );
 }
 
-/** The descriptor of a message that is not told apart by its kind. */
-export function ruleOf(kind: MessageKind): KindRule<Message> {
-  return KINDS[kind];
+/** No service's own. */
+export function isOfChain(message: WireMessage): message is Message {
+  return message.kind in KINDS;
 }
+
+/** The descriptor of a message that is not told apart by its kind, which must not be an own one. */
+export function ruleOf(kind: MessageKind): KindRule<Message>;
+export function ruleOf(kind: WireKind): KindRule<WireMessage>;
+export function ruleOf(kind: WireKind): KindRule<Message> | KindRule<WireMessage> {
+  const rule = (KINDS as Readonly<Record<string, KindRule<Message> | undefined>>)[kind];
+  if (rule === undefined) invariant(false, `${kind} is a kind of the chain`);
+  return rule;
+}
+
+/** The request kinds, those of more urgent lanes first. */
+export const REQUEST_KINDS: readonly MessageKind[] = MESSAGE_KINDS.filter(
+  (kind) => ruleOf(kind).role === "request",
+).sort((left, right) => laneIndex(ruleOf(left).lane) - laneIndex(ruleOf(right).lane));

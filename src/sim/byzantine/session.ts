@@ -9,6 +9,7 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../protocol/codec/frame
 import { PeerSession } from "../../protocol/session/peer-session.js";
 import type { Broken, End, SessionSettings } from "../../protocol/session/session-types.js";
 import {
+  isOfChain,
   WINDOW_BYTES_MAX,
   type DisconnectReason,
   type Message,
@@ -169,7 +170,8 @@ export class Session {
       if (event.type === "ready") this.#parts.onReady(this);
       else if (event.type === "message") {
         const { message, lane, bytes, requestId } = event;
-        this.#parts.onMessage(this, message, requestId);
+        // It names no protocol of a service, so it is sent no such message.
+        if (isOfChain(message)) this.#parts.onMessage(this, message, requestId);
         if (!this.#readsNothing) this.#session.consumed(lane, bytes, this.#nowMs);
       } else if (event.type === "closing") {
         this.#end = event.end;

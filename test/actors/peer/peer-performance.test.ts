@@ -74,11 +74,12 @@ test("averages start with the first sample and then move by an eighth", (t) => {
 test("a snapshot is a copy with the score", (t) => {
   const performance = new PeerPerformance();
   performance.timeouts = 7;
-  const figures = { messagesIn: 1, messagesOut: 2, bytesIn: 3, bytesOut: 4, droppedOut: 5 };
+  const dropped = { droppedOut: 5, droppedIn: 6 };
+  const figures = { messagesIn: 1, messagesOut: 2, bytesIn: 3, bytesOut: 4, ...dropped };
   const snapshot = performance.snapshot(figures);
   performance.timeouts = 8;
   figures.bytesIn = 9;
-  t.like(snapshot, { timeouts: 7, bytesIn: 3, bytesOut: 4, droppedOut: 5 });
+  t.like(snapshot, { timeouts: 7, bytesIn: 3, bytesOut: 4, ...dropped });
   t.is(snapshot.score, performanceOf({ timeouts: 7 }).score());
   t.deepEqual(structuredClone(snapshot), snapshot);
 });

@@ -83,7 +83,7 @@ export function start(options: HarnessOptions = {}) {
     const handler = harness.probe<PeerHandlerMessage>((message) => {
       if (message.type !== "Request") return;
       peer.requests.push(message);
-      const honest = honestAnswer(peer.chain, message.message);
+      const honest = honestAnswer(peer.chain, message.message as Message);
       peer.reply(message, peer.answer?.(message, honest) ?? honest);
     });
     const tip = chain.at(-1)?.header ?? genesis.header;

@@ -316,7 +316,7 @@ test("a header peer that moves to another branch ends the session, and its new o
   let asked = 0;
   // It keeps the bodies of its old branch for those who are in the middle of it.
   peer.answer = (request, honest) => {
-    const fresh = honestAnswer(moved, request.message);
+    const fresh = honestAnswer(moved, request.message as Message);
     if (isHeaders(request)) return ++asked < 3 ? honest : fresh;
     return honest === "NotFound" ? fresh : honest;
   };
@@ -615,7 +615,8 @@ test("a late answer to a range that another peer served is not looked at", async
   const slow = harness.join(2, chain);
   slow.answer = (request, honest) => (isRange(request) ? "silence" : honest);
   await harness.advance(30_000);
-  for (const request of slow.requests) slow.reply(request, honestAnswer(chain, request.message));
+  for (const request of slow.requests)
+    slow.reply(request, honestAnswer(chain, request.message as Message));
   await harness.settle();
   t.is(harness.head(), tip.hash);
   t.true(harness.blames().every((blame) => blame.startsWith("UsefulData")));

@@ -10,7 +10,7 @@ import type {
   SessionOptions,
   SessionSettings,
 } from "../../../src/protocol/session/session-types.js";
-import { KINDS, MESSAGE_KINDS, type MessageKind } from "../../../src/protocol/types/message.js";
+import { KINDS, MESSAGE_KINDS, type WireKind } from "../../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
 
 export const HASH = "ab".repeat(32);
@@ -50,7 +50,7 @@ export class End {
   readonly session: PeerSession<number>;
   readonly events: SessionEvent<number>[] = [];
   /** Every frame that it sent, in order. */
-  readonly sent: { readonly kind: MessageKind; readonly requestId: number }[] = [];
+  readonly sent: { readonly kind: WireKind; readonly requestId: number }[] = [];
   readonly inbound: { readonly atMs: number; readonly bytes: Uint8Array }[] = [];
   /** It takes nothing from its carrier. */
   isDeaf = false;

@@ -65,7 +65,7 @@ class Owner {
     for (const event of this.end.take("message").slice(0, count)) {
       this.end.session.consumed(event.lane, event.bytes, nowMs);
       if (event.requestId === 0) continue;
-      this.end.session.reply(event.requestId, answerTo(event.message, size), nowMs);
+      this.end.session.reply(event.requestId, answerTo(event.message as Message, size), nowMs);
     }
   }
 

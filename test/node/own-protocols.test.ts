@@ -1,0 +1,208 @@
+// Protocols that services bring, between whole nodes and at the wire.
+
+import test, { type ExecutionContext } from "ava";
+import { isCoded } from "../../src/errors.js";
+import { startNetwork, startNetworkThread, type NetworkThreadOptions } from "../../src/index.js";
+import type { NetworkConfigInput } from "../../src/config.js";
+import type { Network } from "../../src/network.js";
+import type { PeerMessage, ProtocolReply, ServiceProtocol } from "../../src/ports.js";
+import { frameBytes, handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { portModule } from "../embedding/thread-ports.js";
+import { genesisOf } from "../../src/compose.js";
+import { consensus, startTestNode, until } from "./nodes.js";
+
+const TRANSACTION_LANE = 3;
+const LISTENING: NetworkConfigInput = { bindAddr: "127.0.0.1:0" };
+
+interface Given {
+  readonly onMessage?: (message: PeerMessage) => ProtocolReply | Promise<ProtocolReply>;
+}
+
+/** A protocol that remembers what its functions were called with. */
+function chat({ onMessage = () => undefined }: Given = {}) {
+  const heard: string[] = [];
+  const peers: string[] = [];
+  const protocol: ServiceProtocol = {
+    name: "chat/1",
+    kinds: {
+      Say: { bytesMax: 100, perSecond: 50 },
+      Ask: { bytesMax: 100, answerBytesMax: 100, perSecond: 50 },
+    },
+    onMessage(message) {
+      heard.push(`${message.kind} ${Buffer.from(message.body).toString()}`);
+      return onMessage(message);
+    },
+    onPeer: (peerId) => void peers.push(peerId),
+    onPeerGone: (peerId) => void peers.splice(peers.indexOf(peerId), 1),
+  };
+  return { protocol, heard, peers };
+}
+
+async function start(
+  t: ExecutionContext,
+  protocols: readonly ServiceProtocol[],
+  config: NetworkConfigInput = LISTENING,
+) {
+  const faults: string[] = [];
+  const log = {
+    write(_level: string, event: string, fields?: Readonly<Record<string, unknown>>) {
+      if (event.includes("failed")) faults.push(`${event}: ${String(fields?.["error"])}`);
+    },
+  };
+  const node = await startTestNode(t, config, { protocols, log });
+  return { node, faults };
+}
+
+/** Two nodes that are connected, each with a chat. */
+async function twoNodes(t: ExecutionContext, given: Given = {}) {
+  const server = chat(given);
+  const client = chat();
+  const { node: there, faults } = await start(t, [server.protocol]);
+  const { node: here } = await start(t, [client.protocol], { seedPeers: [there.listenAddress!] });
+  await until(() => client.peers.length === 1 && server.peers.length === 1);
+  return { here, there, server, client, faults, link: here.protocol("chat/1") };
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+test("two nodes exchange messages, questions and answers of a protocol of their own", async (t) => {
+  const onMessage = ({ kind, body }: PeerMessage) =>
+    kind === "Ask" ? bytes(`you said ${Buffer.from(body).toString()}`) : undefined;
+  const { here, there, server, client, link } = await twoNodes(t, { onMessage });
+  t.deepEqual(await link.peers(), [there.peerId]);
+  t.deepEqual(server.peers, [here.peerId]);
+  link.send(there.peerId, "Say", bytes("one"));
+  there.protocol("chat/1").broadcast("Say", bytes("to all"));
+  const answer = await link.ask(there.peerId, "Ask", bytes("two"));
+  t.true(answer.ok);
+  t.is(answer.ok && Buffer.from(answer.body).toString(), "you said two");
+  await until(() => client.heard.length === 1);
+  t.deepEqual(server.heard, ["Say one", "Ask two"]);
+  t.deepEqual(client.heard, ["Say to all"]);
+  t.like((await there.kindStatistics())["chat/1/Ask"], { messages: 1 });
+  t.deepEqual(await link.ask("ab".repeat(32), "Ask", bytes("?")), { ok: false, reason: "NoPeer" });
+  await there.stop();
+  await until(() => client.peers.length === 0);
+  t.deepEqual(await link.ask(there.peerId, "Ask", bytes("?")), { ok: false, reason: "NoPeer" });
+});
+
+test("an answer may take its time, be none, or be another's failure", async (t) => {
+  const onMessage = async ({ body }: PeerMessage) => {
+    const text = Buffer.from(body).toString();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    if (text === "throw") throw new Error("the service is broken");
+    if (text === "long") return new Uint8Array(101);
+    return text === "none" ? undefined : body;
+  };
+  const { there, link, faults, server } = await twoNodes(t, { onMessage });
+  const ask = (text: string) => link.ask(there.peerId, "Ask", bytes(text));
+  const [late, none, thrown, long] = await Promise.all(["late", "none", "throw", "long"].map(ask));
+  t.true(late!.ok);
+  t.deepEqual(none, { ok: false, reason: "NotFound" });
+  t.deepEqual(thrown, { ok: false, reason: "Busy" });
+  t.deepEqual(long, { ok: false, reason: "Busy" });
+  t.is(faults.length, 2);
+  t.regex(faults.join(), /the handler of a protocol failed: .*the service is broken/);
+  t.is(server.heard.length, 4);
+});
+
+test("a handler that throws costs the message that it threw at, and no more", async (t) => {
+  const onMessage = ({ kind, body }: PeerMessage) => {
+    if (body[0] === 33) throw new Error("not this one");
+    return kind === "Ask" ? body : undefined;
+  };
+  const { there, link, faults, server } = await twoNodes(t, { onMessage });
+  for (const text of ["!", "good", "!"]) link.send(there.peerId, "Say", bytes(text));
+  t.deepEqual(await link.ask(there.peerId, "Ask", bytes("!")), { ok: false, reason: "Busy" });
+  t.true((await link.ask(there.peerId, "Ask", bytes("still there?"))).ok);
+  t.deepEqual(server.heard, ["Say !", "Say good", "Say !", "Ask !", "Ask still there?"]);
+  t.is(faults.length, 3);
+  t.deepEqual((await there.status()).degraded, []);
+});
+
+async function rawPeer(t: ExecutionContext, node: Network, capabilities: readonly string[]) {
+  const peer = await RawPeer.connect({ address: node.listenAddress!, identity: identityOf(7) });
+  t.teardown(() => peer.destroy());
+  peer.send(handshakeInfo(genesisOf(consensus).header.hash, { capabilities }));
+  await peer.message("Handshake");
+  return peer;
+}
+
+test("a peer that did not name the protocol is told nothing of it", async (t) => {
+  const { protocol, peers } = chat();
+  const { node } = await start(t, [protocol]);
+  const peer = await rawPeer(t, node, ["sync/1"]);
+  t.true((await peer.message("Handshake"))?.capabilities.includes("chat/1"));
+  await until(async () => (await node.peers()).length === 1);
+  const link = node.protocol("chat/1");
+  link.broadcast("Say", bytes("to nobody"));
+  link.send(peer.peerId, "Say", bytes("to nobody"));
+  t.deepEqual(await link.ask(peer.peerId, "Ask", bytes("?")), { ok: false, reason: "NoPeer" });
+  t.deepEqual(peers, []);
+  peer.send({ kind: "Ping", nonce: 5n });
+  // Its decoder would have stopped at a kind that it does not know.
+  t.is((await peer.message("Pong"))?.nonce, 5n);
+  peer.sendBytes(frameBytes({ code: 0x80, flags: TRANSACTION_LANE, payload: bytes("x") }));
+  t.regex((await peer.farewell())!.detail, /unknown-kind/);
+});
+
+test("codes follow the names that both sides gave, and limits are held at the wire", async (t) => {
+  const { protocol, heard, peers } = chat();
+  const alarm = { ...chat().protocol, name: "alarm/1" };
+  const { node } = await start(t, [alarm, protocol]);
+  const peer = await rawPeer(t, node, ["zebra/1", "chat/1"]);
+  await until(() => peers.length === 1);
+  // 0x80 is Ask, 0x81 its answer: alarm/1, which sorts before it, takes no code here.
+  const payload = Uint8Array.of(0x81, 0x42, ...bytes("hi"));
+  peer.sendBytes(frameBytes({ code: 0x82, flags: TRANSACTION_LANE, payload }));
+  await until(() => heard.length === 1);
+  t.deepEqual(heard, ["Say hi"]);
+  const flags = TRANSACTION_LANE;
+  peer.sendBytes(frameBytes({ code: 0x82, flags, payload: new Uint8Array(107) }));
+  t.regex((await peer.farewell())!.detail, /message-length: chat\/1\/Say of more than 106 bytes/);
+});
+
+test("what a service may not send is refused where it is called", async (t) => {
+  const { node } = await start(t, [chat().protocol]);
+  const link = node.protocol("chat/1");
+  const peerId = "ab".repeat(32);
+  t.throws(() => link.send(peerId, "Shout", bytes("x")), {
+    message: /chat\/1 has no one-way message Shout/,
+  });
+  t.throws(() => link.send(peerId, "Ask", bytes("x")), { message: /no one-way message Ask/ });
+  t.throws(() => link.broadcast("Say", new Uint8Array(101)), { message: /1 to 100 bytes/ });
+  await t.throwsAsync(link.ask(peerId, "Ask", new Uint8Array(0)), { message: /1 to 100 bytes/ });
+  t.throws(() => node.protocol("other/1"), { message: /started without other\/1/ });
+  await node.stop();
+  t.throws(() => node.protocol("chat/1"), { code: "STOPPED" });
+  await t.throwsAsync(link.ask(peerId, "Ask", bytes("x")), { code: "STOPPED" });
+  t.notThrows(() => link.broadcast("Say", bytes("x")));
+});
+
+test("a protocol that cannot be is refused at the start", async (t) => {
+  const protocols = [{ ...chat().protocol, name: "blocks/1" }];
+  const error = await t.throwsAsync(startNetwork({}, { protocols }));
+  t.true(isCoded(error, "CONFIG_INVALID"));
+  t.regex(error.message, /blocks\/1 is there already/);
+});
+
+test("a network in a thread makes its protocols there, and refuses functions", async (t) => {
+  const client = chat();
+  const { node } = await start(t, [client.protocol]);
+  const thread = await startNetworkThread(
+    { seedPeers: [node.listenAddress!], pool: { inline: true } },
+    {
+      ports: { protocols: portModule("createEcho"), consensus: portModule("createTestConsensus") },
+    },
+  );
+  await until(() => client.peers.length === 1);
+  const answer = await node.protocol("chat/1").ask(thread.peerId, "Ask", bytes("echo"));
+  t.is(answer.ok && Buffer.from(answer.body).toString(), "echo");
+  await thread.stop();
+  const options = { protocols: [client.protocol] } as NetworkThreadOptions;
+  const error = await t.throwsAsync(startNetworkThread({}, options));
+  t.true(isCoded(error, "CONFIG_INVALID"));
+  t.regex(error.message, /ports: \{ protocols: \{ moduleUrl, exportName \} \}/);
+});

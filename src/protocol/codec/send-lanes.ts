@@ -4,6 +4,7 @@
 
 import { uninitialised } from "../../bytes/uninitialised.js";
 import { invariant } from "../../errors.js";
+import { Fifo } from "../fifo.js";
 import { LANES, laneIndex, ruleOf } from "../types/message.js";
 import type { KindRule, Lane, WireKind } from "../types/message.js";
 import { violation } from "../violation.js";
@@ -45,8 +46,7 @@ class SendLane {
   /** Messages that answer the peer and wait here: answers of requests, and Pongs. */
   answers = 0;
   pongs = 0;
-  #messages: (QueuedMessage | undefined)[] = [];
-  #head = 0;
+  readonly #messages = new Fifo<QueuedMessage>();
   /** How much of the first message was sent. */
   #sentBytes = 0;
 
@@ -56,7 +56,7 @@ class SendLane {
   }
 
   get count(): number {
-    return this.#messages.length - this.#head;
+    return this.#messages.length;
   }
 
   push(message: QueuedMessage): void {
@@ -72,7 +72,7 @@ class SendLane {
 
   /** The least that the next frame takes on the wire; 0 when nothing waits. */
   get nextBytesMin(): number {
-    const next = this.#messages[this.#head];
+    const next = this.#messages.first;
     if (next === undefined) return 0;
     const rest = next.payload.length - this.#sentBytes;
     return FRAME_HEADER_BYTES + Math.min(rest, FRAGMENT_BYTES_MIN);
@@ -80,7 +80,7 @@ class SendLane {
 
   /** The same, but not cutting a message that one frame can hold. */
   get nextBytesUncut(): number {
-    const length = this.#messages[this.#head]?.payload.length ?? 0;
+    const length = this.#messages.first?.payload.length ?? 0;
     const cut = this.#sentBytes > 0 || length > FRAGMENT_BYTES_MAX;
     return cut ? this.nextBytesMin : FRAME_HEADER_BYTES + length;
   }
@@ -99,7 +99,7 @@ class SendLane {
 
   /** Writes the next frame, at most up to `end`; returns the offset after it. */
   writeFrame(target: Uint8Array, at: number, end: number): number {
-    const { kind, rule, requestId, payload } = this.#messages[this.#head]!;
+    const { kind, rule, requestId, payload } = this.#messages.first!;
     const start = this.#sentBytes;
     const room = Math.min(end - at, this.creditBytes) - FRAME_HEADER_BYTES;
     const payloadBytes = Math.min(payload.length - start, FRAGMENT_BYTES_MAX, room);
@@ -115,37 +115,22 @@ class SendLane {
     this.creditBytes -= FRAME_HEADER_BYTES + payloadBytes;
     this.deficitBytes -= FRAME_HEADER_BYTES + payloadBytes;
     this.#sentBytes = more ? start + payloadBytes : 0;
-    if (!more) this.#shift();
+    if (!more) this.#count(this.#messages.shift()!, -1);
     return at + FRAME_HEADER_BYTES + payloadBytes;
   }
 
   clear(): void {
-    this.#messages.length = 0;
-    this.#head = 0;
+    this.#messages.clear();
     this.#sentBytes = 0;
     this.queuedBytes = 0;
     this.answers = 0;
     this.pongs = 0;
   }
 
-  #shift(): void {
-    this.#count(this.#messages[this.#head]!, -1);
-    this.#messages[this.#head] = undefined;
-    this.#head++;
-    if (this.#head === this.#messages.length) {
-      this.#messages.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 1_024 && this.#head * 2 >= this.#messages.length) {
-      this.#messages.splice(0, this.#head);
-      this.#head = 0;
-    }
-  }
-
   invariants(windowBytesMax: number): void {
     let bytes = -this.#sentBytes;
     let answers = 0;
-    for (let i = this.#head; i < this.#messages.length; i++) {
-      const { kind, rule, payload } = this.#messages[i]!;
+    for (const { kind, rule, payload } of this.#messages.items()) {
       bytes += payload.length;
       if (kind === "Pong" || rule.role === "response") answers++;
     }
@@ -200,6 +185,12 @@ export class SendLanes {
   /** Forgets all that waits, begun messages too: only a goodbye may follow. */
   clear(): void {
     for (const lane of this.#lanes) lane.clear();
+  }
+
+  /** Nothing waits, on no lane. */
+  get isEmpty(): boolean {
+    for (const lane of this.#lanes) if (lane.count > 0) return false;
+    return true;
   }
 
   /** Payload bytes that wait on this lane. */

@@ -5,6 +5,7 @@ import { invariant } from "../../errors.js";
 import { encodeBy } from "../codec/codec.js";
 import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
 import { SendLanes, type Allocate } from "../codec/send-lanes.js";
+import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
 import { KINDS, type DisconnectReason, type WireKind, type WireMessage } from "../types/message.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
@@ -30,8 +31,7 @@ export class Outbox<A> {
   };
   readonly #queueBytesMax: number;
   readonly #allocate: Allocate | undefined;
-  readonly #events: SessionEvent<A>[] = [];
-  #polled = 0;
+  readonly #events = new Fifo<SessionEvent<A>>();
 
   constructor({ lanes }: SessionSettings, allocate: Allocate | undefined) {
     this.#queueBytesMax = lanes.sendQueueBytesMax;
@@ -47,16 +47,7 @@ export class Outbox<A> {
   }
 
   poll(): SessionEvent<A> | undefined {
-    const event = this.#events[this.#polled];
-    if (event !== undefined) {
-      this.#polled++;
-      return event;
-    }
-    if (this.#polled > 0) {
-      this.#events.length = 0;
-      this.#polled = 0;
-    }
-    return undefined;
+    return this.#events.shift();
   }
 
   /** More of this side's own requests may wait beside the replies. */

@@ -5,6 +5,7 @@
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { REQUEST_ID_MAX } from "../codec/frame.js";
+import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
 import {
   KINDS,
@@ -64,13 +65,19 @@ const WAITING_MAX = 256;
 /** RFC 6298's gain. */
 const GAIN = 1 / 8;
 
+/** The waiting requests of one kind, in order of wanting. */
+interface Queue<A> {
+  readonly kind: WireKind;
+  readonly waiting: Fifo<WantedRequest<A>>;
+}
+
 type Settings = NetworkConfig["requests"];
 
 export class OwnRequests<A> {
   readonly #settings: Settings;
   readonly #kinds: KindTable;
-  /** By kind, those of more urgent lanes first; each in order of wanting. */
-  readonly #waiting = new Map<WireKind, WantedRequest<A>[]>();
+  /** Of the kinds that were wanted so far, those of more urgent lanes first. */
+  readonly #queues: Queue<A>[] = [];
   #waitingCount = 0;
   /** The peer's quotas, mirrored. */
   readonly #quotas = new Map<WireKind, RateLimit>();
@@ -78,6 +85,8 @@ export class OwnRequests<A> {
   readonly #pending = new Map<number, SentRequest<A>>();
   /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
   readonly #expired = new Map<number, WireKind>();
+  /** Of both: those for transactions. */
+  #transactionsOpen = 0;
   #nextId: number;
   #smoothedMs: number | undefined;
 
@@ -110,28 +119,35 @@ export class OwnRequests<A> {
   want(message: WireMessage, asker: A, nowMs: number): boolean {
     if (this.#waitingCount >= WAITING_MAX) return false;
     const { kind } = message;
-    let queue = this.#waiting.get(kind);
-    if (queue === undefined) this.#waiting.set(kind, (queue = []));
     const items = itemsAsked(this.#kinds.rule(kind), message);
-    queue.push({ message, asker, items, wantedMs: nowMs });
+    this.#queueOf(kind).waiting.push({ message, asker, items, wantedMs: nowMs });
     this.#waitingCount++;
     return true;
+  }
+
+  #queueOf(kind: WireKind): Queue<A> {
+    for (const queue of this.#queues) if (queue.kind === kind) return queue;
+    const queue: Queue<A> = { kind, waiting: new Fifo<WantedRequest<A>>() };
+    this.#queues.push(queue);
+    const { requestKinds } = this.#kinds;
+    this.#queues.sort((a, b) => requestKinds.indexOf(a.kind) - requestKinds.indexOf(b.kind));
+    return queue;
   }
 
   /** Takes out the next request that has a place within the peer's quota, whose items it charges. */
   next(nowMs: number): Due<A> | undefined {
     if (this.#waitingCount === 0 || this.#full) return undefined;
-    for (const kind of this.#kinds.requestKinds) {
-      const request = this.#waiting.get(kind)?.[0];
+    for (const { kind, waiting } of this.#queues) {
+      const request = waiting.first;
       if (request === undefined || !this.hasRoom(kind)) continue;
       const quota = this.#quotas.get(kind);
       if (quota !== undefined && !quota.take(request.items, nowMs)) {
         const leftMs = request.wantedMs + this.#settings.timeoutMaxMs - nowMs;
         if (quota.waitMs(request.items, nowMs) <= leftMs) continue;
-        this.#takeFirst(kind);
+        this.#takeFirst(waiting);
         return { type: "refuse", request };
       }
-      this.#takeFirst(kind);
+      this.#takeFirst(waiting);
       return { type: "send", request };
     }
     return undefined;
@@ -148,6 +164,7 @@ export class OwnRequests<A> {
     const { timeoutMaxMs, timeoutMinMs } = this.#settings;
     // However long it waited for its place, the peer has the least time for an answer.
     const lastMs = Math.max(wantedMs + timeoutMaxMs, nowMs + timeoutMinMs);
+    this.#countOpen(message.kind, 1);
     this.#pending.set(requestId, {
       requestId,
       kind: message.kind,
@@ -164,7 +181,8 @@ export class OwnRequests<A> {
   quotaWaitMs(nowMs: number): number {
     let waitMs = Number.POSITIVE_INFINITY;
     if (this.#waitingCount === 0) return waitMs;
-    for (const [kind, [first]] of this.#waiting) {
+    for (const { kind, waiting } of this.#queues) {
+      const { first } = waiting;
       const quota = this.#quotas.get(kind);
       if (first === undefined || quota === undefined || !this.hasRoom(kind)) continue;
       waitMs = Math.min(waitMs, quota.waitMs(first.items, nowMs));
@@ -184,11 +202,7 @@ export class OwnRequests<A> {
   hasRoom(kind: WireKind): boolean {
     if (this.#full) return false;
     if (!this.#isForTransactions(kind)) return true;
-    let taken = 0;
-    for (const { kind: other } of this.#pending.values())
-      if (this.#isForTransactions(other)) taken++;
-    for (const other of this.#expired.values()) if (this.#isForTransactions(other)) taken++;
-    return 2 * taken < this.#settings.inFlightMax;
+    return 2 * this.#transactionsOpen < this.#settings.inFlightMax;
   }
 
   /** No place is left, and no deadline will make one. */
@@ -216,9 +230,14 @@ export class OwnRequests<A> {
   settle(requestId: number, kind: WireKind, nowMs: number): Settlement<A> {
     const request = this.#pending.get(requestId);
     if (request === undefined) {
-      return { type: this.#expired.delete(requestId) ? "late" : "unsolicited" };
+      const expired = this.#expired.get(requestId);
+      if (expired === undefined) return { type: "unsolicited" };
+      this.#expired.delete(requestId);
+      this.#countOpen(expired, -1);
+      return { type: "late" };
     }
     this.#pending.delete(requestId);
+    this.#countOpen(request.kind, -1);
     if (!this.#mayAnswer(request, kind)) {
       return { type: "wrongKind", request };
     }
@@ -240,8 +259,8 @@ export class OwnRequests<A> {
   renew(nowMs: number): void {
     const dueMs = nowMs + this.timeoutMs;
     for (const request of this.#pending.values()) request.dueMs = Math.max(request.dueMs, dueMs);
-    for (const queue of this.#waiting.values()) {
-      for (const request of queue) request.wantedMs = nowMs;
+    for (const { waiting } of this.#queues) {
+      for (const request of waiting.items()) request.wantedMs = nowMs;
     }
   }
 
@@ -263,12 +282,12 @@ export class OwnRequests<A> {
   /** Takes out requests that found no place in time. */
   expireWaiting(nowMs: number): readonly WantedRequest<A>[] {
     const due: WantedRequest<A>[] = [];
-    for (const [kind, queue] of this.#waiting) {
+    for (const { waiting } of this.#queues) {
       for (;;) {
-        const first = queue[0];
+        const { first } = waiting;
         if (first === undefined || first.wantedMs + this.#settings.timeoutMaxMs > nowMs) break;
         due.push(first);
-        this.#takeFirst(kind);
+        this.#takeFirst(waiting);
       }
     }
     return due;
@@ -282,17 +301,24 @@ export class OwnRequests<A> {
     return mayAnswer(this.#kinds.rule(kind), answer, this.#kinds.rule(answer));
   }
 
-  #takeFirst(kind: WireKind): void {
-    this.#waiting.get(kind)!.shift();
+  #countOpen(kind: WireKind, by: 1 | -1): void {
+    if (this.#isForTransactions(kind)) this.#transactionsOpen += by;
+  }
+
+  #takeFirst(waiting: Fifo<WantedRequest<A>>): void {
+    waiting.shift();
     this.#waitingCount--;
   }
 
   /** Takes out all of them: the connection ends. */
   drain(): readonly A[] {
     const askers = [...this.#pending.values()].map(({ asker }) => asker);
-    for (const queue of this.#waiting.values()) askers.push(...queue.map(({ asker }) => asker));
+    for (const { waiting } of this.#queues) {
+      for (const { asker } of waiting.items()) askers.push(asker);
+    }
+    for (const { kind } of this.#pending.values()) this.#countOpen(kind, -1);
     this.#pending.clear();
-    this.#waiting.clear();
+    this.#queues.length = 0;
     this.#waitingCount = 0;
     return askers;
   }
@@ -307,8 +333,13 @@ export class OwnRequests<A> {
   invariants(): void {
     const open = this.#pending.size + this.#expired.size;
     invariant(open <= this.#settings.inFlightMax, `${open} requests in flight`);
-    let waiting = 0;
-    for (const queue of this.#waiting.values()) waiting += queue.length;
-    invariant(waiting === this.#waitingCount && waiting <= WAITING_MAX, `${waiting} wait`);
+    let waits = 0;
+    for (const { waiting } of this.#queues) waits += waiting.length;
+    invariant(waits === this.#waitingCount && waits <= WAITING_MAX, `${waits} wait`);
+    let transactions = 0;
+    for (const { kind } of this.#pending.values())
+      if (this.#isForTransactions(kind)) transactions++;
+    for (const kind of this.#expired.values()) if (this.#isForTransactions(kind)) transactions++;
+    invariant(transactions === this.#transactionsOpen, "open requests are miscounted");
   }
 }

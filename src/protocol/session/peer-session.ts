@@ -269,7 +269,7 @@ export class PeerSession<A = undefined> {
     // What has left made room.
     this.#asking.send(nowMs);
     this.#handOn();
-    return this.#outbox.pull();
+    return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull();
   }
 
   /** What has happened, in order; undefined: nothing more. */

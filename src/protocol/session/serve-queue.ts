@@ -3,6 +3,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
+import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
 import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
@@ -41,7 +42,7 @@ export class ServeQueue {
   readonly #quotas: readonly ServeQuota[];
   /** Made for the first request. */
   #limits: Map<WireKind, RateLimit> | undefined;
-  readonly #waiting: Asked[] = [];
+  readonly #waiting = new Fifo<Asked>();
   readonly #open = new Map<number, Open>();
   #openBytes = 0;
   /** What a reply with blocks may be expected to hold, by those before it. */
@@ -67,7 +68,9 @@ export class ServeQueue {
 
   /** Credit of the requests that are not handed on yet. */
   get waitingBytes(): number {
-    return this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
+    let sum = 0;
+    for (const { bytes } of this.#waiting.items()) sum += bytes;
+    return sum;
   }
 
   /** It was handed on and is not answered. */
@@ -98,7 +101,7 @@ export class ServeQueue {
 
   /** Takes out the next request to hand on, if its reply has room beside what is queued. */
   next(queuedBytes: number): Asked | undefined {
-    const request = this.#waiting[0];
+    const request = this.#waiting.first;
     const { serve, lanes } = this.#settings;
     if (request === undefined || this.#open.size >= serve.repliesQueuedMax) return undefined;
     const rule = this.#kinds.rule(request.message.kind);
@@ -137,7 +140,7 @@ export class ServeQueue {
   }
 
   clear(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#open.clear();
     this.#openBytes = 0;
   }

@@ -155,8 +155,8 @@ test("hosts that want all slots of a victim get their share and no more", async 
 
 test("whoever asks for much and reads nothing is dropped for it", async (t) => {
   const { farewells } = await attacked(t, [slowLoris], 80_000);
-  const timeouts = farewells.filter(({ reason }) => reason === "Timeout");
-  t.true(timeouts.some(({ detail }) => detail === "the peer does not read"));
+  // By the answers that it leaves unread, long before they fill what its link holds.
+  t.true(farewells.some(({ detail }) => /^flood: more than 64 requests/.test(detail)));
 });
 
 test("whoever never finishes a handshake loses its slot", async (t) => {

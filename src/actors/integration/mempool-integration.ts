@@ -12,6 +12,7 @@ import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
+import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf } from "../../protocol/types/message.js";
 import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
@@ -301,15 +302,16 @@ function serve(
   { env }: Ctx,
 ): void {
   const { itemsMax, bytesSoftMax } = env.config.serve;
-  const transactions: Uint8Array[] = [];
+  const found: Uint8Array[] = [];
   let bytes = 0;
   // One that is asked for twice is sent once.
   for (const id of new Set(message.ids.slice(0, itemsMax))) {
     const transaction = mempool.get(id);
     if (transaction === undefined) continue;
     bytes += transaction.length;
-    if (transactions.length > 0 && bytes > bytesSoftMax) break;
-    transactions.push(transaction);
+    if (found.length > 0 && bytes > bytesSoftMax) break;
+    found.push(transaction);
   }
+  const transactions = itemsWithin(found, bytesSoftMax);
   message.replyTo.tell({ kind: "ResponseTransactions", transactions });
 }

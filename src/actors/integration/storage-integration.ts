@@ -8,6 +8,7 @@ import { defineActor, replyToOf, type ActorRef, type Context } from "../../runti
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../chain/types.js";
+import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
 import type { TransactionLocation } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -205,7 +206,7 @@ function serve(state: State, { request, replyTo }: Serve, context: Ctx): void {
   }
   context.pipe(readBlocks(env.blocks, served, bytesMax), (outcome) => ({
     type: "ServedRead",
-    blocks: outcome.ok ? outcome.value : [],
+    blocks: outcome.ok ? itemsWithin(outcome.value, bytesMax) : [],
     request,
     fromHeight,
     replyTo,
@@ -284,17 +285,18 @@ function serveHeaders(
     .find((header) => header !== undefined && store.hashAt(header.height) === header.hash);
   if (known === undefined) return refused("NotFound");
   const last = Math.min(store.head().height, known.height + request.countMax);
-  const headers: Uint8Array[] = [];
+  const found: Uint8Array[] = [];
   let bytes = 0;
   for (let height = known.height + 1; height <= last; height++) {
     const hash = store.hashAt(height);
     if (hash === undefined || withheld.get(hash) === true) break;
     const header = store.headerBytes(hash);
     if (header === undefined) break;
-    if (headers.length > 0 && bytes + header.length > bytesSoftMax) break;
-    headers.push(header);
+    if (found.length > 0 && bytes + header.length > bytesSoftMax) break;
+    found.push(header);
     bytes += header.length;
   }
+  const headers = itemsWithin(found, bytesSoftMax);
   const span = { fromHeight: known.height + 1, count: headers.length, bodies: false };
   return { message: { kind: "ResponseHeaders", headers }, span };
 }

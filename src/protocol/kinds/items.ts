@@ -110,6 +110,17 @@ export function hashesOf(payload: Uint8Array, ranges: Uint32Array): HashHex[] {
   return ids;
 }
 
+/** As many of the first items as a payload of so many bytes holds, but one at least. */
+export function itemsWithin(items: readonly Uint8Array[], bytesMax: number): readonly Uint8Array[] {
+  let bytes = 1;
+  for (const [index, { length }] of items.entries()) {
+    bytes += headBytes(length) + length;
+    const isWithin = headBytes(index + 1) + bytes <= bytesMax;
+    if (index > 0 && !isWithin) return items.slice(0, index);
+  }
+  return items;
+}
+
 /** The payload of a message of this kind. */
 export function encodeItems(
   kind: string,

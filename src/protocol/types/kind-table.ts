@@ -38,6 +38,8 @@ export class KindTable {
   }
 
   rule(kind: WireKind): KindRule<WireMessage> {
+    // Asked several times a message, and most connections have none of services' own.
+    if (this.#own.size === 0) return ruleOf(kind);
     return (this.#own.get(kind) as KindRule<WireMessage> | undefined) ?? ruleOf(kind);
   }
 

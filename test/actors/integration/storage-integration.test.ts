@@ -8,6 +8,7 @@ import type { ConsensusMessage } from "../../../src/actors/integration/consensus
 import { fromHex } from "../../../src/bytes/hex.js";
 import { CodedError } from "../../../src/errors.js";
 import type { CheckedTransactions, TxStore } from "../../../src/ports.js";
+import { encodeMessage } from "../../../src/protocol/codec/codec.js";
 import type { Message } from "../../../src/protocol/types/message.js";
 import {
   makeBlock,
@@ -29,7 +30,6 @@ const key = makeKey(1);
 const chain = makeChain(12);
 const hashes = chain.map(({ header }) => header.hash);
 const headerBytes = chain[0]!.headerBytes.length;
-const blockBytes = chain[0]!.bytes.length;
 
 function start(options: HarnessOptions = {}) {
   const harness = createHarness({ chain, ...options });
@@ -94,9 +94,11 @@ test("a range is served when its last block is ours", async (t) => {
 test("a range is cut at the soft limit, but never to nothing", async (t) => {
   const cut = async (bytesSoftMax: number): Promise<number> =>
     blocksOf(await start({ config: { serve: { bytesSoftMax } } }).serve(range(1, 12)));
-  t.is(await cut(3 * blockBytes + 1), 3);
-  t.is(await cut(3 * blockBytes), 3);
-  t.is(await cut(3 * blockBytes - 1), 2);
+  const blocks = chain.slice(0, 3).map(({ bytes }) => bytes);
+  const payloadBytes = encodeMessage({ kind: "ResponseBlockRange", blocks }).length;
+  t.is(await cut(payloadBytes + 1), 3);
+  t.is(await cut(payloadBytes), 3);
+  t.is(await cut(payloadBytes - 1), 2);
   t.is(await cut(1), 1);
 });
 

@@ -32,7 +32,7 @@ const asker = defineActor<AskerArgs, PeerTableEvent | RequestOutcome, AskerArgs,
 
 export interface AskingPeer {
   /** Sends a request and calls back once, from the asker's turn. */
-  ask(message: Message, items: number, onOutcome: OnOutcome): void;
+  ask(message: Message, onOutcome: OnOutcome): void;
 }
 
 export async function connectAskingPeer(address: string): Promise<AskingPeer> {
@@ -48,10 +48,10 @@ export async function connectAskingPeer(address: string): Promise<AskingPeer> {
   const handler = await ready;
   let tags = 0;
   return {
-    ask(message, items, onOutcome) {
+    ask(message, onOutcome) {
       const tag = ++tags;
       waiting.set(tag, onOutcome);
-      const taken = handler.tell({ type: "Request", message, tag, items, replyTo: self! });
+      const taken = handler.tell({ type: "Request", message, tag, replyTo: self! });
       invariant(taken, "the handler takes a request");
     },
   };

@@ -77,7 +77,7 @@ function asker(): void {
       invariant(answer.length === ANSWER_BYTES, `an answer of ${answer.length} bytes`);
       const peer = await connectAskingPeer(address);
       ask = (done) =>
-        peer.ask(request, IDS, (outcome) => {
+        peer.ask(request, (outcome) => {
           invariant(outcome.ok && outcome.message.kind === "ResponseTransactions", "an answer");
           invariant(outcome.message.transactions[0]?.length === transaction.length, "the asked");
           done();

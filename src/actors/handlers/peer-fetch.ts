@@ -81,8 +81,7 @@ export class PeerFetch {
     const nowMs = context.env.clock.monotonicMs();
     for (const { tag, to, ids } of this.#fetcher.plan(nowMs, heldBytes)) {
       const message = this.#requestOf(ids);
-      const items = ids.length;
-      const sent = to.tell({ type: "Request", message, tag, items, replyTo: context.self });
+      const sent = to.tell({ type: "Request", message, tag, replyTo: context.self });
       if (!sent) this.#fetcher.failed(tag, nowMs, true);
     }
     if (this.#timing || this.#fetcher.idle) return;

@@ -230,7 +230,7 @@ function ask(
 ): void {
   const handler = peers.get(peerId);
   if (handler === undefined) replyTo.tell("NoPeer");
-  else context.forward(handler, { type: "Request", message, tag: 0, items: 1, replyTo }, replyTo);
+  else context.forward(handler, { type: "Request", message, tag: 0, replyTo }, replyTo);
 }
 
 function nameOf({ protocol }: Pick<State, "protocol">, kind: OwnKind): string {

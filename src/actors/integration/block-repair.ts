@@ -327,7 +327,7 @@ function fetch(state: State, damaged: Damaged, context: Ctx): void {
     damaged.tried.add(peerId);
     const tag = state.nextTag++;
     const message = { kind: "RequestBlock", hash: damaged.hash } as const;
-    const request = { type: "Request", message, tag, items: 1, replyTo: context.self } as const;
+    const request = { type: "Request", message, tag, replyTo: context.self } as const;
     if (!handler.tell(request)) continue;
     damaged.tag = tag;
     return;

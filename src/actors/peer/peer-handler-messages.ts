@@ -21,8 +21,6 @@ export type PeerHandlerMessage =
       readonly message: WireMessage;
       /** The requester's own number for this request. */
       readonly tag: number;
-      /** Items asked for, charged against the peer's quota. */
-      readonly items: number;
       readonly replyTo: ActorRef<RequestOutcome>;
     }
   | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }

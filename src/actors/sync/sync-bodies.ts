@@ -77,7 +77,6 @@ function send(
     type: "Request",
     message: { kind: "RequestBlockRange", fromHeight, count, lastHash },
     tag: request,
-    items: count,
     replyTo: context.self,
   });
   if (asked === true) return;

@@ -128,7 +128,6 @@ function ask(
     type: "Request",
     message: { kind: "RequestHeaders", locator, countMax },
     tag,
-    items: countMax,
     replyTo: context.self,
   });
   if (peer === undefined || sent !== true) {

@@ -55,8 +55,8 @@ export function start(options: StartOptions = {}) {
     remote,
     outcomes,
     /** Sends a request of ours. */
-    ask: (message: Message, tag: number, items = 1): boolean =>
-      handler.tell({ type: "Request", message, tag, items, replyTo: outcomes.ref }),
+    ask: (message: Message, tag: number): boolean =>
+      handler.tell({ type: "Request", message, tag, replyTo: outcomes.ref }),
     incoming: (): Incoming[] => router.of("Incoming"),
     closing: () => registry.of("HandlerClosing")[0],
     blames: () => reputation.of("Report").map(({ event, detail }) => `${event}: ${detail}`),

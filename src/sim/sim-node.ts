@@ -132,7 +132,7 @@ export class SimNode {
 
   /** False also while it stops in order. */
   get up(): boolean {
-    return this.#life !== undefined && !this.#leaving;
+    return this.#life !== undefined && !this.#leaving && !this.#gaveUp;
   }
 
   /** Up, and its disk takes writes. */

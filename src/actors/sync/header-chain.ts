@@ -25,7 +25,7 @@ export const HEADER_OVERHEAD_BYTES = 640;
 const HEADER_BYTES_MAX = 1_175;
 const HELD_BYTES_MAX = HEADER_BYTES_MAX + HEADER_OVERHEAD_BYTES;
 /** The plan of memory counts so many for each header of the window. */
-export const HEADER_PLANNED_BYTES = 1_024;
+const HEADER_PLANNED_BYTES = 1_024;
 
 export class HeaderChain {
   readonly #limits: HeaderLimits;

@@ -57,7 +57,7 @@ async function startOnce(chain: string): Promise<StartFigures> {
     const connected = new Promise<void>((resolve) => {
       peer.subscribe(["PeerConnected"], () => resolve());
     });
-    peer.connect(`tcp://127.0.0.1:${port}`);
+    void peer.connect(`tcp://127.0.0.1:${port}`);
     await connected;
     return { listeningMs, handshakeMs: performance.now() - startMs };
   } finally {

@@ -216,7 +216,7 @@ test("two networks on loopback answer every question of their hosts", async (t) 
   const met = new Promise<string>((resolve) =>
     one.subscribe(["PeerConnected"], ({ nodeId }) => resolve(nodeId)),
   );
-  two.connect(one.listenAddress!);
+  void two.connect(one.listenAddress!);
   t.is(await met, "two");
   const ready = new Promise((resolve) => two.subscribe(["PeerConnected"], resolve));
   if ((await two.peers()).length === 0) await ready;

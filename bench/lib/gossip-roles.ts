@@ -35,7 +35,7 @@ function nodes(): void {
       return networks.map(({ listenAddress }) => listenAddress!);
     },
     async dial(node, addresses) {
-      networks[node]!.connect(...addresses);
+      void networks[node]!.connect(...addresses);
     },
     neighbours: () => Promise.all(networks.map(async (network) => (await network.peers()).length)),
     async prepare(count, run) {

@@ -90,7 +90,7 @@ function mover(): void {
     async move({ address, height, abandoned }) {
       const meter = new ProcessMeter();
       const turns = new TurnMeter();
-      network.connect(address);
+      void network.connect(address);
       while (seen.connected < height || restored.returned + restored.refused < abandoned) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }

@@ -94,7 +94,7 @@ function syncer(): void {
         onBlock?.();
       });
       const warm = reached(height);
-      network.connect(address);
+      void network.connect(address);
       await warm;
     },
     async sync({ height }) {

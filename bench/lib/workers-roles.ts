@@ -136,7 +136,7 @@ function pinging(): void {
       const connected = new Promise<void>((resolve) => {
         started.subscribe(["PeerConnected"], () => resolve());
       });
-      started.connect(address);
+      void started.connect(address);
       await connected;
       const pinger = new Pinger(started, peerId);
       await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));

@@ -44,7 +44,7 @@ test.serial("a network in a thread answers every call of a network", async (t) =
   const { network } = await start(t, { bindAddr: loopback, nodeId: "threaded" });
   const node = await startTestNode(t);
   const met = nextEvent(node, "PeerConnected");
-  node.connect(network.listenAddress!);
+  void node.connect(network.listenAddress!);
   t.is((await met).peerId, network.peerId);
 
   const status = await network.status();
@@ -78,7 +78,7 @@ test.serial("a stop says goodbye, ends the thread and is told", async (t) => {
   const { network, exits } = await start(t, { bindAddr: loopback });
   const node = await startTestNode(t);
   const met = nextEvent(node, "PeerConnected");
-  node.connect(network.listenAddress!);
+  void node.connect(network.listenAddress!);
   await met;
 
   const left = nextEvent(node, "PeerDisconnected");
@@ -198,7 +198,7 @@ test.serial(
     const { network } = await start(t, { bindAddr: loopback }, { log });
     const node = await startTestNode(t);
     const met = nextEvent(node, "PeerConnected");
-    node.connect(network.listenAddress!);
+    void node.connect(network.listenAddress!);
     await met;
     await network.stop();
     const [level, , fields] = lines.find(([, event]) => event === "peer connected")!;
@@ -228,7 +228,7 @@ test.serial("a log of the owner that throws loses its lines and harms nobody", a
   const { network } = await start(t, { bindAddr: loopback }, { log });
   const node = await startTestNode(t);
   const met = nextEvent(node, "PeerConnected");
-  node.connect(network.listenAddress!);
+  void node.connect(network.listenAddress!);
   await met;
   t.regex((await warned).message, /log of the network failed: careless/);
   t.is((await network.peers()).length, 1);

@@ -84,7 +84,7 @@ for (const [rule, breaking] of Object.entries(breaks) as [RuleName, Break][]) {
 
     const rejected = nextEvent(node, "BlockRejected");
     const banned = nextEvent(node, "PeerBanned");
-    node.connect(evil.listenAddress!);
+    void node.connect(evil.listenAddress!);
     const { rule: named, peerId, hash } = await rejected;
     t.is(named, rule);
     t.is(peerId, evil.peerId);
@@ -92,7 +92,7 @@ for (const [rule, breaking] of Object.entries(breaks) as [RuleName, Break][]) {
     t.is((await banned).peerId, evil.peerId);
     t.true(node.head().height <= COMMON);
 
-    node.connect(good.listenAddress!);
+    void node.connect(good.listenAddress!);
     await reaches(node, honest.at(-1)!.header.hash);
     const { entries } = await node.explainPeer(evil.peerId);
     t.true(entries.some(({ event, detail }) => event === "InvalidBlock" && detail.includes(rule)));

@@ -77,14 +77,14 @@ test("a block that a peer refuses is checked, said to be damaged and fetched aga
   const spoil = (block: typeof tip): StoredBlock => ({ ...block, bytes: flipped(block.bytes) });
   const one = await nodeOn(t, spoil);
   const sound = await nodeOn(t);
-  one.node.connect(sound.node.listenAddress!);
+  void one.node.connect(sound.node.listenAddress!);
   const strict = await startTestNode(t);
-  strict.connect(one.node.listenAddress!);
+  void strict.connect(one.node.listenAddress!);
   t.like(await one.says("a stored block is damaged"), { height: 40, hash: tip.header.hash });
   t.like(await one.says("a damaged block was mended"), { height: 40, hash: tip.header.hash });
   t.deepEqual(one.stores.blocks.block(tip.header.hash), tip.bytes);
   const next = await startTestNode(t);
-  next.connect(one.node.listenAddress!);
+  void next.connect(one.node.listenAddress!);
   await reaches(next, tip.header.hash);
   t.pass();
 });
@@ -96,9 +96,9 @@ test("a damaged header is mended with its block", async (t) => {
   });
   const one = await nodeOn(t, spoil);
   const sound = await nodeOn(t);
-  one.node.connect(sound.node.listenAddress!);
+  void one.node.connect(sound.node.listenAddress!);
   const strict = await startTestNode(t);
-  strict.connect(one.node.listenAddress!);
+  void strict.connect(one.node.listenAddress!);
   t.like(await one.says("a damaged block was mended"), { height: 40 });
   t.deepEqual(one.stores.blocks.headerBytes(tip.header.hash), tip.headerBytes);
 });
@@ -107,7 +107,7 @@ test("a damaged block is not served while nobody gives it again", async (t) => {
   const spoil = (block: typeof tip): StoredBlock => ({ ...block, bytes: flipped(block.bytes) });
   const one = await nodeOn(t, spoil);
   const strict = await startTestNode(t);
-  strict.connect(one.node.listenAddress!);
+  void strict.connect(one.node.listenAddress!);
   await one.says("a stored block is damaged");
   const raw = await RawPeer.connect({
     address: one.node.listenAddress!,

@@ -77,11 +77,11 @@ test("a chain with rules of its own syncs through the pool's threads", async (t)
 
   const node = await start({ pool: { threads: 1 } }, {});
   const rejected = nextEvent(node, "BlockRejected");
-  node.connect(evil.listenAddress!);
+  void node.connect(evil.listenAddress!);
   const { rule, hash } = await rejected;
   t.is(rule, "signature");
   t.is(hash, bad[43]!.header.hash);
-  node.connect(good.listenAddress!);
+  void node.connect(good.listenAddress!);
   await reaches(node, chain.at(-1)!.header.hash);
   t.deepEqual(node.block(40), new Uint8Array(chain.at(-1)!.bytes));
 });

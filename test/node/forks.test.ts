@@ -124,7 +124,7 @@ test("a heavier branch of 300 blocks with 1 KiB of extra each is adopted", async
   const heavy = makeChain(300, { fields: { extra } });
   const { node: server } = await nodeOf(t, heavy);
   const { node } = await nodeOf(t, branch(1, 280));
-  node.connect(server.listenAddress!);
+  void node.connect(server.listenAddress!);
   await reaches(node, tipOf(heavy).hash);
   t.is(node.head().height, 300);
 });
@@ -133,7 +133,7 @@ test("a heavier branch is adopted from a server that gives three headers at a ti
   const heavy = branch(2, 90);
   const { node: server } = await nodeOf(t, heavy, { serve: { bytesSoftMax: 500 } });
   const { node } = await nodeOf(t, branch(1, 80));
-  node.connect(server.listenAddress!);
+  void node.connect(server.listenAddress!);
   await reaches(node, tipOf(heavy).hash);
   t.is(node.head().height, 90);
 });
@@ -149,7 +149,7 @@ for (const depth of [600, 900, 1_020]) {
     const heavy = [...trunk, ...branch(depth & 255, depth + 1, { parent: tipOf(trunk) })];
     const { node: server } = await nodeOf(t, heavy);
     const { node } = await nodeOf(t, deep);
-    node.connect(server.listenAddress!);
+    void node.connect(server.listenAddress!);
     await reaches(node, tipOf(heavy).hash);
     t.is(node.head().height, 1_041);
   });
@@ -162,9 +162,9 @@ test("a branch that forks deeper than the limit is not followed, and the log say
   const { node, log } = await nodeOf(t, ours, { chain: { reorgDepthMax: 100 } });
   const fewer = [...ours.slice(0, 200), ...branch(3, 101, { parent: ours[199]!.header })];
   const { node: other } = await nodeOf(t, fewer);
-  node.connect(server.listenAddress!);
+  void node.connect(server.listenAddress!);
   await nextEvent(node, "PeerConnected");
-  node.connect(other.listenAddress!);
+  void node.connect(other.listenAddress!);
   await reaches(node, tipOf(fewer).hash);
   const said = log.filter(({ event }) => event === "a heavier chain forks too deep to follow");
   t.is(said.length, 1);
@@ -204,7 +204,7 @@ test("a heavier branch that is longer than the window of headers is adopted", as
   const { node: server } = await nodeOf(t, heavy);
   const sync = { headersPerRequest: 16, headersAheadMax: 32 };
   const { node } = await nodeOf(t, ours, { sync });
-  node.connect(server.listenAddress!);
+  void node.connect(server.listenAddress!);
   await reaches(node, tipOf(heavy).hash);
   t.is(node.head().height, 130);
 });

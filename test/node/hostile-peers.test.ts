@@ -379,11 +379,11 @@ test("this node's own identity is refused as itself", async (t) => {
 
 test("a node that is given its own address does not keep a connection to itself", async (t) => {
   const target = await victim(t);
-  target.node.connect(target.address);
+  void target.node.connect(target.address);
   // The dialer forgets an address that led to itself: another one given later is dialed all the same.
   const other = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
   const joined = nextEvent(target.node, "PeerConnected", ({ peerId }) => peerId === other.peerId);
-  target.node.connect(other.listenAddress!);
+  void target.node.connect(other.listenAddress!);
   await joined;
   const peers = await target.node.peers();
   t.false(peers.some(({ peerId }) => peerId === target.node.peerId));
@@ -411,8 +411,8 @@ test("of two connections in opposite directions both sides keep the same one", a
   ] as const;
   const [left, right] = nodes;
   const connected = Promise.all(nodes.map((node) => nextEvent(node, "PeerConnected")));
-  left.connect(right.listenAddress!);
-  right.connect(left.listenAddress!);
+  void left.connect(right.listenAddress!);
+  void right.connect(left.listenAddress!);
   await connected;
   for (;;) {
     const [seenLeft, seenRight] = await Promise.all(nodes.map((node) => node.peers()));

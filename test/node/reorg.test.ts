@@ -45,7 +45,7 @@ test("two nodes that grew three blocks apart agree on the heavier branch", async
   const disconnected: number[] = [];
   one.subscribe(["BlockDisconnected"], ({ height }) => disconnected.push(height));
   const finished = nextEvent(one, "SyncFinished");
-  one.connect(two.listenAddress!);
+  void one.connect(two.listenAddress!);
   await reaches(one, heavy.at(-1)!.header.hash);
   await finished;
   t.deepEqual(disconnected, [3, 2, 1]);
@@ -137,7 +137,7 @@ test("no block is read on the event loop: not to reorganise, to follow, to serve
   const confirmed = transactionId(makeTransaction(makeKey(2), 2));
   await until(async () => (await node.locateTransaction(confirmed)) !== undefined);
   const other = await startTestNode(t);
-  other.connect(node.listenAddress!);
+  void other.connect(node.listenAddress!);
   await reaches(other, heavy.at(-1)!.header.hash);
   t.is(reads, 0);
 });

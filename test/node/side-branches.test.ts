@@ -149,7 +149,7 @@ test("what was dropped is fetched again when its branch becomes the better one",
     { bindAddr: "tcp://127.0.0.1:0" },
     { blockStore: stores.blocks },
   );
-  node.connect(server.listenAddress!);
+  void node.connect(server.listenAddress!);
   await reaches(node, winner.at(-1)!.header.hash);
   t.is(node.head().height, 34);
 });

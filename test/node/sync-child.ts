@@ -21,6 +21,6 @@ const done = new Promise<void>((resolve) => {
     if (height >= Number(endAt)) resolve();
   });
 });
-network.connect(seed);
+void network.connect(seed);
 await done;
 await network.stop();

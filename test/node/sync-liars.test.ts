@@ -84,7 +84,7 @@ test("200 keys without work that come and go do not keep a node from the peer th
   }
   await until(async () => (await node.peers()).length >= 8);
   const coming = comeAndGo();
-  node.connect(honest.listenAddress!);
+  void node.connect(honest.listenAddress!);
   const startMs = performance.now();
   await until(() => node.head().hash === tip.hash);
   const tookMs = Math.round(performance.now() - startMs);
@@ -108,7 +108,7 @@ for (const [how, lie] of Object.entries(LIES)) {
     const honest = await honestNode(t);
     for (let id = 1; id <= 8; id++) await join(t, node, { id, chain, claim: 2n ** 64n - 1n, lie });
     await until(async () => (await node.peers()).length >= 8);
-    node.connect(honest.listenAddress!);
+    void node.connect(honest.listenAddress!);
     const startMs = performance.now();
     await until(() => node.head().hash === tip.hash);
     const tookMs = Math.round(performance.now() - startMs);
@@ -143,7 +143,7 @@ test("a node is synced once it has seen headers, not when nobody says more", asy
   await connected;
   t.is(await stateOf(), "waiting");
   const honest = await honestNode(t);
-  node.connect(honest.listenAddress!);
+  void node.connect(honest.listenAddress!);
   await reaches(node, tip.hash);
   await until(async () => (await stateOf()) === "synced");
 });

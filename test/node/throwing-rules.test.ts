@@ -53,7 +53,7 @@ test("rules that throw at the headers of a sync cost that answer, and the chain 
   const { log, faults } = faultLog();
   const node = await startTestNode(t, {}, { consensus: { ...consensus, rules }, log });
   arm(3);
-  node.connect(peer.listenAddress!);
+  void node.connect(peer.listenAddress!);
   await reaches(node, chain.at(-1)!.header.hash);
   t.deepEqual(faults, []);
   t.deepEqual(

@@ -77,7 +77,7 @@ async function serverOf(t: ExecutionContext, blocks: readonly MadeBlock[]): Prom
 
 async function follows(t: ExecutionContext, { node }: Victim, blocks: readonly MadeBlock[]) {
   const reached = reaches(node, blocks.at(-1)!.header.hash);
-  node.connect(await serverOf(t, blocks));
+  void node.connect(await serverOf(t, blocks));
   await reached;
 }
 
@@ -85,7 +85,7 @@ async function follows(t: ExecutionContext, { node }: Victim, blocks: readonly M
 async function refuses(t: ExecutionContext, victim: Victim): Promise<void> {
   const { node, failed } = victim;
   const refused = Promise.race([nextEvent(node, "SyncFailed"), failed]);
-  node.connect(await serverOf(t, [...trunk.slice(0, 37), ...deep]));
+  void node.connect(await serverOf(t, [...trunk.slice(0, 37), ...deep]));
   t.like(await refused, { reason: "blocks were not connected: too-deep" });
 }
 

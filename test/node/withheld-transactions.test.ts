@@ -165,7 +165,7 @@ test("10,000 transactions of 200 to 65,000 bytes arrive, though a silent peer an
     await settled(silent, BigInt(start));
   }
   const startedMs = performance.now();
-  node.connect(honest.listenAddress!);
+  void node.connect(honest.listenAddress!);
   const count = async (): Promise<number> => (await node.status()).mempool.count;
   while ((await count()) < all.length && performance.now() - startedMs < 60_000) {
     await new Promise((resolve) => setTimeout(resolve, 50));

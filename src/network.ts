@@ -187,7 +187,7 @@ export function networkHandle(parts: NetworkParts): Network {
     protocol: (name) => linkOf(name, running(parts.links)),
     subscribe(types, onEvent) {
       const args = {
-        onEvent: onEvent as Subscriber,
+        onEvent: subscriberOf(types, onEvent),
         onFailed,
         onMissed: () => parts.missed.count++,
       };
@@ -301,4 +301,11 @@ function idOf(what: string, id: unknown): string {
 function checkBytes(what: string, bytes: unknown): void {
   if (bytes instanceof Uint8Array) return;
   throw new TypeError(`${what} is handed in as a Uint8Array of its encoding`);
+}
+
+/** What TypeScript forbids and a caller in JavaScript may say all the same ends here, not in an actor. */
+export function subscriberOf(types: unknown, onEvent: unknown): Subscriber {
+  const named = Array.isArray(types) && types.every((type) => typeof type === "string");
+  if (named && typeof onEvent === "function") return onEvent as Subscriber;
+  throw new TypeError("subscribe takes a list of event types and a function");
 }

@@ -9,7 +9,7 @@ import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText } from "./errors.js";
 import { callersLog } from "./log.js";
-import type { Network } from "./network.js";
+import { subscriberOf, type Network } from "./network.js";
 import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
@@ -205,6 +205,7 @@ class Owner {
   }
 
   #subscribe(types: readonly NetworkEventType[], subscriber: Subscriber): () => void {
+    subscriberOf(types, subscriber);
     this.#assertRunning();
     const id = this.#nextId++;
     this.#subscribers.set(id, subscriber);

@@ -189,6 +189,16 @@ test("after the stop every method says that the network has stopped", async (t) 
   for (const command of commands) t.throws(command, { code: "STOPPED" });
 });
 
+test("a subscription that is none is refused at the call, and the network goes on", async (t) => {
+  const network = await startNetwork(inline);
+  t.teardown(() => network.stop());
+  for (const [types, onEvent] of [[() => 0], [["PeerConnected"]], ["PeerConnected", () => 0]]) {
+    t.throws(() => network.subscribe(types as never, onEvent as never), { instanceOf: TypeError });
+  }
+  t.is(network.head().height, 0);
+  t.is((await network.status()).height, 0);
+});
+
 test("a subscriber that throws is reported, and the others go on", async (t) => {
   const lines: unknown[] = [];
   const log: Log = { write: (_level, ...line) => void lines.push(line) };

@@ -3,9 +3,9 @@
 
 import test, { type ExecutionContext } from "ava";
 import type { ChainRules } from "../../src/chain/types.js";
-import type { Log } from "../../src/ports.js";
+import type { Consensus, Log } from "../../src/ports.js";
 import { makeChain } from "../support/chain.js";
-import { consensus, nextEvent, reaches, startTestNode, storeOf } from "./nodes.js";
+import { consensus, nextEvent, offer, reaches, startTestNode, storeOf } from "./nodes.js";
 
 /** Rules of which one throws as often as it is armed to. */
 function trapped(name: "splitBlock" | "readHeader"): {
@@ -52,7 +52,7 @@ test("rules that throw at the headers of a sync cost that answer, and the chain 
   const { rules, arm } = trapped("readHeader");
   const { log, faults } = faultLog();
   const node = await startTestNode(t, {}, { consensus: { ...consensus, rules }, log });
-  arm(3);
+  arm(2);
   void node.connect(peer.listenAddress!);
   await reaches(node, chain.at(-1)!.header.hash);
   t.deepEqual(faults, []);
@@ -75,4 +75,26 @@ test("rules that throw at a pushed block cost that block alone", async (t) => {
   node.broadcastBlock(block!.bytes);
   await reaches(node, block!.header.hash);
   t.deepEqual(faults, []);
+});
+
+test("a consensus that does not undo a block once follows the heavier chain all the same", async (t) => {
+  t.timeout(60_000);
+  const own = makeChain(2, { fields: { extra: Uint8Array.of(1) } });
+  const heavier = makeChain(5);
+  const peer = await server(t, heavier);
+  let left = 1;
+  const disconnect: Consensus["disconnect"] = (undo) => {
+    if (left-- > 0) throw new Error("a consensus of the caller's own");
+    return consensus.disconnect(undo);
+  };
+  const node = await startTestNode(t, {}, { consensus: { ...consensus, disconnect } });
+  await offer(node, own);
+  void node.connect(peer.listenAddress!);
+  await reaches(node, heavier.at(-1)!.header.hash);
+  t.true(left < 0);
+  const { entries } = await node.explainPeer(peer.peerId);
+  t.deepEqual(
+    entries.filter(({ delta }) => delta < 0),
+    [],
+  );
 });

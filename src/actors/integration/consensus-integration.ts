@@ -20,9 +20,10 @@ import {
   type Requester,
 } from "./chain-commits.js";
 import { changeOf, transactionsOf, type ChainChanged } from "./chain-events.js";
+import { DeepBranches, type BranchEnd } from "./deep-branches.js";
 import { GuardedConsensus } from "./guarded-consensus.js";
 import { readBlocks } from "./read-blocks.js";
-import { Reorganisation, type ReorganisationEnd } from "./reorganisation.js";
+import { Reorganisation } from "./reorganisation.js";
 import { SideBranches } from "./side-branches.js";
 import { StateOverlay } from "./state-overlay.js";
 
@@ -67,7 +68,7 @@ interface State {
   readonly invalid: LRUCache<HashHex, Fault>;
   readonly side: SideBranches;
   /** Of branches that could not be followed: neither they nor their children are tried again. */
-  readonly tooDeep: LRUCache<HashHex, true>;
+  readonly deep: DeepBranches;
   /** While set, Connects wait: the head is about to move to another branch. */
   reorganisation:
     | {
@@ -122,7 +123,7 @@ export const consensusIntegration = defineActor<
       consensus,
       invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
       side,
-      tooDeep: new LRUCache({ max: config.sync.invalidHashesMax }),
+      deep: new DeepBranches(config.sync.invalidHashesMax),
       reorganisation: undefined,
       waiting: [],
       waitingBytes: 0,
@@ -289,8 +290,7 @@ function connectFork(state: State, command: ConnectCommand, context: Ctx): void 
       commits.answer(command, notConnected(state, header.hash, known));
       return;
     }
-    if (state.tooDeep.has(header.hash) || state.tooDeep.has(header.previousHash)) {
-      state.tooDeep.set(header.hash, true);
+    if (state.deep.has(header)) {
       commits.answer(command, { ok: false, reason: "too-deep" });
       return;
     }
@@ -408,7 +408,7 @@ function reorganise(state: State, context: Ctx): void {
       return;
     }
     default:
-      giveUp(state, step, context);
+      giveUp(state, step.type === "not-undone" ? state.deep.judge(step) : step, context);
   }
 }
 
@@ -466,7 +466,7 @@ function undoStored(state: State, bytes: number, error: unknown, context: Ctx): 
   reorganise(state, context);
 }
 
-type GivenUp = ReorganisationEnd | { readonly type: "busy" | "store-failed" };
+type GivenUp = BranchEnd | { readonly type: "busy" | "store-failed" };
 
 /** Everything stays as it was. */
 function giveUp(state: State, end: GivenUp, context: Ctx): void {
@@ -484,12 +484,10 @@ function giveUp(state: State, end: GivenUp, context: Ctx): void {
       commits.answer(command, notConnected(state, end.hash, end.fault));
       break;
     case "too-deep": {
-      const { forkHeight } = plan;
-      const fields = { forkHeight, height: context.env.blocks.head().height, why: end.why };
-      context.env.log.write("warn", "a branch is too deep to follow", fields);
+      const fields = { forkHeight: plan.forkHeight, height: context.env.blocks.head().height };
+      context.env.log.write("warn", "a branch is too deep to follow", { ...fields, why: end.why });
       commits.raiseFloor(end.floor);
-      for (const { hash } of plan.unapplied) state.tooDeep.set(hash, true);
-      state.tooDeep.set(tip.hash, true);
+      for (const { hash } of [...plan.unapplied, tip]) state.deep.add(hash);
       commits.answer(command, { ok: false, reason: "too-deep" });
       break;
     }

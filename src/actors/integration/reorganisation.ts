@@ -42,6 +42,8 @@ export type ReorganisationStep =
 
 export type ReorganisationEnd =
   | { readonly type: "fault"; readonly hash: HashHex; readonly fault: Fault }
+  /** The consensus made nothing of stored undo data: it failed, or they are damaged. */
+  | { readonly type: "not-undone"; readonly height: number; readonly hash: HashHex }
   /** `floor`: what is known now of how deep a branch may begin. */
   | { readonly type: "too-deep"; readonly floor: number; readonly why: string };
 
@@ -156,15 +158,15 @@ export class Reorganisation {
       }
       const undo = blocks.undo(at.hash);
       const parent = blocks.summary(at.previousHash);
-      const writes = undo && consensus.disconnect(undo);
-      if (writes === undefined || parent === undefined) {
-        const what = undo === undefined ? "not stored" : "unusable";
-        return this.#tooDeep(at.height, `the undo data of block ${at.height} are ${what}`);
+      if (undo === undefined || parent === undefined) {
+        return this.#tooDeep(at.height, `the undo data of block ${at.height} are not stored`);
       }
+      const writes = consensus.disconnect(undo);
+      if (writes === undefined) return { type: "not-undone", height: at.height, hash: at.hash };
       this.#overlay.apply(writes);
       this.#disconnected.push(at);
       this.#at = parent;
-      bytes += undo!.length;
+      bytes += undo.length;
     }
     return AGAIN;
   }

@@ -289,8 +289,8 @@ export const plantedBugs = [
   {
     name: "a block whose undo data are gone ends the node",
     in: "actors/integration/reorganisation.js",
-    find: "if (writes === undefined || parent === undefined) {",
-    with: "if (writes === undefined || parent === undefined) {\n throw new Error('no undo');",
+    find: "if (undo === undefined || parent === undefined) {",
+    with: "if (undo === undefined || parent === undefined) {\n throw new Error('no undo');",
     scenario: SCENARIOS.lowerRestart,
   },
   {

@@ -16,12 +16,13 @@ const layers = {
   errors: { imports: [], types: [] },
   "make-directory": { imports: [], types: [] },
   "thread-module": { imports: [], types: [] },
+  types: { imports: [], types: [] },
   runtime: { imports: [], types: ["ports"] },
   chain: { imports: ["bytes"], types: ["ports"] },
   protocol: { imports: ["bytes", "chain"], types: [] },
   log: { imports: ["bytes"], types: ["ports"] },
-  ports: { imports: [], types: ["chain", "protocol"] },
-  config: { imports: [], types: ["chain", "ports", "protocol"] },
+  ports: { imports: [], types: [] },
+  config: { imports: [], types: ["ports"] },
   storage: { imports: ["bytes", "chain", "make-directory", "protocol"], types: ["ports"] },
   transport: { imports: ["bytes", "chain", "make-directory", "protocol"], types: ["ports"] },
   workers: { imports: ["bytes", "chain", "protocol"], types: ["ports"] },
@@ -36,7 +37,7 @@ const layers = {
   sim: anything,
   thread: anything,
 };
-const everyone = { imports: ["errors", "thread-module"], types: ["config"] };
+const everyone = { imports: ["errors", "thread-module"], types: ["config", "types"] };
 
 /** The layers that may import a package which brings threads, files, sockets or a native part. */
 const packages = {

@@ -9,7 +9,7 @@ import { NETWORKS } from "./chain/networks.js";
 import { powRulesModule } from "./chain/rules.js";
 import { readTransaction } from "./chain/transaction.js";
 import type { ChainParams } from "./chain/params.js";
-import type { HashHex } from "./chain/types.js";
+import type { HashHex } from "./types/chain.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText, invariant, isCoded } from "./errors.js";
 import { callersLog, silentLog } from "./log.js";

@@ -68,4 +68,4 @@ export type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.
 export type { PeerReport } from "./actors/peer/peer-table.js";
 export type { NodeStatus, PeerStatus } from "./actors/service/node-status.js";
 export type * from "./ports.js";
-export type * from "./chain/types.js";
+export type * from "./types/chain.js";

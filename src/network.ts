@@ -4,7 +4,7 @@
 import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
-import type { HashHex, HeaderSummary } from "./chain/types.js";
+import type { HashHex, HeaderSummary } from "./types/chain.js";
 import type { BanRecord, BlockStore, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
 import { parseDialable } from "./protocol/address.js";

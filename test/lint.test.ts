@@ -34,7 +34,7 @@ const table: readonly Imports[] = [
   {
     file: "src/runtime/sample.ts",
     allowed: [typeOnly("../ports.js"), typeOnly("../config.js"), value("comlink")],
-    refused: [value("../ports.js"), typeOnly("../chain/types.js"), value("../bytes/hex.js")],
+    refused: [value("../ports.js"), typeOnly("../chain/rules.js"), value("../bytes/hex.js")],
   },
   {
     file: "src/chain/sample.ts",
@@ -48,8 +48,8 @@ const table: readonly Imports[] = [
   },
   {
     file: "src/ports.ts",
-    allowed: [typeOnly("./chain/types.js"), typeOnly("./protocol/types/message.js")],
-    refused: [value("./chain/types.js"), typeOnly("./transport/tcp.js")],
+    allowed: [typeOnly("./types/chain.js"), typeOnly("./ports/stores.js")],
+    refused: [value("./types/chain.js"), typeOnly("./chain/rules.js")],
   },
   {
     file: "src/storage/sample.ts",

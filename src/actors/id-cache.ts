@@ -1,7 +1,7 @@
 // Bounded memory of ids, newest kept: what peers know, what was seen. Used by the handlers and the
 // broadcaster, one for each peer or node.
 
-import type { HashHex } from "../chain/types.js";
+import type { HashHex } from "../types/chain.js";
 
 /**
  * A set that forgets its oldest id for each one beyond its bound. It grows with use: an idle one

@@ -4,7 +4,7 @@
 import { encodeCbor } from "../bytes/cbor.js";
 import { CborCursor, splitArray } from "../bytes/cbor-cursor.js";
 import { fault, valid } from "./faults.js";
-import type { BlockParts, Checked } from "./types.js";
+import type { BlockParts, Checked } from "../types/chain.js";
 
 /** A transaction has at least two addresses and a signature, so no block holds more than this. */
 const TRANSACTION_BYTES_MIN = 128;

@@ -17,7 +17,13 @@ import type { ChainParams } from "./params.js";
 import { NONCE_MIN, nextDifficulty } from "./proof-of-work.js";
 import { createPowRules, EFFECT_BYTES, powRulesModule } from "./rules.js";
 import { ADDRESS_BYTES } from "./transaction.js";
-import type { BlockParts, Checked, ChainRules, HeaderSummary, RulesModule } from "./types.js";
+import type {
+  BlockParts,
+  Checked,
+  ChainRules,
+  HeaderSummary,
+  RulesModule,
+} from "../types/chain.js";
 
 /** Templates leave `extra` empty. */
 const ENVELOPE_BYTES_MAX = HEADER_BYTES_WITHOUT_EXTRA_MAX + ENVELOPE_HEADS_BYTES_MAX;

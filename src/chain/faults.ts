@@ -1,6 +1,6 @@
 // Makes the values that checks answer with.
 
-import type { Checked, RuleName } from "./types.js";
+import type { Checked, RuleName } from "../types/chain.js";
 
 /** `transaction`: the index of the one to blame. */
 export function fault(rule: RuleName, detail: string, transaction?: number): Checked<never> {

@@ -9,7 +9,7 @@ import { genesisHeader } from "./networks.js";
 import type { ChainParams } from "./params.js";
 import type { KeyPair, SignatureScheme } from "./signatures.js";
 import { signTransaction } from "./transaction.js";
-import type { ChainRules, HeaderSummary } from "./types.js";
+import type { ChainRules, HeaderSummary } from "../types/chain.js";
 
 export interface GenerateOptions {
   readonly params: ChainParams;

@@ -6,7 +6,7 @@ import { CborCursor } from "../bytes/cbor-cursor.js";
 import { fromHex, toHex } from "../bytes/hex.js";
 import { SHA256_BYTES, sha256Hex } from "../bytes/sha256.js";
 import { fault, valid } from "./faults.js";
-import type { Checked, HashHex, HeaderSummary } from "./types.js";
+import type { Checked, HashHex, HeaderSummary } from "../types/chain.js";
 
 const HEADER_EXTRA_BYTES_MAX = 1024;
 /** All fields at their widest, rounded up. */

@@ -14,7 +14,7 @@ import type {
 import { Heap } from "./heap.js";
 import { lastNonce } from "./nonce-state.js";
 import type { Transaction } from "./transaction.js";
-import type { Checked, HashHex } from "./types.js";
+import type { Checked, HashHex } from "../types/chain.js";
 
 export interface MempoolLimits {
   readonly countMax: number;

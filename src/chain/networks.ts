@@ -10,7 +10,7 @@ import { encodeHeader, readHeader, summarize } from "./header.js";
 import { merkleRoot } from "./merkle.js";
 import { NONCE_MIN } from "./proof-of-work.js";
 import type { ChainParams } from "./params.js";
-import type { HashHex, HeaderSummary } from "./types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 
 const KIB = 1024;
 

@@ -7,7 +7,7 @@ import { sha256Latin1 } from "../bytes/sha256.js";
 import { invariant } from "../errors.js";
 import { encodeHeader, readHeader } from "./header.js";
 import type { ChainParams } from "./params.js";
-import type { HashHex, HeaderSummary } from "./types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 
 const UINT64_MAX = 2n ** 64n - 1n;
 /** From here on a nonce is nine bytes of CBOR, so a search can write it in place. */

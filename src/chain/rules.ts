@@ -10,7 +10,7 @@ import { merkleRoot } from "./merkle.js";
 import type { ChainParams } from "./params.js";
 import { meetsDifficulty, nextDifficulty, sealHeader } from "./proof-of-work.js";
 import { ADDRESS_BYTES, readTransaction, type Transaction } from "./transaction.js";
-import type { Checked, ChainRules, HeaderSummary, RulesModule } from "./types.js";
+import type { Checked, ChainRules, HeaderSummary, RulesModule } from "../types/chain.js";
 
 /** Effects of a block: for each sender in order of appearance its key, first and last nonce. */
 export const EFFECT_BYTES = ADDRESS_BYTES + 16;

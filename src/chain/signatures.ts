@@ -1,7 +1,7 @@
 // ed25519 with libsodium's verdicts everywhere: sodium-native, or libsodium's wasm build where it
 // has no binary. OpenSSL and noble accept edge cases that libsodium refuses, which splits a chain.
 
-import type { VerifySignature } from "./types.js";
+import type { VerifySignature } from "../types/chain.js";
 
 export const PUBLIC_KEY_BYTES = 32;
 const SECRET_KEY_BYTES = 64;

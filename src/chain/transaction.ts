@@ -8,7 +8,7 @@ import { sha256 } from "../bytes/sha256.js";
 import { fault, valid } from "./faults.js";
 import type { ChainParams } from "./params.js";
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, type SignatureScheme } from "./signatures.js";
-import type { Checked, TransactionSummary } from "./types.js";
+import type { Checked, TransactionSummary } from "../types/chain.js";
 
 export const ADDRESS_BYTES = PUBLIC_KEY_BYTES;
 const BODY_ITEMS = 8;

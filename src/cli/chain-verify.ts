@@ -8,7 +8,7 @@ import { StateOverlay } from "../actors/integration/state-overlay.js";
 import { equalBytes } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
 import { createPowConsensus } from "../chain/consensus.js";
-import type { CheckedBlock } from "../chain/types.js";
+import type { CheckedBlock } from "../types/chain.js";
 import { genesisOf, networkParams, openWorkers } from "../compose.js";
 import { resolveConfig } from "../config.js";
 import { CodedError } from "../errors.js";

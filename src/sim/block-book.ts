@@ -1,7 +1,7 @@
 // The book of a world: every valid block that any node of the run stored, and the best chain among
 // them. The chain auditor writes it; the other checks and byzantine nodes read it.
 
-import type { HashHex, HeaderSummary } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 import type { Consensus } from "../ports.js";
 
 /** A valid block of the run. */

@@ -4,7 +4,7 @@
 
 import { equalBytes, toLatin1 } from "../bytes/compare.js";
 import { packBytes } from "../bytes/packed.js";
-import type { CheckedBlock, HashHex, HeaderSummary } from "../chain/types.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../types/chain.js";
 import { genesisOf } from "../compose.js";
 import type {
   BlockStore,

@@ -3,7 +3,7 @@
 // before it ends, and a peer comes before it goes. The node's start makes one.
 
 import type { NetworkEvent, NetworkEventType } from "../actors/events/event-types.js";
-import type { HashHex } from "../chain/types.js";
+import type { HashHex } from "../types/chain.js";
 import type { Clock, PeerId } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
 

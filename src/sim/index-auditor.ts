@@ -3,7 +3,7 @@
 // of all blocks of the run.
 
 import { toHex } from "../bytes/hex.js";
-import type { ChainRules, HashHex } from "../chain/types.js";
+import type { ChainRules, HashHex } from "../types/chain.js";
 import type { BlockStore, TxStore } from "../ports.js";
 import type { BlockBook, BookBlock } from "./block-book.js";
 

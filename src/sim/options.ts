@@ -7,7 +7,7 @@ import { NETWORKS } from "../chain/networks.js";
 import type { ChainParams } from "../chain/params.js";
 import { readTransaction } from "../chain/transaction.js";
 import type { NetworkConfig, NetworkConfigInput } from "../config.js";
-import type { HashHex, VerifySignature } from "../chain/types.js";
+import type { HashHex, VerifySignature } from "../types/chain.js";
 import { invariant } from "../errors.js";
 import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
 import type { Task } from "../workers/jobs.js";

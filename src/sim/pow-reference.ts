@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { decodeCbor } from "../bytes/cbor.js";
 import type { ChainParams } from "../chain/params.js";
-import type { HashHex, VerifySignature } from "../chain/types.js";
+import type { HashHex, VerifySignature } from "../types/chain.js";
 
 interface KnownBlock {
   readonly height: bigint;

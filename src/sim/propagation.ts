@@ -1,7 +1,7 @@
 // How news of blocks spreads: for every block and node, the time from the first store of the block
 // anywhere to its store on this node. The world feeds it; the verdict and the scale report read it.
 
-import type { HashHex, HeaderSummary } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 
 /** Milliseconds of virtual time; 0 when no block reached a second node. */
 export interface PropagationTimes {

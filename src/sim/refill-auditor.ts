@@ -5,7 +5,7 @@ import { lastNonce } from "../chain/nonce-state.js";
 import type { ChainParams } from "../chain/params.js";
 import { readTransaction } from "../chain/transaction.js";
 import { sha256Hex } from "../bytes/sha256.js";
-import type { ChainRules, HashHex } from "../chain/types.js";
+import type { ChainRules, HashHex } from "../types/chain.js";
 import type { Mempool, StateView } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
 

@@ -5,7 +5,7 @@
 import { equalBytes } from "../bytes/compare.js";
 import type { PeerHandlerMessage } from "../actors/peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../actors/peer/peer-reputation.js";
-import type { ChainRules, HashHex } from "../chain/types.js";
+import type { ChainRules, HashHex } from "../types/chain.js";
 import { decodeMessage } from "../protocol/codec/codec.js";
 import { isOfChain, type Message } from "../protocol/types/message.js";
 import type { BlockBook, BookBlock } from "./block-book.js";

@@ -1,7 +1,7 @@
 // One node of a world: real actors on simulated adapters. It starts, crashes and starts again on
 // what its stores kept. The world owns it; scripts use its `network` like any embedder.
 
-import type { HashHex, HeaderSummary } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
 import { DEFAULTS, type NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";

@@ -5,7 +5,7 @@
 import { genesisOf } from "../compose.js";
 import { resolveConfig, type NetworkConfig } from "../config.js";
 import { invariant } from "../errors.js";
-import type { HeaderSummary } from "../chain/types.js";
+import type { HeaderSummary } from "../types/chain.js";
 import type { PeerId } from "../ports.js";
 import { toHex } from "../bytes/hex.js";
 import { seededRandom, type SeededRandom } from "../runtime/random.js";

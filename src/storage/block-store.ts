@@ -4,7 +4,7 @@
 
 import { toLatin1 } from "../bytes/compare.js";
 import { fromHex, toHex } from "../bytes/hex.js";
-import type { HashHex, HeaderSummary } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 import { CodedError, invariant } from "../errors.js";
 import type {
   BlockStore,

@@ -2,7 +2,7 @@
 // difficulty (32), total difficulty (32), then the encoded header. The hash is the record's key.
 
 import { toHex } from "../bytes/hex.js";
-import type { HashHex, HeaderSummary } from "../chain/types.js";
+import type { HashHex, HeaderSummary } from "../types/chain.js";
 import { invariant } from "../errors.js";
 
 const PREVIOUS_AT = 12;

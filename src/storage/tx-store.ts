@@ -5,7 +5,7 @@
 
 import { toLatin1 } from "../bytes/compare.js";
 import { fromHex, toHex } from "../bytes/hex.js";
-import type { HashHex } from "../chain/types.js";
+import type { HashHex } from "../types/chain.js";
 import { invariant } from "../errors.js";
 import type { BlockStore, CheckedTransactions, TransactionLocation, TxStore } from "../ports.js";
 import type { KeyValue, SharedKeyValue } from "./key-value.js";

@@ -11,7 +11,7 @@ import type {
   HeaderSummary,
   TransactionSummary,
   VerifySignature,
-} from "../chain/types.js";
+} from "../types/chain.js";
 import { invariant } from "../errors.js";
 import type {
   BlocksVerdict,

@@ -2,7 +2,7 @@
 // of 2,000 signatures would hold a thread for 180 ms. The parts meet in the signature cache.
 
 import { packBytes, packedItems } from "../bytes/packed.js";
-import type { ChainRules } from "../chain/types.js";
+import type { ChainRules } from "../types/chain.js";
 import type { BlocksVerdict, Packed, ValidateBlocksJob } from "../ports.js";
 
 /** Jobs with more transactions are split. */

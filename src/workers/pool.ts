@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import { SHARE_ENV, type Worker } from "node:worker_threads";
 import { FixedQueue, Piscina } from "piscina";
-import type { ChainRules, RulesModule } from "../chain/types.js";
+import type { ChainRules, RulesModule } from "../types/chain.js";
 import { CodedError, errorText, isCoded } from "../errors.js";
 import type { BlocksVerdict, Clock, Timer, ValidateBlocksJob } from "../ports.js";
 import { threadModule } from "../thread-module.js";

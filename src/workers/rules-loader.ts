@@ -1,6 +1,6 @@
 // Loads chain rules by module URL, on the main side and in every pool thread.
 
-import type { ChainRules, RulesModule } from "../chain/types.js";
+import type { ChainRules, RulesModule } from "../types/chain.js";
 import { CodedError, errorText } from "../errors.js";
 
 const METHODS: readonly (keyof ChainRules)[] = [

@@ -4,7 +4,7 @@
 import { threadId, workerData } from "node:worker_threads";
 import { move, transferableSymbol, valueSymbol } from "piscina";
 import { loadSignatures } from "../chain/signatures.js";
-import type { RulesModule } from "../chain/types.js";
+import type { RulesModule } from "../types/chain.js";
 import type { BlocksVerdict, ValidateBlocksJob } from "../ports.js";
 import { createExecutor } from "./executor.js";
 import type { Executor } from "./executor.js";

@@ -21,7 +21,7 @@ import { createPowConsensus } from "../../src/chain/consensus.js";
 import { createMempool } from "../../src/chain/mempool.js";
 import { readTransaction } from "../../src/chain/transaction.js";
 import { genesisHeader } from "../../src/chain/networks.js";
-import type { CheckedBlock } from "../../src/chain/types.js";
+import type { CheckedBlock } from "../../src/types/chain.js";
 import { resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { genesisOf } from "../../src/compose.js";
 import type { BlockStore, LogLevel } from "../../src/ports.js";

@@ -4,7 +4,7 @@ import { concatBytes } from "../../src/bytes/compare.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { genesisHeader } from "../../src/chain/networks.js";
-import type { CheckedBlock } from "../../src/chain/types.js";
+import type { CheckedBlock } from "../../src/types/chain.js";
 import type { StateView, StateWrite } from "../../src/ports.js";
 import { lastNonce, nonceWrite } from "../../src/chain/nonce-state.js";
 import { makeBlock, makeKey, makeTransaction, testParams } from "../support/chain.js";

@@ -5,7 +5,7 @@ import type { HeaderFields } from "../../src/chain/header.js";
 import { genesisHeader } from "../../src/chain/networks.js";
 import { createPowRules, powRulesModule } from "../../src/chain/rules.js";
 import type { Transaction } from "../../src/chain/transaction.js";
-import type { HeaderSummary, RuleName } from "../../src/chain/types.js";
+import type { HeaderSummary, RuleName } from "../../src/types/chain.js";
 import {
   makeBlock,
   makeKey,

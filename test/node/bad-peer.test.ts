@@ -1,6 +1,6 @@
 import test from "ava";
 import type { HeaderFields } from "../../src/chain/header.js";
-import type { HeaderSummary, RuleName } from "../../src/chain/types.js";
+import type { HeaderSummary, RuleName } from "../../src/types/chain.js";
 import {
   makeBlock,
   makeKey,

@@ -2,7 +2,7 @@
 // that read it, and nobody is blamed.
 
 import test, { type ExecutionContext } from "ava";
-import type { ChainRules } from "../../src/chain/types.js";
+import type { ChainRules } from "../../src/types/chain.js";
 import type { Consensus, Log } from "../../src/ports.js";
 import { makeChain } from "../support/chain.js";
 import { consensus, nextEvent, offer, reaches, startTestNode, storeOf } from "./nodes.js";

@@ -1,5 +1,5 @@
 import test from "ava";
-import type { HeaderSummary } from "../../src/chain/types.js";
+import type { HeaderSummary } from "../../src/types/chain.js";
 import type { BookBlock } from "../../src/sim/block-book.js";
 import { EventAuditor } from "../../src/sim/event-auditor.js";
 

@@ -1,7 +1,7 @@
 import test from "ava";
 import { IndexAuditor } from "../../src/sim/index-auditor.js";
 import type { BookBlock } from "../../src/sim/block-book.js";
-import type { ChainRules, HeaderSummary } from "../../src/chain/types.js";
+import type { ChainRules, HeaderSummary } from "../../src/types/chain.js";
 
 /** Block aN holds the transaction N on the chain, b2 another one beside it. */
 const blocks = ["a0", "a1", "a2", "b2"].map((hash) => ({

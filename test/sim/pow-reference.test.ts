@@ -1,5 +1,5 @@
 import test from "ava";
-import type { BlockParts } from "../../src/chain/types.js";
+import type { BlockParts } from "../../src/types/chain.js";
 import { decodeCbor, encodeCbor, type CborValue } from "../../src/bytes/cbor.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { generateChain } from "../../src/chain/generate.js";

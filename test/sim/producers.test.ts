@@ -7,7 +7,7 @@ import { createMempool } from "../../src/chain/mempool.js";
 import type { KeyPair } from "../../src/chain/signatures.js";
 import { EFFECT_BYTES } from "../../src/chain/rules.js";
 import { readTransaction, signTransaction } from "../../src/chain/transaction.js";
-import type { HashHex } from "../../src/chain/types.js";
+import type { HashHex } from "../../src/types/chain.js";
 import type { Consensus, Mempool } from "../../src/ports.js";
 import {
   createWorld,

@@ -1,5 +1,5 @@
 import test from "ava";
-import type { HeaderSummary } from "../../src/chain/types.js";
+import type { HeaderSummary } from "../../src/types/chain.js";
 import { Propagation } from "../../src/sim/propagation.js";
 
 function block(hash: string, height: number): HeaderSummary {

@@ -4,7 +4,7 @@ import { encodeCbor } from "../../src/bytes/cbor.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { signTransaction } from "../../src/chain/transaction.js";
-import type { HashHex } from "../../src/chain/types.js";
+import type { HashHex } from "../../src/types/chain.js";
 import { createWorld, type SimNode, type World, type WorldOptions } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED } from "./support.js";
 

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { ExecutionContext } from "ava";
-import type { HeaderSummary } from "../../src/chain/types.js";
+import type { HeaderSummary } from "../../src/types/chain.js";
 import type { BlockStore, ChainCommit, StateWrite, StoredBlock } from "../../src/ports.js";
 
 /** A block whose hash depends on its parent and on `salt`, so that siblings differ. */

@@ -11,7 +11,7 @@ import type { ChainParams } from "../../src/chain/params.js";
 import { nextDifficulty, sealHeader } from "../../src/chain/proof-of-work.js";
 import { loadSignatures, type KeyPair } from "../../src/chain/signatures.js";
 import { signTransaction, type TransactionFields } from "../../src/chain/transaction.js";
-import type { HeaderSummary } from "../../src/chain/types.js";
+import type { HeaderSummary } from "../../src/types/chain.js";
 import { invariant } from "../../src/errors.js";
 
 export const signatures = await loadSignatures();

@@ -14,7 +14,7 @@ import type {
   RuleName,
   RulesModule,
   TransactionSummary,
-} from "../../src/chain/types.js";
+} from "../../src/types/chain.js";
 
 export interface ForeignOptions {
   /** A constant of the network, mixed into every header's hash. */

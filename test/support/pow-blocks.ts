@@ -13,7 +13,7 @@ import { createPowRules } from "../../src/chain/rules.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
 import type { SignatureScheme } from "../../src/chain/signatures.js";
 import { signTransaction } from "../../src/chain/transaction.js";
-import type { HeaderSummary, RuleName } from "../../src/chain/types.js";
+import type { HeaderSummary, RuleName } from "../../src/types/chain.js";
 import type { Packed } from "../../src/ports.js";
 
 export const TEST_PARAMS: ChainParams = {

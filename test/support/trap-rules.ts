@@ -4,7 +4,7 @@
 import { isMainThread } from "node:worker_threads";
 import { createPowRules } from "../../src/chain/rules.js";
 import type { ChainParams } from "../../src/chain/params.js";
-import type { ChainRules, RulesModule } from "../../src/chain/types.js";
+import type { ChainRules, RulesModule } from "../../src/types/chain.js";
 
 const MODES = ["off", "exit", "throw", "heap", "wait", "uncaught", "loop"] as const;
 export type TrapMode = (typeof MODES)[number];

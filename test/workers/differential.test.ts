@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { packBytes, packedItems } from "../../src/bytes/packed.js";
 import { createPowRules } from "../../src/chain/rules.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
-import type { Fault } from "../../src/chain/types.js";
+import type { Fault } from "../../src/types/chain.js";
 import { isCoded } from "../../src/errors.js";
 import type { WorkerPool } from "../../src/ports.js";
 import { KINDS, MESSAGE_KINDS } from "../../src/protocol/types/message.js";

@@ -2,7 +2,7 @@ import test from "ava";
 import { packBytes } from "../../src/bytes/packed.js";
 import { powRulesModule } from "../../src/chain/rules.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
-import type { VerifySignature } from "../../src/chain/types.js";
+import type { VerifySignature } from "../../src/types/chain.js";
 import { isCoded } from "../../src/errors.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { systemClock } from "../../src/runtime/clock.js";

@@ -6,7 +6,7 @@ import { toHex } from "../../src/bytes/hex.js";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { createPowRules, powRulesModule } from "../../src/chain/rules.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
-import type { RulesModule } from "../../src/chain/types.js";
+import type { RulesModule } from "../../src/types/chain.js";
 import { isCoded } from "../../src/errors.js";
 import type { BlocksVerdict, WorkerPool } from "../../src/ports.js";
 import { KINDS } from "../../src/protocol/types/message.js";

@@ -1,6 +1,6 @@
 // The facts a node publishes: past tense, structured-cloneable, safe to hand to anyone.
 
-import type { HashHex, RuleName } from "../../chain/types.js";
+import type { HashHex, RuleName } from "../../types/chain.js";
 import type { Direction, PeerId } from "../../ports.js";
 
 export type SyncStrategy = "full" | "incremental";

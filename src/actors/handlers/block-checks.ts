@@ -3,7 +3,7 @@
 
 import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { Fault, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import { askConsensus } from "../ask-consensus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";

@@ -2,7 +2,7 @@
 // whoever talks to it.
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
-import type { Fault } from "../../chain/types.js";
+import type { Fault } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";

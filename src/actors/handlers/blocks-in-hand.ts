@@ -2,7 +2,7 @@
 // or for one that is fetched. Pure; owned by the block handler.
 
 import { invariant } from "../../errors.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 
 interface Origin {

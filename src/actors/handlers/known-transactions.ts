@@ -2,7 +2,7 @@
 // handler.
 
 import { IdCache } from "../id-cache.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 
 const HELD_MAX = 65_536;
 const INVALID_MAX = 16_384;

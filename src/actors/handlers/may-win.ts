@@ -1,6 +1,6 @@
 // Which blocks beside our head are worth their bytes. Pure.
 
-import type { HeaderSummary } from "../../chain/types.js";
+import type { HeaderSummary } from "../../types/chain.js";
 import type { Consensus } from "../../ports.js";
 
 /**

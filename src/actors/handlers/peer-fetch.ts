@@ -3,7 +3,7 @@
 // announcement and answer, and calls `proceed` after each batch of messages.
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { Message } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
 import type { PeerHandlerMessage, RequestOutcome } from "../peer/peer-handler-messages.js";

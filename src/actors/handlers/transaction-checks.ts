@@ -4,7 +4,7 @@
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import { NO_DEADLINE } from "../../runtime/actor.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId } from "../../ports.js";
 import type { AddedTransaction } from "../integration/mempool-integration.js";
 import type { SystemRouterMessage } from "../service/system-router.js";

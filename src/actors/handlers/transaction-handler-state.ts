@@ -2,7 +2,7 @@
 // and whoever talks to it.
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";

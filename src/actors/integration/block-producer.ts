@@ -6,7 +6,7 @@
 import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import type { BlockParts, Fault, HashHex, RuleName } from "../../chain/types.js";
+import type { BlockParts, Fault, HashHex, RuleName } from "../../types/chain.js";
 import type { Consensus, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";

@@ -10,7 +10,7 @@ import { askConsensus } from "../ask-consensus.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import { nextTurn } from "../next-turn.js";

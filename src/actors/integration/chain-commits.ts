@@ -4,7 +4,7 @@
 
 import { CodedError, errorText, isCoded } from "../../errors.js";
 import type { ActorRef, Context } from "../../runtime/actor.js";
-import type { Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { Fault, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { ChainCommit, StagedCommit } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";

@@ -1,7 +1,7 @@
 // What the consensus integration tells those who follow the chain. Types, and how they are made.
 // A change never holds the bytes of blocks: who needs them reads them from the store, in slices.
 
-import type { CheckedBlock, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { CheckedTransactions } from "../../ports.js";
 
 export interface ConnectedBlock {

@@ -9,7 +9,7 @@ import { defineActor, replyToOf, type ActorRef, type Context } from "../../runti
 import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { BlocksVerdict, ChainCommit, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import {

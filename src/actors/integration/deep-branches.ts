@@ -3,7 +3,7 @@
 
 import { LRUCache } from "lru-cache";
 
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import type { ReorganisationEnd } from "./reorganisation.js";
 
 /** So often, as often as a sync comes back to it, then undo data count as damaged. */

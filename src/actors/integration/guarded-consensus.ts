@@ -3,7 +3,7 @@
 
 import { errorText } from "../../errors.js";
 import { fault } from "../../chain/faults.js";
-import type { ChainRules, Checked, CheckedBlock, HeaderSummary } from "../../chain/types.js";
+import type { ChainRules, Checked, CheckedBlock, HeaderSummary } from "../../types/chain.js";
 import type { Consensus, Log, StateView, StateWrite } from "../../ports.js";
 
 /** What a store takes as the key of a state: `KEY_BYTES_MAX` of the tables. */

@@ -2,7 +2,7 @@
 // a part of a block in each turn. So a crash, a reorganisation, or a time without the index needs
 // nothing of its own. Owned by the storage integration.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { TxStore } from "../../ports.js";
 import { BlockTransactions, type BlockReadEnv } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";

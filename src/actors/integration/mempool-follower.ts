@@ -3,7 +3,7 @@
 // mempool integration.
 
 import { toHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { BlockTransactions, type BlockReadEnv } from "./block-transactions.js";
 import { hexIds, type ChainChanged } from "./chain-events.js";
 import type { GuardedMempool } from "./guarded-mempool.js";

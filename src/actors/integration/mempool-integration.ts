@@ -7,7 +7,7 @@
 import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";

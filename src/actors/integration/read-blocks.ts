@@ -1,6 +1,6 @@
 // Reads blocks off the event loop, where the store can. Pure over the store.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { BlockStore } from "../../ports.js";
 
 /** As the store's `readBlocks`; a store without it is read here and now. Never throws. */

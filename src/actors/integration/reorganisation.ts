@@ -4,7 +4,7 @@
 // commit is counted. Pure over the stores it reads; the consensus integration carries it out.
 
 import { packOwned } from "../../bytes/packed.js";
-import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../types/chain.js";
 import type {
   BlocksVerdict,
   BlockStore,

@@ -2,7 +2,7 @@
 // The chain goes on whatever is wrong with a transaction, and no innocent one leaves the mempool.
 // Pure, with the time passed in; owned by the block producer.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 
 export interface TrialOptions {
   /** An empty block may be made. */

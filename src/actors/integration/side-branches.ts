@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import { invariant } from "../../errors.js";
 import { Heap } from "../../chain/heap.js";
 import type { NetworkConfig } from "../../config.js";
-import type { CheckedBlock, HashHex, HeaderSummary } from "../../chain/types.js";
+import type { CheckedBlock, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { Consensus, PeerId, SideBlock } from "../../ports.js";
 
 /** Charged for each block beside its bytes: a page of the store, and what is known of it here. */

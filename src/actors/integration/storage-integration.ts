@@ -7,7 +7,7 @@ import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
 import type { TransactionLocation } from "../../ports.js";

@@ -3,7 +3,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { Mempool } from "../../ports.js";
 
 /** Expired in one turn, or announced again: as many as one message holds. */

@@ -7,7 +7,7 @@ import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
 import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";

@@ -1,7 +1,7 @@
 // The status of a node as its operator sees it. Structured-cloneable and, apart from Claimed values
 // which are stated as such, proven.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { Direction, PeerId } from "../../ports.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
 import type { PeerReport } from "../peer/peer-table.js";

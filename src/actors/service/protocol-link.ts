@@ -8,7 +8,8 @@ import type { ProtocolMessage } from "../handlers/protocol-handler.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { NetworkMessage } from "./network-service.js";
 import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
-import { isBody, type OwnMessage, type OwnProtocol } from "../../protocol/kinds/own.js";
+import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
+import type { OwnProtocol } from "../../types/own-protocol.js";
 
 export interface Running {
   readonly system: ActorSystem<NodeEnv>;

@@ -3,7 +3,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import type { CheckedBlock, HashHex } from "../../chain/types.js";
+import type { CheckedBlock, HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import type { HeaderChain } from "./header-chain.js";
 import { ANSWER_BYTES_MAX, type OpenAsks } from "./open-asks.js";

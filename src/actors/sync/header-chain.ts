@@ -4,7 +4,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import type { HashHex, HeaderSummary } from "../../chain/types.js";
+import type { HashHex, HeaderSummary } from "../../types/chain.js";
 
 export interface ProvenHeader {
   readonly summary: HeaderSummary;

@@ -6,7 +6,7 @@
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import type { Direction, PeerId } from "../../ports.js";
-import type { HeaderSummary } from "../../chain/types.js";
+import type { HeaderSummary } from "../../types/chain.js";
 import type { HeaderChain } from "./header-chain.js";
 import type { SyncPeer } from "./sync-peers.js";
 

@@ -1,6 +1,6 @@
 // The hashes by which a peer finds the last block that its chain and ours have in common. Pure.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 
 /**
  * Block hashes from the head back to genesis, dense at first, then at doubling distances: the other

@@ -2,7 +2,7 @@
 // each with the fields that it has; a transition from the wrong state is a programmer's error. Pure.
 
 import { invariant } from "../../errors.js";
-import type { CheckedBlock, HashHex } from "../../chain/types.js";
+import type { CheckedBlock, HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 
 /** One request for the range that may still bring it. */

@@ -3,7 +3,7 @@
 import { askConsensus } from "../ask-consensus.js";
 import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { Fault, HashHex } from "../../chain/types.js";
+import type { Fault, HashHex } from "../../types/chain.js";
 import type { BlocksVerdict } from "../../ports.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";

@@ -2,7 +2,7 @@
 // starts an exchange; only a chain that is proven to be heavier becomes a session.
 
 import { packBytes } from "../../bytes/packed.js";
-import type { HeaderSummary } from "../../chain/types.js";
+import type { HeaderSummary } from "../../types/chain.js";
 import type { HeadersVerdict } from "../../ports.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";

@@ -2,7 +2,7 @@
 // blocks in ranges that several peers serve, their checks out of order, and their order in the end.
 // Pure: it is told what happened and asked what to do next; the sync service does it.
 
-import type { CheckedBlock, Fault } from "../../chain/types.js";
+import type { CheckedBlock, Fault } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import { BodyRanges, type BodyRangesParts } from "./body-ranges.js";
 import { CheckQueue, type CheckTask } from "./check-queue.js";

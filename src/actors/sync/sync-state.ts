@@ -4,7 +4,7 @@
 import type { LRUCache } from "lru-cache";
 import type { ActorRef, Context } from "../../runtime/actor.js";
 import { blamesNobody } from "../../chain/faults.js";
-import type { Fault, HashHex } from "../../chain/types.js";
+import type { Fault, HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import type { FairTimer } from "../../protocol/fair-wait.js";
 import type { NodeEnv } from "../env.js";

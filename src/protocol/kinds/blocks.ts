@@ -1,7 +1,7 @@
 // `blocks/1`: new heads, and single blocks by hash.
 
 import { fromHex, toHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import type { ChainHead } from "../types/node-info.js";
 import { HEAD } from "./base.js";
 import { fields } from "./fields.js";

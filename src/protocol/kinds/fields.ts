@@ -5,7 +5,7 @@
 import { decodeCbor, encodeCbor } from "../../bytes/cbor.js";
 import type { CborLimits, CborValue } from "../../bytes/cbor.js";
 import { fromHex, toHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { invariant } from "../../errors.js";
 import type { AnyMessage } from "./kind.js";
 

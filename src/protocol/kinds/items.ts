@@ -3,7 +3,7 @@
 // one pass. Items are views of the payload: what is hashed is never encoded again.
 
 import { CBOR_ARRAY, CBOR_BYTES, CborCursor, splitArray } from "../../bytes/cbor-cursor.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { invariant } from "../../errors.js";
 import type { AnyMessage } from "./kind.js";
 

@@ -2,8 +2,9 @@
 // connection give them. Pure.
 
 import { CodedError } from "../../errors.js";
+import type { OwnKindLimits, OwnProtocol } from "../../types/own-protocol.js";
 import { item, itemAt } from "./items.js";
-import { LANES, type KindRule, type Lane } from "./kind.js";
+import { LANES, type KindRule } from "./kind.js";
 import { TEXT_LIMITS } from "./limits.js";
 
 /** Codes from here on are for kinds of services' own; what each means is negotiated. */
@@ -23,28 +24,6 @@ export interface OwnMessage {
   readonly kind: OwnKind;
   /** A view of the payload that it came in. */
   readonly body: Uint8Array;
-}
-
-/** One kind of message: one way, or with `answerBytesMax` a request. */
-export interface OwnKindLimits {
-  /** The longest body, 1 to 262,144 bytes. */
-  readonly bytesMax: number;
-  /** It is a request, whose answer has at most so many bytes, 1 to 262,144. */
-  readonly answerBytesMax?: number;
-  /** From one peer, 1 to 1,000,000. */
-  readonly perSecond: number;
-  /** At once after a pause. Default: `perSecond`. */
-  readonly burst?: number;
-  /** What it waits behind, and by which weight it takes turns. Default: `transaction`. */
-  readonly lane?: Exclude<Lane, "control">;
-}
-
-/** Both sides of a connection must mean the same by a name: another meaning is another version. */
-export interface OwnProtocol {
-  /** A name and its version, such as `chat/1`: at most 32 of a-z, 0-9, `-`, `.` and one `/`. */
-  readonly name: string;
-  /** By name: a letter and up to 31 more letters and digits. */
-  readonly kinds: Readonly<Record<string, OwnKindLimits>>;
 }
 
 export interface OwnRate {

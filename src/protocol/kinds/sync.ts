@@ -1,6 +1,6 @@
 // `sync/1`: headers and ranges of blocks of a chain.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { fields, hash, list, uint } from "./fields.js";
 import { items, itemsOf } from "./items.js";
 import type { KindsOf } from "./kind.js";

@@ -1,7 +1,7 @@
 // `transactions/1`: transactions that wait to be confirmed.
 
 import { fromHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { hashesOf, hashItems, item, itemAt, items, itemsOf } from "./items.js";
 import type { KindsOf } from "./kind.js";
 import { ITEM_LIMITS } from "./limits.js";

@@ -4,7 +4,7 @@ import type { NetworkConfig } from "../../config.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Allocate } from "../codec/send-lanes.js";
 import type { SharedBytes } from "../codec/window-options.js";
-import type { OwnProtocol } from "../kinds/own.js";
+import type { OwnProtocol } from "../../types/own-protocol.js";
 import type {
   DisconnectReason,
   Lane,

@@ -1,7 +1,8 @@
 // The kinds of one connection: the chain's, and once both have shaken hands those of the services
 // that both sides brought. Owned by a session, whose parts share it.
 
-import { ownRules, type OwnKind, type OwnProtocol, type OwnRule } from "../kinds/own.js";
+import type { OwnProtocol } from "../../types/own-protocol.js";
+import { ownRules, type OwnKind, type OwnRule } from "../kinds/own.js";
 import {
   KINDS,
   REQUEST_KINDS,

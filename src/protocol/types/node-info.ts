@@ -1,6 +1,6 @@
 // What a node says of itself, and how claims are kept apart from proven facts. Types only.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 
 /** The head of a chain as its owner states it. Heights may be anything below 2^64: a claim. */
 export interface ChainHead {

@@ -1,7 +1,7 @@
 // The chain that a byzantine node shows: the best one of the run, or blocks of its own on top of a
 // block of it. Answers the requests for blocks and headers as an honest node does.
 
-import type { HashHex } from "../../chain/types.js";
+import type { HashHex } from "../../types/chain.js";
 import { ITEM_LIMITS, type Message, type MessageOf } from "../../protocol/types/message.js";
 import type { ChainHead } from "../../protocol/types/node-info.js";
 import type { BlockBook, BookBlock } from "../block-book.js";

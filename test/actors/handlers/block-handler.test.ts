@@ -29,7 +29,7 @@ import {
   testParams,
   type MadeBlock,
 } from "../../support/chain.js";
-import type { ChainRules, RuleName } from "../../../src/chain/types.js";
+import type { ChainRules, RuleName } from "../../../src/types/chain.js";
 import {
   connectAll,
   consensus,

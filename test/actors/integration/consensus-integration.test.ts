@@ -7,7 +7,7 @@ import {
 } from "../../../src/actors/integration/consensus-integration.js";
 import type { ChainChanged } from "../../../src/actors/integration/chain-events.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
-import type { CheckedBlock } from "../../../src/chain/types.js";
+import type { CheckedBlock } from "../../../src/types/chain.js";
 import { CodedError } from "../../../src/errors.js";
 import type { WorkerPool } from "../../../src/ports.js";
 import {

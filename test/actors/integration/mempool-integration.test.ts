@@ -7,7 +7,7 @@ import type { ConsensusMessage } from "../../../src/actors/integration/consensus
 import type { MempoolAnswer } from "../../../src/ports.js";
 import type { MessageOf } from "../../../src/protocol/types/message.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
-import type { CheckedBlock } from "../../../src/chain/types.js";
+import type { CheckedBlock } from "../../../src/types/chain.js";
 import { makeBlock, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
 import {
   checkedBlocks,

@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { SideBranches } from "../../../src/actors/integration/side-branches.js";
-import type { HeaderSummary } from "../../../src/chain/types.js";
+import type { HeaderSummary } from "../../../src/types/chain.js";
 import { DEFAULTS } from "../../../src/config.js";
 import { peerIdOf } from "../support.js";
 

@@ -4,7 +4,7 @@ import { BodyRanges, type ServingPeer } from "../../../src/actors/sync/body-rang
 import { HeaderChain, type ProvenHeader } from "../../../src/actors/sync/header-chain.js";
 import { ANSWER_BYTES_MAX, OpenAsks } from "../../../src/actors/sync/open-asks.js";
 import { SyncManager } from "../../../src/actors/sync/sync-manager.js";
-import type { CheckedBlock, HeaderSummary } from "../../../src/chain/types.js";
+import type { CheckedBlock, HeaderSummary } from "../../../src/types/chain.js";
 import { DEFAULTS, type NetworkConfig } from "../../../src/config.js";
 import { peerIdOf } from "../support.js";
 

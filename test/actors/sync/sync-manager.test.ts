@@ -2,7 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import type { RangeRequest } from "../../../src/actors/sync/body-ranges.js";
 import type { CheckTask } from "../../../src/actors/sync/check-queue.js";
-import type { CheckedBlock } from "../../../src/chain/types.js";
+import type { CheckedBlock } from "../../../src/types/chain.js";
 import { seededRandom } from "../../../src/runtime/random.js";
 import { peerIdOf } from "../support.js";
 import {

@@ -1,12 +1,7 @@
 import test from "ava";
 import { isCoded } from "../../../src/errors.js";
-import {
-  checkProtocols,
-  OWN_BODY_BYTES_MAX,
-  ownRules,
-  type OwnKindLimits,
-  type OwnProtocol,
-} from "../../../src/protocol/kinds/own.js";
+import { checkProtocols, OWN_BODY_BYTES_MAX, ownRules } from "../../../src/protocol/kinds/own.js";
+import type { OwnKindLimits, OwnProtocol } from "../../../src/types/own-protocol.js";
 
 const SAY: OwnKindLimits = { bytesMax: 100, perSecond: 5 };
 const ASK: OwnKindLimits = { bytesMax: 10, answerBytesMax: 20, perSecond: 1, burst: 3 };

@@ -2,7 +2,8 @@
 
 import test from "ava";
 import { SendLanes } from "../../../src/protocol/codec/send-lanes.js";
-import { ownRules, type OwnMessage, type OwnProtocol } from "../../../src/protocol/kinds/own.js";
+import { ownRules, type OwnMessage } from "../../../src/protocol/kinds/own.js";
+import type { OwnProtocol } from "../../../src/types/own-protocol.js";
 import { INFO, Pair, type EndOptions } from "./pair.js";
 
 const CHAT: OwnProtocol = {

@@ -1,0 +1,139 @@
+// What outlives the process: blocks and state, the transaction index, bans.
+
+import type { HashHex, HeaderSummary } from "../types/chain.js";
+import type { PeerId } from "../types/peer-id.js";
+
+/** One key of consensus state; undefined deletes it. */
+export interface StateWrite {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface StoredBlock {
+  readonly header: HeaderSummary;
+  /** The encoded header, kept apart too: headers are served without reading their blocks. */
+  readonly headerBytes: Uint8Array;
+  /** The encoded block. */
+  readonly bytes: Uint8Array;
+}
+
+/** A stored block beside the canonical chain. */
+export interface SideBlock {
+  readonly header: HeaderSummary;
+  /** The length of the encoded block. */
+  readonly bytes: number;
+}
+
+/** All of it happens or none: a change of the canonical chain, or a fork block set aside. */
+export interface ChainCommit {
+  readonly blocks: readonly StoredBlock[];
+  /** Undo data of the blocks that this commit connects, by block hash. */
+  readonly undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[];
+  /** Canonical hashes from `fromHeight` upward; what stood there and above is replaced. */
+  readonly canonical?: { readonly fromHeight: number; readonly hashes: readonly HashHex[] };
+  /** Side blocks that the store is to forget, headers included; none has a child that stays. */
+  readonly forgotten?: readonly HashHex[];
+  readonly state: readonly StateWrite[];
+  /** Of the blocks that extend the chain: for an index that is part of the store's commits. */
+  readonly transactions?: readonly CheckedTransactions[];
+}
+
+/**
+ * A commit that replaces the canonical chain from some height, prepared over many turns: nothing of
+ * it is seen before `commit`. Meanwhile nothing else changes the chain.
+ */
+export interface StagedCommit {
+  /** Writes of state, the last of a key counts; the next canonical hashes, ascending. */
+  add(part: { readonly state?: readonly StateWrite[]; readonly hashes?: readonly HashHex[] }): void;
+  /** As BlockStore's `commit`. */
+  commit(): Promise<void>;
+}
+
+/**
+ * Blocks by hash, the canonical index, undo data and consensus state. Reads see a commit as soon
+ * as `commit` was called; its promise resolves when the commit is durable.
+ */
+export interface BlockStore {
+  /** The head of the canonical chain; never absent: genesis is put at opening. */
+  head(): HeaderSummary;
+  has(hash: HashHex): boolean;
+  summary(hash: HashHex): HeaderSummary | undefined;
+  /** The encoded header; a copy that the caller owns. */
+  headerBytes(hash: HashHex): Uint8Array | undefined;
+  /** A copy that the caller owns. */
+  block(hash: HashHex): Uint8Array | undefined;
+  /**
+   * The leading ones of these blocks as far as they are stored and fit into `bytesMax` together, the
+   * first one always. Copies that the caller owns, each in a buffer of its own. The event loop waits
+   * for no disk meanwhile. Optional: without it `block` is asked, and one block is one turn.
+   */
+  readBlocks?(hashes: readonly HashHex[], bytesMax: number): Promise<readonly Uint8Array[]>;
+  hashAt(height: number): HashHex | undefined;
+  undo(hash: HashHex): Uint8Array | undefined;
+  /** All side blocks: asked once at the start. Absent: what lies there from before is not counted. */
+  sideBlocks?(): readonly SideBlock[];
+  state(key: Uint8Array): Uint8Array | undefined;
+  /** Rejects with STORE_FAILED; the store then keeps rejecting until it is opened again. */
+  commit(commit: ChainCommit): Promise<void>;
+  /**
+   * Begins a commit of canonical blocks from `fromHeight` up, all of them stored. Optional: without
+   * it a reorganisation is one `commit`, in one turn of the event loop.
+   */
+  stage?(fromHeight: number): StagedCommit;
+  /** Forgets fork blocks and undo data of blocks below `height`. Canonical blocks stay. */
+  prune(height: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TransactionLocation {
+  readonly blockHash: HashHex;
+  readonly index: number;
+}
+
+/**
+ * The optional index from transaction id to the block that confirmed it. It may lag behind the
+ * chain: who keeps it in step takes it back to the chain and then forward, at every start too.
+ */
+export interface TxStore {
+  /**
+   * A hint, to be checked in that block: the index may keep only a part of each id, and may keep
+   * what an abandoned block held.
+   */
+  locate(id: Uint8Array): TransactionLocation | undefined;
+  /** The height up to which blocks are indexed; -1 when empty. */
+  indexedHeight(): number;
+  /**
+   * The block at that height, by which a start finds out whether it was abandoned meanwhile. Absent:
+   * the index must have followed every change of the chain.
+   */
+  indexedHash?(): HashHex | undefined;
+  /** The block after the last indexed one. */
+  connect(block: CheckedTransactions): Promise<void>;
+  /** The last indexed one; not called when there is `rewind`. */
+  disconnect(block: CheckedTransactions): Promise<void>;
+  /** Forgets at once what is indexed above the canonical block at `height`; -1: all of it. */
+  rewind?(height: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CheckedTransactions {
+  readonly blockHash: HashHex;
+  readonly height: number;
+  /** 32 bytes each. */
+  readonly transactionIds: Uint8Array;
+}
+
+export interface BanRecord {
+  readonly peerId: PeerId;
+  readonly untilWallMs: number;
+  readonly reason: string;
+  /** How often this peer was banned: the next ban doubles. */
+  readonly count: number;
+}
+
+export interface PeerStore {
+  bans(): readonly BanRecord[];
+  putBan(ban: BanRecord): Promise<void>;
+  deleteBan(peerId: PeerId): Promise<void>;
+  close(): Promise<void>;
+}

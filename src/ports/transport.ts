@@ -1,0 +1,86 @@
+// Connections to peers: what an adapter gives of each, and how they come about.
+
+import type { Endpoint } from "../types/endpoint.js";
+import type { PeerId } from "../types/peer-id.js";
+
+export type Direction = "inbound" | "outbound";
+
+/** Why a transport refused or ended a connection before it reached an actor. */
+export type RefusalRule =
+  | "pending-limit"
+  | "address-rate"
+  | "handshake-timeout"
+  | "tls-failed"
+  | "no-certificate"
+  | "certificate-key-type"
+  | "small-order-key"
+  | "alpn"
+  | "session-reused"
+  /** More bytes than a handshake needs. */
+  | "tls-handshake-size"
+  /** Too many TLS records without data. */
+  | "tls-records";
+
+/** What a connection reports. Handlers are called from the event loop, never re-entrantly. */
+export interface ConnectionHandler {
+  /** `chunk` belongs to the receiver, who may keep it: its ArrayBuffer is its own. */
+  onData(chunk: Uint8Array): void;
+  /** After a `write` that returned false: it may write again. */
+  onDrain(): void;
+  /** Exactly once, last. `error` is absent for an orderly end; `broken`: the peer's fault. */
+  onClose(error?: Error, broken?: { readonly rule: RefusalRule; readonly detail: string }): void;
+}
+
+/** An authenticated, encrypted byte stream to one peer, ordered and reliable. */
+export interface Connection {
+  readonly peerId: PeerId;
+  readonly direction: Direction;
+  /** This end and the other as seen by this side; a host is whatever the transport calls it. */
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Monotonic time at which the raw connection was accepted or dialed. */
+  readonly openedAtMs: number;
+  /** Bytes written but not yet taken by the kernel. */
+  readonly bufferedBytes: number;
+  /** Attaches the handler and starts reading; called once. */
+  open(handler: ConnectionHandler): void;
+  /**
+   * Takes ownership of `chunk`; gives it back by `onTaken` when nothing of it is needed any more,
+   * or never when the connection ends before. False: the buffer is over its mark, wait for onDrain.
+   */
+  write(chunk: Uint8Array, onTaken?: () => void): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends what is buffered, then ends; destroyed after a bounded wait. */
+  close(): void;
+  destroy(): void;
+}
+
+export interface ListenHandler {
+  onConnection(connection: Connection): void;
+  /** A raw connection that broke a rule before it became a Connection. */
+  onRefused(refusal: { remoteAddress: string; rule: RefusalRule; detail: string }): void;
+}
+
+export interface TransportListener {
+  /** The bound address, with the real port. */
+  readonly address: string;
+  /** Stops accepting; established connections stay. */
+  close(): Promise<void>;
+}
+
+export interface DialOptions {
+  readonly timeoutMs: number;
+  /** Refuse any other identity with DIAL_FAILED. */
+  readonly expectPeerId?: PeerId;
+}
+
+export interface Transport {
+  /** Without the colon: `tcp`, `memory`. */
+  readonly scheme: string;
+  /** Rejects with ADDRESS_IN_USE or ADDRESS_INVALID. */
+  listen(address: string, handler: ListenHandler): Promise<TransportListener>;
+  /** Rejects with DIAL_FAILED, its message naming the address and the rule. */
+  dial(address: string, options: DialOptions): Promise<Connection>;
+  close(): Promise<void>;
+}

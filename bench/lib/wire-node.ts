@@ -24,11 +24,12 @@ import { createLoopHealth } from "../../src/runtime/loop-health.js";
 import { createSystemRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
+import { formatAddress, parseAddress } from "../../src/protocol/address.js";
 import { createTcpTransport } from "../../src/transport/tcp.js";
 import { createIdentity, generateSeed } from "../../src/transport/tls-identity.js";
 import { createInlineExecutor } from "../../src/workers/inline-executor.js";
 
-const LOOPBACK = "tcp://127.0.0.1:0";
+const LOOPBACK = parseAddress("tcp://127.0.0.1:0");
 const DIAL_TIMEOUT_MS = 5_000;
 
 export interface WireNode {
@@ -84,10 +85,10 @@ export async function startWireNode(input: NetworkConfigInput = {}): Promise<Wir
     registry,
     async listen() {
       const handler = { onConnection: connected, onRefused: () => undefined };
-      return (await tcp.listen(LOOPBACK, handler)).address;
+      return formatAddress((await tcp.listen(LOOPBACK, handler)).endpoint);
     },
     async dial(address) {
-      connected(await tcp.dial(address, { timeoutMs: DIAL_TIMEOUT_MS }));
+      connected(await tcp.dial(parseAddress(address), { timeoutMs: DIAL_TIMEOUT_MS }));
     },
     async stop() {
       await system.stop();

@@ -56,31 +56,39 @@ export interface Connection {
   destroy(): void;
 }
 
+/** `remote`: where it came from, as far as the transport knows. */
+export interface Refusal {
+  readonly remote: Endpoint;
+  readonly rule: RefusalRule;
+  readonly detail: string;
+}
+
 export interface ListenHandler {
   onConnection(connection: Connection): void;
   /** A raw connection that broke a rule before it became a Connection. */
-  onRefused(refusal: { remoteAddress: string; rule: RefusalRule; detail: string }): void;
+  onRefused(refusal: Refusal): void;
 }
 
 export interface TransportListener {
-  /** The bound address, with the real port. */
-  readonly address: string;
+  /** Where it is bound, with the real port. */
+  readonly endpoint: Endpoint;
   /** Stops accepting; established connections stay. */
   close(): Promise<void>;
 }
 
 export interface DialOptions {
   readonly timeoutMs: number;
-  /** Refuse any other identity with DIAL_FAILED. */
-  readonly expectPeerId?: PeerId;
 }
 
 export interface Transport {
   /** Without the colon: `tcp`, `memory`. */
   readonly scheme: string;
   /** Rejects with ADDRESS_IN_USE or ADDRESS_INVALID. */
-  listen(address: string, handler: ListenHandler): Promise<TransportListener>;
-  /** Rejects with DIAL_FAILED, its message naming the address and the rule. */
-  dial(address: string, options: DialOptions): Promise<Connection>;
+  listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener>;
+  /**
+   * Whoever is there, or only the peer that the endpoint pins. Rejects with DIAL_FAILED, its message
+   * naming the address and the rule, or with ADDRESS_INVALID.
+   */
+  dial(endpoint: Endpoint, options: DialOptions): Promise<Connection>;
   close(): Promise<void>;
 }

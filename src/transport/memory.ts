@@ -12,8 +12,9 @@ import type {
   Transport,
   TransportListener,
 } from "../ports.js";
-import { addressInvalid, parseAddress } from "../protocol/address.js";
+import { addressInvalid, formatAddress } from "../protocol/address.js";
 import type { Endpoint } from "../protocol/address.js";
+import { checkBindable, checkDialable } from "./check-endpoint.js";
 import { connectionReset, MemoryConnection } from "./memory-connection.js";
 import { lineOf, Paths, type Obstacle, type PathOptions } from "./memory-paths.js";
 import { MemoryPipe } from "./memory-pipe.js";
@@ -265,13 +266,14 @@ class MemoryTransport implements Transport {
     this.#clock = own.clock;
   }
 
-  async listen(text: string, handler: ListenHandler): Promise<TransportListener> {
+  async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
     this.#assertOpen();
-    const address = this.#parse(text);
-    if (address.host !== this.#host) {
-      throw addressInvalid(text, `this host is ${this.#host}, not ${address.host}`);
+    checkBindable(this.scheme, endpoint);
+    if (endpoint.host !== this.#host) {
+      const detail = `this host is ${this.#host}, not ${endpoint.host}`;
+      throw addressInvalid(formatAddress(endpoint), detail);
     }
-    const port = address.port === 0 ? this.#network.freePort(this.#host) : address.port;
+    const port = endpoint.port === 0 ? this.#network.freePort(this.#host) : endpoint.port;
     const key = `${this.#host}:${port}`;
     if (this.#network.listeners.has(key)) {
       throw new CodedError("ADDRESS_IN_USE", `The address memory://${key} is in use.`);
@@ -286,7 +288,7 @@ class MemoryTransport implements Transport {
     };
     this.#network.listeners.set(key, listening);
     const listener: TransportListener = {
-      address: `memory://${key}`,
+      endpoint: { scheme: this.scheme, host: this.#host, port },
       close: async () => {
         if (!this.#listeners.delete(listener)) return;
         this.#network.listeners.delete(key);
@@ -296,11 +298,10 @@ class MemoryTransport implements Transport {
     return listener;
   }
 
-  async dial(text: string, options: DialOptions): Promise<Connection> {
+  async dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
     this.#assertOpen();
-    const address = this.#parse(text);
-    if (address.port === 0) throw addressInvalid(text, "port 0 cannot be dialed");
-    return new Promise((resolve, reject) => this.#dial(address, options, resolve, reject));
+    checkDialable(this.scheme, endpoint);
+    return new Promise((resolve, reject) => this.#dial(endpoint, options, resolve, reject));
   }
 
   async close(): Promise<void> {
@@ -333,7 +334,7 @@ class MemoryTransport implements Transport {
     const answered = (listening: Listening | undefined): void => {
       if (!paths.reachable(to.host, host)) return;
       if (listening === undefined) return refuse("nobody listens there");
-      const expected = options.expectPeerId ?? to.peerId ?? listening.peerId;
+      const expected = to.peerId ?? listening.peerId;
       if (listening.peerId !== expected) {
         return refuse(`the peer there is ${listening.peerId}, not ${expected}`);
       }
@@ -358,12 +359,6 @@ class MemoryTransport implements Transport {
   #keep(connection: MemoryConnection): void {
     for (const old of this.#connections) if (old.closed) this.#connections.delete(old);
     this.#connections.add(connection);
-  }
-
-  #parse(text: string): Endpoint {
-    const address = parseAddress(text);
-    if (address.scheme === this.scheme) return address;
-    throw addressInvalid(text, `this transport knows memory, not ${address.scheme}`);
   }
 
   #assertOpen(): void {

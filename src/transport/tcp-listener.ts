@@ -6,7 +6,7 @@ import type { Server, Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { SecureContext } from "node:tls";
 
-import { CodedError } from "../errors.js";
+import { CodedError, invariant } from "../errors.js";
 import type {
   Clock,
   Connection,
@@ -56,15 +56,16 @@ export class TcpListener implements TransportListener {
   readonly #server: Server;
   /** The handshakes in progress; each function ends one. */
   readonly #pending = new Set<(judgement: Judgement) => void>();
-  #address = "";
+  #endpoint: Endpoint | undefined;
 
   constructor(args: TcpListenerArgs) {
     this.#args = args;
     this.#server = createServer(SOCKET_OPTIONS, (raw) => this.#accept(raw));
   }
 
-  get address(): string {
-    return this.#address;
+  get endpoint(): Endpoint {
+    invariant(this.#endpoint !== undefined, "a listener is bound before it is handed out");
+    return this.#endpoint;
   }
 
   bind(address: Endpoint): Promise<void> {
@@ -74,10 +75,10 @@ export class TcpListener implements TransportListener {
       server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
         server.removeAllListeners("error");
         // Later errors are failed accepts, such as a lack of file descriptors.
-        server.on("error", (error) => this.#refused("tcp:", "pending-limit", error.message));
+        server.on("error", (error) => this.#refused(NOBODY, "pending-limit", error.message));
         const bound = server.address();
         const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
-        this.#address = formatAddress({ ...address, port });
+        this.#endpoint = { ...address, port };
         resolve();
       });
     });
@@ -97,12 +98,11 @@ export class TcpListener implements TransportListener {
     const openedAtMs = clock.monotonicMs();
     raw.on("error", ignore);
     const { local, remote } = endsOf(raw);
-    const remoteAddress = formatAddress(remote);
     const limit = limits.admit(remote.host, openedAtMs);
     if (limit !== undefined) {
       // A reset leaves the kernel nothing to remember, which an orderly close would.
       raw.resetAndDestroy();
-      this.#refused(remoteAddress, limit, "refused before TLS");
+      this.#refused(remote, limit, "refused before TLS");
       return;
     }
     const feed = this.#args.feed(raw);
@@ -125,7 +125,7 @@ export class TcpListener implements TransportListener {
         return;
       }
       tls.destroy();
-      this.#refused(remoteAddress, judgement.rule, judgement.detail);
+      this.#refused(remote, judgement.rule, judgement.detail);
     };
     const timer = startFairTimer(clock, handshakeTimeoutMs, () => {
       const detail = `not finished within ${handshakeTimeoutMs} ms`;
@@ -135,10 +135,13 @@ export class TcpListener implements TransportListener {
     watchHandshake(tls, feed, "secure", end);
   }
 
-  #refused(remoteAddress: string, rule: RefusalRule, detail: string): void {
-    this.#args.handler.onRefused({ remoteAddress, rule, detail });
+  #refused(remote: Endpoint, rule: RefusalRule, detail: string): void {
+    this.#args.handler.onRefused({ remote, rule, detail });
   }
 }
+
+/** Of a connection that could not even be accepted. */
+const NOBODY: Endpoint = { scheme: "tcp", host: "", port: 0 };
 
 /** Both ends of a socket; what is absent because it is gone already is empty. */
 export function endsOf(raw: Socket): { readonly local: Endpoint; readonly remote: Endpoint } {

@@ -19,9 +19,10 @@ import type {
   Transport,
   TransportListener,
 } from "../ports.js";
-import { addressInvalid, formatAddress, parseAddress } from "../protocol/address.js";
+import { formatAddress } from "../protocol/address.js";
 import type { Endpoint } from "../protocol/address.js";
 import { ALPN_PROTOCOL } from "./acceptance.js";
+import { checkBindable, checkDialable } from "./check-endpoint.js";
 import { startFairTimer } from "./fair-timer.js";
 import { InboundLimits } from "./inbound-limits.js";
 import type { InboundLimitsConfig } from "./inbound-limits.js";
@@ -96,10 +97,9 @@ class NodeTcpTransport implements TcpTransport {
     };
   }
 
-  async listen(text: string, handler: ListenHandler): Promise<TransportListener> {
+  async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
     this.#assertOpen();
-    const address = this.#parse(text);
-    if (address.peerId !== undefined) throw addressInvalid(text, "listening pins no peer id");
+    checkBindable(this.scheme, endpoint);
     const listener = new TcpListener({
       clock: this.#clock,
       context: this.#context,
@@ -110,7 +110,7 @@ class NodeTcpTransport implements TcpTransport {
       establish: (tls, feed, facts) => this.#establish(tls, feed, "inbound", facts),
       onClosed: (closed) => this.#listeners.delete(closed),
     });
-    await listener.bind(address);
+    await listener.bind(endpoint);
     if (this.#closed) {
       await listener.close();
       this.#assertOpen();
@@ -119,11 +119,10 @@ class NodeTcpTransport implements TcpTransport {
     return listener;
   }
 
-  async dial(text: string, options: DialOptions): Promise<Connection> {
+  async dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
     this.#assertOpen();
-    const address = this.#parse(text);
-    if (address.port === 0) throw addressInvalid(text, "port 0 cannot be dialed");
-    return new Promise((resolve, reject) => this.#dial(address, options, resolve, reject));
+    checkDialable(this.scheme, endpoint);
+    return new Promise((resolve, reject) => this.#dial(endpoint, options, resolve, reject));
   }
 
   async close(): Promise<void> {
@@ -174,7 +173,7 @@ class NodeTcpTransport implements TcpTransport {
       undo = () => void tls.destroy();
       watchHandshake(tls, feed, "secureConnect", (judgement) => {
         if (!judgement.ok) return refuse(`${judgement.rule} (${judgement.detail})`);
-        const expected = options.expectPeerId ?? address.peerId ?? judgement.peerId;
+        const expected = address.peerId ?? judgement.peerId;
         if (judgement.peerId !== expected) {
           return refuse(`the peer there is ${judgement.peerId}, not ${expected}`);
         }
@@ -231,12 +230,6 @@ class NodeTcpTransport implements TcpTransport {
       bufferBytesMax: this.#config.lanes.socketBufferBytes,
       closeTimeoutMs: this.#config.shutdown.drainMs,
     });
-  }
-
-  #parse(text: string): Endpoint {
-    const address = parseAddress(text);
-    if (address.scheme === this.scheme) return address;
-    throw addressInvalid(text, `this transport knows tcp, not ${address.scheme}`);
   }
 
   #assertOpen(): void {

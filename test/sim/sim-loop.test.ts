@@ -1,5 +1,6 @@
 import test from "ava";
 import type { Connection, ConnectionHandler, Transport } from "../../src/ports.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { SimLoop } from "../../src/sim/sim-loop.js";
 
@@ -23,7 +24,7 @@ const cell = { path: "/a", drain: () => false, endSlice: () => false, charge: ()
 
 test("what happens to a held process waits: then timers are late, data is read, actors run", async (t) => {
   const { base, loop, seen, transport, at, arrive } = loopOf();
-  const connection = await transport.dial("memory://b:1", { timeoutMs: 1 });
+  const connection = await transport.dial(parseAddress("memory://b:1"), { timeoutMs: 1 });
   connection.open({
     onData: () => seen.push(`data ${at()}`),
     onDrain: () => undefined,
@@ -45,7 +46,7 @@ test("what happens to a held process waits: then timers are late, data is read, 
 
 test("actors may have a turn for late timers before what arrived is read, in its order", async (t) => {
   const { base, loop, seen, transport, at, arrive } = loopOf();
-  const connection = await transport.dial("memory://b:1", { timeoutMs: 1 });
+  const connection = await transport.dial(parseAddress("memory://b:1"), { timeoutMs: 1 });
   let count = 0;
   connection.open({
     onData: () => seen.push(`data ${++count} ${at()}`),

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import type { ErrorCode } from "../../src/errors.js";
 import { isCoded } from "../../src/errors.js";
 import type { Connection, PeerId, Transport, TransportListener } from "../../src/ports.js";
-import { formatAddress } from "../../src/protocol/address.js";
+import { formatAddress, parseAddress, type Endpoint } from "../../src/protocol/address.js";
 import { Inbox, patterned, Recorder } from "./support.js";
 
 export interface World {
@@ -16,12 +16,12 @@ export interface World {
   readonly client: Transport;
   readonly serverId: PeerId;
   readonly clientId: PeerId;
-  /** An address of the server's host with any free port. */
-  readonly anyAddress: string;
-  /** An address where nobody listens. */
-  readonly nobodyAddress: string;
-  /** An address whose listener accepts and never answers. */
-  silentAddress(): Promise<string>;
+  /** Of the server's host, with any free port. */
+  readonly anywhere: Endpoint;
+  /** Where nobody listens. */
+  readonly nobody: Endpoint;
+  /** Where a listener accepts and never answers. */
+  silent(): Promise<Endpoint>;
   /** How many established connections are alive, both sides. */
   liveCount(): number;
 }
@@ -59,8 +59,8 @@ type Check = (title: string, body: (t: ExecutionContext, world: World) => Promis
 
 async function connect(world: World): Promise<Pair> {
   const inbox = new Inbox();
-  const listener = await world.server.listen(world.anyAddress, inbox);
-  const dialed = await world.client.dial(listener.address, { timeoutMs: 20_000 });
+  const listener = await world.server.listen(world.anywhere, inbox);
+  const dialed = await world.client.dial(listener.endpoint, { timeoutMs: 20_000 });
   return { dialed, accepted: await inbox.connection(), inbox, listener };
 }
 
@@ -77,7 +77,7 @@ function identityChecks(check: Check): void {
     t.is(accepted.peerId, world.clientId);
     t.is(dialed.direction, "outbound");
     t.is(accepted.direction, "inbound");
-    t.is(formatAddress(dialed.remote), listener.address);
+    t.deepEqual(dialed.remote, listener.endpoint);
     t.deepEqual(accepted.local, dialed.remote);
     t.deepEqual(accepted.remote, dialed.local);
     t.is(accepted.remote.scheme, world.server.scheme);
@@ -85,27 +85,24 @@ function identityChecks(check: Check): void {
   });
 
   check("the listener's address has the real port", async (t, world) => {
-    const listener = await world.server.listen(world.anyAddress, new Inbox());
-    t.regex(listener.address, /:[1-9][0-9]*$/);
+    const listener = await world.server.listen(world.anywhere, new Inbox());
+    t.deepEqual({ ...listener.endpoint, port: 0 }, world.anywhere);
+    t.true(listener.endpoint.port > 0);
   });
 
   check("a dial that expects the right id succeeds", async (t, world) => {
     const inbox = new Inbox();
-    const { address } = await world.server.listen(world.anyAddress, inbox);
-    const pinned = address.replace("://", `://${world.serverId}@`);
-    const options = { timeoutMs: 20_000, expectPeerId: world.serverId };
-    t.is((await world.client.dial(address, options)).peerId, world.serverId);
+    const { endpoint } = await world.server.listen(world.anywhere, inbox);
+    const pinned = { ...endpoint, peerId: world.serverId };
     t.is((await world.client.dial(pinned, { timeoutMs: 20_000 })).peerId, world.serverId);
   });
 
   check("a dial that expects another id is refused and leaves nothing", async (t, world) => {
-    const { address } = await world.server.listen(world.anyAddress, new Inbox());
+    const { endpoint } = await world.server.listen(world.anywhere, new Inbox());
     const other = "ab".repeat(32);
-    const options = { timeoutMs: 20_000, expectPeerId: other };
-    const error = await rejects(t, world.client.dial(address, options), "DIAL_FAILED");
+    const dial = world.client.dial({ ...endpoint, peerId: other }, { timeoutMs: 20_000 });
+    const error = await rejects(t, dial, "DIAL_FAILED");
     t.regex(error?.message ?? "", new RegExp(`${world.serverId}, not ${other}`));
-    const pinned = address.replace("://", `://${other}@`);
-    await rejects(t, world.client.dial(pinned, { timeoutMs: 20_000 }), "DIAL_FAILED");
   });
 }
 
@@ -347,47 +344,47 @@ function endChecks(check: Check): void {
     const reader = new Recorder(accepted);
     new Recorder(dialed);
     await listener.close();
-    await rejects(t, world.client.dial(listener.address, { timeoutMs: 20_000 }), "DIAL_FAILED");
+    await rejects(t, world.client.dial(listener.endpoint, { timeoutMs: 20_000 }), "DIAL_FAILED");
     dialed.write(Buffer.from("still here"));
     await reader.received(10);
     t.is(reader.text(), "still here");
-    const again = await world.server.listen(listener.address, new Inbox());
-    t.is(again.address, listener.address);
+    const again = await world.server.listen(listener.endpoint, new Inbox());
+    t.deepEqual(again.endpoint, listener.endpoint);
   });
 
   check("closing the transport ends everything it made", async (t, world) => {
     const { dialed, accepted, listener } = await connect(world);
     const sides = [new Recorder(dialed), new Recorder(accepted)];
-    const pending = world.server.dial(await world.silentAddress(), { timeoutMs: 60_000 });
+    const pending = world.server.dial(await world.silent(), { timeoutMs: 60_000 });
     const failed = rejects(t, pending, "CLOSED");
     await world.server.close();
     await failed;
     await Promise.all(sides.map((side) => side.closed()));
-    await rejects(t, world.server.listen(listener.address, new Inbox()), "CLOSED");
-    await rejects(t, world.server.dial(listener.address, { timeoutMs: 10 }), "CLOSED");
+    await rejects(t, world.server.listen(listener.endpoint, new Inbox()), "CLOSED");
+    await rejects(t, world.server.dial(listener.endpoint, { timeoutMs: 10 }), "CLOSED");
     t.is(world.liveCount(), 0);
   });
 }
 
 function failureChecks(check: Check): void {
   check("a dial to nobody fails, naming the address", async (t, world) => {
-    const dial = world.client.dial(world.nobodyAddress, { timeoutMs: 20_000 });
+    const dial = world.client.dial(world.nobody, { timeoutMs: 20_000 });
     const error = await rejects(t, dial, "DIAL_FAILED");
-    t.true(error?.message.includes(world.nobodyAddress));
+    t.true(error?.message.includes(formatAddress(world.nobody)));
   });
 
   check("a dial that gets no answer fails at its deadline", async (t, world) => {
-    const dial = world.client.dial(await world.silentAddress(), { timeoutMs: 100 });
+    const dial = world.client.dial(await world.silent(), { timeoutMs: 100 });
     const error = await rejects(t, dial, "DIAL_FAILED");
     t.regex(error?.message ?? "", /handshake-timeout/);
     t.is(world.liveCount(), 0);
   });
 
   check("an address that is taken is ADDRESS_IN_USE", async (t, world) => {
-    const listener = await world.server.listen(world.anyAddress, new Inbox());
-    const again = world.server.listen(listener.address, new Inbox());
+    const listener = await world.server.listen(world.anywhere, new Inbox());
+    const again = world.server.listen(listener.endpoint, new Inbox());
     const error = await rejects(t, again, "ADDRESS_IN_USE");
-    t.true(error?.message.includes(listener.address));
+    t.true(error?.message.includes(formatAddress(listener.endpoint)));
   });
 
   check(
@@ -395,11 +392,13 @@ function failureChecks(check: Check): void {
     async (t, world) => {
       const options = { timeoutMs: 1_000 };
       const handler = new Inbox();
-      await rejects(t, world.client.dial("ws://127.0.0.1:1", options), "ADDRESS_INVALID");
-      await rejects(t, world.client.dial(world.anyAddress, options), "ADDRESS_INVALID");
-      await rejects(t, world.client.dial("nonsense", options), "ADDRESS_INVALID");
-      await rejects(t, world.server.listen("ws://127.0.0.1:1", handler), "ADDRESS_INVALID");
-      const elsewhere = `${world.server.scheme}://192.0.2.1:1`;
+      const foreign = parseAddress("carrier-pigeon://127.0.0.1:1");
+      await rejects(t, world.client.dial(foreign, options), "ADDRESS_INVALID");
+      await rejects(t, world.client.dial(world.anywhere, options), "ADDRESS_INVALID");
+      await rejects(t, world.server.listen(foreign, handler), "ADDRESS_INVALID");
+      const pinned = { ...world.anywhere, peerId: world.serverId };
+      await rejects(t, world.server.listen(pinned, handler), "ADDRESS_INVALID");
+      const elsewhere = { ...world.anywhere, host: "192.0.2.1", port: 1 };
       await rejects(t, world.server.listen(elsewhere, handler), "ADDRESS_INVALID");
     },
   );

@@ -4,6 +4,7 @@ import test from "ava";
 import fc from "fast-check";
 
 import { isCoded } from "../../src/errors.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { Inbox, memoryBench, memoryPair, patterned, PEER_B, Recorder } from "./support.js";
 
@@ -39,9 +40,9 @@ test("bytes pass when no obstacle is left, and lifting one twice lifts no other"
 
 test("a dial whose answer is held up fails by its timeout, not before", async (t) => {
   const world = memoryBench();
-  await world.a.listen("memory://a:7", new Inbox());
+  await world.a.listen(parseAddress("memory://a:7"), new Inbox());
   world.network.obstruct((from) => from === "a");
-  const failed = t.throwsAsync(world.b.dial("memory://a:7", { timeoutMs: 700 }));
+  const failed = t.throwsAsync(world.b.dial(parseAddress("memory://a:7"), { timeoutMs: 700 }));
   await world.advance(699);
   t.is(world.clock.pendingTimers, 1);
   await world.advance(1);
@@ -57,7 +58,7 @@ test("a host without power is silent until it comes back and knows nothing", asy
   b.connection.write(Buffer.from("hello?"));
   await world.advance(100_000);
   t.deepEqual([b.text(), b.closes, a.bytes, a.closes], ["on the wire", 0, 0, 0]);
-  const refused = t.throwsAsync(world.b.dial("memory://a:7", { timeoutMs: 500 }));
+  const refused = t.throwsAsync(world.b.dial(parseAddress("memory://a:7"), { timeoutMs: 500 }));
   await world.advance(500);
   t.regex((await refused)?.message ?? "", /handshake-timeout/);
 
@@ -110,8 +111,8 @@ test("connections share the lines of their hosts, and each direction has its own
   const [first, one] = await memoryPair(world);
   const inbox = new Inbox();
   const c = world.network.transport(PEER_B, { host: "c" });
-  await c.listen("memory://c:7", inbox);
-  const dialing = world.b.dial("memory://c:7", { timeoutMs: 1_000 });
+  await c.listen(parseAddress("memory://c:7"), inbox);
+  const dialing = world.b.dial(parseAddress("memory://c:7"), { timeoutMs: 1_000 });
   await world.advance(200);
   const second = new Recorder(await dialing);
   const other = new Recorder(inbox.connections[0]!);
@@ -160,16 +161,16 @@ test("jitter never reorders a connection, and does reorder two of them", async (
 
 test("a host's own clock runs its timers, not the bytes", async (t) => {
   const world = memoryBench();
-  await world.a.listen("memory://a:7", new Inbox());
+  await world.a.listen(parseAddress("memory://a:7"), new Inbox());
   const clock = world.clock.view({ drift: 1 });
   const c = world.network.transport(PEER_B, { host: "c", clock });
-  const dialing = c.dial("memory://a:7", { timeoutMs: 250 });
+  const dialing = c.dial(parseAddress("memory://a:7"), { timeoutMs: 250 });
   await world.advance(100);
   const dialed = await dialing;
   t.is(dialed.openedAtMs, 0);
 
   world.network.obstruct(() => true);
-  const failed = t.throwsAsync(c.dial("memory://a:7", { timeoutMs: 1_000 }));
+  const failed = t.throwsAsync(c.dial(parseAddress("memory://a:7"), { timeoutMs: 1_000 }));
   await world.advance(499);
   t.is(world.clock.pendingTimers, 1);
   await world.advance(1);

@@ -3,6 +3,7 @@
 import test from "ava";
 
 import { isCoded } from "../../src/errors.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createMemoryNetwork } from "../../src/transport/memory.js";
 import { transportContract } from "./contract.js";
@@ -30,11 +31,11 @@ transportContract("memory", () => {
     client: network.transport(PEER_B, { host: "client" }),
     serverId: PEER_A,
     clientId: PEER_B,
-    anyAddress: "memory://server:0",
-    nobodyAddress: "memory://server:9",
-    silentAddress: async () => {
+    anywhere: parseAddress("memory://server:0"),
+    nobody: parseAddress("memory://server:9"),
+    silent: async () => {
       network.partition([["silent"]]);
-      return "memory://silent:1";
+      return parseAddress("memory://silent:1");
     },
     liveCount: () => network.linkCount,
   };
@@ -42,9 +43,9 @@ transportContract("memory", () => {
 
 test("a dial takes one round trip and a byte one latency", async (t) => {
   const world = memoryBench();
-  await world.a.listen("memory://a:7", new Inbox());
+  await world.a.listen(parseAddress("memory://a:7"), new Inbox());
   let dialed = false;
-  void world.b.dial("memory://a:7", { timeoutMs: 1_000 }).then(() => (dialed = true));
+  void world.b.dial(parseAddress("memory://a:7"), { timeoutMs: 1_000 }).then(() => (dialed = true));
   await world.advance(99);
   t.false(dialed);
   await world.advance(1);
@@ -110,9 +111,9 @@ test("bytes written during a partition arrive in order when it heals", async (t)
 
 test("a dial into another partition fails by its timeout", async (t) => {
   const world = memoryBench();
-  await world.a.listen("memory://a:7", new Inbox());
+  await world.a.listen(parseAddress("memory://a:7"), new Inbox());
   world.network.partition([["a"], ["b"]]);
-  const failed = t.throwsAsync(world.b.dial("memory://a:7", { timeoutMs: 700 }));
+  const failed = t.throwsAsync(world.b.dial(parseAddress("memory://a:7"), { timeoutMs: 700 }));
   await world.advance(699);
   t.is(world.clock.pendingTimers, 1);
   await world.advance(1);
@@ -180,8 +181,8 @@ test("one seed is one trace, another seed another", async (t) => {
 test("a listener that closed while a dial was under way resets the connection", async (t) => {
   const world = memoryBench();
   const inbox = new Inbox();
-  const listener = await world.a.listen("memory://a:7", inbox);
-  const dialing = world.b.dial("memory://a:7", { timeoutMs: 1_000 });
+  const listener = await world.a.listen(parseAddress("memory://a:7"), inbox);
+  const dialing = world.b.dial(parseAddress("memory://a:7"), { timeoutMs: 1_000 });
   await world.advance(100);
   const dialed = new Recorder(await dialing);
   await listener.close();

@@ -10,9 +10,11 @@ import type {
   Connection,
   ConnectionHandler,
   ListenHandler,
+  Refusal,
   RefusalRule,
   Transport,
 } from "../../src/ports.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { createMemoryNetwork } from "../../src/transport/memory.js";
 import type { MemoryNetwork, MemoryNetworkOptions } from "../../src/transport/memory.js";
 import type { TcpConfig } from "../../src/transport/tcp.js";
@@ -124,14 +126,14 @@ export class Recorder implements ConnectionHandler {
 export class Inbox implements ListenHandler {
   readonly #waiter = new Waiter();
   readonly connections: Connection[] = [];
-  readonly refused: { remoteAddress: string; rule: RefusalRule; detail: string }[] = [];
+  readonly refused: Refusal[] = [];
 
   onConnection(connection: Connection): void {
     this.connections.push(connection);
     this.#waiter.changed();
   }
 
-  onRefused(refusal: { remoteAddress: string; rule: RefusalRule; detail: string }): void {
+  onRefused(refusal: Refusal): void {
     this.refused.push(refusal);
     this.#waiter.changed();
   }
@@ -213,8 +215,8 @@ export function memoryBench(options: Partial<MemoryNetworkOptions> = {}): Memory
 /** What `b` dialed and what `a` accepted. */
 export async function memoryPair(world: MemoryBench, port = 7): Promise<[Recorder, Recorder]> {
   const inbox = new Inbox();
-  const { address } = await world.a.listen(`memory://a:${port}`, inbox);
-  const dialing = world.b.dial(address, { timeoutMs: 1_000 });
+  const { endpoint } = await world.a.listen(parseAddress(`memory://a:${port}`), inbox);
+  const dialing = world.b.dial(endpoint, { timeoutMs: 1_000 });
   await world.advance(400);
   return [new Recorder(await dialing), new Recorder(inbox.connections[0] as Connection)];
 }

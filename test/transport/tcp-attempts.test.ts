@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
+import { parseAddress } from "../../src/protocol/address.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { startAttempts } from "../../src/transport/tcp-attempts.js";
@@ -105,7 +106,7 @@ test("a cancelled attempt leaves no socket and no timer", (t) => {
 
 test("a name is reached by the one of its addresses where somebody listens", async (t) => {
   const server = tcpTransport(1);
-  const { address } = await server.listen("tcp://127.0.0.1:0", new Inbox());
+  const { endpoint } = await server.listen(parseAddress("tcp://127.0.0.1:0"), new Inbox());
   const client = createTcpTransport({
     clock: systemClock,
     identity: identityOf(2),
@@ -116,9 +117,12 @@ test("a name is reached by the one of its addresses where somebody listens", asy
     await client.close();
     await server.close();
   });
-  const dialed = await client.dial(address.replace("127.0.0.1", "seed.example"), {
-    timeoutMs: 20_000,
-  });
+  const dialed = await client.dial(
+    { ...endpoint, host: "seed.example" },
+    {
+      timeoutMs: 20_000,
+    },
+  );
   t.is(dialed.peerId, identityOf(1).peerId);
 });
 
@@ -140,8 +144,8 @@ const FAR_HOST = `
  * A host as if far away: the kernel answers nobody who connects while the queue is full, and who
  * asks again, after 1 s and later, connects when there is room.
  */
-async function farHost(t: ExecutionContext, target: string) {
-  const child = spawn(process.execPath, ["-e", FAR_HOST, String(new URL(target).port)], {
+async function farHost(t: ExecutionContext, targetPort: number) {
+  const child = spawn(process.execPath, ["-e", FAR_HOST, String(targetPort)], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   t.teardown(() => child.kill("SIGKILL"));
@@ -159,8 +163,8 @@ test("over real sockets too a far host is reached by a name with a second, dead 
   if (process.platform !== "linux") return t.pass("others answer although their queue is full");
   t.timeout(60_000);
   const server = tcpTransport(1);
-  const { address } = await server.listen("tcp://127.0.0.1:0", new Inbox());
-  const { port, answer } = await farHost(t, address);
+  const { endpoint } = await server.listen(parseAddress("tcp://127.0.0.1:0"), new Inbox());
+  const { port, answer } = await farHost(t, endpoint.port);
   const client = createTcpTransport({
     clock: systemClock,
     identity: identityOf(2),
@@ -171,7 +175,7 @@ test("over real sockets too a far host is reached by a name with a second, dead 
     await client.close();
     await server.close();
   });
-  const dialed = client.dial(`tcp://seed.example:${port}`, { timeoutMs: 50_000 });
+  const dialed = client.dial(parseAddress(`tcp://seed.example:${port}`), { timeoutMs: 50_000 });
   dialed.catch(() => undefined);
   // Twice the time after which the second address is tried; longer does not matter.
   await delay(500);

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
 import type { Connection } from "../../src/ports.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { Inbox, patterned, Recorder, tcpTransport } from "./support.js";
 
 /** Until the kernel takes no more: looked at too early, a write is just not waiting yet. */
@@ -25,8 +26,8 @@ test("bytes arrive whole while both sides write and the reader stops again and a
   const [server, client] = [tcpTransport(1), tcpTransport(2)];
   t.teardown(() => Promise.all([server.close(), client.close()]));
   const inbox = new Inbox();
-  const { address } = await server.listen("tcp://127.0.0.1:0", inbox);
-  const dialed = await client.dial(address, { timeoutMs: 20_000 });
+  const { endpoint } = await server.listen(parseAddress("tcp://127.0.0.1:0"), inbox);
+  const dialed = await client.dial(endpoint, { timeoutMs: 20_000 });
   const accepted = await inbox.connection();
   const sides = [new Recorder(dialed), new Recorder(accepted)] as const;
   // More than the kernel takes of a peer that does not read, in pieces of many sizes.

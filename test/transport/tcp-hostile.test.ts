@@ -10,6 +10,7 @@ import type { ExecutionContext } from "ava";
 
 import { isCoded } from "../../src/errors.js";
 import type { RefusalRule, TransportListener } from "../../src/ports.js";
+import { parseAddress } from "../../src/protocol/address.js";
 import { VirtualClock } from "../../src/runtime/virtual-clock.js";
 import { createTcpTransport } from "../../src/transport/tcp.js";
 import type { TcpConfig, TcpTransport } from "../../src/transport/tcp.js";
@@ -44,8 +45,8 @@ async function victim(t: ExecutionContext, config: Partial<TcpConfig> = {}): Pro
     config: { ...TCP_CONFIG, handshake: { timeoutMs: 5_000 }, ...config },
   });
   const inbox = new Inbox();
-  const listener = await transport.listen("tcp://127.0.0.1:0", inbox);
-  const port = Number(listener.address.split(":").at(-1));
+  const listener = await transport.listen(parseAddress("tcp://127.0.0.1:0"), inbox);
+  const { port } = listener.endpoint;
   const sockets: Socket[] = [];
   t.teardown(async () => {
     for (const socket of sockets) socket.destroy();
@@ -82,7 +83,7 @@ function closed(socket: Socket): Promise<void> {
 async function servesTheHonest(t: ExecutionContext, { transport, inbox, listener }: Victim) {
   const before = inbox.connections.length;
   const honest = tcpTransport(3);
-  const dialed = new Recorder(await honest.dial(listener.address, { timeoutMs: 20_000 }));
+  const dialed = new Recorder(await honest.dial(listener.endpoint, { timeoutMs: 20_000 }));
   const accepted = new Recorder(await inbox.connection(before));
   dialed.connection.write(Buffer.from("honest"));
   await accepted.received(6);
@@ -97,7 +98,7 @@ function refusesClient(title: string, rule: RefusalRule, options: () => Connecti
     const target = await victim(t);
     await closed(target.tls(options()));
     t.deepEqual(await target.inbox.refusal(), [rule]);
-    t.regex(target.inbox.refused[0]?.remoteAddress ?? "", /^tcp:\/\/127\.0\.0\.1:\d+$/);
+    t.like(target.inbox.refused[0]?.remote, { scheme: "tcp", host: "127.0.0.1" });
     t.is(target.inbox.connections.length, 0);
     await servesTheHonest(t, target);
   });
@@ -235,7 +236,7 @@ test("garbage after the handshake ends that connection with an error", async (t)
   const honest = tcpTransport(3);
   t.teardown(() => honest.close());
   const address = `tcp://127.0.0.1:${proxy.port}`;
-  const dialed = new Recorder(await honest.dial(address, { timeoutMs: 20_000 }));
+  const dialed = new Recorder(await honest.dial(parseAddress(address), { timeoutMs: 20_000 }));
   const accepted = new Recorder(await target.inbox.connection());
   dialed.connection.write(Buffer.from("ok"));
   await accepted.received(2);
@@ -244,7 +245,7 @@ test("garbage after the handshake ends that connection with an error", async (t)
   t.true(accepted.error instanceof Error);
   t.is(accepted.closes, 1);
 
-  const second = new Recorder(await honest.dial(address, { timeoutMs: 20_000 }));
+  const second = new Recorder(await honest.dial(parseAddress(address), { timeoutMs: 20_000 }));
   const other = new Recorder(await target.inbox.connection(1));
   proxy.toClient(Buffer.from("this is no TLS record at all"));
   await Promise.all([second.closed(), other.closed()]);
@@ -282,7 +283,7 @@ function refusesServer(title: string, rule: RefusalRule, options: () => TlsOptio
     const address = await listening(t, server);
     const dialer = tcpTransport(3);
     t.teardown(() => dialer.close());
-    const error = await t.throwsAsync(dialer.dial(address, { timeoutMs: 20_000 }));
+    const error = await t.throwsAsync(dialer.dial(parseAddress(address), { timeoutMs: 20_000 }));
     t.true(isCoded(error, "DIAL_FAILED"));
     t.true(
       error?.message.includes(address) && error.message.includes(`: ${rule} (`),
@@ -322,7 +323,7 @@ test("a dialed peer that answers with garbage or hangs up is refused by tls-fail
   ];
   for (const server of answers) {
     const address = await listening(t, server);
-    const error = await t.throwsAsync(dialer.dial(address, { timeoutMs: 20_000 }));
+    const error = await t.throwsAsync(dialer.dial(parseAddress(address), { timeoutMs: 20_000 }));
     t.regex(error?.message ?? "", /: tls-failed \(/);
   }
   t.deepEqual(dialer.figures(), { pendingInbound: 0, pendingDials: 0, connections: 0 });
@@ -339,7 +340,7 @@ test("a dial never resumes a session, even with a server that gives tickets", as
   const dialer = tcpTransport(3);
   t.teardown(() => dialer.close());
   for (let i = 0; i < 2; i++) {
-    const recorder = new Recorder(await dialer.dial(address, { timeoutMs: 20_000 }));
+    const recorder = new Recorder(await dialer.dial(parseAddress(address), { timeoutMs: 20_000 }));
     await recorder.received(1);
     recorder.connection.destroy();
     await recorder.closed();

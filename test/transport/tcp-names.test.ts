@@ -141,7 +141,7 @@ test("a dial to a name that nobody answers for says that the name was not resolv
   const names = resolverOf({ servers: [server], timeoutMs: 200 });
   const dialing = tcpTransport(1, {}, (host) => names.resolve(host));
   t.teardown(() => dialing.close());
-  const dial = dialing.dial("tcp://dead.example:1", { timeoutMs: 20_000 });
+  const dial = dialing.dial(parseAddress("tcp://dead.example:1"), { timeoutMs: 20_000 });
   await t.throwsAsync(dial, {
     code: "DIAL_FAILED",
     message: "Cannot dial tcp://dead.example:1: name-not-resolved (no answer within 200 ms).",
@@ -156,13 +156,13 @@ test("a dial by name reaches a node beside many names that are dead", async (t) 
   const listening = tcpTransport(1);
   const dialing = tcpTransport(2, {}, (host) => names.resolve(host));
   const closed = (): Promise<unknown> => Promise.all([dialing.close(), listening.close()]);
-  const listener = await listening.listen("tcp://127.0.0.1:0", new Inbox());
-  const { port } = parseAddress(listener.address);
+  const listener = await listening.listen(parseAddress("tcp://127.0.0.1:0"), new Inbox());
+  const { port } = listener.endpoint;
   const options = { timeoutMs: 20_000 };
   const dead = Array.from({ length: 8 }, (_, i) =>
-    dialing.dial(`tcp://dead${i}.example:${port}`, options),
+    dialing.dial(parseAddress(`tcp://dead${i}.example:${port}`), options),
   );
-  const connection = await dialing.dial(`tcp://good.example:${port}`, options);
+  const connection = await dialing.dial(parseAddress(`tcp://good.example:${port}`), options);
   t.is(connection.peerId, identityOf(1).peerId);
   connection.destroy();
   await closed();

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import type { ExecutionContext } from "ava";
 
+import { parseAddress, type Endpoint } from "../../src/protocol/address.js";
 import { transportContract } from "./contract.js";
 import { identityOf, tcpTransport } from "./support.js";
 
@@ -15,10 +16,10 @@ transportContract("tcp", (t) => {
     client,
     serverId: identityOf(1).peerId,
     clientId: identityOf(2).peerId,
-    anyAddress: "tcp://127.0.0.1:0",
+    anywhere: parseAddress("tcp://127.0.0.1:0"),
     // The discard port: nothing listens there on a machine of this century.
-    nobodyAddress: "tcp://127.0.0.1:9",
-    silentAddress: () => silent(t),
+    nobody: parseAddress("tcp://127.0.0.1:9"),
+    silent: () => silent(t),
     liveCount: () =>
       [server, client].reduce((sum, transport) => {
         const { connections, pendingDials, pendingInbound } = transport.figures();
@@ -27,7 +28,7 @@ transportContract("tcp", (t) => {
   };
 });
 
-async function silent(t: ExecutionContext): Promise<string> {
+async function silent(t: ExecutionContext): Promise<Endpoint> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -38,5 +39,5 @@ async function silent(t: ExecutionContext): Promise<string> {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { scheme: "tcp", host: "127.0.0.1", port: (server.address() as AddressInfo).port };
 }

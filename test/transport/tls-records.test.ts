@@ -4,6 +4,7 @@
 import test, { type ExecutionContext } from "ava";
 import fc from "fast-check";
 import { DEFAULTS } from "../../src/config.js";
+import { formatAddress, parseAddress } from "../../src/protocol/address.js";
 import { RecordCutter } from "../../src/transport/tls-records.js";
 import { RecordPeer } from "../support/record-peer.js";
 import { rsaChainOf } from "../support/rsa-chain.js";
@@ -15,13 +16,16 @@ async function victim(t: ExecutionContext) {
   t.timeout(60_000);
   const transport = tcpTransport(1);
   const inbox = new Inbox();
-  const { address } = await transport.listen("tcp://127.0.0.1:0", inbox);
+  const { endpoint } = await transport.listen(parseAddress("tcp://127.0.0.1:0"), inbox);
   t.teardown(() => transport.close());
-  return { transport, inbox, address };
+  return { transport, inbox, endpoint };
 }
 
 async function attacker(t: ExecutionContext, target: Awaited<ReturnType<typeof victim>>) {
-  const peer = await RecordPeer.connect({ address: target.address, identity: identityOf(9) });
+  const peer = await RecordPeer.connect({
+    address: formatAddress(target.endpoint),
+    identity: identityOf(9),
+  });
   t.teardown(() => peer.destroy());
   return { peer, accepted: new Recorder(await target.inbox.connection()) };
 }
@@ -75,7 +79,7 @@ test("while one connection floods with records of one byte another one is served
   peer.sendRecords(patterned(50_000), 1);
   const honest = tcpTransport(3);
   t.teardown(() => honest.close());
-  const dialed = new Recorder(await honest.dial(target.address, { timeoutMs: 20_000 }));
+  const dialed = new Recorder(await honest.dial(target.endpoint, { timeoutMs: 20_000 }));
   const other = new Recorder(await target.inbox.connection(1));
   dialed.connection.write(patterned(200_000));
   await other.received(200_000);
@@ -87,7 +91,7 @@ test("a certificate chain is refused before it is verified", async (t) => {
   const target = await victim(t);
   const identity = rsaChainOf(identityOf(9), 5);
   // On its own side the handshake may be done before it hears.
-  const peer = RecordPeer.connect({ address: target.address, identity });
+  const peer = RecordPeer.connect({ address: formatAddress(target.endpoint), identity });
   await peer.then(({ closed }) => closed).catch(() => undefined);
   t.deepEqual(await target.inbox.refusal(), ["tls-handshake-size"]);
   t.is(target.inbox.refused[0]?.detail, `over ${handshakeBytesMax} bytes of handshake`);

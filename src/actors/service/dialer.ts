@@ -168,17 +168,13 @@ export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
 
 function dialWorker({ transports, config }: DialerEnv): fastq.worker<unknown, string, Connection> {
   return (address, done) => {
-    const { scheme, peerId } = parseAddress(address);
-    const transport = transports.get(scheme);
+    const endpoint = parseAddress(address);
+    const transport = transports.get(endpoint.scheme);
     if (transport === undefined) {
       done(new CodedError("DIAL_FAILED", `there is no transport for ${address}`));
       return;
     }
-    const options = {
-      timeoutMs: config.dial.timeoutMs,
-      ...(peerId === undefined ? {} : { expectPeerId: peerId }),
-    };
-    transport.dial(address, options).then(
+    transport.dial(endpoint, { timeoutMs: config.dial.timeoutMs }).then(
       (connection) => done(null, connection),
       (error: Error) => done(error),
     );

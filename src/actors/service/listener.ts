@@ -5,7 +5,7 @@
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import { addressInvalid, readAddress } from "../../protocol/address.js";
+import { addressInvalid, formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { Connection, ListenHandler, TransportListener } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
@@ -15,7 +15,7 @@ export type ListenerMessage =
   | { readonly type: "Bound"; readonly listener: TransportListener }
   | { readonly type: "BindFailed"; readonly error: unknown }
   | { readonly type: "Accepted"; readonly connection: Connection }
-  | { readonly type: "Refused"; readonly remoteAddress: string; readonly rule: string }
+  | { readonly type: "Refused"; readonly remote: Endpoint; readonly rule: string }
   | { readonly type: "Stop" };
 
 /** Told once to the service: where the node listens, or why it does not. */
@@ -24,7 +24,7 @@ export type ListenOutcome =
   | { readonly type: "ListenFailed"; readonly error: unknown };
 
 export interface ListenerArgs {
-  readonly address: string;
+  readonly endpoint: Endpoint;
   readonly registry: ActorRef<RegistryMessage>;
   readonly events: ActorRef<EventBusMessage>;
   readonly outcome: ActorRef<ListenOutcome>;
@@ -54,20 +54,18 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
 
   init(context, args) {
     const { self, env } = context;
-    const reading = readAddress(args.address);
-    const transport = reading.ok ? env.transports.get(reading.address.scheme) : undefined;
+    const transport = env.transports.get(args.endpoint.scheme);
     const handler: ListenHandler = {
       onConnection(connection) {
         if (!self.tell({ type: "Accepted", connection })) connection.destroy();
       },
-      onRefused: ({ remoteAddress, rule }) => self.tell({ type: "Refused", remoteAddress, rule }),
+      onRefused: ({ remote, rule }) => self.tell({ type: "Refused", remote, rule }),
     };
-    if (!reading.ok) {
-      self.tell({ type: "BindFailed", error: addressInvalid(args.address, reading.detail) });
-    } else if (transport === undefined) {
-      self.tell({ type: "BindFailed", error: new Error(`no transport for ${args.address}`) });
+    if (transport === undefined) {
+      const error = addressInvalid(formatAddress(args.endpoint), "there is no transport for it");
+      self.tell({ type: "BindFailed", error });
     } else {
-      context.pipe(transport.listen(args.address, handler), (outcome) =>
+      context.pipe(transport.listen(args.endpoint, handler), (outcome) =>
         outcome.ok
           ? { type: "Bound", listener: outcome.value }
           : { type: "BindFailed", error: outcome.error },
@@ -84,7 +82,7 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
           return;
         }
         state.listener = message.listener;
-        const { address } = message.listener;
+        const address = formatAddress(message.listener.endpoint);
         env.log.write("info", "listening", { address });
         state.outcome.tell({ type: "Listening", address });
         state.events.tell({ type: "Publish", event: { type: "ListenerBound", address } });
@@ -101,7 +99,8 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
         return;
       }
       case "Refused": {
-        const { remoteAddress, rule } = message;
+        const { rule } = message;
+        const remoteAddress = formatAddress(message.remote);
         env.log.write("debug", "connection refused", { remoteAddress, rule });
         const event = { type: "ConnectionRefused", remoteAddress, rule } as const;
         state.events.tell({ type: "Publish", event });

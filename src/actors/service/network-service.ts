@@ -14,6 +14,7 @@ import {
 } from "../../runtime/actor.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
+import { parseAddress } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { blockHandler } from "../handlers/block-handler.js";
@@ -354,7 +355,7 @@ function spawnAll(context: Ctx, { events, untold }: NetworkServiceArgs): Childre
         ? undefined
         : context.spawn(
             listener,
-            { address: config.bindAddr, registry, events, outcome: context.self },
+            { endpoint: parseAddress(config.bindAddr), registry, events, outcome: context.self },
             { name: "listener" },
           ),
   };

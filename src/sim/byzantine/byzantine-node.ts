@@ -5,6 +5,7 @@
 import { toHex } from "../../bytes/hex.js";
 import { AGENT } from "../../compose.js";
 import type { Connection, PeerId } from "../../ports.js";
+import { parseAddress } from "../../protocol/address.js";
 import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
 import { KINDS, MESSAGE_KINDS } from "../../protocol/types/message.js";
 import type { DisconnectReason, Message } from "../../protocol/types/message.js";
@@ -87,7 +88,7 @@ export class ByzantineNode implements ByzantineHost {
     const own = this.#identity;
     const transport = links.transport(own, { host: name });
     const onConnection = (connection: Connection): void => this.#open(connection, own, undefined);
-    void transport.listen(address, { onConnection, onRefused: () => undefined });
+    void transport.listen(parseAddress(address), { onConnection, onRefused: () => undefined });
   }
 
   /** Once a second of virtual time. */
@@ -132,7 +133,7 @@ export class ByzantineNode implements ByzantineHost {
   #dialOne(target: Target, peerId: PeerId): void {
     const transport = this.#options.links.transport(peerId, { host: this.name });
     this.#count(target, 1);
-    transport.dial(target.address, { timeoutMs: DIAL_TIMEOUT_MS }).then(
+    transport.dial(parseAddress(target.address), { timeoutMs: DIAL_TIMEOUT_MS }).then(
       (connection) => this.#open(connection, peerId, target),
       () => this.#count(target, -1),
     );

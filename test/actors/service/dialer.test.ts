@@ -9,6 +9,7 @@ import type { PeerTableEvent, RegistryMessage } from "../../../src/actors/peer/p
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import { CodedError } from "../../../src/errors.js";
 import type { Connection, DialOptions, Transport } from "../../../src/ports.js";
+import { formatAddress, type Endpoint } from "../../../src/protocol/address.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { createHarness, peerIdOf, refusing, SELF, type HarnessOptions } from "../support.js";
 import { FakeConnection, handshakeOf } from "../remote-peer.js";
@@ -25,7 +26,8 @@ class FakeTransport implements Transport {
   /** Under way, the oldest first. */
   readonly dials: Dial[] = [];
 
-  dial(address: string, options: DialOptions): Promise<Connection> {
+  dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
+    const address = formatAddress(endpoint);
     return new Promise((resolve, reject) => this.dials.push({ address, options, resolve, reject }));
   }
 
@@ -115,7 +117,7 @@ test("addresses are known by their one form: a bare host and port means tcp", as
 test("an identity that the address pins is asked of the transport", async (t) => {
   const harness = start({ seedPeers: [`tcp://${peerIdOf(9)}@10.0.0.1:8765`] });
   await harness.advance(0);
-  t.is(harness.transport.dials[0]?.options.expectPeerId, peerIdOf(9));
+  t.deepEqual(harness.dials(), [`tcp://${peerIdOf(9)}@10.0.0.1:8765`]);
 });
 
 test("no more dials run at once than the configuration allows", async (t) => {

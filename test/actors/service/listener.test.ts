@@ -8,6 +8,7 @@ import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import { CodedError } from "../../../src/errors.js";
 import type { ListenHandler, Transport, TransportListener } from "../../../src/ports.js";
+import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { createHarness, published, refusing } from "../support.js";
 import { FakeConnection } from "../remote-peer.js";
@@ -22,14 +23,14 @@ class FakeTransport implements Transport {
   settle:
     { resolve: (listener: TransportListener) => void; reject: (error: Error) => void } | undefined;
 
-  listen(_address: string, handler: ListenHandler): Promise<TransportListener> {
+  listen(_endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
     this.handler = handler;
     return new Promise((resolve, reject) => (this.settle = { resolve, reject }));
   }
 
   bind(address = ADDRESS): void {
     const close = async (): Promise<void> => void this.closed++;
-    this.settle?.resolve({ address, close });
+    this.settle?.resolve({ endpoint: parseAddress(address), close });
   }
 
   dial(): never {
@@ -46,7 +47,7 @@ function start(address = ADDRESS, registryRef?: ActorRef<RegistryMessage>) {
   const events = harness.probe<EventBusMessage>();
   const outcome = harness.probe<ListenOutcome>();
   const ref: ActorRef<ListenerMessage> = harness.spawn(listener, {
-    address,
+    endpoint: parseAddress(address),
     registry: registryRef ?? registry.ref,
     events: events.ref,
     outcome: outcome.ref,
@@ -112,7 +113,8 @@ test("more connections than it can take at once are closed", async (t) => {
 
 test("refused connections are published with their rule", async (t) => {
   const harness = await listening();
-  const refusal = { remoteAddress: "tcp://8.8.8.8:1", rule: "address-rate", detail: "" } as const;
+  const remote = parseAddress("tcp://8.8.8.8:1");
+  const refusal = { remote, rule: "address-rate", detail: "" } as const;
   harness.transport.handler?.onRefused(refusal);
   await harness.settle();
   t.deepEqual(published(harness.events).at(-1), {

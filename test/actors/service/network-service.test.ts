@@ -25,6 +25,7 @@ import type {
   TransportListener,
   WorkerPool,
 } from "../../../src/ports.js";
+import type { Endpoint } from "../../../src/protocol/address.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { makeChain, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
 import { createHarness, genesis, peerIdOf, SELF, type HarnessOptions } from "../support.js";
@@ -37,11 +38,11 @@ class FakeTransport implements Transport {
   listening = false;
   dials = 0;
 
-  async listen(address: string, handler: ListenHandler): Promise<TransportListener> {
+  async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
     this.handler = handler;
     this.listening = true;
     const close = async (): Promise<void> => void (this.listening = false);
-    return { address: address.replace(":0", ":41000"), close };
+    return { endpoint: { ...endpoint, port: 41_000 }, close };
   }
 
   dial(): Promise<Connection> {

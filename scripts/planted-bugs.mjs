@@ -404,7 +404,7 @@ export const plantedBugs = [
   {
     name: "an ask is not settled when its owner crashes",
     in: "runtime/cell.js",
-    find: "this.owned.settle(CRASHED, this.waitingObligations());",
+    find: "this.kernel.questions.lose(this.owned, CRASHED, this.waitingObligations());",
     with: "",
     scenario: SCENARIOS.actorCrashes,
   },
@@ -412,7 +412,7 @@ export const plantedBugs = [
     name: "the credit of a message is lost with the actor that crashed at it",
     in: "actors/peer/peer-news.js",
     find: "state.handedBytes -= bytes;",
-    with: "if (!outcome.ok) return;\n    state.handedBytes -= bytes;",
+    with: "if (!message.outcome?.ok) return;\n    state.handedBytes -= bytes;",
     scenario: SCENARIOS.actorCrashes,
   },
   {

@@ -16,10 +16,12 @@ import type {
   ThreadChild,
   ThreadPlacement,
 } from "./kernel.js";
-import type { Asker } from "./ask.js";
+import type { Asker } from "./question.js";
 import type { Unanswered } from "./obligation.js";
-import { Ask, Deadlines } from "./ask.js";
+import { Ask } from "./ask.js";
 import { Cell } from "./cell.js";
+import { Question } from "./question.js";
+import { Questions } from "./questions.js";
 import { CodedError, invariant } from "../errors.js";
 
 export type { FaultReport, ThreadPlacement } from "./kernel.js";
@@ -88,7 +90,7 @@ export class System implements Kernel, Parent, Asker {
   readonly clock: Clock;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly deadlines: Deadlines;
+  readonly questions: Questions;
   readonly path: string;
   readonly children = new Map<string, Child>();
   readonly incarnation = 0;
@@ -111,7 +113,7 @@ export class System implements Kernel, Parent, Asker {
     this.clock = options.clock;
     this.random = options.random;
     this.scheduler = options.scheduler;
-    this.deadlines = new Deadlines(options.clock);
+    this.questions = new Questions(options.clock);
     this.path = graft?.path.slice(0, graft.path.lastIndexOf("/")) ?? `/${name}`;
     this.onFault = options.onFault ?? warn;
     this.threads = options.threads;
@@ -136,7 +138,7 @@ export class System implements Kernel, Parent, Asker {
         if (outcome.ok) resolve(outcome.value);
         else reject(askError(outcome.reason, to.path, timeoutMs));
       };
-      new Ask(this.deadlines, this, timeoutMs, settle, undefined).send(to, question);
+      new Ask(this.questions, this, timeoutMs, settle).send(to, question);
     });
   }
 
@@ -157,7 +159,7 @@ export class System implements Kernel, Parent, Asker {
     this.lastGone = undefined;
     for (const child of this.nodes()) if (child instanceof Cell) child.kill();
     this.children.clear();
-    this.deadlines.close();
+    this.questions.close();
   }
 
   figures(): ActorFigures[] {
@@ -175,7 +177,7 @@ export class System implements Kernel, Parent, Asker {
     const cells = nodes.filter((child) => child instanceof Cell);
     for (const cell of cells) cell.invariants();
     // A link owes too, and another thread's actors are not seen from here.
-    if (cells.length === nodes.length) checkOwed(cells);
+    if (cells.length === nodes.length) checkOwed(cells, this.questions);
   }
 
   atRest(): void {
@@ -220,9 +222,8 @@ export class System implements Kernel, Parent, Asker {
     child.stop(error);
   }
 
-  askSettled(ask: Ask): void {
-    invariant(ask.outcome !== undefined, "an ask that settles has an outcome");
-    ask.adapt(ask.outcome, ask.about);
+  questionEnded(question: Question): void {
+    question.message();
   }
 
   lateReply(): void {
@@ -260,7 +261,7 @@ export class System implements Kernel, Parent, Asker {
   private endIfEmpty(): void {
     if (this.lastGone === undefined || this.children.size > 0) return;
     this.over = true;
-    this.deadlines.close();
+    this.questions.close();
     this.lastGone();
   }
 
@@ -273,11 +274,16 @@ export class System implements Kernel, Parent, Asker {
 }
 
 /** Each answer that somebody waits for is owed by an actor that lives. */
-function checkOwed(cells: readonly Cell[]): void {
+function checkOwed(cells: readonly Cell[], questions: Questions): void {
   const owed = new Map<Asker, number>();
-  for (const obligation of cells.flatMap((cell) => cell.owned.all())) {
-    if (!(obligation instanceof Ask)) continue;
-    owed.set(obligation.asker, (owed.get(obligation.asker) ?? 0) + 1);
+  for (const cell of cells) {
+    const owned = questions.ownedBy(cell.owned);
+    const count = `${cell.path} owes ${cell.owned.count} answers, and ${owned.length} are open`;
+    invariant(owned.length === cell.owned.count, count);
+    for (const question of owned) {
+      const asker = question instanceof Question ? question.askedBy : undefined;
+      if (asker !== undefined) owed.set(asker, (owed.get(asker) ?? 0) + 1);
+    }
   }
   for (const cell of cells) {
     const answers = owed.get(cell) ?? 0;

@@ -2,6 +2,8 @@
 // Semantics follow Akka/Pekko typed: one message at a time, synchronous, bounded
 // mailboxes, supervision by the parent, location transparency through paths.
 
+import type { Question } from "./question.js";
+
 export interface ActorRef<in M> {
   readonly path: string;
   /** False: refused (mailbox full or actor stopped), counted; the message stays with the sender. */
@@ -101,15 +103,13 @@ export interface Context<M, E> {
     adapt: (outcome: AskOutcome<R>) => M,
   ): void;
   /**
-   * The reply reference of a question that this actor tells by itself, once or again after a refusal:
-   * until then it is its own. Settles like `ask`, as `adapt` of the outcome and of `about`, so that a
-   * question of the hot path needs no function of its own.
+   * A new question without a deadline, which is the reply reference of messages that this actor tells
+   * by itself, once or again after a refusal: until then it is its own. Settles like `ask`, and is
+   * then the message to self: one object for a question of the hot path.
    */
-  expect<R, T>(
-    about: T,
-    adapt: (outcome: AskOutcome<R>, about: T) => M,
-    timeoutMs: number,
-  ): ActorRef<R>;
+  expect(question: Question & M): void;
+  /** Monotonic time when this batch of messages began: 64 of them, or one that takes long. */
+  readonly nowMs: number;
   /**
    * Tells a question on. If it is not taken there, it ends as `refused`, so that nobody need answer
    * for it; who would rather tell it again later tells it by itself.

@@ -4,7 +4,7 @@
 import type { ActorFigures, MailboxSpec, Signal } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
-import type { Ask, Asker } from "./ask.js";
+import type { Asker, Question } from "./question.js";
 import type { AnyType, Child, Kernel, Observer, Parent } from "./kernel.js";
 import type { Note, TimerNote } from "./notes.js";
 import { CellContext } from "./context.js";
@@ -151,9 +151,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.lists?.delete(list);
   }
 
-  askSettled(ask: Ask): void {
+  questionEnded(question: Question): void {
     this.pendingAsks--;
-    this.accept(ask);
+    this.accept(question);
   }
 
   lateReply(): void {
@@ -177,18 +177,18 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
 
   // ---- slices ---------------------------------------------------------------------------------
 
-  drain(messagesMax: number): boolean {
+  drain(messagesMax: number, nowMs = this.kernel.clock.monotonicMs()): boolean {
     if (!this.active) return false;
     const { kernel } = this;
     const before = kernel.sender;
     kernel.sender = this;
-    kernel.deadlines.beginBatch();
+    kernel.questions.beginBatch(nowMs);
     try {
       this.deliver(messagesMax);
     } catch (error) {
       this.fault(error);
     } finally {
-      kernel.deadlines.endBatch();
+      kernel.questions.endBatch();
       kernel.sender = before;
     }
     if (this.stopRequested) this.stop();
@@ -361,7 +361,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.inHand = NOTHING;
     this.overflow = undefined;
     // Its mailbox outlives a crash, and what waits there is not lost.
-    if (this.owned.count > 0) this.owned.settle(CRASHED, this.waitingObligations());
+    if (this.owned.count > 0)
+      this.kernel.questions.lose(this.owned, CRASHED, this.waitingObligations());
     const policy = this.type.onFault;
     const { kernel, path } = this;
     if (policy.kind === "escalate") {
@@ -456,7 +457,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.signalStopping(false);
     this.phase = "stopped";
     this.forget();
-    this.owned.settle(STOPPED);
+    this.kernel.questions.lose(this.owned, STOPPED);
     this.waiters.clear();
     this.ownLifeline.end(this.path);
     this.parent.childGone(this, this.stopError);

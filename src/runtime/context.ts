@@ -11,6 +11,7 @@ import type {
 import type { Cell } from "./cell.js";
 import type { AnyType } from "./kernel.js";
 import type { Adapt } from "./ask.js";
+import type { Question } from "./question.js";
 import { Ask } from "./ask.js";
 import { LocatedRef } from "./kernel.js";
 import { Obligation, REFUSED } from "./obligation.js";
@@ -83,21 +84,20 @@ export class CellContext implements Context<unknown, unknown> {
     adapt: (outcome: AskOutcome<R>) => unknown,
   ): void {
     const { cell } = this;
-    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, adapt as Adapt, undefined);
+    const ask = new Ask(cell.kernel.questions, cell, timeoutMs, adapt as Adapt);
     if (++cell.pendingAsks <= PENDING_ASKS_MAX) ask.send(to, question);
     else ask.settle(REFUSED);
   }
 
-  expect<R, T>(
-    about: T,
-    adapt: (outcome: AskOutcome<R>, about: T) => unknown,
-    timeoutMs: number,
-  ): ActorRef<R> {
+  expect(question: Question): void {
     const { cell } = this;
-    const ask = new Ask(cell.kernel.deadlines, cell, timeoutMs, adapt as Adapt, about);
-    if (++cell.pendingAsks <= PENDING_ASKS_MAX) ask.handTo(cell.owned);
-    else ask.settle(REFUSED);
-    return ask;
+    question.begin(cell, cell.kernel.questions.endless);
+    if (++cell.pendingAsks <= PENDING_ASKS_MAX) cell.owned.take(question);
+    else question.settle(REFUSED);
+  }
+
+  get nowMs(): number {
+    return this.cell.kernel.questions.nowMs();
   }
 
   forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void {

@@ -9,6 +9,7 @@ export type {
   FaultReport,
   ThreadPlacement,
 } from "./actor-system.js";
+export { Question } from "./question.js";
 export { createActorSystem } from "./actor-system.js";
 export type { Scheduler, SchedulerOptions } from "./scheduler.js";
 export { createScheduler } from "./scheduler.js";

@@ -3,7 +3,7 @@
 
 import type { ActorFigures, ActorRef, ActorType, Signal } from "./actor.js";
 import type { Clock, Random } from "../ports.js";
-import type { Deadlines } from "./ask.js";
+import type { Questions } from "./questions.js";
 import type { Scheduler } from "./scheduler.js";
 
 // The kernel does not know the types of the actors it runs; `spawn` ties them together.
@@ -111,7 +111,7 @@ export interface Kernel {
   readonly clock: Clock;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly deadlines: Deadlines;
+  readonly questions: Questions;
   /** Who is running now: the sender of every tell until it is done. */
   sender: Observer | undefined;
   /** Messages that reached no actor: it had stopped, or a reply came too late. */

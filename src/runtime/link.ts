@@ -263,7 +263,8 @@ export class Link implements Observer, Homeward {
 
   private refTo(path: string, uid: number): LocatedRef {
     if (uid < 0) {
-      if (!isOfReceiver(uid)) return new RemoteQuestion(this, path, ticketOf(uid));
+      if (!isOfReceiver(uid))
+        return new RemoteQuestion(this, path, ticketOf(uid), this.kernel.questions.endless);
       return this.questions.find(ticketOf(uid)) ?? new GoneRef(this.kernel, path, uid);
     }
     return this.kernel.resolve(path, uid) ?? new GoneRef(this.kernel, path, uid);

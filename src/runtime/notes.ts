@@ -4,8 +4,7 @@
 
 import type { PipeOutcome, Signal } from "./actor.js";
 import type { Clock, Timer } from "../ports.js";
-import type { Ask } from "./ask.js";
-import { invariant } from "../errors.js";
+import type { Question } from "./question.js";
 
 export interface TimerNote {
   readonly kind: "timer";
@@ -27,7 +26,7 @@ export interface SignalNote {
   readonly signal: Signal;
 }
 
-export type Note = Ask | TimerNote | PipeNote | SignalNote;
+export type Note = Question | TimerNote | PipeNote | SignalNote;
 
 /** The message that the note becomes; may throw, for `adapt` is the actor's own function. */
 export function messageOf(note: Exclude<Note, SignalNote>): unknown {
@@ -36,15 +35,14 @@ export function messageOf(note: Exclude<Note, SignalNote>): unknown {
       return note.message;
     case "pipe":
       return note.adapt(note.outcome);
-    case "ask":
-      invariant(note.outcome !== undefined, "an ask that arrives is settled");
-      return note.adapt(note.outcome, note.about);
+    case "question":
+      return note.message();
   }
 }
 
 /** True for an answer or a result, whose loss is worth counting. */
-export function carriesReply(note: Note): note is PipeNote | Ask {
-  return note.kind === "pipe" || (note.kind === "ask" && note.outcome?.ok === true);
+export function carriesReply(note: Note): note is PipeNote | Question {
+  return note.kind === "pipe" || (note.kind === "question" && note.outcome?.ok === true);
 }
 
 /** The timers of one actor: at most one for each key. */

@@ -3,7 +3,8 @@
 // sends its end back, or goes home itself. Each link does so for itself: a question may cross several.
 
 import type { AskOutcome } from "./actor.js";
-import { Obligation, Owner } from "./obligation.js";
+import { Obligation, Owner, type Unanswered } from "./obligation.js";
+import type { OpenList } from "./questions.js";
 
 /** Questions have negative numbers in a frame: even for one of its sender, odd for one of its receiver. */
 export const ofSender = (ticket: number): number => -2 * ticket;
@@ -30,6 +31,10 @@ export class TicketOwner extends Owner {
     this.tickets.delete(obligation);
   }
 
+  settle(outcome: Unanswered): void {
+    for (const obligation of [...this.byTicket.values()]) obligation.settle(outcome);
+  }
+
   /** 0: none of these. */
   ticketOf(obligation: Obligation): number {
     return this.tickets.get(obligation) ?? 0;
@@ -50,22 +55,31 @@ export interface Homeward {
 /** Stands for a question of another thread. */
 export class RemoteQuestion extends Obligation {
   /** Of the asker. */
-  readonly path: string;
-  readonly uid = 0;
+  declare readonly path: string;
   /** Its ticket at home. */
-  readonly number: number;
-  readonly home: Homeward;
-  private settled = false;
+  declare readonly number: number;
+  declare readonly home: Homeward;
+  /** Of the open ones of this side, until it is none any more. */
+  declare private list: OpenList | undefined;
 
-  constructor(home: Homeward, path: string, number: number) {
+  constructor(home: Homeward, path: string, number: number, list: OpenList) {
     super();
+    this.owner = undefined;
+    this.previous = undefined;
+    this.next = undefined;
     this.home = home;
+    this.list = list;
+    list.add(this);
     this.path = path;
     this.number = number;
   }
 
+  get uid(): number {
+    return 0;
+  }
+
   get isSettled(): boolean {
-    return this.settled;
+    return this.list === undefined;
   }
 
   tell(message: unknown): boolean {
@@ -78,8 +92,9 @@ export class RemoteQuestion extends Obligation {
 
   /** From here on it is nobody's on this side. False: it was so before. */
   leave(): boolean {
-    if (this.settled) return false;
-    this.settled = true;
+    if (this.list === undefined) return false;
+    this.list.remove(this);
+    this.list = undefined;
     this.owner?.release(this);
     return true;
   }

@@ -7,8 +7,11 @@ import { Ring } from "./ring.js";
 /** An actor cell as its scheduler sees it. Queued at most once at a time. */
 export interface Runnable {
   readonly path: string;
-  /** Delivers up to `messagesMax` messages; false when nothing is left to deliver. */
-  drain(messagesMax: number): boolean;
+  /**
+   * Delivers up to `messagesMax` messages; false when nothing is left to deliver. `nowMs`: what the
+   * clock shows, if the scheduler has just read it.
+   */
+  drain(messagesMax: number, nowMs?: number): boolean;
   /** Ends the slice (batch hooks run here); true when the cell wants another one. */
   endSlice(): boolean;
   /** The time of the slice, for the actor's figures. */
@@ -103,13 +106,15 @@ class TurnScheduler implements Scheduler {
   private slice(cell: Runnable, startMs: number): number {
     let left = this.sliceMessagesMax;
     let batch = 1;
-    while (cell.drain(batch)) {
+    let nowMs = startMs;
+    while (cell.drain(batch, nowMs)) {
       left -= batch;
-      if (left <= 0 || this.clock.monotonicMs() - startMs >= this.sliceMs) break;
+      nowMs = this.clock.monotonicMs();
+      if (left <= 0 || nowMs - startMs >= this.sliceMs) break;
       batch = Math.min(batch * 2, BATCH_MAX, left);
     }
     if (cell.endSlice()) this.ready.push(cell);
-    const nowMs = this.clock.monotonicMs();
+    nowMs = this.clock.monotonicMs();
     cell.charge(nowMs - startMs);
     return nowMs;
   }

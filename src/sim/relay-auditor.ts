@@ -135,9 +135,8 @@ function blameOf(message: Blame): BlameReport {
 
 function sentMessage(sent: Sent): Message | undefined {
   if (sent.type !== "SendEncoded") {
-    const answer = sent.type === "Send" || !sent.outcome.ok ? undefined : sent.outcome.value;
-    const message = sent.type === "Send" ? sent.message : answer;
-    return message !== undefined && message !== "Done" && isOfChain(message) ? message : undefined;
+    const message = sent.type === "Send" ? sent.message : sent.answer;
+    return message !== undefined && isOfChain(message) ? message : undefined;
   }
   const decoded = decodeMessage(sent.kind, sent.payload);
   return decoded.ok ? decoded.message : undefined;

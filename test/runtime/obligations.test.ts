@@ -1,6 +1,7 @@
 import test from "ava";
 import type { ActorRef, AskOutcome, MailboxSpec, OnFault } from "../../src/runtime/actor.js";
-import { NO_DEADLINE } from "../../src/runtime/actor.js";
+import { defineActor, NO_DEADLINE } from "../../src/runtime/actor.js";
+import { Question } from "../../src/runtime/question.js";
 import type { Script, ScriptContext } from "./harness.js";
 import { always, asking, crash, createHarness, scripted } from "./harness.js";
 
@@ -237,31 +238,57 @@ test("a reply that outlived the incarnation that owed it is refused", (t) => {
   t.deepEqual(ends, ["a crashed"]);
 });
 
+class Expected extends Question<number> {
+  readonly name: string;
+
+  constructor(name: string) {
+    super();
+    this.name = name;
+  }
+}
+
 test("an expected reply is the expecting actor's until it is told on, and ends like any other", (t) => {
-  const { asker, first, held, ends, settle, advance } = createTrio();
-  const expect = (about: string): void => {
-    asker.tell((context) => {
-      const replyTo = context.expect<number, string>(
-        about,
-        (outcome, name) => () => void ends.push(`${name} ${outcome.ok || outcome.reason}`),
-        NO_DEADLINE,
-      );
-      if (about !== "kept") first.tell(asking(replyTo, () => void held.push(replyTo)));
-    });
+  const { system, first, held, settle, advance } = createTrio();
+  const ends: string[] = [];
+  type Expecting = Expected | { readonly expect: string } | { readonly crash: true };
+  const expecting = system.spawn(
+    defineActor<null, Expecting, null, unknown>({
+      name: "expecting",
+      mailbox: { dataMax: 8, controlMax: 1, overflow: "reject" },
+      onFault: always,
+      init: () => null,
+      receive(_state, message, context) {
+        if (message instanceof Expected) {
+          const { name, outcome } = message;
+          ends.push(`${name} ${outcome?.ok === true ? outcome.value : outcome?.reason}`);
+        } else if ("crash" in message) crash();
+        else {
+          const replyTo = new Expected(message.expect);
+          context.expect(replyTo);
+          if (message.expect === "kept") return;
+          first.tell(asking(replyTo, () => void held.push(replyTo)));
+        }
+      },
+    }),
+    null,
+    { name: "expecting" },
+  );
+  const tell = (message: Expecting): void => {
+    expecting.tell(message);
     settle();
   };
-  expect("a");
-  expect("b");
+  tell({ expect: "a" });
+  tell({ expect: "b" });
   held[0]?.tell(1);
   settle();
   first.tell(crash);
   settle();
-  t.deepEqual(ends, ["a true", "b crashed"]);
-  expect("kept");
-  asker.tell(crash);
-  settle();
+  t.deepEqual(ends, ["a 1", "b crashed"]);
+  t.false(held[1]?.tell(2), "it ends once");
+  tell({ expect: "kept" });
+  tell({ crash: true });
   advance(1_000);
-  t.deepEqual(ends, ["a true", "b crashed"], "what an earlier incarnation expected is not told");
+  t.deepEqual(ends, ["a 1", "b crashed"], "what an earlier incarnation expected is not told");
 });
 
 test("an actor that is asked must declare where its messages carry the reply", (t) => {

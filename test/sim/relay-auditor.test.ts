@@ -1,4 +1,5 @@
 import test from "ava";
+import { Dealt } from "../../src/actors/peer/dealt.js";
 import type { Message } from "../../src/protocol/types/message.js";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { encodeMessage } from "../../src/protocol/codec/codec.js";
@@ -45,7 +46,11 @@ const announce = ({ header }: typeof stranger, height = header.height) => ({
   },
 });
 
-const answered = (value: Message) => ({ type: "Dealt", outcome: { ok: true, value } });
+function answered(value: Message): Dealt {
+  const dealt = new Dealt({ lane: "sync", bytes: 0, requestId: 1 });
+  dealt.tell(value);
+  return dealt;
+}
 
 test("whatever is in the book and connected may be sent", (t) => {
   const { auditor, book, reports } = audited();

@@ -1,7 +1,7 @@
 // The messages of a PeerHandler and what it passes on. Types only: everything that talks to a peer
 // imports these, none of it the handler itself.
 
-import type { ActorRef, AskOutcome } from "../../runtime/actor.js";
+import type { ActorRef } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
 import type {
   DisconnectReason,
@@ -9,6 +9,7 @@ import type {
   WireKind,
   WireMessage,
 } from "../../protocol/types/message.js";
+import type { Dealt } from "./dealt.js";
 import type { PingOutcome } from "./peer-table.js";
 
 export type PeerHandlerMessage =
@@ -37,7 +38,7 @@ export type PeerHandlerMessage =
       readonly broken?: { readonly rule: string; readonly detail: string };
     }
   /** From itself: a message of the peer that was handed on is dealt with, or lost. */
-  | { readonly type: "Dealt"; readonly held: Held; readonly outcome: AskOutcome<Answer> }
+  | Dealt
   /** From the handler's own timers and pool jobs. TimerDue: the session is to be woken. */
   | { readonly type: "TimerDue" }
   | { readonly type: "DecodeDue" }

@@ -82,7 +82,7 @@ export const peerHandler = defineActor<
   },
 
   receive(state, message, context) {
-    const nowMs = context.env.clock.monotonicMs();
+    const { nowMs } = context;
     state.nowMs = nowMs;
     const { session } = state;
     switch (message.type) {

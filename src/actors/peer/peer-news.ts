@@ -4,14 +4,8 @@
 import { unreachable } from "../../errors.js";
 import type { MessageEvent, Outcome, SessionEvent } from "../../protocol/session/session-types.js";
 import type { Message } from "../../protocol/types/message.js";
-import { NO_DEADLINE, type AskOutcome } from "../../runtime/actor.js";
-import type {
-  Answer,
-  Held,
-  Incoming,
-  PeerHandlerMessage,
-  RequestOutcome,
-} from "./peer-handler-messages.js";
+import { Dealt } from "./dealt.js";
+import type { Incoming, RequestOutcome } from "./peer-handler-messages.js";
 import type { Asker, PeerHandlerContext, PeerHandlerState } from "./peer-handler-state.js";
 import type { ReputationEvent } from "./reputation-ledger.js";
 
@@ -83,29 +77,19 @@ function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHand
     state.registry.tell({ type: "HeadClaimed", peerId, head });
   }
   state.handedBytes += bytes;
-  const replyTo = context.expect<Answer, Held>({ lane, bytes, requestId }, toDealt, NO_DEADLINE);
+  const replyTo = new Dealt(event);
+  context.expect(replyTo);
   const from = context.self;
   route(state, { type: "Incoming", peerId, from, message, lane, bytes, requestId, replyTo });
 }
 
-const toDealt = (outcome: AskOutcome<Answer>, held: Held): PeerHandlerMessage => ({
-  type: "Dealt",
-  held,
-  outcome,
-});
-
 /** What a message held comes back, whatever became of it; a request that was lost met a busy node. */
-export function dealt(
-  state: PeerHandlerState,
-  { held, outcome }: Extract<PeerHandlerMessage, { type: "Dealt" }>,
-): void {
-  const { lane, bytes, requestId } = held;
+export function dealt(state: PeerHandlerState, message: Dealt): void {
+  const { lane, bytes, requestId } = message;
   const { session, nowMs } = state;
   state.handedBytes -= bytes;
   session.consumed(lane, bytes, nowMs);
-  if (requestId === 0) return;
-  const answered = outcome.ok && outcome.value !== "Done";
-  session.reply(requestId, answered ? outcome.value : BUSY, nowMs);
+  if (requestId !== 0) session.reply(requestId, message.answer ?? BUSY, nowMs);
 }
 
 const BUSY: Message = { kind: "RequestRefused", reason: "Busy" };

@@ -61,7 +61,6 @@ export class BodyRanges {
   #meanBlockBytes = BLOCK_BYTES_GUESS;
   /** Who lets the first range wait for so long gets company. */
   #stallMs: number;
-  /** How long the first range is waited for, less what connected blocks earned. */
   #waitedMs = 0;
   #lookedMs: number;
 
@@ -89,14 +88,17 @@ export class BodyRanges {
     );
   }
 
-  /** What is in hand and the most that may come. */
+  /** What is in hand and the most that may come of what is wanted. */
   get bytesInFlight(): number {
     return this.#heldBytes + this.#asks.bytes;
   }
 
   // ---- requests -------------------------------------------------------------------------------
 
-  /** Cuts new ranges and assigns wanted ones; the caller sends the requests. */
+  /**
+   * Cuts new ranges and assigns wanted ones; the caller sends the requests. A range is asked of whoever
+   * is best for its first block, as far as that one claims to have it.
+   */
   assign(peers: readonly ServingPeer[], nowMs: number): RangeRequest[] {
     const requests: RangeRequest[] = [];
     for (;;) {
@@ -137,14 +139,20 @@ export class BodyRanges {
     for (const range of this.#ranges) if (range.state.name === "requested") range.renew(nowMs);
   }
 
-  /** The first range did not come for as long as anybody may let the others wait. */
-  get overdue(): boolean {
-    return this.#waitedMs >= this.#settings.frontWaitMaxMs;
+  /** How long the first range is waited for, whoever is asked, less what connected blocks earned. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** The range of a request, unless somebody else brought it or it was given up. */
   rangeOf(request: number): Range | undefined {
     return this.#ranges.find(({ asks }) => asks.some((ask) => ask.request === request));
+  }
+
+  /** How many blocks a request that is still waited for may bring. */
+  countOf(request: number): number | undefined {
+    const asks = this.rangeOf(request)?.asks;
+    return asks?.find((ask) => ask.request === request)?.count;
   }
 
   // ---- ends of requests -----------------------------------------------------------------------
@@ -158,10 +166,18 @@ export class BodyRanges {
     return this.#undelivered(request, peerId);
   }
 
-  /** Its peer is on another chain: it is not asked any more. */
+  /** Its peer is on another chain at the end of what was asked for. */
   elsewhere(request: number, peerId: PeerId): void {
-    this.#servers.elsewhere(peerId);
+    const range = this.rangeOf(request);
+    const ask = range?.asks.find((one) => one.request === request);
+    if (range === undefined || ask === undefined) return;
+    this.#servers.elsewhere(peerId, range.fromHeight + ask.count - 1);
     this.#undelivered(request, peerId);
+  }
+
+  /** It said that its chain is another one. */
+  isElsewhere(peerId: PeerId): boolean {
+    return this.#servers.elsewhereFrom(peerId) !== undefined;
   }
 
   /** It was never sent: its peer takes no requests. */
@@ -181,17 +197,19 @@ export class BodyRanges {
 
   /**
    * Requested → Checking, for the blocks that came, which `addTasks` cuts into so many tasks; a rest
-   * becomes a wanted range of its own.
+   * becomes a wanted range of its own. What is beyond the range is not taken: it was cut since.
    */
   received(
     { request, peerId }: Pick<Ask, "request" | "peerId">,
-    blocks: readonly Uint8Array[],
-    addTasks: (range: Range) => number,
+    answer: readonly Uint8Array[],
+    addTasks: (range: Range, blocks: readonly Uint8Array[]) => number,
   ): void {
     const range = this.rangeOf(request);
     invariant(range !== undefined, "received what nobody waits for");
     const hedged = range.asks.length > 1;
-    const taken = this.#split(range, blocks.length);
+    const taken = this.#split(range, Math.min(answer.length, range.count));
+    const blocks = answer.slice(0, taken.count);
+    for (const ask of range.asks) this.#asks.forsake(ask.request);
     const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
     this.#heldBytes += bytes;
     this.#meanBlockBytes += GAIN * (bytes / blocks.length - this.#meanBlockBytes);
@@ -199,7 +217,7 @@ export class BodyRanges {
     if (hedged && range.asks[0]?.request === request) this.#stallMore();
     else this.#stallMs = Math.max(this.#settings.stallMinMs, this.#stallMs * 0.85);
     this.#servers.delivered(peerId);
-    taken.received(peerId, bytes, addTasks(taken));
+    taken.received(peerId, bytes, addTasks(taken, blocks));
   }
 
   /** Checking → Wanted: they are not the promised blocks. */
@@ -245,7 +263,7 @@ export class BodyRanges {
       invariant(range.fromHeight === height, "ranges have a gap");
       height += range.count;
       heldBytes += range.bytes;
-      const open = range.asks.every(({ request }) => this.#asks.has(request));
+      const open = range.asks.every(({ request }) => this.#asks.isWanted(request));
       invariant(open, `a range from ${range.fromHeight} waits for an answer that nobody owes`);
     }
     invariant(height - 1 <= this.#chain.tip.summary.height, "a range beyond the headers");
@@ -273,37 +291,57 @@ export class BodyRanges {
     return range;
   }
 
-  /** The leading `count` blocks of it, still requested; the rest is wanted again. */
+  /** The leading `count` blocks of a wanted or requested range, as it is; the rest is wanted. */
   #split(range: Range, count: number): Range {
     if (count === range.count) return range;
     const taken = new Range(range.fromHeight, count);
+    taken.withheld = range.withheld;
+    taken.hedges = range.hedges;
     for (const ask of range.asks) taken.ask(ask);
     const rest = new Range(range.fromHeight + count, range.count - count);
     this.#ranges.splice(this.#ranges.indexOf(range), 1, taken, rest);
     return taken;
   }
 
-  #ask(range: Range, peerId: PeerId, nowMs: number): RangeRequest {
+  #ask(whole: Range, peer: ServingPeer, nowMs: number): RangeRequest {
+    const { peerId } = peer;
+    const lastHeight = Math.min(whole.lastHeight, this.#reachOf(peer, whole));
+    const range = this.#split(whole, lastHeight - whole.fromHeight + 1);
     const request = this.#asks.open(peerId);
-    range.ask({ request, peerId, sinceMs: nowMs });
     const { fromHeight, count } = range;
-    return { request, peerId, fromHeight, count, lastHash: this.#chain.hashAt(range.lastHeight) };
+    range.ask({ request, peerId, count, sinceMs: nowMs });
+    return { request, peerId, fromHeight, count, lastHash: this.#chain.hashAt(lastHeight) };
   }
 
   /** Whoever failed less; then the better score, less what it owes already. */
-  #choose(range: Range, peers: readonly ServingPeer[], nowMs: number): PeerId | undefined {
+  #choose(range: Range, peers: readonly ServingPeer[], nowMs: number): ServingPeer | undefined {
     let best: ServingPeer | undefined;
     for (const peer of peers) {
-      if (peer.claimedHeight < range.lastHeight) continue;
+      if (this.#reachOf(peer, range) < range.fromHeight) continue;
       if (!this.#servers.mayAsk(peer.peerId, this.#asks.countOf(peer.peerId), nowMs)) continue;
       if (best === undefined || this.#ranksBefore(peer, best)) best = peer;
     }
-    return best?.peerId;
+    return best;
+  }
+
+  /**
+   * The last height of a range that a peer may have. Where its chain parts from this one is found by
+   * halves, and only when everybody waits for what is below.
+   */
+  #reachOf({ peerId, claimedHeight }: ServingPeer, range: Range): number {
+    const claimed = Number(claimedHeight);
+    const elsewhere = this.#servers.elsewhereFrom(peerId);
+    if (elsewhere === undefined) return claimed;
+    if (range !== this.front) return -1;
+    return Math.min(claimed, Math.floor((range.fromHeight + elsewhere - 1) / 2));
   }
 
   #ranksBefore(peer: ServingPeer, other: ServingPeer): boolean {
     const failures = ({ peerId }: ServingPeer): number => this.#servers.failuresOf(peerId);
-    const rank = ({ peerId, score }: ServingPeer): number => score - this.#asks.countOf(peerId);
+    // Whoever brought some of it has it, and gives it.
+    const served = ({ peerId }: ServingPeer): number => (this.#servers.hasServed(peerId) ? 1 : 0);
+    const rank = (one: ServingPeer): number =>
+      one.score + served(one) - this.#asks.countOf(one.peerId);
     const fewer = failures(other) - failures(peer);
     return fewer === 0 ? rank(peer) > rank(other) : fewer > 0;
   }

@@ -1,6 +1,7 @@
 // OpenAsks: requests for ranges whose answer may still come, whether or not anybody still wants it.
-// Each is a lease of the most that its answer may have, from asking until it is settled, over the
-// end of sessions. Pure.
+// What is wanted is a lease of the most that its answer may have. An answer that nobody wants any
+// more is let go as it comes, within what each connection may hold anyway; until then it keeps its
+// peer's place. Pure.
 
 import { invariant } from "../../errors.js";
 import type { PeerId } from "../../ports.js";
@@ -12,6 +13,7 @@ export const ANSWER_BYTES_MAX = KINDS.ResponseBlockRange.payloadBytesMax;
 export class OpenAsks {
   readonly #peers = new Map<number, PeerId>();
   readonly #counts = new Map<PeerId, number>();
+  readonly #wanted = new Set<number>();
   readonly #nextTag: () => number;
 
   /** `nextTag`: a number that no other request of this node had. */
@@ -19,9 +21,14 @@ export class OpenAsks {
     this.#nextTag = nextTag;
   }
 
-  /** The most that may come. */
+  /** The most that may come and be taken. */
   get bytes(): number {
-    return this.#peers.size * ANSWER_BYTES_MAX;
+    return this.#wanted.size * ANSWER_BYTES_MAX;
+  }
+
+  /** Answers that peers owe, wanted or not. */
+  get count(): number {
+    return this.#peers.size;
   }
 
   countOf(peerId: PeerId): number {
@@ -33,11 +40,22 @@ export class OpenAsks {
     const request = this.#nextTag();
     this.#peers.set(request, peerId);
     this.#counts.set(peerId, this.countOf(peerId) + 1);
+    this.#wanted.add(request);
     return request;
   }
 
-  has(request: number): boolean {
-    return this.#peers.has(request);
+  /** Its answer is taken when it comes. */
+  isWanted(request: number): boolean {
+    return this.#wanted.has(request);
+  }
+
+  /** Somebody else brought it, or nobody needs it any more. */
+  forsake(request: number): void {
+    this.#wanted.delete(request);
+  }
+
+  forsakeAll(): void {
+    this.#wanted.clear();
   }
 
   /** The answer came, or never will. False: it was none of these, or settled before. */
@@ -45,6 +63,7 @@ export class OpenAsks {
     const peerId = this.#peers.get(request);
     if (peerId === undefined) return false;
     this.#peers.delete(request);
+    this.#wanted.delete(request);
     const count = this.countOf(peerId) - 1;
     if (count === 0) this.#counts.delete(peerId);
     else this.#counts.set(peerId, count);
@@ -59,5 +78,8 @@ export class OpenAsks {
   invariants(): void {
     const counted = [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
     invariant(counted === this.#peers.size, "open requests are counted wrongly");
+    for (const request of this.#wanted) {
+      invariant(this.#peers.has(request), "what is wanted was asked for");
+    }
   }
 }

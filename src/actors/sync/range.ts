@@ -9,6 +9,8 @@ import type { PeerId } from "../../ports.js";
 export interface Ask {
   readonly request: number;
   readonly peerId: PeerId;
+  /** Of blocks from the range's first: a range may have been cut shorter since. */
+  readonly count: number;
   readonly sinceMs: number;
 }
 

@@ -17,8 +17,10 @@ interface Server {
   failures: number;
   /** Left alone until then. */
   notBeforeMs: number;
-  /** It said that it is on another chain, for as long as this session lasts. */
-  elsewhere: boolean;
+  /** It said that its chain is another one at this height, or below; for as long as this session lasts. */
+  elsewhereFrom: number | undefined;
+  /** It brought something. */
+  served: boolean;
 }
 
 /** It is left alone for a doubling time, at most so often doubled. */
@@ -40,11 +42,15 @@ export class Servers {
     return this.#servers.get(peerId)?.failures ?? 0;
   }
 
+  hasServed(peerId: PeerId): boolean {
+    return this.#servers.get(peerId)?.served ?? false;
+  }
+
   /** Whether it may be asked for one more range than `asked`. */
   mayAsk(peerId: PeerId, asked: number, nowMs: number): boolean {
     const server = this.#servers.get(peerId);
     if (server === undefined) return asked === 0;
-    return !server.elsewhere && server.notBeforeMs <= nowMs && asked < server.allowance;
+    return server.notBeforeMs <= nowMs && asked < server.allowance;
   }
 
   delivered(peerId: PeerId): void {
@@ -52,6 +58,7 @@ export class Servers {
     server.allowance = Math.min(this.#limits.rangesPerPeerMax, server.allowance * 2);
     server.failures = 0;
     server.notBeforeMs = 0;
+    server.served = true;
   }
 
   /** It refused, was silent, or sent something else. */
@@ -71,14 +78,26 @@ export class Servers {
     server.failures = Math.max(1, server.failures);
   }
 
-  elsewhere(peerId: PeerId): void {
-    this.#of(peerId).elsewhere = true;
+  elsewhere(peerId: PeerId, height: number): void {
+    const server = this.#of(peerId);
+    server.elsewhereFrom = Math.min(height, server.elsewhereFrom ?? height);
+  }
+
+  /** From here on at the latest it is on another chain, as it says. */
+  elsewhereFrom(peerId: PeerId): number | undefined {
+    return this.#servers.get(peerId)?.elsewhereFrom;
   }
 
   #of(peerId: PeerId): Server {
     const known = this.#servers.get(peerId);
     if (known !== undefined) return known;
-    const server = { allowance: 1, failures: 0, notBeforeMs: 0, elsewhere: false };
+    const server: Server = {
+      allowance: 1,
+      failures: 0,
+      notBeforeMs: 0,
+      elsewhereFrom: undefined,
+      served: false,
+    };
     this.#servers.set(peerId, server);
     return server;
   }

@@ -17,8 +17,8 @@ import {
   drop,
   finish,
   MOVED,
-  othersWait,
   publish,
+  readyClaimants,
   rejectBlock,
   type SyncContext,
   type SyncState,
@@ -98,8 +98,28 @@ export function judgeBodies(state: SyncState, context: SyncContext): void {
     context.env.log.write("info", "sync waits for a slow peer", { peerId: waitedFor, fromHeight });
     send(state, session, request, context);
   }
-  if (!session.bodies.overdue || !othersWait(state, session.headerPeer, context)) return;
-  abort(state, context, `nobody gives what was offered: ${session.waitingFor(nowMs)}`);
+  const why = heldUp(state, session, context);
+  if (why !== undefined) abort(state, context, `${why}: ${session.waitingFor(nowMs)}`);
+}
+
+/** Why the session ends, because it keeps this node from a chain that can be had; or undefined. */
+function heldUp(
+  state: SyncState,
+  { bodies, chain, headerPeer, startedMs }: SyncManager,
+  context: SyncContext,
+): string | undefined {
+  const { clock, config } = context.env;
+  const { frontWaitMaxMs, rivalWaitMaxMs } = config.sync;
+  const others = readyClaimants(state, context).filter(({ peerId }) => peerId !== headerPeer);
+  if (others.length === 0) return undefined;
+  if (bodies.waitedMs >= frontWaitMaxMs) return "nobody gives what was offered";
+  const rivals = others.filter(({ peerId }) => bodies.isElsewhere(peerId));
+  if (rivals.length === 0) return undefined;
+  if (bodies.waitedMs >= state.peers.patienceMs(headerPeer)) return "others have another chain";
+  if (clock.monotonicMs() - startedMs < rivalWaitMaxMs) return undefined;
+  const { totalDifficulty } = chain.best;
+  const isMore = rivals.some(({ head }) => head.totalDifficulty > totalDifficulty);
+  return isMore ? "others claim a heavier chain" : undefined;
 }
 
 function checkTasks(state: SyncState, session: SyncManager, context: SyncContext): void {
@@ -145,6 +165,7 @@ export function rangeAnswered(
   const { bodies } = session;
   const nowMs = context.env.clock.monotonicMs();
   const range = bodies.rangeOf(tag);
+  const asked = bodies.countOf(tag);
   if (!outcome.ok || outcome.message.kind !== "ResponseBlockRange") {
     const reason = outcome.ok ? "Busy" : outcome.reason;
     if (reason === "NotFound" && peerId !== session.headerPeer) {
@@ -160,8 +181,8 @@ export function rangeAnswered(
   }
   if (range === undefined) return;
   const { blocks } = outcome.message;
-  if (blocks.length === 0 || blocks.length > range.count) {
-    const detail = `${blocks.length} blocks for a range of ${range.count}`;
+  if (blocks.length === 0 || blocks.length > asked!) {
+    const detail = `${blocks.length} blocks for a range of ${asked}`;
     broke(state, peerId, detail);
     bodies.failed(tag, peerId, nowMs);
     return;

@@ -16,6 +16,7 @@ export class SyncManager {
   readonly id: number;
   /** Whose headers these are. */
   readonly headerPeer: PeerId;
+  readonly startedMs: number;
   readonly chain: HeaderChain;
   readonly checks: CheckQueue;
   readonly bodies: BodyRanges;
@@ -23,6 +24,7 @@ export class SyncManager {
   constructor(id: number, parts: BodyRangesParts) {
     this.id = id;
     this.headerPeer = parts.offerer;
+    this.startedMs = parts.nowMs;
     this.chain = parts.chain;
     this.checks = new CheckQueue(parts.settings.taskBytesTarget);
     this.bodies = new BodyRanges(parts);
@@ -43,9 +45,9 @@ export class SyncManager {
   }
 
   /** The blocks of a range that is still waited for, in order from its first. */
-  received(request: number, peerId: PeerId, blocks: readonly Uint8Array[]): void {
+  received(request: number, peerId: PeerId, answer: readonly Uint8Array[]): void {
     const headerAt = (height: number): Uint8Array => this.chain.at(height).bytes;
-    this.bodies.received({ request, peerId }, blocks, (range) =>
+    this.bodies.received({ request, peerId }, answer, (range, blocks) =>
       this.checks.add(range, blocks, headerAt),
     );
   }

@@ -174,7 +174,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
   atRest({ session, exchanges, asks, connects }) {
     invariant(session === undefined, "a session goes on");
     invariant(exchanges.all().length === 0, "headers are waited for");
-    invariant(asks.bytes === 0, "requests for ranges are owed");
+    invariant(asks.count === 0, `${asks.count} requests for ranges are owed`);
     invariant(connects.size === 0, `${connects.size} ranges are being connected`);
   },
 });

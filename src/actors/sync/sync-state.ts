@@ -157,6 +157,7 @@ export function abort(state: SyncState, context: SyncContext, reason: string, ou
 
 function clear(state: SyncState): void {
   state.session = undefined;
+  state.asks.forsakeAll();
   state.exchanges.clear();
   state.connects.clear();
   state.strategy = null;

@@ -105,6 +105,12 @@ export const CHAIN = {
       [1, DAY_MS],
       "How long that range may be waited for in all, whoever is asked, while others have chains to offer.",
     ),
+    rivalWaitMaxMs: ms(
+      30_000,
+      [1, DAY_MS],
+      "How long a chain is synced while a peer that says to be on another one claims more work than its " +
+        "headers have; that peer is asked for proof then. Sooner, where the next range does not come.",
+    ),
     blocksPerSecondMin: number(
       1,
       "a second",

@@ -35,6 +35,8 @@ export interface SessionParts {
   readonly onClosed: (session: Session, reason: DisconnectReason | undefined) => void;
 }
 
+/** How often a session that is slow writes a piece. */
+const PIECE_MS = 100;
 const NEVER = Number.POSITIVE_INFINITY;
 const ANY_COUNT = 2 ** 31;
 const ANY_BYTES = 2 ** 48;
@@ -71,6 +73,10 @@ export class Session {
   #readsNothing = false;
   #isBlocked = false;
   #isClosed = false;
+  /** What may leave every PIECE_MS. */
+  #pieceBytes = Number.POSITIVE_INFINITY;
+  /** What has yet to leave, in pieces. */
+  #late: Uint8Array = new Uint8Array();
   #end: End | undefined;
 
   /** Opens the connection and says hello. */
@@ -151,6 +157,11 @@ export class Session {
     this.#parts.connection.pause();
   }
 
+  /** From now on no more bytes leave in a second. */
+  slowDown(bytesPerSecond: number): void {
+    this.#pieceBytes = Math.max(1, (bytesPerSecond * PIECE_MS) / 1_000);
+  }
+
   close(): void {
     this.#parts.connection.close();
   }
@@ -160,9 +171,28 @@ export class Session {
     while (!this.#isBlocked && !this.#isClosed) {
       const bytes = this.#session.transmit(this.#nowMs);
       if (bytes === undefined) break;
-      this.#isBlocked = !this.#parts.connection.write(bytes);
+      this.#isBlocked = !this.#write(bytes);
     }
     this.#heed();
+  }
+
+  #write(bytes: Uint8Array): boolean {
+    if (this.#pieceBytes === Number.POSITIVE_INFINITY) return this.#parts.connection.write(bytes);
+    this.#late = bytes;
+    this.#writePiece();
+    return false;
+  }
+
+  #writePiece(): void {
+    if (this.#isClosed) return;
+    if (this.#late.length === 0) {
+      this.#isBlocked = false;
+      this.#carry();
+      return;
+    }
+    this.#parts.connection.write(this.#late.slice(0, this.#pieceBytes));
+    this.#late = this.#late.subarray(this.#pieceBytes);
+    this.#parts.clock.setTimer(PIECE_MS, () => this.#writePiece());
   }
 
   #heed(): void {

@@ -77,9 +77,20 @@ test("of peers with the same load the better score is asked first", (t) => {
 
 test("a peer is not asked for blocks above the height that it claims", (t) => {
   const { ranges } = rangesOf(15);
-  t.is(ranges.assign([peer(1, { claimedHeight: 110n })], 0).length, 1);
-  t.is(ranges.assign([peer(2, { claimedHeight: 114n })], 0).length, 0);
-  t.is(ranges.assign([peer(2, { claimedHeight: 115n })], 0)[0]?.fromHeight, 111);
+  const blocks = ({ fromHeight, count }: RangeRequest): [number, number] => [fromHeight, count];
+  t.deepEqual(ranges.assign([peer(1, { claimedHeight: 110n })], 0).map(blocks), [[101, 10]]);
+  t.deepEqual(ranges.assign([peer(2, { claimedHeight: 110n })], 0), []);
+  t.deepEqual(ranges.assign([peer(2, { claimedHeight: 114n })], 0).map(blocks), [[111, 4]]);
+  t.deepEqual(ranges.assign([peer(3, { claimedHeight: 115n })], 0).map(blocks), [[115, 1]]);
+  ranges.invariants();
+});
+
+test("of peers that this node knows as little of, who brought some of it is asked first", (t) => {
+  const rig = rangesOf(1_000, { rangesPerPeerMax: 1 });
+  const [, first] = rig.ranges.assign([peer(1), peer(2)], 0);
+  serve(rig, first!);
+  const others = [peer(3, { score: 1 }), peer(2, { score: 0.1 })];
+  t.is(rig.ranges.assign(others, 0)[0]?.peerId, peerIdOf(2));
 });
 
 test("a range holds as many blocks as are about its size by those that came", (t) => {
@@ -99,13 +110,24 @@ test("who failed is asked last, and for one range at a time", (t) => {
   t.is(again[0]?.fromHeight, 101);
 });
 
-test("who says that it is on another chain is not asked for it any more", (t) => {
+test("who is on another chain is asked for the first blocks alone, until it is found where they part", (t) => {
   const { asks, ranges } = rangesOf(1_000);
-  const [first] = ranges.assign([peer(2)], 0);
-  asks.settle(first!.request);
-  ranges.elsewhere(first!.request, peerIdOf(2));
-  t.deepEqual(ranges.assign([peer(2)], 1e9), []);
+  let [asked] = ranges.assign([peer(2)], 0) as [RangeRequest];
+  const counts: number[] = [];
+  for (;;) {
+    asks.settle(asked.request);
+    t.false(ranges.isElsewhere(peerIdOf(2)) && counts.length === 0);
+    ranges.elsewhere(asked.request, peerIdOf(2));
+    t.true(ranges.isElsewhere(peerIdOf(2)));
+    const next = ranges.assign([peer(2)], 0);
+    if (next.length === 0) break;
+    [asked] = next as [RangeRequest];
+    t.is(asked.fromHeight, 101);
+    counts.push(asked.count);
+  }
+  t.deepEqual(counts, [5, 2, 1]);
   t.is(ranges.assign([peer(2), peer(3)], 1e9)[0]?.fromHeight, 101);
+  ranges.invariants();
 });
 
 test("what was asked of a peer that left is asked of another", (t) => {
@@ -213,20 +235,24 @@ test("answers are reserved at the most that may come, whatever blocks had so far
   t.deepEqual(rig.ranges.assign(peers, 0), []);
 });
 
-test("requests of a session that ended hold their room until they are settled", (t) => {
+test("an answer that nobody wants any more takes no room, and its peer is asked for no more", (t) => {
   const rig = rangesOf(4_000, { bytesInFlightMax: 4 * ANSWER_BYTES_MAX });
   const peers = [1, 2, 3, 4, 5].map((number) => peer(number));
-  t.is(rig.ranges.assign(peers, 0).length, 2);
-  t.truthy(rig.ranges.hedge(peers, 2_000));
+  const [front] = rig.ranges.assign(peers, 0);
+  const hedge = rig.ranges.hedge(peers, 2_000);
   t.is(rig.asks.bytes, 3 * ANSWER_BYTES_MAX);
   t.is(rig.ranges.hedge(peers, 60_000), undefined, "two are enough");
-  // Another session after this one finds no more room than there is.
-  const next = new BodyRanges({ ...rig, offerer: peerIdOf(1), nowMs: 0 });
-  t.is(next.assign(peers, 0).length, 1, "its front");
-  t.is(rig.asks.bytes, 4 * ANSWER_BYTES_MAX);
-  t.is(next.hedge(peers, 60_000), undefined);
-  rig.asks.settleAll(peerIdOf(1));
-  t.truthy(next.hedge(peers, 60_000));
+  serve(rig, hedge!);
+  t.is(rig.asks.bytes, ANSWER_BYTES_MAX, "the second range's");
+  t.is(rig.asks.countOf(front!.peerId), 1, "still owed");
+  // A session after this one finds all the room there is, and whom to ask for it.
+  rig.asks.forsakeAll();
+  t.is(rig.asks.bytes, 0);
+  const next = new BodyRanges({ ...rig, offerer: peerIdOf(5), nowMs: 0 });
+  const asked = next.assign(peers, 0);
+  t.is(asked.length, 2);
+  t.true(asked.every(({ peerId }) => peerId !== front!.peerId));
+  rig.asks.invariants();
 });
 
 test("the front range is asked for, however much waits behind it", (t) => {
@@ -286,8 +312,26 @@ test("nobody gets company where no other peer may have the range", (t) => {
   const { ranges } = rangesOf(10);
   ranges.assign([peer(1)], 0);
   t.is(ranges.hedge([peer(1)], 60_000), undefined);
-  t.is(ranges.hedge([peer(1), peer(2, { claimedHeight: 109n })], 60_000), undefined);
+  t.is(ranges.hedge([peer(1), peer(2, { claimedHeight: 100n })], 60_000), undefined);
   t.truthy(ranges.hedge([peer(1), peer(2, { claimedHeight: 110n })], 60_000));
+});
+
+test("what others have of a range comes from them, when one alone claims the whole", (t) => {
+  const rig = rangesOf(10);
+  const { ranges } = rig;
+  const [whole] = ranges.assign([peer(1)], 0) as [RangeRequest];
+  const hedge = ranges.hedge([peer(1), peer(2, { claimedHeight: 106n })], 2_000)!;
+  t.deepEqual([hedge.fromHeight, hedge.count, hedge.lastHash], [101, 6, hashAt(106)]);
+  ranges.invariants();
+  // The one who has all of it may come first after all: the rest is asked for anew.
+  t.is(ranges.countOf(whole.request), 10);
+  rig.asks.settle(whole.request);
+  const [taken] = receive(ranges, whole.request, whole.peerId, bodies(10)) as [Range];
+  t.deepEqual([taken.fromHeight, taken.count], [101, 6]);
+  check(taken);
+  ranges.invariants();
+  const [rest] = ranges.assign([peer(1)], 2_000) as [RangeRequest];
+  t.deepEqual([rest.fromHeight, rest.count], [107, 4]);
 });
 
 test("a range that is being checked keeps nobody waiting", (t) => {
@@ -295,23 +339,22 @@ test("a range that is being checked keeps nobody waiting", (t) => {
   const [{ request }] = ranges.assign([peer(1)], 0) as [RangeRequest];
   receive(ranges, request, peerIdOf(1), bodies(10));
   t.is(ranges.hedge([peer(1), peer(2)], 1e9), undefined);
-  t.false(ranges.overdue);
+  t.is(ranges.waitedMs, 0);
 });
 
-test("the front is overdue after its time in all, whoever was asked, and blocks earn some of it", (t) => {
+test("the front's wait counts whoever was asked, and blocks earn some of it", (t) => {
   const rig = rangesOf(4_000);
   const { ranges } = rig;
   const [first] = ranges.assign([peer(1)], 0);
   for (let nowMs = 500; nowMs <= 30_000; nowMs += 500) ranges.hedge([], nowMs);
-  t.false(ranges.overdue);
+  t.is(ranges.waitedMs, 30_000);
   serve(rig, first!);
   ranges.nextToConnect();
   // Ten blocks at one a second.
   rig.chain.connected(ranges.connected().count);
+  t.is(ranges.waitedMs, 20_000);
   for (let nowMs = 30_500; nowMs <= 44_500; nowMs += 500) ranges.hedge([], nowMs);
-  t.false(ranges.overdue);
-  ranges.hedge([], 45_000);
-  t.true(ranges.overdue);
+  t.is(ranges.waitedMs, 34_500);
 });
 
 test("what this node slept through nobody is waited for", (t) => {
@@ -320,7 +363,7 @@ test("what this node slept through nobody is waited for", (t) => {
   ranges.assign([peer(1)], 0);
   ranges.renew(90_000);
   t.is(ranges.hedge(peers, 91_999), undefined);
-  t.false(ranges.overdue);
+  t.is(ranges.waitedMs, 1_999);
   t.truthy(ranges.hedge(peers, 92_000));
 });
 

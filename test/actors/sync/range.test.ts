@@ -3,7 +3,7 @@ import { Range } from "../../../src/actors/sync/range.js";
 import { peerIdOf } from "../support.js";
 import { checkedAt, hashAt } from "./plan-bench.js";
 
-const ask = (request: number) => ({ request, peerId: peerIdOf(request), sinceMs: 0 });
+const ask = (request: number) => ({ request, peerId: peerIdOf(request), count: 10, sinceMs: 0 });
 
 test("a range goes from wanted to connecting, and has the fields of its state alone", (t) => {
   const range = new Range(5, 2);

@@ -35,8 +35,10 @@ test("who fails is left alone for a doubling time, and then asked for one range 
   t.true(servers.mayAsk(HEADER_PEER, 1, nowMs));
 });
 
-test("who is on another chain is not asked again", (t) => {
+test("where at the latest a peer is on another chain is known by the lowest refusal", (t) => {
   const servers = new Servers(HEADER_PEER, small);
-  servers.elsewhere(other);
-  t.false(servers.mayAsk(other, 0, 1e12));
+  t.is(servers.elsewhereFrom(other), undefined);
+  for (const height of [90, 40, 60]) servers.elsewhere(other, height);
+  servers.delivered(other);
+  t.is(servers.elsewhereFrom(other), 40);
 });

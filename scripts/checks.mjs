@@ -13,6 +13,7 @@ const rows = [
     { name: "prettier", script: () => tool("prettier"), args: ["--check", ...byContent, "."] },
     { name: "knip", script: () => tool("knip"), args: ["--no-progress"] },
     { name: "publint", script: () => tool("publint"), args: ["--strict"] },
+    { name: "import circles", script: () => "scripts/cycles.mjs", args: [] },
     { name: "test lanes", script: () => "scripts/lanes.mjs", args: [] },
     { name: "mutation texts", script: () => "scripts/mutation-texts.mjs", args: [] },
   ],

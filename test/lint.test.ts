@@ -1,5 +1,10 @@
-// The linter's own rules, run on snippets: each names a file that need not exist.
+// The linter's own rules, run on snippets: each names a file that need not exist. And the check of
+// imports in a circle, run on a folder made for it.
 
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import test from "ava";
 import { ESLint } from "eslint";
 import tseslint from "typescript-eslint";
@@ -178,6 +183,31 @@ test("a file has at most 450 lines of code and a function 80, blanks and comment
     t.deepEqual(await rulesBroken(untyped, file, body(77)), []);
     t.deepEqual(await rulesBroken(untyped, file, body(78)), ["max-lines-per-function"]);
   }
+});
+
+test("modules that import one another in a circle are found, types and layers too", (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "circles-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const found = (modules: Readonly<Record<string, string>>): string => {
+    rmSync(folder, { recursive: true });
+    for (const [name, code] of Object.entries(modules)) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      writeFileSync(path.join(folder, name), code);
+    }
+    const { status, stderr } = spawnSync("node", ["scripts/cycles.mjs", folder]);
+    t.is(status, stderr.length === 0 ? 0 : 1);
+    return stderr.toString();
+  };
+  t.is(found({ "a.ts": value("./b.js"), "b.ts": value("node:fs") }), "");
+  const alike = { "a.ts": value("./b.js"), "b.ts": value("./c.js"), "c.ts": typeOnly("./a.js") };
+  t.regex(found(alike), /a\.ts imports b\.ts\n {2}b\.ts imports c\.ts\n {2}c\.ts imports a\.ts/);
+  const layers = {
+    "low/a.ts": typeOnly("../high/a.js"),
+    "low/b.ts": "",
+    "high/a.ts": "",
+    "high/b.ts": reexport("../low/b.js"),
+  };
+  t.regex(found(layers), /high imports low\n {2}low imports high/);
 });
 
 test("no test keeps the others from running", async (t) => {

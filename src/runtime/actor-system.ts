@@ -9,13 +9,12 @@ import type {
   Child,
   FaultReport,
   Kernel,
-  LocatedRef,
-  Observer,
   Parent,
   SpawnRequest,
   ThreadChild,
   ThreadPlacement,
 } from "./kernel.js";
+import type { LocatedRef, Observer } from "./located-ref.js";
 import type { Asker } from "./question.js";
 import type { Unanswered } from "./obligation.js";
 import { Ask } from "./ask.js";

@@ -1,11 +1,11 @@
 // A question that is sent at once and whose outcome its asker makes a message of.
 
-import type { ActorRef, AskOutcome } from "./actor.js";
-import { LocatedRef } from "./kernel.js";
+import type { ActorRef, AskOutcome } from "./ref.js";
+import { LocatedRef } from "./located-ref.js";
 import { REFUSED, STOPPED } from "./obligation.js";
 import { Question, type Asker } from "./question.js";
 import type { Questions } from "./questions.js";
-import { NO_DEADLINE } from "./actor.js";
+import { NO_DEADLINE } from "./ref.js";
 import { invariant } from "../errors.js";
 
 export type Adapt = (outcome: AskOutcome<unknown>) => unknown;

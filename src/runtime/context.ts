@@ -8,24 +8,37 @@ import type {
   PipeOutcome,
   SpawnOptions,
 } from "./actor.js";
-import type { Cell } from "./cell.js";
-import type { AnyType } from "./kernel.js";
-import type { Adapt } from "./ask.js";
-import type { Question } from "./question.js";
-import { Ask } from "./ask.js";
-import { LocatedRef } from "./kernel.js";
-import { Obligation, REFUSED } from "./obligation.js";
+import { Ask, type Adapt } from "./ask.js";
+import type { AnyType, Kernel, Parent } from "./kernel.js";
+import { LocatedRef, type Observer } from "./located-ref.js";
+import type { Note } from "./notes.js";
+import { Obligation, REFUSED, type Owner } from "./obligation.js";
+import type { Asker, Question } from "./question.js";
 import { invariant } from "../errors.js";
 
 /** Questions of one actor that wait for their outcome; beyond it they are refused. */
 const PENDING_ASKS_MAX = 65_536;
 
+/** The part of a cell by which its actor acts. */
+export interface ActingCell extends ActorRef<unknown>, Asker, Observer, Parent {
+  readonly path: string;
+  readonly incarnation: number;
+  readonly kernel: Kernel;
+  readonly active: boolean;
+  readonly owned: Owner;
+  pendingAsks: number;
+  requestStop(): void;
+  startTimer(key: string, delayMs: number, message: unknown): void;
+  cancelTimer(key: string): void;
+  accept(note: Note): void;
+}
+
 export class CellContext implements Context<unknown, unknown> {
   readonly self: ActorRef<unknown>;
   readonly env: unknown;
-  private readonly cell: Cell;
+  private readonly cell: ActingCell;
 
-  constructor(cell: Cell) {
+  constructor(cell: ActingCell) {
     this.self = cell;
     this.env = cell.kernel.env;
     this.cell = cell;

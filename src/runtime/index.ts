@@ -20,6 +20,5 @@ export type { ClockView } from "./virtual-clock.js";
 export { VirtualClock } from "./virtual-clock.js";
 export type { SeededRandom } from "./random.js";
 export { createSystemRandom, seededRandom } from "./random.js";
-export type { ModuleExport, ThreadEnvFactory } from "./thread-host.js";
-export type { WorkerThreadsOptions } from "./thread-link.js";
+export type { ModuleExport, ThreadEnvFactory, WorkerThreadsOptions } from "./thread-control.js";
 export { workerThreads } from "./thread-link.js";

@@ -5,11 +5,12 @@
 
 import type { MessagePort } from "node:worker_threads";
 import type { AskOutcome, Signal } from "./actor.js";
-import type { FaultReport, Kernel, Observer } from "./kernel.js";
+import type { FaultReport, Kernel } from "./kernel.js";
+import type { Observer } from "./located-ref.js";
 import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { CodedError } from "../errors.js";
-import { Lifeline, LocatedRef, Observers } from "./kernel.js";
+import { Lifeline, LocatedRef, Observers } from "./located-ref.js";
 import { Frame, messagesOf, RUN_NUMBERS, TAKEN_NUMBERS } from "./link-frame.js";
 import { DROPPED, Obligation, REFUSED, STOPPED, type Unanswered } from "./obligation.js";
 import {

@@ -2,8 +2,8 @@
 // came with: told on, it is the next one's; replied, it is nobody's. What its owner loses (by a crash,
 // its end, a mailbox that drops) the kernel settles, so that nobody waits for it.
 
-import type { AskOutcome } from "./actor.js";
-import { LocatedRef } from "./kernel.js";
+import type { AskOutcome } from "./ref.js";
+import { LocatedRef } from "./located-ref.js";
 
 /** How a question ends that its owner did not answer. */
 export type Unanswered = Extract<AskOutcome<never>, { ok: false }>;

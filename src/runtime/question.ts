@@ -1,7 +1,7 @@
 // A question with exactly one outcome: the `replyTo` that the callee sees, and later the note that
 // brings the outcome to whoever asked.
 
-import type { AskOutcome } from "./actor.js";
+import type { AskOutcome } from "./ref.js";
 import { Obligation } from "./obligation.js";
 import type { OpenList } from "./questions.js";
 

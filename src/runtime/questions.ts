@@ -2,8 +2,7 @@
 // somebody lost, and to end those that are due.
 
 import type { Clock, Timer } from "../ports.js";
-import type { Ask } from "./ask.js";
-import { NO_DEADLINE } from "./actor.js";
+import { NO_DEADLINE } from "./ref.js";
 import { STOPPED, TIMED_OUT, type Obligation, type Owner, type Unanswered } from "./obligation.js";
 
 /** Linked, oldest first, so that settling one costs nothing. */
@@ -121,7 +120,7 @@ export class Questions {
   private expire(list: OpenList): void {
     const nowMs = this.nowMs();
     for (;;) {
-      const first = list.first as Ask | undefined;
+      const first = list.first as (Obligation & { readonly deadlineMs: number }) | undefined;
       if (first === undefined) break;
       if (first.deadlineMs > nowMs) {
         this.arm(list, first.deadlineMs - nowMs);

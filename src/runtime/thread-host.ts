@@ -2,12 +2,10 @@
 // actor system onto the parent's tree and runs the actor in it. Started by thread-link; its
 // control plane is a comlink endpoint, its messages go over a Link.
 
-import type { MessagePort } from "node:worker_threads";
 import type { ActorFigures } from "./actor.js";
-import type { Clock, Random } from "../ports.js";
-import type { LinkLimits } from "./link.js";
 import type { AnyType } from "./kernel.js";
-import type { WorkerThreadsOptions } from "./thread-link.js";
+import type { ThreadControl, ThreadData, ThreadEnvFactory, ThreadStart } from "./thread-control.js";
+import type { ModuleExport } from "./thread-control.js";
 import { parentPort, workerData } from "node:worker_threads";
 import { expose } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
@@ -18,40 +16,6 @@ import { createSystemRandom } from "./random.js";
 import { createScheduler } from "./scheduler.js";
 import { workerThreads } from "./thread-link.js";
 import { invariant } from "../errors.js";
-
-/** An export of a module, by which a thread finds what cannot be cloned. */
-export interface ModuleExport {
-  readonly moduleUrl: string;
-  readonly exportName: string;
-}
-
-/** What the environment of a thread is built from: `options` as given, and the thread's own. */
-export type ThreadEnvFactory<E> = (
-  options: unknown,
-  thread: { readonly clock: Clock; readonly random: Random },
-) => E | Promise<E>;
-
-export interface ThreadStart {
-  readonly source: ModuleExport;
-  readonly path: string;
-  readonly uid: number;
-  /** References in it are encoded. */
-  readonly args: unknown;
-  readonly threads: WorkerThreadsOptions;
-}
-
-/** What the parent calls through comlink. */
-export interface ThreadControl {
-  /** Rejects when a module cannot be loaded or the environment cannot be built. */
-  start(start: ThreadStart): Promise<void>;
-  stop(): void;
-  figures(): ActorFigures[];
-}
-
-export interface ThreadData {
-  readonly port: MessagePort;
-  readonly limits: LinkLimits;
-}
 
 class Host implements ThreadControl {
   private readonly data: ThreadData;

@@ -5,29 +5,21 @@ import type { ActorFigures } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { RemoteRef } from "./link.js";
 import type { ThreadEnd } from "./link-frame.js";
-import type { LocatedRef, ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
+import type { ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
+import type { LocatedRef } from "./located-ref.js";
 import { threadModule } from "../thread-module.js";
-import type { ModuleExport, ThreadControl, ThreadData } from "./thread-host.js";
+import type {
+  ModuleExport,
+  ThreadControl,
+  ThreadData,
+  WorkerThreadsOptions,
+} from "./thread-control.js";
 import type { Remote } from "comlink";
-import type { ResourceLimits } from "node:worker_threads";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { wrap } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { CodedError, invariant } from "../errors.js";
 import { Link } from "./link.js";
-
-/** Structured-cloneable: a thread passes it on to the threads it starts. */
-export interface WorkerThreadsOptions {
-  /** Exports a `ThreadEnvFactory`, called with `options` in each thread. */
-  readonly envModule: ModuleExport & { readonly options: unknown };
-  /** Messages in flight to one actor of another thread. Default 4,096. */
-  readonly creditMax?: number;
-  /** Messages per batch. Default 512. */
-  readonly batchMax?: number;
-  /** How long a thread may take to stop before it is killed. Default 5 s. */
-  readonly stopTimeoutMs?: number;
-  readonly resourceLimits?: ResourceLimits;
-}
 
 /** Gives an actor system the placement `at: "thread"`: one worker thread for each such actor. */
 export function workerThreads(options: WorkerThreadsOptions): ThreadPlacement {

@@ -15,7 +15,7 @@ import type {
   StateView,
   StoredBlock,
 } from "../ports.js";
-import type { ChainReference } from "./options.js";
+import type { ChainReference } from "./chain.js";
 import { createExecutor, type Executor, type ExecutorParts } from "../workers/executor.js";
 import { BlockBookWriter, type BlockBook, type BookBlock } from "./block-book.js";
 

@@ -5,8 +5,8 @@ import { z } from "zod";
 import { CodedError } from "../errors.js";
 import { FAULT_KINDS } from "./fault-kinds.js";
 import { FAULT_PRESETS } from "./faults.js";
-import type { LinkOptions } from "./options.js";
-import type { SimulateOptions } from "./simulate.js";
+import type { LinkOptions } from "./places.js";
+import type { SimulateOptions } from "./simulate-options.js";
 import { TRACE_TEXT_MIN } from "./timeline.js";
 
 const whole = z.int().min(0);

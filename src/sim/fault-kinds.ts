@@ -2,7 +2,7 @@
 // unless told. Used by faults.ts, which decides when.
 
 import type { Random } from "../ports.js";
-import { drawFrom, type Range } from "./options.js";
+import { drawFrom, type Range } from "./range.js";
 import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
 

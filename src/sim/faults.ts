@@ -2,7 +2,7 @@
 // everything, and from then on the world must converge.
 
 import { FAULT_KINDS, type FaultKind, type FaultName } from "./fault-kinds.js";
-import { drawFrom, type Range } from "./options.js";
+import { drawFrom, type Range } from "./range.js";
 import type { World } from "./world.js";
 
 export interface FaultTimes {

@@ -6,7 +6,7 @@ import { sha256, sha256Hex } from "../bytes/sha256.js";
 import type { KeyPair } from "../chain/signatures.js";
 import { signTransaction } from "../chain/transaction.js";
 import type { Mempool, MempoolTransaction } from "../ports.js";
-import type { SimChain } from "./options.js";
+import type { SimChain } from "./chain.js";
 import type { SimSignatures } from "./signatures.js";
 
 const ACCOUNTS = 8;

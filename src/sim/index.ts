@@ -19,22 +19,15 @@ export type { ByzantineNode } from "./byzantine/byzantine-node.js";
 export type { Session } from "./byzantine/session.js";
 export type { Served } from "./byzantine/chain-view.js";
 export type { BlockBook, BookBlock } from "./block-book.js";
-export {
-  SIM_CHAIN,
-  SIM_CONFIG,
-  SIM_PARAMS,
-  type ChainChanges,
-  type LogLine,
-  type LinkOptions,
-  type PoolOptions,
-  type Range,
-  type SimChain,
-  type WorldOptions,
-} from "./options.js";
+export { SIM_CONFIG, type LogLine, type PoolOptions, type WorldOptions } from "./options.js";
+export { SIM_CHAIN, SIM_PARAMS, type ChainChanges, type SimChain } from "./chain.js";
+export type { LinkOptions } from "./places.js";
+export type { Range } from "./range.js";
 export type { Propagation, PropagationTimes } from "./propagation.js";
 export { fillBlocks } from "./fill-blocks.js";
 export { fastSignatures, type SimSignatures } from "./signatures.js";
-export { simulate, type SimulateOptions, type Verdict, type WorldCheck } from "./simulate.js";
+export { simulate, type Verdict } from "./simulate.js";
+export type { SimulateOptions, WorldCheck } from "./simulate-options.js";
 export type { CrashOptions, SimNode } from "./sim-node.js";
 export { StructuralHash } from "./structural-hash.js";
 export { formatDelivery, type Delivery } from "./trace.js";

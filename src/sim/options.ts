@@ -1,41 +1,14 @@
-// What a world is made of: its options, their defaults and the ranges that chance draws from.
+// What a world is made of: its options and their defaults.
 
-import { createPowConsensus } from "../chain/consensus.js";
-import { encodeHeader, readHeader } from "../chain/header.js";
-import { createMempool } from "../chain/mempool.js";
-import { NETWORKS } from "../chain/networks.js";
-import type { ChainParams } from "../chain/params.js";
-import { readTransaction } from "../chain/transaction.js";
-import type { NetworkConfig, NetworkConfigInput } from "../config.js";
-import type { HashHex, VerifySignature } from "../types/chain.js";
-import { invariant } from "../errors.js";
-import type { Consensus, LogLevel, Mempool, Random } from "../ports.js";
+import type { NetworkConfigInput } from "../config.js";
+import type { LogLevel, Random } from "../ports.js";
 import type { Task } from "../workers/jobs.js";
-import type { Regions } from "./places.js";
-import { PowReference } from "./pow-reference.js";
 import type { ByzantineScript } from "./byzantine/script.js";
+import type { SimChain } from "./chain.js";
+import type { LinkOptions } from "./places.js";
+import type { Range } from "./range.js";
 import type { SimSignatures } from "./signatures.js";
 import type { Delivery } from "./trace.js";
-
-/** Lower and upper end, uniformly drawn from. */
-export type Range = readonly [number, number];
-
-export interface LinkOptions {
-  /** One way; up to `jitterMs` more. */
-  readonly latencyMs: number;
-  readonly jitterMs: number;
-  /** Of each direction of each link; absent: unlimited. */
-  readonly bytesPerSecond?: number;
-  /** A longer chunk arrives in pieces of random length up to this; absent: whole. */
-  readonly pieceBytesMax?: number;
-  /** What the distance of two hosts' regions adds; absent: nothing. */
-  readonly regions?: Regions;
-  /** The region of a host by its name; undefined, or absent: drawn from the seed. */
-  readonly regionOf?: (host: string) => string | undefined;
-  /** Of each host's own line, which its links share; absent: unlimited. */
-  readonly upBytesPerSecond?: Range;
-  readonly downBytesPerSecond?: Range;
-}
 
 export interface PoolOptions {
   /** Virtual threads of each node. */
@@ -52,22 +25,6 @@ export interface LogLine {
   readonly level: LogLevel;
   readonly event: string;
   readonly fields: object;
-}
-
-/** Says of stored blocks, in the order in which nodes first store them, what is wrong. */
-export interface ChainReference {
-  audit(block: Uint8Array, wallMs: number): string | undefined;
-  auditHead(before: HashHex, after: HashHex): string | undefined;
-}
-
-/** A chain developer's own rules and mempool. */
-export interface SimChain {
-  /** A second implementation of the rules, which the auditor holds the nodes' against. */
-  readonly reference?: (verify: VerifySignature) => ChainReference;
-  readonly consensus: Consensus;
-  readonly mempool: (config: NetworkConfig) => Mempool;
-  /** Of the default chain; absent: it is another one. */
-  readonly params?: ChainParams;
 }
 
 export interface WorldOptions {
@@ -111,51 +68,6 @@ export interface WorldOptions {
   readonly replay?: string;
 }
 
-/** The development network, at a difficulty that costs next to nothing. */
-export const SIM_PARAMS: ChainParams = Object.freeze({
-  ...devParams(),
-  name: "vibecoin-sim",
-  minDifficulty: 64n,
-});
-
-/** What may be different in the default chain. */
-export interface ChainChanges {
-  readonly params?: Partial<ChainParams>;
-  /** Every block that a node makes has so many in the extra field of its header. */
-  readonly extraBytes?: number;
-}
-
-/** The default chain, with changes. */
-export function simChain({ params: changed = {}, extraBytes = 0 }: ChainChanges = {}): SimChain {
-  const params = { ...SIM_PARAMS, ...changed };
-  const consensus = createPowConsensus(params);
-  return {
-    params,
-    consensus: extraBytes === 0 ? consensus : withExtra(consensus, extraBytes),
-    reference: (verify) => new PowReference(params, verify, consensus.genesis),
-    mempool: (config) => createMempool(config.mempool, (bytes) => readTransaction(bytes, params)),
-  };
-}
-
-const EXTRA_HEAD_BYTES_MAX = 3;
-
-function withExtra(consensus: Consensus, extraBytes: number): Consensus {
-  const extra = new Uint8Array(extraBytes);
-  return {
-    ...consensus,
-    envelopeBytesMax: (consensus.envelopeBytesMax ?? 0) + EXTRA_HEAD_BYTES_MAX + extraBytes,
-    template(parent, transactions, nowMs) {
-      const parts = consensus.template(parent, transactions, nowMs);
-      if (parts === undefined || !("header" in parts)) return parts;
-      const header = readHeader(parts.header);
-      invariant(header.ok, "a template has a header");
-      return { ...parts, header: encodeHeader({ ...header.value, extra }) };
-    },
-  };
-}
-
-export const SIM_CHAIN: SimChain = simChain();
-
 /** Where simulated nodes differ from real ones. */
 export const SIM_CONFIG = {
   // A run of minutes shall see many dials after a partition.
@@ -165,20 +77,8 @@ export const SIM_CONFIG = {
   pool: { signatureCacheEntries: 0 },
 } as const satisfies NetworkConfigInput;
 
-export const SIM_LINKS: LinkOptions = { latencyMs: 40, jitterMs: 40 };
-
 export const SIM_POOL: PoolOptions = {
   threads: 2,
   taskMs: ({ kind }, random) =>
     kind === "seal" ? 50 + 400 * random.float() : 0.5 + 4.5 * random.float(),
 };
-
-export function drawFrom([low, high]: Range, random: Random): number {
-  return low + (high - low) * random.float();
-}
-
-function devParams(): ChainParams {
-  const params = NETWORKS.get("vibecoin-dev");
-  invariant(params !== undefined, "the development network has a name");
-  return params;
-}

@@ -4,7 +4,7 @@
 import { invariant } from "../errors.js";
 import type { SeededRandom } from "../runtime/random.js";
 import type { HostRates, PathOptions } from "../transport/memory-paths.js";
-import { drawFrom, type LinkOptions } from "./options.js";
+import { drawFrom, type Range } from "./range.js";
 
 export interface Regions {
   readonly names: readonly string[];
@@ -30,6 +30,25 @@ export const FIVE_REGIONS: Regions = Object.freeze({
  */
 const TAIL_SCALE = 0.05;
 const TAIL_MAX = 3;
+
+export interface LinkOptions {
+  /** One way; up to `jitterMs` more. */
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+  /** Of each direction of each link; absent: unlimited. */
+  readonly bytesPerSecond?: number;
+  /** A longer chunk arrives in pieces of random length up to this; absent: whole. */
+  readonly pieceBytesMax?: number;
+  /** What the distance of two hosts' regions adds; absent: nothing. */
+  readonly regions?: Regions;
+  /** The region of a host by its name; undefined, or absent: drawn from the seed. */
+  readonly regionOf?: (host: string) => string | undefined;
+  /** Of each host's own line, which its links share; absent: unlimited. */
+  readonly upBytesPerSecond?: Range;
+  readonly downBytesPerSecond?: Range;
+}
+
+export const SIM_LINKS: LinkOptions = { latencyMs: 40, jitterMs: 40 };
 
 export interface Places extends Pick<PathOptions, "distanceMs" | "ratesOf"> {
   /** Undefined when the world knows no regions. */

@@ -6,9 +6,10 @@ import { DEFAULTS, type NetworkConfigInput } from "../config.js";
 import { seededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
-import type { ChainChanges, LinkOptions } from "./options.js";
+import type { ChainChanges } from "./chain.js";
+import type { LinkOptions } from "./places.js";
 import { FIVE_REGIONS } from "./places.js";
-import type { SimulateOptions } from "./simulate.js";
+import type { SimulateOptions } from "./simulate-options.js";
 import type { TrafficOptions } from "./traffic.js";
 
 const KIB = 1_024;

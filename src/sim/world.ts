@@ -16,14 +16,9 @@ import { createMemoryNetwork, type MemoryNetwork } from "../transport/memory.js"
 import type { ByzantineNode } from "./byzantine/byzantine-node.js";
 import { byzantineName, Population, type Ban } from "./byzantine/population.js";
 import { ChainAuditor } from "./chain-auditor.js";
-import {
-  SIM_CHAIN,
-  SIM_CONFIG,
-  SIM_LINKS,
-  SIM_POOL,
-  type SimChain,
-  type WorldOptions,
-} from "./options.js";
+import { SIM_CONFIG, SIM_POOL, type WorldOptions } from "./options.js";
+import { SIM_CHAIN, type SimChain } from "./chain.js";
+import { SIM_LINKS } from "./places.js";
 import { IndexAuditor } from "./index-auditor.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
 import { createPlaces, type Places } from "./places.js";

@@ -1,7 +1,7 @@
 import test from "ava";
 import type { Signal } from "../../src/runtime/actor.js";
 import type { MailboxSpec } from "../../src/runtime/actor.js";
-import type { LocatedRef } from "../../src/runtime/kernel.js";
+import type { LocatedRef } from "../../src/runtime/located-ref.js";
 import type { Script, ScriptContext } from "./harness.js";
 import { defineActor } from "../../src/runtime/actor.js";
 import { createActorSystem } from "../../src/runtime/actor-system.js";

@@ -1,7 +1,7 @@
 // Actors for the tests of thread placement, and the environment that their threads build.
 
 import type { ActorRef, OnFault } from "../../src/runtime/actor.js";
-import type { ThreadEnvFactory } from "../../src/runtime/thread-host.js";
+import type { ThreadEnvFactory } from "../../src/runtime/thread-control.js";
 import { threadId } from "node:worker_threads";
 import { defineActor, replyToOf } from "../../src/runtime/actor.js";
 import { unreachable } from "../../src/errors.js";

@@ -3,7 +3,7 @@ import type { ExecutionContext } from "ava";
 import { MessageChannel, threadId } from "node:worker_threads";
 import type { ActorRef, AskOutcome, Signal } from "../../src/runtime/actor.js";
 import type { FaultReport } from "../../src/runtime/actor-system.js";
-import type { WorkerThreadsOptions } from "../../src/runtime/thread-link.js";
+import type { WorkerThreadsOptions } from "../../src/runtime/thread-control.js";
 import type { AskBack, WorkerEnv, WorkerMessage, Whereabouts } from "./thread-actors.js";
 import { createActorSystem } from "../../src/runtime/actor-system.js";
 import type { Kernel } from "../../src/runtime/kernel.js";

@@ -6,7 +6,7 @@ import { encodeCbor } from "../../src/bytes/cbor.js";
 import type { ChainParams } from "../../src/chain/params.js";
 import { signTransaction } from "../../src/chain/transaction.js";
 import type { SimNode, World } from "../../src/sim/index.js";
-import { SIM_PARAMS, simChain } from "../../src/sim/options.js";
+import { SIM_PARAMS, simChain } from "../../src/sim/chain.js";
 import { fastSignatures } from "../../src/sim/signatures.js";
 import { makeBlock, type MadeBlock } from "../support/chain.js";
 

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { createWorld, type SimNode, type WorldOptions } from "../../src/sim/index.js";
-import { simChain } from "../../src/sim/options.js";
+import { simChain } from "../../src/sim/chain.js";
 import { replayOf, SEED_ASKED } from "./support.js";
 
 const KIB = 1_024;

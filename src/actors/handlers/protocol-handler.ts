@@ -20,11 +20,11 @@ import {
 } from "../../protocol/kinds/own.js";
 import type { NodeEnv } from "../env.js";
 import type {
-  Answer,
   Incoming,
   PeerHandlerMessage,
   RequestOutcome,
 } from "../peer/peer-handler-messages.js";
+import type { Answer } from "../peer/dealt.js";
 import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
 import { RESTART } from "../policies.js";
 import type { MessageRouterMessage } from "../service/message-router.js";

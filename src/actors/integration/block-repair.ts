@@ -18,15 +18,7 @@ import type { PeerHandlerMessage, RequestOutcome } from "../peer/peer-handler-me
 import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ConnectOutcome } from "./consensus-integration.js";
-import type { ServedSpan } from "./served-spans.js";
-
-/** The answer of the storage integration: what a peer was served lately. */
-export interface ServedTo {
-  readonly type: "ServedTo";
-  /** Of the peer's handler. */
-  readonly path: string;
-  readonly spans: readonly ServedSpan[];
-}
+import type { ServedTo } from "./storage-integration.js";
 
 export type BlockRepairMessage =
   | PeerTableEvent

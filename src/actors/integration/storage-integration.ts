@@ -16,7 +16,6 @@ import { nextTurn } from "../next-turn.js";
 import { isTransactionAt } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
-import type { ServedTo } from "./block-repair.js";
 import { IndexFollower } from "./index-follower.js";
 import { readBlock, readBlocks } from "./read-blocks.js";
 import { ServedSpans, type ServedSpan } from "./served-spans.js";
@@ -62,6 +61,14 @@ interface Locating {
 export interface WithheldBlock {
   readonly hash: HashHex;
   readonly header: boolean;
+}
+
+/** What a peer was served lately. */
+export interface ServedTo {
+  readonly type: "ServedTo";
+  /** Of the peer's handler. */
+  readonly path: string;
+  readonly spans: readonly ServedSpan[];
 }
 
 /** `location` is absent when the transaction is unknown or nothing is indexed. */

@@ -21,7 +21,8 @@ import { admit, type Admission } from "./peer-manager.js";
 import { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
-import type { PeerReport, PeerTableEvent, PingOutcome, RegistryMessage } from "./peer-table.js";
+import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
+import type { PingOutcome } from "./peer-handler-messages.js";
 
 export interface RegistryArgs {
   readonly router: ActorRef<MessageRouterMessage>;

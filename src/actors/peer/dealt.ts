@@ -4,7 +4,18 @@
 
 import type { Lane, WireMessage } from "../../protocol/types/message.js";
 import { Question } from "../../runtime/question.js";
-import type { Answer, Held } from "./peer-handler-messages.js";
+
+/** What a message of the peer holds until it is dealt with. */
+export interface Held {
+  readonly lane: Lane;
+  /** Credit of its lane. */
+  readonly bytes: number;
+  /** 0 unless it is a request, which holds a place among those that are served. */
+  readonly requestId: number;
+}
+
+/** What the peer's request is answered with; of any other message only that it was dealt with. */
+export type Answer = WireMessage | "Done";
 
 export class Dealt extends Question<Answer> implements Held {
   declare readonly type: "Dealt";

@@ -3,14 +3,8 @@
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
-import type {
-  DisconnectReason,
-  Lane,
-  WireKind,
-  WireMessage,
-} from "../../protocol/types/message.js";
-import type { Dealt } from "./dealt.js";
-import type { PingOutcome } from "./peer-table.js";
+import type { DisconnectReason, WireKind, WireMessage } from "../../protocol/types/message.js";
+import type { Answer, Dealt, Held } from "./dealt.js";
 
 export type PeerHandlerMessage =
   | { readonly type: "Send"; readonly message: WireMessage }
@@ -44,17 +38,10 @@ export type PeerHandlerMessage =
   | { readonly type: "DecodeDue" }
   | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
 
-/** What a message of the peer holds until it is dealt with. */
-export interface Held {
-  readonly lane: Lane;
-  /** Credit of its lane. */
-  readonly bytes: number;
-  /** 0 unless it is a request, which holds a place among those that are served. */
-  readonly requestId: number;
+/** Milliseconds of the round trip; undefined: no such peer, or it went away. */
+export interface PingOutcome {
+  readonly elapsedMs: number | undefined;
 }
-
-/** What the peer's request is answered with; of any other message only that it was dealt with. */
-export type Answer = WireMessage | "Done";
 
 /** A message of a ready peer on its way to a handler. */
 export interface Incoming<K extends WireKind = WireKind> extends Held {

@@ -14,7 +14,8 @@ import type { LocalInfo } from "./local-info.js";
 import type { Incoming, PeerHandlerMessage, RequestOutcome } from "./peer-handler-messages.js";
 import type { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
-import type { PingOutcome, RegistryMessage } from "./peer-table.js";
+import type { RegistryMessage } from "./peer-table.js";
+import type { PingOutcome } from "./peer-handler-messages.js";
 
 export interface PeerHandlerArgs {
   readonly connection: Connection;

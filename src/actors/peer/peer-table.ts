@@ -6,7 +6,7 @@ import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
-import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
 
@@ -54,11 +54,6 @@ export type RegistryMessage =
   /** Closes every connection; answers when all are gone. */
   | { readonly type: "Shutdown"; readonly replyTo: ActorRef<"Drained"> }
   | ReputationVerdict;
-
-/** Milliseconds of the round trip; undefined: no such peer, or it went away. */
-export interface PingOutcome {
-  readonly elapsedMs: number | undefined;
-}
 
 export type PeerTableEvent =
   | {

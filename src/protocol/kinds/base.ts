@@ -15,14 +15,8 @@ import {
   UINT8_MAX,
   type Field,
 } from "./fields.js";
-import {
-  LANES,
-  type Body,
-  type AnyMessage,
-  type KindRule,
-  type KindsOf,
-  type Lane,
-} from "./kind.js";
+import { LANES, type Body, type KindRule, type KindsOf, type Lane } from "./kind.js";
+import type { AnyMessage } from "./any-message.js";
 import { TEXT_LIMITS, WINDOW_BYTES_MAX } from "./limits.js";
 
 export const DISCONNECT_REASONS = [

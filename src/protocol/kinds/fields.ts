@@ -7,7 +7,7 @@ import type { CborLimits, CborValue } from "../../bytes/cbor.js";
 import { fromHex, toHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../types/chain.js";
 import { invariant } from "../../errors.js";
-import type { AnyMessage } from "./kind.js";
+import type { AnyMessage } from "./any-message.js";
 
 /** A member: its form in CBOR, and what it must be. */
 export interface Field<T> {

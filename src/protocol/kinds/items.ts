@@ -5,7 +5,7 @@
 import { CBOR_ARRAY, CBOR_BYTES, CborCursor, splitArray } from "../../bytes/cbor-cursor.js";
 import type { HashHex } from "../../types/chain.js";
 import { invariant } from "../../errors.js";
-import type { AnyMessage } from "./kind.js";
+import type { AnyMessage } from "./any-message.js";
 
 const HASH_BYTES = 32;
 

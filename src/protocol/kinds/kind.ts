@@ -2,6 +2,7 @@
 // dispatch, quotas, metrics and the tables of docs/protocol.md follow. Nobody else tells kinds
 // apart by their names, but for who handles what is in them.
 
+import type { AnyMessage } from "./any-message.js";
 import type { Fields } from "./fields.js";
 import type { Items } from "./items.js";
 
@@ -16,11 +17,6 @@ export function laneIndex(lane: Lane): number {
 
 /** What a server counts of its peers' requests; each has a rate and a burst of its own. */
 export type Quota = "blocks" | "headers" | "transactions";
-
-/** A message of any protocol. */
-export interface AnyMessage {
-  readonly kind: string;
-}
 
 /** How a payload is made and read: members of CBOR, or byte strings that stay where they are. */
 export type Body<M extends AnyMessage> = Fields<M> | Items<M>;

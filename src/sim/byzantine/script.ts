@@ -1,7 +1,7 @@
 // What a byzantine node does, as a script: a name and a function that makes the node's behaviour,
 // a handful of optional reactions. Whatever a behaviour leaves out the node does as an honest one.
 
-import type { SimChain } from "../options.js";
+import type { SimChain } from "../chain.js";
 import type { BlockBook } from "../block-book.js";
 import type { Clock } from "../../ports.js";
 import type { SeededRandom } from "../../runtime/random.js";

@@ -3,11 +3,8 @@ import {
   advancedPeerRegistry,
   type RegistryArgs,
 } from "../../../src/actors/peer/advanced-peer-registry.js";
-import type {
-  PeerReport,
-  PeerTableEvent,
-  PingOutcome,
-} from "../../../src/actors/peer/peer-table.js";
+import type { PeerReport, PeerTableEvent } from "../../../src/actors/peer/peer-table.js";
+import type { PingOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";

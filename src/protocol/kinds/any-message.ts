@@ -1,0 +1,4 @@
+/** A message of any protocol. */
+export interface AnyMessage {
+  readonly kind: string;
+}

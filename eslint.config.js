@@ -53,7 +53,7 @@ const packages = {
 };
 
 /** Actors that spawn other actors, and so import them; index.ts only names them for users. */
-const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/network-service.ts"];
+const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/network-actors.ts"];
 
 const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/main.ts"];
 const threadFiles = ["src/runtime/thread-*.ts", "src/workers/"];

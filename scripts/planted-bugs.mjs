@@ -417,7 +417,7 @@ export const plantedBugs = [
   },
   {
     name: "what a crashed consensus had still to tell is never told",
-    in: "actors/service/network-service.js",
+    in: "actors/service/network-actors.js",
     find: "{ events, untold, onStoreFailed",
     with: "{ events, untold: { changes: [], durable: 0, published: 0 }, onStoreFailed",
     scenario: SCENARIOS.actorCrashes,

@@ -19,7 +19,7 @@ import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
 import type { DialOutcome } from "./actors/service/dialer.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
-import type { NetworkMessage } from "./actors/service/network-service.js";
+import type { NetworkMessage } from "./actors/service/network-messages.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
 
 /**

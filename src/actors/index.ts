@@ -65,7 +65,7 @@ export type * from "./service/listener.js";
 export { messageRouter } from "./service/message-router.js";
 export type * from "./service/message-router.js";
 export { networkService } from "./service/network-service.js";
-export type * from "./service/network-service.js";
+export type * from "./service/network-messages.js";
 export type * from "./service/node-status.js";
 export { systemRouter } from "./service/system-router.js";
 export type * from "./service/system-router.js";

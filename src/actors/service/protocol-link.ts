@@ -6,7 +6,7 @@ import type { ActorRef } from "../../runtime/actor.js";
 import type { NodeEnv } from "../env.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
-import type { NetworkMessage } from "./network-service.js";
+import type { NetworkMessage } from "./network-messages.js";
 import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
 import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";

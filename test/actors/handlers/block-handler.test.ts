@@ -8,7 +8,10 @@ import type {
   ConsensusMessage,
 } from "../../../src/actors/integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";
-import type { Incoming, PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type {
+  Incoming,
+  PeerHandlerMessage,
+} from "../../../src/actors/peer/peer-handler-messages.js";
 import type { Answer } from "../../../src/actors/peer/dealt.js";
 import { guardConsensus } from "../../../src/actors/integration/guarded-consensus.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";

@@ -1,6 +1,9 @@
 import test from "ava";
 import { syncHandler } from "../../../src/actors/handlers/sync-handler.js";
-import type { Incoming, PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type {
+  Incoming,
+  PeerHandlerMessage,
+} from "../../../src/actors/peer/peer-handler-messages.js";
 import type { Answer } from "../../../src/actors/peer/dealt.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
 import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";

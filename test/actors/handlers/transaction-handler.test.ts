@@ -5,7 +5,10 @@ import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-han
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../../../src/actors/peer/peer-broadcaster.js";
-import type { Incoming, PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type {
+  Incoming,
+  PeerHandlerMessage,
+} from "../../../src/actors/peer/peer-handler-messages.js";
 import type { Answer } from "../../../src/actors/peer/dealt.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";

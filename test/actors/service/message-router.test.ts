@@ -1,6 +1,9 @@
 import test from "ava";
 import { messageRouter, type KindStatistics } from "../../../src/actors/service/message-router.js";
-import type { Incoming, PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type {
+  Incoming,
+  PeerHandlerMessage,
+} from "../../../src/actors/peer/peer-handler-messages.js";
 import type { Answer } from "../../../src/actors/peer/dealt.js";
 import { KINDS, type Message } from "../../../src/protocol/types/message.js";
 import { createHarness, peerIdOf } from "../support.js";

@@ -11,10 +11,8 @@ import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger
 import type { ActorLost } from "../../../src/actors/service/given-up.js";
 import type { ListenOutcome } from "../../../src/actors/service/listener.js";
 import type { KindStatistics } from "../../../src/actors/service/message-router.js";
-import {
-  networkService,
-  type NetworkMessage,
-} from "../../../src/actors/service/network-service.js";
+import { networkService } from "../../../src/actors/service/network-service.js";
+import type { NetworkMessage } from "../../../src/actors/service/network-messages.js";
 import type { DialOutcome } from "../../../src/actors/service/dialer.js";
 import type { NodeStatus } from "../../../src/actors/service/node-status.js";
 import { CodedError } from "../../../src/errors.js";

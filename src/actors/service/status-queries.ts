@@ -1,0 +1,106 @@
+// The status of the node, put together from what registry, sync and dialer answer. One that does not
+// answer in time leaves its part unknown.
+
+import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
+import type { NodeEnv } from "../env.js";
+import { guardMempool } from "../integration/guarded-mempool.js";
+import { clockStatus } from "../peer/clock-offset.js";
+import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
+import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
+import type { DialerMessage, DialStatus } from "./dialer.js";
+import type { NetworkActors } from "./network-actors.js";
+import type { NetworkMessage, StatusPart } from "./network-messages.js";
+import { peerStatus, type NodeStatus } from "./node-status.js";
+
+type Asked = Pick<NetworkActors, "registry" | "sync" | "dialer">;
+type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "log" | "mempool" | "peerId" | "workers">;
+/** What the service knows itself. */
+type Known = Pick<NodeStatus, "listenAddress" | "degraded">;
+
+interface StatusQuery {
+  readonly replyTo: ActorRef<NodeStatus>;
+  peers: readonly PeerReport[] | undefined;
+  sync: SyncStatus | undefined;
+  dial: DialStatus | undefined;
+}
+
+const ASK_TIMEOUT_MS = 5_000;
+const UNKNOWN_SYNC: SyncStatus = {
+  state: "waiting",
+  strategy: null,
+  targetHeight: null,
+  waitingFor: "an answer of the sync service",
+};
+
+export class StatusQueries {
+  readonly #open = new Map<number, StatusQuery>();
+  #next = 1;
+
+  /** Every part comes back to the service, for `take`. */
+  ask(of: Asked, replyTo: ActorRef<NodeStatus>, context: Context<NetworkMessage, unknown>): void {
+    const query = this.#next++;
+    this.#open.set(query, { replyTo, peers: undefined, sync: undefined, dial: undefined });
+    context.ask<RegistryMessage, readonly PeerReport[]>(
+      of.registry,
+      (to) => ({ type: "GetPeers", replyTo: to }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({ type: "StatusPart", query, part: { peers: valueOr(outcome, []) } }),
+    );
+    context.ask<SyncMessage, SyncStatus>(
+      of.sync,
+      (to) => ({ type: "GetSyncStatus", replyTo: to }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({ type: "StatusPart", query, part: { sync: valueOr(outcome, UNKNOWN_SYNC) } }),
+    );
+    context.ask<DialerMessage, DialStatus>(
+      of.dialer,
+      (to) => ({ type: "GetDialStatus", replyTo: to }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({
+        type: "StatusPart",
+        query,
+        part: { dial: valueOr(outcome, { waitingFor: null }) },
+      }),
+    );
+  }
+
+  take(id: number, part: StatusPart, { listenAddress, degraded }: Known, env: StatusEnv): void {
+    const query = this.#open.get(id);
+    if (query === undefined) return;
+    if ("peers" in part) query.peers = part.peers;
+    else if ("dial" in part) query.dial = part.dial;
+    else query.sync = part.sync;
+    const { peers, sync, dial, replyTo } = query;
+    if (peers === undefined || sync === undefined || dial === undefined) return;
+    this.#open.delete(id);
+    const { blocks, config, log, peerId, workers } = env;
+    const mempool = guardMempool(env.mempool, log);
+    const head = blocks.head();
+    const { queued, running } = workers.load();
+    replyTo.tell({
+      peerId,
+      nodeId: config.nodeId,
+      networkId: blocks.hashAt(0) ?? head.hash,
+      height: head.height,
+      headHash: head.hash,
+      totalDifficulty: head.totalDifficulty.toString(),
+      listenAddress,
+      degraded,
+      peers: peers.map(peerStatus),
+      sync: syncStatus(sync, dial),
+      pool: { queued, running },
+      clock: clockStatus(peers, config.clock.offsetMaxMs),
+      mempool: { count: mempool.count, bytes: mempool.bytes },
+    });
+  }
+}
+
+/** A sync without any peer waits for one: the dialer says for which, since when and until when. */
+function syncStatus(sync: SyncStatus, { waitingFor }: DialStatus): SyncStatus {
+  const alone = sync.state === "waiting" && sync !== UNKNOWN_SYNC && waitingFor !== null;
+  return alone ? { ...sync, waitingFor } : sync;
+}
+
+function valueOr<R>(outcome: AskOutcome<R>, otherwise: R): R {
+  return outcome.ok ? outcome.value : otherwise;
+}

@@ -15,8 +15,8 @@ const confirmed = new Promise<string>((resolve) => {
   );
 });
 const refused = await network.broadcastTransaction(orderTea(stranger, 0));
-console.log(`the stranger's order: ${refused.ok ? "taken" : refused.reason}`);
+console.log(`the stranger's order: ${refused.ok ? "taken" : refused.rule}`);
 const taken = await network.broadcastTransaction(orderTea(member, 0));
-console.log(`the member's order: ${taken.ok ? "taken" : taken.reason}`);
+console.log(`the member's order: ${taken.ok ? "taken" : taken.rule}`);
 console.log(await confirmed);
 await network.stop();

@@ -23,6 +23,6 @@ const confirmed = new Promise<string>((resolve) => {
   );
 });
 const taken = await network.broadcastTransaction(orderTea(member, 0));
-console.log(`the member's order: ${taken.ok ? "taken" : taken.reason}`);
+console.log(`the member's order: ${taken.ok ? "taken" : taken.rule}`);
 console.log(await confirmed);
 await network.stop();

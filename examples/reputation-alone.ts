@@ -1,5 +1,5 @@
 // The reputation actor alone, in a gateway that keeps scores of its own clients.
-import { DEFAULTS, peerReputation } from "vibecoin-network/actors";
+import { banText, DEFAULTS, peerReputation } from "vibecoin-network/actors";
 import type { BanRecord, ReputationEnv } from "vibecoin-network/actors";
 import * as runtime from "vibecoin-network/runtime";
 
@@ -24,6 +24,6 @@ const reputation = system.spawn(peerReputation, { mailboxMax: 1_024 }, { name: "
 for (const event of ["UsefulData", "InvalidBlock"] as const) {
   reputation.tell({ type: "Report", peerId: "client-1", event, detail: "seen by the gateway" });
 }
-const { peerId, reason } = await banned;
-console.log(`${peerId} is banned for ${reason}`);
+const ban = await banned;
+console.log(`${ban.peerId} is banned for ${banText(ban)}`);
 await system.stop();

@@ -9,5 +9,6 @@ export type * from "./ports/mempool.js";
 export type * from "./ports/consensus.js";
 export type * from "./ports/protocols.js";
 export type * from "./ports/operations.js";
+export type { Breach } from "./types/breach.js";
 export type { OwnKindLimits, OwnProtocol } from "./types/own-protocol.js";
 export type { PeerId } from "./types/peer-id.js";

@@ -55,7 +55,7 @@ export { peerReputation } from "./peer/peer-reputation.js";
 export type * from "./peer/peer-reputation.js";
 export type * from "./peer/peer-state.js";
 export type * from "./peer/peer-table.js";
-export { REPUTATION_DELTAS, ReputationLedger } from "./peer/reputation-ledger.js";
+export { banText, REPUTATION_DELTAS, ReputationLedger } from "./peer/reputation-ledger.js";
 export type * from "./peer/reputation-ledger.js";
 
 export { dialer } from "./service/dialer.js";

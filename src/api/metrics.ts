@@ -92,8 +92,7 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
       case "TransactionAccepted":
         return accepted.inc();
       case "TransactionRejected":
-        // The rule, then a colon and what a stranger may have chosen.
-        return badTxs.inc({ rule: printable(event.reason.split(":", 1)[0]!) });
+        return badTxs.inc({ rule: printable(event.rule) });
       case "ConnectionRefused":
         return refused.inc({ rule: printable(event.rule) });
       case "PeerConnected":

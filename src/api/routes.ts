@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { fromHex, isHex } from "../bytes/hex.js";
 import type { Network } from "../network.js";
+import { breachText } from "../protocol/violation.js";
 import { DISK_SLOW_MS } from "../storage/disk-watch.js";
 import { refuse } from "./errors.js";
 import { METRICS_CONTENT_TYPE, type Metrics } from "./metrics.js";
@@ -79,9 +80,9 @@ async function submit(network: Network, body: unknown, reply: FastifyReply): Pro
   const outcome = await network.broadcastTransaction(fromHex(hex));
   const { id } = outcome;
   if (outcome.ok) return { id, promise: PROMISE };
-  const rule = outcome.reason.split(":", 1)[0]!;
+  const { rule } = outcome;
   if (rule === "busy" || rule === "full") reply.header("retry-after", "1");
-  const error = REASONS[rule] ?? `The transaction breaks the rule ${outcome.reason}.`;
+  const error = REASONS[rule] ?? `The transaction breaks the rule ${breachText(outcome)}.`;
   return refuse(reply, statusOf(rule), { error, rule, id });
 }
 

@@ -126,7 +126,11 @@ export interface CheckedTransactions {
 export interface BanRecord {
   readonly peerId: PeerId;
   readonly untilWallMs: number;
+  /** The event that brought it; in records of older versions a text of all that is known. */
   readonly reason: string;
+  /** The rule that was broken, and how, as far as that is known. */
+  readonly rule?: string;
+  readonly detail?: string;
   /** How often this peer was banned: the next ban doubles. */
   readonly count: number;
 }

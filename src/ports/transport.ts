@@ -1,5 +1,6 @@
 // Connections to peers: what an adapter gives of each, and how they come about.
 
+import type { Breach } from "../types/breach.js";
 import type { Endpoint } from "../types/endpoint.js";
 import type { PeerId } from "../types/peer-id.js";
 
@@ -21,14 +22,19 @@ export type RefusalRule =
   /** Too many TLS records without data. */
   | "tls-records";
 
+/** What ended a connection, or refused one, below the frames. */
+export interface TransportBreach extends Breach {
+  readonly rule: RefusalRule;
+}
+
 /** What a connection reports. Handlers are called from the event loop, never re-entrantly. */
 export interface ConnectionHandler {
   /** `chunk` belongs to the receiver, who may keep it: its ArrayBuffer is its own. */
   onData(chunk: Uint8Array): void;
   /** After a `write` that returned false: it may write again. */
   onDrain(): void;
-  /** Exactly once, last. `error` is absent for an orderly end; `broken`: the peer's fault. */
-  onClose(error?: Error, broken?: { readonly rule: RefusalRule; readonly detail: string }): void;
+  /** Exactly once, last. `error` is absent for an orderly end; `breach`: the peer's fault. */
+  onClose(error?: Error, breach?: TransportBreach): void;
 }
 
 /** An authenticated, encrypted byte stream to one peer, ordered and reliable. */
@@ -57,10 +63,8 @@ export interface Connection {
 }
 
 /** `remote`: where it came from, as far as the transport knows. */
-export interface Refusal {
+export interface Refusal extends TransportBreach {
   readonly remote: Endpoint;
-  readonly rule: RefusalRule;
-  readonly detail: string;
 }
 
 export interface ListenHandler {

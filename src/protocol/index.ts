@@ -36,5 +36,6 @@ export type {
   RefusalReason,
 } from "./types/message.js";
 export type { ChainHead, Claimed, HandshakeInfo, ServeQuota } from "./types/node-info.js";
-export { VIOLATION_RULES } from "./violation.js";
+export { breachText, VIOLATION_RULES } from "./violation.js";
+export type { Breach } from "../types/breach.js";
 export type { Violation, ViolationRule } from "./violation.js";

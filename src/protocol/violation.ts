@@ -2,6 +2,8 @@
 // lanes and codec return it, the session answers Disconnect(ProtocolViolation), and its owner reports
 // it to reputation. docs/protocol.md states each rule.
 
+import type { Breach } from "../types/breach.js";
+
 export const VIOLATION_RULES = [
   /** A kind code that this version does not know. */
   "unknown-kind",
@@ -32,7 +34,7 @@ export const VIOLATION_RULES = [
 ] as const;
 export type ViolationRule = (typeof VIOLATION_RULES)[number];
 
-export interface Violation {
+export interface Violation extends Breach {
   readonly rule: ViolationRule;
   /** One plain phrase; never quotes the peer's bytes. At most 256 bytes. */
   readonly detail: string;
@@ -40,4 +42,18 @@ export interface Violation {
 
 export function violation(rule: ViolationRule, detail: string): Violation {
   return { rule, detail };
+}
+
+/** For people, and for the detail of a Disconnect. */
+export function breachText({ rule, detail }: Breach): string {
+  return detail === "" ? rule : `${rule}: ${detail}`;
+}
+
+/** What a Disconnect(ProtocolViolation) says; undefined: it names no rule that is known here. */
+export function readBreach(text: string): Violation | undefined {
+  const colon = text.indexOf(":");
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const rule = VIOLATION_RULES.find((known) => known === name);
+  if (rule === undefined) return undefined;
+  return { rule, detail: colon < 0 ? "" : text.slice(colon + 1).trimStart() };
 }

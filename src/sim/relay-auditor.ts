@@ -130,7 +130,7 @@ export type BlameReport = Extract<ReputationMessage, { type: "Report" }>;
 function blameOf(message: Blame): BlameReport {
   if (message.type === "Report") return message;
   const { peerId, rule, detail } = message;
-  return { type: "Report", peerId, event: "ProtocolViolation", detail: `${rule}: ${detail}` };
+  return { type: "Report", peerId, event: "ProtocolViolation", rule, detail };
 }
 
 function sentMessage(sent: Sent): Message | undefined {

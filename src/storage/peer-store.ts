@@ -30,8 +30,13 @@ export class KeyValuePeerStore implements PeerStore {
     const refusal = this.engine.refusal();
     if (refusal) return Promise.reject(refusal);
     invariant(PEER_ID.test(ban.peerId), "a peer id is 64 lower-case hex characters");
-    const { peerId, untilWallMs, reason, count } = ban;
-    const record = { peerId, untilWallMs, reason, count };
+    const { peerId, untilWallMs, reason, rule, detail, count } = ban;
+    const why = {
+      reason,
+      ...(rule !== undefined && { rule }),
+      ...(detail !== undefined && { detail }),
+    };
+    const record = { peerId, untilWallMs, ...why, count };
     this.byPeer.set(peerId, record);
     this.engine.put(Table.bans, peerId, Buffer.from(JSON.stringify(record)));
     return this.engine.durable();

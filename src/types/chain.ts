@@ -1,6 +1,8 @@
 // The vocabulary of the chain: what a header says, what a check answers, and the interface that
 // every set of rules implements. Types only.
 
+import type { Breach } from "./breach.js";
+
 /** A sha256 digest in lower-case hex, 64 characters: the form of a hash as a key. */
 export type HashHex = string;
 
@@ -35,9 +37,8 @@ export type RuleName =
   | "consensus-failed";
 
 /** A broken rule, with the place (`transaction 12`) in plain words. A value, never thrown. */
-export interface Fault {
+export interface Fault extends Breach {
   readonly rule: RuleName;
-  readonly detail: string;
   /**
    * The index in its block of the transaction to blame, where it is a single one: a producer whose
    * block fails leaves it out. Without it the producer finds it by halving.

@@ -192,7 +192,7 @@ test("a mempool that crashes on two batches costs these two: the others are answ
   for (let nonce = 0; nonce < 5; nonce++) harness.submit(nonce);
   await harness.advance(5_000);
   t.deepEqual(
-    harness.submitter.received.map((outcome) => (outcome.ok ? "ok" : outcome.reason)).toSorted(),
+    harness.submitter.received.map((outcome) => (outcome.ok ? "ok" : outcome.rule)).toSorted(),
     ["failed", "failed", "ok", "ok", "ok"],
   );
 });

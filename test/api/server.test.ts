@@ -155,7 +155,7 @@ test("POST /tx answers 413 to bodies and transactions over the limit", async (t)
 });
 
 test("POST /tx answers 503 when the node is busy", async (t) => {
-  const busy = { ok: false, id: "00", reason: "busy" } as const;
+  const busy = { ok: false, id: "00", rule: "busy", detail: "" } as const;
   const { post } = await serve(t, {}, { broadcastTransaction: async () => busy });
   const { status, headers, body } = await post("00");
   t.is(status, 503);

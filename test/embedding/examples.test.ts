@@ -79,7 +79,7 @@ test.serial("the reputation actor runs alone, in 30 lines and without a native p
 
 test.serial("the reputation actor runs in a thread", async (t) => {
   const { lines } = await run(t, "reputation-thread");
-  t.regex(lines.join(" "), /the thread says .*PeerBanned.*client-1.*InvalidBlock: a wrong root/);
+  t.regex(lines.join(" "), /the thread says .*PeerBanned.*client-1.*InvalidBlock.*a wrong root/);
   t.is(lines.at(-1), "client-2 is neutral with a score of -10");
 });
 

@@ -255,8 +255,9 @@ for (const { title, rule, stranger, info, commit } of OFFENCES) {
     t.is(farewell?.reason, "ProtocolViolation");
     t.regex(farewell?.detail ?? "", rule);
     const { entries, score } = await target.node.explainPeer(peer.peerId);
-    t.is(entries.at(-1)?.event, "ProtocolViolation");
-    t.regex(entries.at(-1)?.detail ?? "", rule);
+    const last = entries.at(-1);
+    t.is(last?.event, "ProtocolViolation");
+    t.regex(`${last?.rule}: ${last?.detail}`, rule);
     t.true(score < -40);
     await target.isUnharmed(t);
   });
@@ -306,14 +307,16 @@ for (const { title, asked, answer } of WRONG_ANSWERS) {
     const tip = { ...CLAIM, height: 1n, hash: CHAIN[0]!.header.hash };
     peer.send({ kind: "AnnounceBlock", ...(asked === "RequestBlock" ? tip : CLAIM) });
     const request = await peer.message(asked);
+    const gone = nextEvent(target.node, "PeerDisconnected");
     peer.send(answer, peer.requestIds[peer.received.indexOf(request!)]);
+    t.like(await gone, { reason: "ProtocolViolation", rule: "answer", byPeer: false });
     const farewell = await peer.farewell();
     t.is(farewell?.reason, "ProtocolViolation");
     t.regex(farewell?.detail ?? "", /^answer: /);
     const { entries } = await target.node.explainPeer(peer.peerId);
     const violations = entries.filter(({ event }) => event === "ProtocolViolation");
     t.is(violations.length, 1);
-    t.regex(violations[0]!.detail, /^answer: /);
+    t.is(violations[0]!.rule, "answer");
     await target.isUnharmed(t);
   });
 }
@@ -328,11 +331,12 @@ test("a peer that floods with TLS records without data is blamed and closed, wit
   peer.sendRecords(fragmentBytes("Handshake", encodeMessage(handshakeInfo(NETWORK_ID))), 1_000);
   await joined;
   peer.sendKeyUpdates(1_000);
-  t.is((await gone).reason, "ProtocolViolation");
+  t.like(await gone, { reason: "ProtocolViolation", rule: "tls-records", byPeer: false });
   await peer.closed;
   const { entries } = await target.node.explainPeer(identity.peerId);
   t.is(entries.at(-1)?.event, "ProtocolViolation");
-  t.regex(entries.at(-1)?.detail ?? "", /^tls-records: over 32 TLS records without data/);
+  t.is(entries.at(-1)?.rule, "tls-records");
+  t.regex(entries.at(-1)?.detail ?? "", /^over 32 TLS records without data/);
   await target.isUnharmed(t);
 });
 

@@ -137,7 +137,7 @@ test("what a user submits again, though it is known, is announced again", async 
   const announced = () => sentTo(peer, "AnnounceTransactions").length;
   t.true((await node.broadcastTransaction(transactions[0]!)).ok);
   await peer.until(() => announced() === 1);
-  t.like(await node.broadcastTransaction(transactions[0]!), { ok: false, reason: "known" });
+  t.like(await node.broadcastTransaction(transactions[0]!), { ok: false, rule: "known" });
   await peer.until(() => announced() === 2);
   t.deepEqual(sentTo(peer, "AnnounceTransactions")[1]!.ids, [ids[0]]);
 });
@@ -163,13 +163,13 @@ test("what a block makes void is told: it was accepted, and will never be confir
   const rejected = nextEvent(node, "TransactionRejected");
   const block = makeBlock({ transactions: [makeTransaction(key, 5)] });
   node.broadcastBlock(block.bytes);
-  t.like(await rejected, { id: ids[0], reason: "stale-nonce" });
+  t.like(await rejected, { id: ids[0], rule: "stale-nonce" });
 });
 
 test("what gives way to a better price is told", async (t) => {
   const node = await startTestNode(t, { mempool: { countMax: 1 } });
   const gone: string[] = [];
-  node.subscribe(["TransactionRejected"], ({ id, reason }) => void gone.push(`${id} ${reason}`));
+  node.subscribe(["TransactionRejected"], ({ id, rule }) => void gone.push(`${id} ${rule}`));
   t.true((await node.broadcastTransaction(transactions[0]!)).ok);
   const replacing = makeTransaction(key, 1, { gasPrice: 9n });
   const evicting = makeTransaction(makeKey(2), 1, { gasPrice: 99n });

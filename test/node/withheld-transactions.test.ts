@@ -133,7 +133,7 @@ test("a transaction that gave way is fetched again when there is room", async (t
   const better = makeTransaction(makeKey(2), 1, { gasPrice: 9n });
   const evicted = nextEvent(node, "TransactionRejected", ({ id }) => id === ids[0]);
   peer.send({ kind: "NewTransaction", transaction: better });
-  t.is((await evicted).reason, "evicted");
+  t.is((await evicted).rule, "evicted");
   const block = makeBlock({ transactions: [better] });
   node.broadcastBlock(block.bytes);
   await reaches(node, block.header.hash);

@@ -32,6 +32,7 @@ function auditor() {
 }
 
 const peer = { peerId: "p", address: "", direction: "inbound", agent: "", nodeId: "" } as const;
+const left = { type: "PeerDisconnected", peerId: "p", detail: "", byPeer: false } as const;
 const progress = {
   type: "SyncProgressed",
   height: 1,
@@ -72,7 +73,7 @@ test("a sync starts before it goes on or ends, and once at a time", (t) => {
 test("a peer comes before it goes, and goes before it comes again", (t) => {
   const { events, wrong } = auditor();
   const came = { type: "PeerConnected", ...peer } as const;
-  const went = { type: "PeerDisconnected", peerId: "p", reason: "" } as const;
+  const went = { ...left, reason: "Closed" } as const;
   for (const event of [came, went, came, went]) events.see(event);
   t.deepEqual(wrong, []);
   for (const event of [went, came, came]) events.see(event);
@@ -82,11 +83,7 @@ test("a peer comes before it goes, and goes before it comes again", (t) => {
 test("a peer whose connection gave way to another one is gone unless that one is ready soon", (t) => {
   const { events, clock } = auditor();
   const came = { type: "PeerConnected", ...peer } as const;
-  const replaced = {
-    type: "PeerDisconnected",
-    peerId: "p",
-    reason: "DuplicateConnection",
-  } as const;
+  const replaced = { ...left, reason: "DuplicateConnection" } as const;
   for (const event of [came, replaced]) events.see(event);
   clock.nowMs += 5_000;
   t.is(events.peersGone, 0);

@@ -98,7 +98,7 @@ function payment(name: string, nonce: number, gasPrice: bigint, bytesInBlock?: n
 
 async function submit(world: World, node: SimNode, transaction: Uint8Array): Promise<HashHex> {
   const outcome = await world.settled(node.network.broadcastTransaction(transaction));
-  if (!outcome.ok) throw new Error(outcome.reason);
+  if (!outcome.ok) throw new Error(outcome.rule);
   return outcome.id;
 }
 
@@ -170,7 +170,7 @@ for (const named of [true, false]) {
     const [one, two] = world.nodes as [SimNode, SimNode];
     await world.runFor(5_000);
     const told = new Map<HashHex, string>();
-    one.network.subscribe(["TransactionRejected"], ({ id, reason }) => void told.set(id, reason));
+    one.network.subscribe(["TransactionRejected"], ({ id, rule }) => void told.set(id, rule));
     await fillMempool(world, one, 24);
     const bad = await submit(world, one, payment("forbidden", 0, 1_000n));
     const users: HashHex[] = [];

@@ -135,7 +135,13 @@ test("a ban or a proven offence of an honest node is a violation, slowness is no
   blame("InvalidBlock", "somebody");
   t.deepEqual(violations, []);
   blame("InvalidBlock");
-  const ban = { type: "PeerBanned", peerId: "id", untilWallMs: 1, reason: "why" } as const;
+  const ban = {
+    type: "PeerBanned",
+    peerId: "id",
+    untilWallMs: 1,
+    reason: "why",
+    count: 1,
+  } as const;
   population.banned("n0", ban);
   t.deepEqual(violations, [
     "n0 blames n1, which is honest: InvalidBlock: why",

@@ -101,7 +101,7 @@ test("what was submitted here is announced again while it waits, and expires in 
 
   const rejected: string[] = [];
   one.network.subscribe(["TransactionRejected"], (event) => {
-    rejected.push(`${event.id} ${event.reason}`);
+    rejected.push(`${event.id} ${event.rule}`);
   });
   await world.runFor(7 * 3_600_000);
   t.deepEqual(rejected, [`${id} expired`]);

@@ -303,8 +303,15 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
 
   test("bans outlive the process until they are deleted", async (t) => {
     let stores = await subject.open();
-    const ban = { peerId: "ab".repeat(32), untilWallMs: 1e12, reason: "spam – ü", count: 1 };
-    const other = { ...ban, peerId: "0c".repeat(32) };
+    const ban = {
+      peerId: "ab".repeat(32),
+      untilWallMs: 1e12,
+      reason: "ProtocolViolation",
+      rule: "flood",
+      detail: "spam – ü",
+      count: 1,
+    };
+    const other = { peerId: "0c".repeat(32), untilWallMs: 1, reason: "Older: text", count: 1 };
     const put = Promise.all([
       stores.peers.putBan(ban),
       stores.peers.putBan(other),

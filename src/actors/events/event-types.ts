@@ -1,13 +1,19 @@
 // The facts a node publishes: past tense, structured-cloneable, safe to hand to anyone.
 
 import type { HashHex, RuleName } from "../../types/chain.js";
-import type { Direction, PeerId } from "../../ports.js";
+import type { BanRecord, Direction, PeerId, RefusalRule } from "../../ports.js";
+import type { DisconnectReason } from "../../protocol/types/message.js";
 
 export type SyncStrategy = "full" | "incremental";
 
 export type NetworkEvent =
   | { readonly type: "ListenerBound"; readonly address: string }
-  | { readonly type: "ConnectionRefused"; readonly remoteAddress: string; readonly rule: string }
+  | {
+      readonly type: "ConnectionRefused";
+      readonly remoteAddress: string;
+      readonly rule: RefusalRule;
+      readonly detail: string;
+    }
   | {
       readonly type: "PeerConnected";
       readonly peerId: PeerId;
@@ -16,13 +22,17 @@ export type NetworkEvent =
       readonly agent: string;
       readonly nodeId: string;
     }
-  | { readonly type: "PeerDisconnected"; readonly peerId: PeerId; readonly reason: string }
   | {
-      readonly type: "PeerBanned";
+      readonly type: "PeerDisconnected";
       readonly peerId: PeerId;
-      readonly untilWallMs: number;
-      readonly reason: string;
+      readonly reason: DisconnectReason | "Closed" | "Fault";
+      /** With ProtocolViolation: the rule that was broken, where it is known. */
+      readonly rule?: string;
+      readonly detail: string;
+      /** The other side ended it, and says so. */
+      readonly byPeer: boolean;
     }
+  | ({ readonly type: "PeerBanned" } & BanRecord)
   | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
   /** Durable: a crash after this event does not lose the block. */
   | {
@@ -45,7 +55,9 @@ export type NetworkEvent =
   | {
       readonly type: "TransactionRejected";
       readonly id: HashHex;
-      readonly reason: string;
+      /** A name of `TRANSACTION_RULES`, or a word of the mempool's own. */
+      readonly rule: string;
+      readonly detail: string;
       readonly peerId?: PeerId;
     }
   | {

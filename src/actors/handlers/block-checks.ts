@@ -202,5 +202,5 @@ function rejected(
   state.events.tell({ type: "Publish", event });
   if (peerId === undefined || blamesNobody(rule)) return;
   const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
-  state.reputation.tell({ ...blame, detail: `${rule}: ${detail}` });
+  state.reputation.tell({ ...blame, rule, detail });
 }

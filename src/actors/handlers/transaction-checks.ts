@@ -4,6 +4,7 @@
 import { packBytes, packedItem } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import { NO_DEADLINE } from "../../runtime/actor.js";
+import type { Breach } from "../../types/breach.js";
 import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId } from "../../ports.js";
 import type { AddedTransaction } from "../integration/mempool-integration.js";
@@ -82,15 +83,15 @@ function judge(state: State, tag: number, context: Ctx): void {
       continue;
     }
     const { id, peerId } = candidate;
-    const reason = `${fault.rule}: ${fault.detail}`;
-    end(candidate, { ok: false, id, reason });
-    reject(state, id, reason, peerId);
-    if (blamesNobody(fault.rule)) {
+    const { rule, detail } = fault;
+    end(candidate, { ok: false, id, rule, detail });
+    reject(state, id, fault, peerId);
+    if (blamesNobody(rule)) {
       state.known.forget(id);
       continue;
     }
     state.known.invalid(id);
-    if (peerId !== undefined) blame(state, peerId, reason);
+    if (peerId !== undefined) blame(state, peerId, fault);
   }
   if (valid.length === 0) {
     close(state, tag);
@@ -110,13 +111,13 @@ function giveUp(
   state: State,
   tag: number,
   candidates: readonly Candidate[],
-  reason: "busy" | "failed",
+  rule: "busy" | "failed",
 ): void {
   close(state, tag);
   for (const candidate of candidates) {
     const { id } = candidate;
     state.known.forget(id);
-    end(candidate, { ok: false, id, reason });
+    end(candidate, { ok: false, id, rule, detail: "" });
   }
 }
 
@@ -125,13 +126,23 @@ function close(state: State, tag: number): void {
   state.batches.delete(tag);
 }
 
-export function blame({ reputation }: State, peerId: PeerId, detail: string): void {
-  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", detail });
+export function blame(
+  { reputation }: State,
+  peerId: PeerId,
+  { rule, detail }: Partial<Breach> & Pick<Breach, "detail">,
+): void {
+  const broken = rule === undefined ? {} : { rule };
+  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", ...broken, detail });
 }
 
-function reject(state: State, id: HashHex, reason: string, peerId: PeerId | undefined): void {
+function reject(
+  state: State,
+  id: HashHex,
+  { rule, detail }: Breach,
+  peerId: PeerId | undefined,
+): void {
   const from = peerId === undefined ? {} : { peerId };
-  const event = { type: "TransactionRejected", id, reason, ...from } as const;
+  const event = { type: "TransactionRejected", id, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
 }
 
@@ -157,13 +168,13 @@ export function added(
       if (peerId === undefined) continue;
       state.reputation.tell({ type: "Report", peerId, event: "GoodTransaction", detail: "" });
     } else {
-      const reason = answer?.reason ?? "unknown";
-      end(candidate, { ok: false, id, reason });
+      const rule = answer?.reason ?? "failed";
+      end(candidate, { ok: false, id, rule, detail: "" });
       // It waits here, and its user waits for it: peers may have missed it.
-      if (reason === "known" && replyTo !== undefined) again.push(id);
+      if (rule === "known" && replyTo !== undefined) again.push(id);
       // There may be room when it is announced again.
-      if (reason === "full") state.known.forget(id);
-      reject(state, id, reason, peerId);
+      if (rule === "full") state.known.forget(id);
+      reject(state, id, { rule, detail: "" }, peerId);
     }
   }
   if (accepted.length > 0) state.broadcaster.tell({ type: "RelayTransactions", ids: accepted });

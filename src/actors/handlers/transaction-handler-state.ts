@@ -2,6 +2,7 @@
 // and whoever talks to it.
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
+import type { Breach } from "../../types/breach.js";
 import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -41,7 +42,7 @@ export type TransactionHandlerMessage =
 /** Accepted: valid, in this node's mempool and announced; not durable, not in a block. */
 export type SubmitOutcome =
   | { readonly ok: true; readonly id: HashHex }
-  | { readonly ok: false; readonly id: HashHex; readonly reason: string };
+  | ({ readonly ok: false; readonly id: HashHex } & Breach);
 
 export interface TransactionHandlerArgs {
   readonly router: ActorRef<MessageRouterMessage>;

@@ -164,12 +164,12 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
     state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
   }
   if (peerId !== undefined && state.known.isInvalid(id)) {
-    blame(state, peerId, "known to be invalid");
+    blame(state, peerId, { detail: "known to be invalid" });
   }
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
   const known = state.known.has(id) && replyTo === undefined;
   if (known || !hasRoom(state, candidate, context)) {
-    end(candidate, { ok: false, id, reason: known ? "known" : "busy" });
+    end(candidate, { ok: false, id, rule: known ? "known" : "busy", detail: "" });
     return;
   }
   state.fetch.wants.arrived(id);

@@ -6,6 +6,7 @@
 import { errorText, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
+import type { Breach } from "../../types/breach.js";
 import type { BlockParts, Fault, HashHex, RuleName } from "../../types/chain.js";
 import type { Consensus, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -354,6 +355,8 @@ function searchOn(state: State, context: Ctx): void {
   context.startTimer("seal", search.pauseMs, { type: "SealDue", round });
 }
 
+const FAILED_ALONE: Breach = { rule: "refused", detail: "an own block failed for it" };
+
 // ---- what became of a block ------------------------------------------------------------------
 
 function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
@@ -362,7 +365,7 @@ function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
   state.made = undefined;
   if (outcome.ok) {
     state.lost = 0;
-    refuse(state, state.trial.passed(made.ids.length), "refused: an own block failed for it");
+    refuse(state, state.trial.passed(made.ids.length), FAILED_ALONE);
     return;
   }
   const { reason, fault } = outcome;
@@ -411,7 +414,7 @@ function refused(
   if (!HEADER_RULES.has(rule)) {
     const judged = rule !== "consensus-failed";
     const guilty = state.trial.refused({ ids, named, judged }, clock.monotonicMs());
-    refuse(state, guilty, `${rule}: ${detail}`);
+    refuse(state, guilty, { rule, detail });
     const { blocked } = state.trial;
     waitMs = blocked === 0 ? RETRY_WITH_LESS_MS : RETRY_MS * 2 ** Math.min(blocked, 16);
   }
@@ -420,8 +423,8 @@ function refused(
 }
 
 /** No block can hold them: they leave the mempool, and their submitters hear why. */
-function refuse(state: State, ids: readonly HashHex[], reason: string): void {
+function refuse(state: State, ids: readonly HashHex[], breach: Breach): void {
   if (ids.length === 0) return;
-  const message = { type: "RefuseTransactions", ids, reason } as const;
+  const message = { type: "RefuseTransactions", ids, breach } as const;
   state.system.tell({ to: "mempool", message });
 }

@@ -7,6 +7,7 @@
 import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
+import type { Breach } from "../../types/breach.js";
 import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
@@ -44,7 +45,7 @@ export type MempoolMessage =
   | {
       readonly type: "RefuseTransactions";
       readonly ids: readonly HashHex[];
-      readonly reason: string;
+      readonly breach: Breach;
     }
   /** A slice of what waits, from the best on; `next` goes on where the last one ended. */
   | {
@@ -161,7 +162,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         break;
       case "RefuseTransactions":
         waiting.refuse(message.ids, clock.monotonicMs());
-        rejected(state, message.ids, message.reason);
+        rejected(state, message.ids, message.breach);
         return;
       case "ListWaiting":
         message.replyTo.tell(waiting.list(message.from, message.countMax));
@@ -172,7 +173,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         return;
       case "ExpiryDue": {
         const expired = waiting.expire(clock.monotonicMs());
-        rejected(state, expired, "expired");
+        rejected(state, expired, { rule: "expired", detail: "" });
         expireLater(context, expired.length > 0 ? EXPIRY_SLICE_MS : EXPIRY_EVERY_MS);
         return;
       }
@@ -199,7 +200,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         unreachable(message);
     }
     const dropped = mempool.takeDropped();
-    for (const { id, reason } of dropped) rejected(state, [id], reason);
+    for (const { id, reason: rule } of dropped) rejected(state, [id], { rule, detail: "" });
     const evicted = dropped.filter(({ reason }) => reason === "evicted");
     tellAll(state, { type: "EvictedTransactions", ids: evicted.map(({ id }) => id) });
   },
@@ -240,9 +241,9 @@ function add(
 }
 
 /** They were accepted once and will not be confirmed. */
-function rejected({ events }: State, ids: readonly HashHex[], reason: string): void {
+function rejected({ events }: State, ids: readonly HashHex[], { rule, detail }: Breach): void {
   for (const id of ids) {
-    events.tell({ type: "Publish", event: { type: "TransactionRejected", id, reason } });
+    events.tell({ type: "Publish", event: { type: "TransactionRejected", id, rule, detail } });
   }
 }
 

@@ -15,10 +15,11 @@ import { formatAddress } from "../../protocol/address.js";
 import { ByteBudget } from "./byte-budget.js";
 import { LocalInfo } from "./local-info.js";
 import { peerHandler } from "./peer-handler.js";
-import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { Farewell, PeerHandlerMessage } from "./peer-handler-messages.js";
 import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
 import { admit, type Admission } from "./peer-manager.js";
 import { PeerPerformance } from "./peer-performance.js";
+import { banText } from "./reputation-ledger.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
@@ -97,8 +98,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         const entry = state.entries.get(message.connectionId);
         const next = entry && beganClosing(entry.state, context.env.clock.monotonicMs());
         if (entry === undefined || next === undefined) return;
-        const { reason, byPeer, detail } = message;
-        entry.gone = { reason, byPeer, detail };
+        entry.gone = message.gone;
         leave(state, entry, next, context);
         return;
       }
@@ -129,12 +129,12 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         ping(readyEntry(state, message.peerId)?.handler, message.replyTo, context);
         return;
       case "Disconnect":
-        close(state, message.peerId, message.reason, message.detail);
+        close(state, message.peerId, message);
         return;
       case "PeerBanned":
         state.banned.add(message.ban.peerId);
         state.events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
-        close(state, message.ban.peerId, "Banned", message.ban.reason);
+        close(state, message.ban.peerId, { reason: "Banned", detail: banText(message.ban) });
         return;
       case "PeerUnbanned":
         if (!state.banned.delete(message.peerId)) return;
@@ -353,7 +353,7 @@ function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
   state.readyCount--;
   state.events.tell({
     type: "Publish",
-    event: { type: "PeerDisconnected", peerId, reason: gone.reason },
+    event: { type: "PeerDisconnected", peerId, ...gone },
   });
   countReady(state);
 }
@@ -389,7 +389,7 @@ function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
 function tellGone({ entries, events }: State): void {
   for (const { peerId, state, gone } of entries.values()) {
     if (state.phase !== "ready") continue;
-    const event = { type: "PeerDisconnected", peerId, reason: gone.reason } as const;
+    const event = { type: "PeerDisconnected", peerId, ...gone } as const;
     events.tell({ type: "Publish", event });
   }
 }
@@ -403,14 +403,10 @@ function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx)
   }
 }
 
-function close(
-  state: State,
-  peerId: PeerId,
-  reason: Extract<PeerHandlerMessage, { type: "Close" }>["reason"],
-  detail: string,
-): void {
+function close(state: State, peerId: PeerId, { reason, rule, detail }: Farewell): void {
+  const broken = rule === undefined ? {} : { rule };
   for (const entry of state.open) {
-    if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, detail });
+    if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, ...broken, detail });
   }
 }
 

@@ -9,9 +9,7 @@ import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { Slot } from "./peer-manager.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import { wasReady, type PeerState } from "./peer-state.js";
-import type { PeerReport, PeerTableEvent } from "./peer-table.js";
-
-type ClosingReason = Extract<PeerTableEvent, { type: "PeerGone" }>["reason"];
+import type { Gone, PeerReport, PeerTableEvent } from "./peer-table.js";
 
 export interface Entry extends Slot {
   readonly id: number;
@@ -23,7 +21,7 @@ export interface Entry extends Slot {
   /** Negotiated. */
   capabilities: ReadonlySet<string>;
   performance: PerformanceSnapshot;
-  gone: { reason: ClosingReason; byPeer: boolean; detail: string };
+  gone: Gone;
 }
 
 export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
@@ -50,8 +48,7 @@ export function goneEvent(entry: Entry, readyForMs: number): PeerTableEvent {
     ...(dialed === undefined ? {} : { dialed }),
     wasReady: wasReady(entry.state),
     readyForMs,
-    reason: gone.reason,
-    byPeer: gone.byPeer,
+    ...gone,
   };
 }
 

@@ -3,6 +3,7 @@
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
+import type { Breach } from "../../types/breach.js";
 import type { DisconnectReason, WireKind, WireMessage } from "../../protocol/types/message.js";
 import type { Answer, Dealt, Held } from "./dealt.js";
 
@@ -19,7 +20,7 @@ export type PeerHandlerMessage =
       readonly replyTo: ActorRef<RequestOutcome>;
     }
   | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }
-  | { readonly type: "Close"; readonly reason: DisconnectReason; readonly detail: string }
+  | ({ readonly type: "Close" } & Farewell)
   /** It is closing, and so are too many others: it ends at once. */
   | { readonly type: "Destroy" }
   /** From the connection. */
@@ -29,7 +30,7 @@ export type PeerHandlerMessage =
       readonly type: "ConnectionEnded";
       readonly error?: Error;
       /** The rule of the transport that the peer broke. */
-      readonly broken?: { readonly rule: string; readonly detail: string };
+      readonly breach?: Breach;
     }
   /** From itself: a message of the peer that was handed on is dealt with, or lost. */
   | Dealt
@@ -37,6 +38,14 @@ export type PeerHandlerMessage =
   | { readonly type: "TimerDue" }
   | { readonly type: "DecodeDue" }
   | { readonly type: "Decoded"; readonly verdict: DecodeFramesVerdict | undefined };
+
+/** Why this node ends a connection. */
+export interface Farewell {
+  readonly reason: DisconnectReason;
+  /** With ProtocolViolation: the rule that the peer broke. */
+  readonly rule?: string;
+  readonly detail: string;
+}
 
 /** Milliseconds of the round trip; undefined: no such peer, or it went away. */
 export interface PingOutcome {

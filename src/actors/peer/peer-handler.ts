@@ -71,8 +71,8 @@ export const peerHandler = defineActor<
     connection.open({
       onData: (chunk) => inbox.push(chunk),
       onDrain: () => context.self.tell({ type: "Drained" }),
-      onClose: (error, broken) => {
-        const why = { ...(error && { error }), ...(broken && { broken }) };
+      onClose: (error, breach) => {
+        const why = { ...(error && { error }), ...(breach && { breach }) };
         context.self.tell({ type: "ConnectionEnded", ...why });
       },
     });
@@ -107,7 +107,7 @@ export const peerHandler = defineActor<
         session.ping({ type: "ping", replyTo: message.replyTo }, nowMs);
         break;
       case "Close":
-        session.close(message.reason, message.detail, nowMs);
+        session.close(message.reason, message.detail, nowMs, message.rule);
         break;
       case "Destroy":
         end(state, context);
@@ -118,7 +118,7 @@ export const peerHandler = defineActor<
         return;
       case "ConnectionEnded": {
         const detail = message.error?.message ?? "the connection ended";
-        session.carrierEnded(detail, message.broken, nowMs);
+        session.carrierEnded(detail, message.breach, nowMs);
         tellAll(state, context);
         context.stop();
         return;

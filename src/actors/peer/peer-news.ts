@@ -56,9 +56,14 @@ export function heed(
       report(state, "Timeout", `${event.kind} was not answered`);
       return;
     case "closing": {
-      const { reason, detail, byPeer, broken } = event.end;
-      if (broken !== undefined) report(state, "ProtocolViolation", detail);
-      registry.tell({ type: "HandlerClosing", connectionId, reason, detail, byPeer });
+      const { by, ...why } = event.end;
+      const { rule, detail } = why;
+      // What the owner says that it broke was told to reputation already.
+      if (by === "session" && rule !== undefined) {
+        report(state, "ProtocolViolation", detail, rule);
+      }
+      const gone = { ...why, byPeer: by === "peer" };
+      registry.tell({ type: "HandlerClosing", connectionId, gone });
       return;
     }
     case "over":
@@ -139,8 +144,14 @@ function reward(state: PeerHandlerState): void {
   report(state, "QuickResponse", "");
 }
 
-function report(state: PeerHandlerState, event: ReputationEvent, detail: string): void {
-  state.reputation.tell({ type: "Report", peerId: state.peerId, event, detail });
+function report(
+  { peerId, reputation }: PeerHandlerState,
+  event: ReputationEvent,
+  detail: string,
+  rule?: string,
+): void {
+  const broken = rule === undefined ? {} : { rule };
+  reputation.tell({ type: "Report", peerId, event, ...broken, detail });
 }
 
 function measured(state: PeerHandlerState): void {

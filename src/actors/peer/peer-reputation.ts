@@ -6,11 +6,12 @@ import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
-import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ViolationRule } from "../../protocol/violation.js";
 import type { NodeEnv } from "../env.js";
+import type { Farewell } from "./peer-handler-messages.js";
 import {
   ReputationLedger,
+  type Deed,
   type Moment,
   type PeerExplanation,
   type ReputationEvent,
@@ -21,6 +22,8 @@ export type ReputationMessage =
       readonly type: "Report";
       readonly peerId: PeerId;
       readonly event: ReputationEvent;
+      /** The rule that was broken, if one was. */
+      readonly rule?: string;
       readonly detail: string;
     }
   /** An answer was not what had been asked for: a violation, and the end of its connection. */
@@ -48,12 +51,7 @@ export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
   | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
   /** It broke a rule that ends its connection. */
-  | {
-      readonly type: "Disconnect";
-      readonly peerId: PeerId;
-      readonly reason: DisconnectReason;
-      readonly detail: string;
-    };
+  | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell);
 
 export interface ReputationArgs {
   readonly mailboxMax: number;
@@ -112,14 +110,13 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
             return;
           }
         }
-        record(state, message.peerId, message.event, message.detail, context);
+        record(state, message, context);
         return;
       }
       case "Broke": {
-        const { peerId } = message;
-        const detail = `${message.rule}: ${message.detail}`;
-        record(state, peerId, "ProtocolViolation", detail, context);
-        tellAll(state, { type: "Disconnect", peerId, reason: "ProtocolViolation", detail });
+        const { peerId, rule, detail } = message;
+        record(state, { peerId, event: "ProtocolViolation", rule, detail }, context);
+        tellAll(state, { type: "Disconnect", peerId, reason: "ProtocolViolation", rule, detail });
         return;
       }
       case "Subscribe":
@@ -172,13 +169,11 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
 
 function record(
   state: State,
-  peerId: PeerId,
-  event: ReputationEvent,
-  detail: string,
+  { peerId, ...deed }: Deed & { readonly peerId: PeerId },
   context: Context<ReputationMessage, ReputationEnv>,
 ): void {
   const { env } = context;
-  const ban = state.ledger.record(peerId, event, detail, momentOf(env), state.readyPeers);
+  const ban = state.ledger.record(peerId, deed, momentOf(env), state.readyPeers);
   if (ban === undefined) return;
   env.log.write("warn", "peer banned", { ...ban });
   state.told.add(peerId);

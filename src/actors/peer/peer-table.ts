@@ -6,7 +6,7 @@ import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
-import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
+import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
 
@@ -23,14 +23,7 @@ export type RegistryMessage =
       readonly info: HandshakeInfo;
       readonly capabilities: readonly string[];
     }
-  | {
-      readonly type: "HandlerClosing";
-      readonly connectionId: number;
-      readonly reason: DisconnectReason | "Closed";
-      readonly detail: string;
-      /** The other side ended it with this reason. */
-      readonly byPeer: boolean;
-    }
+  | { readonly type: "HandlerClosing"; readonly connectionId: number; readonly gone: Gone }
   /** From the registry to itself: the handler of this path stopped, after all it had to say. */
   | { readonly type: "HandlerStopped"; readonly path: string; readonly error?: unknown }
   | {
@@ -45,15 +38,20 @@ export type RegistryMessage =
       readonly peerId: PeerId;
       readonly replyTo: ActorRef<PingOutcome>;
     }
-  | {
-      readonly type: "Disconnect";
-      readonly peerId: PeerId;
-      readonly reason: DisconnectReason;
-      readonly detail: string;
-    }
+  | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell)
   /** Closes every connection; answers when all are gone. */
   | { readonly type: "Shutdown"; readonly replyTo: ActorRef<"Drained"> }
   | ReputationVerdict;
+
+/** How a connection ended. */
+export interface Gone {
+  readonly reason: DisconnectReason | "Closed" | "Fault";
+  /** With ProtocolViolation: the rule that was broken, where it is known. */
+  readonly rule?: string;
+  readonly detail: string;
+  /** The other side ended it with this reason. */
+  readonly byPeer: boolean;
+}
 
 export type PeerTableEvent =
   | {
@@ -68,16 +66,14 @@ export type PeerTableEvent =
       readonly head: Claimed<ChainHead>;
       readonly capabilities: ReadonlySet<string>;
     }
-  | {
+  | ({
       readonly type: "PeerGone";
       readonly peerId: PeerId;
       readonly direction: Direction;
       readonly dialed?: string;
       readonly wasReady: boolean;
       readonly readyForMs: number;
-      readonly reason: DisconnectReason | "Closed" | "Fault";
-      readonly byPeer: boolean;
-    }
+    } & Gone)
   | {
       readonly type: "PeerMeasured";
       readonly peerId: PeerId;

@@ -31,14 +31,26 @@ export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
 /** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
 const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
 
+/** For people, and for the peer itself. */
+export function banText(ban: Pick<BanRecord, "reason" | "rule" | "detail">): string {
+  const { reason, rule = "", detail = "" } = ban;
+  return [reason, rule, detail].filter((part) => part !== "").join(": ");
+}
+
 export type PeerClass = "banned" | "probation" | "neutral" | "good" | "preferred";
 
-export interface LedgerEntry {
-  readonly wallMs: number;
+/** What a peer did, for better or worse. */
+export interface Deed {
   readonly event: ReputationEvent;
+  /** The rule that was broken, if one was. */
+  readonly rule?: string;
+  readonly detail: string;
+}
+
+export interface LedgerEntry extends Deed {
+  readonly wallMs: number;
   /** After caps: what was really added. */
   readonly delta: number;
-  readonly detail: string;
 }
 
 export interface PeerExplanation {
@@ -112,14 +124,14 @@ export class ReputationLedger {
    */
   record(
     peerId: PeerId,
-    event: ReputationEvent,
-    detail: string,
+    { event, rule, detail }: Deed,
     now: Moment,
     readyPeers: number,
   ): BanRecord | undefined {
+    const why = rule === undefined ? { detail } : { rule, detail };
     const account = this.#account(peerId, now.monotonicMs);
     const delta = this.#charge(peerId, account, event, now.monotonicMs);
-    account.entries.push({ wallMs: now.wallMs, event, delta, detail });
+    account.entries.push({ wallMs: now.wallMs, event, delta, ...why });
     if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
     const { banScore, peersFloor } = this.#settings;
     if (account.score > banScore || this.#trusted.has(peerId)) return undefined;
@@ -129,7 +141,7 @@ export class ReputationLedger {
       return undefined;
     }
     if (this.banOf(peerId, now) !== undefined) return undefined;
-    return this.#ban(peerId, `${event}: ${detail}`, now);
+    return this.#ban(peerId, { reason: event, ...why }, now);
   }
 
   /** The ban in force, if any. */
@@ -223,10 +235,10 @@ export class ReputationLedger {
     return delta;
   }
 
-  #ban(peerId: PeerId, reason: string, now: Moment): BanRecord {
+  #ban(peerId: PeerId, why: Pick<BanRecord, "reason" | "rule" | "detail">, now: Moment): BanRecord {
     const count = (this.#bans.get(peerId)?.record.count ?? 0) + 1;
     const lengthMs = this.#lengthMs(count);
-    const record = { peerId, untilWallMs: now.wallMs + lengthMs, reason, count };
+    const record = { peerId, untilWallMs: now.wallMs + lengthMs, ...why, count };
     this.#keep({ record, endsMs: now.monotonicMs + lengthMs });
     this.#banTimesMs.push(now.monotonicMs);
     if (this.#banTimesMs.length > this.#settings.bansPerWindowMax) this.#banTimesMs.shift();
@@ -300,9 +312,10 @@ export class ReputationLedger {
 }
 
 /** A caller's store, or one that was written by hand, may answer anything. */
-function isBan({ peerId, untilWallMs, reason, count }: BanRecord): boolean {
+function isBan({ peerId, untilWallMs, reason, rule = "", detail = "", count }: BanRecord): boolean {
   const isCounted = Number.isSafeInteger(count) && count >= 1;
-  return PEER_ID.test(peerId) && Number.isFinite(untilWallMs) && isCounted && isText(reason);
+  const isSaid = [reason, rule, detail].every(isText);
+  return PEER_ID.test(peerId) && Number.isFinite(untilWallMs) && isCounted && isSaid;
 }
 
 function isText(value: unknown): boolean {

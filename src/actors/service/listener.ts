@@ -6,7 +6,7 @@ import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { addressInvalid, formatAddress, type Endpoint } from "../../protocol/address.js";
-import type { Connection, ListenHandler, TransportListener } from "../../ports.js";
+import type { Connection, ListenHandler, Refusal, TransportListener } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
@@ -15,7 +15,7 @@ export type ListenerMessage =
   | { readonly type: "Bound"; readonly listener: TransportListener }
   | { readonly type: "BindFailed"; readonly error: unknown }
   | { readonly type: "Accepted"; readonly connection: Connection }
-  | { readonly type: "Refused"; readonly remote: Endpoint; readonly rule: string }
+  | ({ readonly type: "Refused" } & Refusal)
   | { readonly type: "Stop" };
 
 /** Told once to the service: where the node listens, or why it does not. */
@@ -59,7 +59,7 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
       onConnection(connection) {
         if (!self.tell({ type: "Accepted", connection })) connection.destroy();
       },
-      onRefused: ({ remote, rule }) => self.tell({ type: "Refused", remote, rule }),
+      onRefused: (refusal) => self.tell({ type: "Refused", ...refusal }),
     };
     if (transport === undefined) {
       const error = addressInvalid(formatAddress(args.endpoint), "there is no transport for it");
@@ -99,10 +99,10 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
         return;
       }
       case "Refused": {
-        const { rule } = message;
+        const { rule, detail } = message;
         const remoteAddress = formatAddress(message.remote);
-        env.log.write("debug", "connection refused", { remoteAddress, rule });
-        const event = { type: "ConnectionRefused", remoteAddress, rule } as const;
+        env.log.write("debug", "connection refused", { remoteAddress, rule, detail });
+        const event = { type: "ConnectionRefused", remoteAddress, rule, detail } as const;
         state.events.tell({ type: "Publish", event });
         return;
       }

@@ -172,7 +172,7 @@ function submit(
   { transaction, replyTo }: Extract<NetworkMessage, { type: "SubmitTransaction" }>,
 ): void {
   if (children.transactions.tell({ type: "Submit", transaction, replyTo })) return;
-  replyTo.tell({ ok: false, id: "", reason: "busy" });
+  replyTo.tell({ ok: false, id: "", rule: "busy", detail: "" });
 }
 
 function toProtocol(

@@ -5,6 +5,7 @@ import { packBytes } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { Fault, HashHex } from "../../types/chain.js";
 import type { BlocksVerdict } from "../../ports.js";
+import { breachText } from "../../protocol/violation.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { RequestOutcome } from "../peer/peer-handler-messages.js";
 import type { RangeRequest, ServingPeer } from "./body-ranges.js";
@@ -13,6 +14,7 @@ import type { SyncManager } from "./sync-manager.js";
 import {
   abort,
   blame,
+  blameBlock,
   broke,
   drop,
   finish,
@@ -263,14 +265,13 @@ function invalidChain(
   context: SyncContext,
 ): void {
   const { headerPeer } = session;
-  const detail = `${fault.rule}: ${fault.detail}`;
   if (blamesNobody(fault.rule)) {
-    abort(state, context, `nobody's fault: ${detail}`);
+    abort(state, context, `nobody's fault: ${breachText(fault)}`);
     return;
   }
-  if (headerPeer !== server) blame(state, headerPeer, "InvalidBlock", detail);
+  if (headerPeer !== server) blameBlock(state, headerPeer, fault);
   state.peers.refute(headerPeer);
-  abort(state, context, `an invalid block: ${detail}`);
+  abort(state, context, `an invalid block: ${breachText(fault)}`);
 }
 
 export function connectEnded(

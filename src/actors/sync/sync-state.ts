@@ -89,7 +89,17 @@ export function rejectBlock(
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   publish(state, { type: "BlockRejected", hash, rule, detail, ...from });
-  if (!blamesNobody(rule)) blame(state, peerId, "InvalidBlock", `${rule}: ${detail}`);
+  blameBlock(state, peerId, fault);
+}
+
+/** Whoever gave or offered an invalid block, unless the fault is nobody's. */
+export function blameBlock(
+  { reputation }: SyncState,
+  peerId: PeerId | undefined,
+  { rule, detail }: Fault,
+): void {
+  if (peerId === undefined || blamesNobody(rule)) return;
+  reputation.tell({ type: "Report", peerId, event: "InvalidBlock", rule, detail });
 }
 
 /** Peers that claim a heavier chain and may be asked for its proof now. */

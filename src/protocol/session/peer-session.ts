@@ -6,10 +6,11 @@
 import { decodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
 import { FrameDecoder, type Frame } from "../codec/frame.js";
 import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
+import type { Breach } from "../../types/breach.js";
 import type { Look } from "../fair-wait.js";
 import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
 import type { DisconnectReason, Lane, MessageOf, WireKind, WireMessage } from "../types/message.js";
-import { violation, type Violation } from "../violation.js";
+import { breachText, readBreach, violation, type Violation } from "../violation.js";
 import { Asking } from "./asking.js";
 import { ControlLimits } from "./control-limits.js";
 import { LeastRate } from "./least-rate.js";
@@ -20,7 +21,6 @@ import { timeOfNonce } from "./ping-time.js";
 import { Pings } from "./pings.js";
 import { ServeQueue } from "./serve-queue.js";
 import type {
-  Broken,
   End,
   LargeVerdict,
   SessionEvent,
@@ -116,8 +116,8 @@ export class PeerSession<A = undefined> {
     this.#nowMs = nowMs;
     this.#vigil.heard(nowMs);
     this.#outbox.figures.bytesIn += bytes.length;
-    const broken = this.#decoder.push(bytes, this.#onFrame);
-    if (broken !== undefined) this.violate(broken, nowMs);
+    const breach = this.#decoder.push(bytes, this.#onFrame);
+    if (breach !== undefined) this.violate(breach, nowMs);
     if (this.#isClosing()) return;
     for (const update of this.#receiveLanes.updates(nowMs)) this.#outbox.say(update);
     if (LeastRate.isDue(this.#decoder, this.#receiveLanes)) this.#sweepLater();
@@ -193,30 +193,30 @@ export class PeerSession<A = undefined> {
   decoded(received: ReceivedMessage, verdict: LargeVerdict, nowMs: number): void {
     if (this.#phase === "closing") return;
     this.#nowMs = nowMs;
-    const broken = verdict.ok
+    const breach = verdict.ok
       ? this.#dispatch(messageFromItems(received.kind, verdict.payload, verdict.items), received)
       : violation("payload", verdict.detail);
-    if (broken !== undefined) this.violate(broken, nowMs);
+    if (breach !== undefined) this.violate(breach, nowMs);
     else this.#handOn();
   }
 
   /** The other side broke this rule: it is told, and that is the end. */
-  violate(broken: Violation, nowMs: number): void {
+  violate(breach: Violation, nowMs: number): void {
     this.#nowMs = nowMs;
-    this.#end({ ...endOf(broken), byPeer: false }, true);
+    this.#end({ reason: "ProtocolViolation", ...breach, by: "session" }, true);
   }
 
-  /** An orderly end of this side's own. */
-  close(reason: DisconnectReason, detail: string, nowMs: number): void {
+  /** An orderly end by the owner; `rule`: the one that it says the other side broke. */
+  close(reason: DisconnectReason, detail: string, nowMs: number, rule?: string): void {
     this.#nowMs = nowMs;
-    this.#end({ reason, detail, byPeer: false }, true);
+    this.#end({ reason, ...(rule === undefined ? {} : { rule }), detail, by: "owner" }, true);
   }
 
-  /** What carried it has ended; `broken`: by a fault of the other side. */
-  carrierEnded(detail: string, broken: Broken | undefined, nowMs: number): void {
+  /** What carried it has ended; `breach`: by a fault of the other side. */
+  carrierEnded(detail: string, breach: Breach | undefined, nowMs: number): void {
     this.#nowMs = nowMs;
-    const end = broken === undefined ? ({ reason: "Closed", detail } as const) : endOf(broken);
-    this.#end({ ...end, byPeer: false }, false);
+    if (breach === undefined) this.#end({ reason: "Closed", detail, by: "session" }, false);
+    else this.#end({ reason: "ProtocolViolation", ...breach, by: "session" }, false);
   }
 
   /** The carrier takes no more bytes until it drains. */
@@ -240,14 +240,14 @@ export class PeerSession<A = undefined> {
     this.#nowMs = nowMs;
     if (this.#vigil.phaseIsOver(nowMs)) {
       if (this.#phase === "closing") this.#outbox.tell({ type: "over" });
-      else this.close("Timeout", "no handshake in time", nowMs);
+      else this.#timedOut("no handshake in time");
     }
     // While this side does not read, the other's silence proves nothing.
     if (isUnread) this.#vigil.heard(nowMs);
     const act = this.#vigil.life(nowMs, this.#isBlocked || this.queuedBytes > 0);
     if (act === "ping") this.ping(undefined, nowMs);
-    else if (act === "silent") this.close("Timeout", "no byte for too long", nowMs);
-    else if (act === "blocked") this.close("Timeout", "the peer does not read", nowMs);
+    else if (act === "silent") this.#timedOut("no byte for too long");
+    else if (act === "blocked") this.#timedOut("the peer does not read");
     const look = this.#vigil.sweep(nowMs);
     if (look !== undefined) this.#sweep(look, isUnread);
   }
@@ -331,7 +331,8 @@ export class PeerSession<A = undefined> {
         return undefined;
       case "Disconnect": {
         const { reason, detail } = message;
-        this.#end({ reason, detail, byPeer: true }, false);
+        const breach = reason === "ProtocolViolation" ? readBreach(detail) : undefined;
+        this.#end({ reason, detail, ...breach, by: "peer" }, false);
         return undefined;
       }
       case "Ping":
@@ -381,7 +382,7 @@ export class PeerSession<A = undefined> {
     const { info, localId, remoteId } = this.#options;
     const agreed = negotiate({ ...info, peerId: localId }, remote, remoteId);
     if (!agreed.ok) {
-      this.close(agreed.reason, agreed.detail, this.#nowMs);
+      this.#end({ reason: agreed.reason, detail: agreed.detail, by: "session" }, true);
       return;
     }
     const { capabilities, kinds } = agreed;
@@ -452,11 +453,15 @@ export class PeerSession<A = undefined> {
     if (look !== "sound" || isUnread) this.#leastRate.renew();
     else why ??= this.#leastRate.look(this.#decoder, this.#receiveLanes, this.#nowMs);
     if (why !== undefined) {
-      this.close("Timeout", why, this.#nowMs);
+      this.#timedOut(why);
       return;
     }
     const hasBegun = LeastRate.isDue(this.#decoder, this.#receiveLanes);
     if (hasBegun || !this.#asking.isIdle) this.#sweepLater();
+  }
+
+  #timedOut(detail: string): void {
+    this.#end({ reason: "Timeout", detail, by: "session" }, true);
   }
 
   /** Apart from the field, which the compiler takes for unchanged by what a call did to it. */
@@ -471,7 +476,9 @@ export class PeerSession<A = undefined> {
     // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
     const waitMs = this.#phase === "ready" ? drainMs : Math.min(drainMs, STRANGER_DRAIN_MS);
     this.#phase = "closing";
-    if (isSaid && end.reason !== "Closed") this.#outbox.farewell(end.reason, end.detail);
+    const { reason, rule, detail } = end;
+    const text = rule === undefined ? detail : breachText({ rule, detail });
+    if (isSaid && reason !== "Closed") this.#outbox.farewell(reason, text);
     else this.#outbox.lanes.clear();
     // Until its carrier is gone a closing session holds no more than that does.
     this.#receiveLanes.release();
@@ -483,8 +490,4 @@ export class PeerSession<A = undefined> {
     }
     this.#vigil.closing(waitMs, this.#nowMs);
   }
-}
-
-function endOf(broken: Broken): Pick<End, "reason" | "detail" | "broken"> {
-  return { reason: "ProtocolViolation", detail: `${broken.rule}: ${broken.detail}`, broken };
 }

@@ -50,18 +50,13 @@ export interface SessionOptions {
 /** Why a connection ends; `Closed`: without a word. */
 export type EndReason = DisconnectReason | "Closed";
 
-/** The rule that the other side broke: of this protocol, or of what carries it. */
-export interface Broken {
-  readonly rule: string;
-  readonly detail: string;
-}
-
 export interface End {
   readonly reason: EndReason;
+  /** Of a ProtocolViolation: the rule of this protocol, or of what carries it, where it is known. */
+  readonly rule?: string;
   readonly detail: string;
-  /** The other side ended it with this reason. */
-  readonly byPeer: boolean;
-  readonly broken?: Broken;
+  /** Who ended it: this side as it found out itself, this side's owner, or the other side. */
+  readonly by: "session" | "owner" | "peer";
 }
 
 export interface MessageEvent {

@@ -6,6 +6,7 @@ import { toHex } from "../../bytes/hex.js";
 import { AGENT } from "../../compose.js";
 import type { Connection, PeerId } from "../../ports.js";
 import { parseAddress } from "../../protocol/address.js";
+import { breachText } from "../../protocol/violation.js";
 import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
 import { KINDS, MESSAGE_KINDS } from "../../protocol/types/message.js";
 import type { DisconnectReason, Message } from "../../protocol/types/message.js";
@@ -97,8 +98,8 @@ export class ByzantineNode implements ByzantineHost {
     this.#behaviour.tick?.();
   }
 
-  blamed({ event, detail }: BlameReport): void {
-    const key = `${event}: ${detail.split(":", 1)[0]}`;
+  blamed({ event, rule, detail }: BlameReport): void {
+    const key = `${event}: ${rule ?? detail}`;
     this.blame.set(key, (this.blame.get(key) ?? 0) + 1);
   }
 
@@ -156,8 +157,10 @@ export class ByzantineNode implements ByzantineHost {
         this.#behaviour.onReady?.(ready);
       },
       onMessage: (from, message, requestId) => this.#receive(from, message, requestId),
-      onBroken: ({ peerId }, { rule, detail }) =>
-        this.#options.violated(`${peerId} broke a rule towards ${this.name}: ${rule}: ${detail}`),
+      onBreach: ({ peerId }, breach) =>
+        this.#options.violated(
+          `${peerId} broke a rule towards ${this.name}: ${breachText(breach)}`,
+        ),
       onClosed: (closed, reason) => this.#closed(closed, own, dialed, reason),
     });
     this.#sessions.add(session);

@@ -2,8 +2,13 @@
 // nodes do to them (right, and counted) from what they do to each other (a violation).
 
 import type { NetworkEventOf } from "../../actors/events/event-types.js";
-import { PROVEN_OFFENCES, REPUTATION_DELTAS } from "../../actors/peer/reputation-ledger.js";
+import {
+  banText,
+  PROVEN_OFFENCES,
+  REPUTATION_DELTAS,
+} from "../../actors/peer/reputation-ledger.js";
 import type { PeerId } from "../../ports.js";
+import { breachText } from "../../protocol/violation.js";
 import type { SeededRandom } from "../../runtime/random.js";
 import type { MemoryNetwork } from "../../transport/memory.js";
 import type { BlameReport } from "../relay-auditor.js";
@@ -66,24 +71,26 @@ export class Population {
   }
 
   /** An honest node banned somebody. */
-  banned(by: string, { peerId, reason }: NetworkEventOf<"PeerBanned">): void {
+  banned(by: string, ban: NetworkEventOf<"PeerBanned">): void {
+    const { peerId } = ban;
     const { around, honest, violated } = this.#options;
     const node = this.#identities.get(peerId);
     if (node === undefined) {
-      violated(`${by} banned ${honest.get(peerId) ?? peerId}, which is honest: ${reason}`);
+      violated(`${by} banned ${honest.get(peerId) ?? peerId}, which is honest: ${banText(ban)}`);
       return;
     }
     const atMs = around.clock.monotonicMs();
-    this.bans.push({ atMs, by, of: node.name, script: node.script, reason });
+    this.bans.push({ atMs, by, of: node.name, script: node.script, reason: banText(ban) });
   }
 
   /** An honest node said something bad or good of somebody. */
   blamed(by: string, report: BlameReport): void {
-    const { peerId, event, detail } = report;
+    const { peerId, event, rule, detail } = report;
     if (REPUTATION_DELTAS[event] >= 0) return;
     this.#identities.get(peerId)?.blamed(report);
     const name = this.#options.honest.get(peerId);
     if (name === undefined || !PROVEN_OFFENCES.has(event)) return;
-    this.#options.violated(`${by} blames ${name}, which is honest: ${event}: ${detail}`);
+    const what = rule === undefined ? detail : breachText({ rule, detail });
+    this.#options.violated(`${by} blames ${name}, which is honest: ${event}: ${what}`);
   }
 }

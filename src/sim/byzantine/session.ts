@@ -3,11 +3,12 @@
 // break; what no session does goes past it, as bytes.
 
 import { DEFAULTS } from "../../config/defaults.js";
+import type { Breach } from "../../types/breach.js";
 import type { Clock, Connection, PeerId } from "../../ports.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../protocol/codec/frame.js";
 import { PeerSession } from "../../protocol/session/peer-session.js";
-import type { Broken, End, SessionSettings } from "../../protocol/session/session-types.js";
+import type { End, SessionSettings } from "../../protocol/session/session-types.js";
 import {
   isOfChain,
   WINDOW_BYTES_MAX,
@@ -30,7 +31,7 @@ export interface SessionParts {
   readonly onReady: (session: Session) => void;
   readonly onMessage: (session: Session, message: Message, requestId: number) => void;
   /** The other side, which is honest, broke a rule of the wire. */
-  readonly onBroken: (session: Session, broken: Broken) => void;
+  readonly onBreach: (session: Session, breach: Breach) => void;
   /** Once. `reason`: what the other side said, if it did. */
   readonly onClosed: (session: Session, reason: DisconnectReason | undefined) => void;
 }
@@ -205,8 +206,8 @@ export class Session {
         if (!this.#readsNothing) this.#session.consumed(lane, bytes, this.#nowMs);
       } else if (event.type === "closing") {
         this.#end = event.end;
-        const { broken } = event.end;
-        if (broken !== undefined) this.#parts.onBroken(this, broken);
+        const { by, rule, detail } = event.end;
+        if (by === "session" && rule !== undefined) this.#parts.onBreach(this, { rule, detail });
         this.#parts.connection.close();
       }
     }
@@ -216,8 +217,8 @@ export class Session {
     this.#heed();
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const { reason, byPeer } = this.#end ?? {};
-    this.#parts.onClosed(this, byPeer === true && reason !== "Closed" ? reason : undefined);
+    const { reason, by } = this.#end ?? {};
+    this.#parts.onClosed(this, by === "peer" && reason !== "Closed" ? reason : undefined);
   }
 
   get #nowMs(): number {

@@ -135,9 +135,9 @@ test("a local submitter hears what became of its transaction", async (t) => {
   }
   const [good, poor, bad] = harness.submitter.received;
   t.deepEqual(good, { ok: true, id: idAt(0) });
-  t.deepEqual(poor, { ok: false, id: idAt(1), reason: "underpriced" });
-  t.like(bad, { ok: false, id: transactionId(forged(2)) });
-  t.regex(bad!.ok ? "" : bad!.reason, /^signature: /);
+  t.deepEqual(poor, { ok: false, id: idAt(1), rule: "underpriced", detail: "" });
+  t.like(bad, { ok: false, id: transactionId(forged(2)), rule: "signature" });
+  t.regex(bad!.ok ? "" : bad!.detail, /signature/);
   t.deepEqual(harness.reputation.received, []);
   t.deepEqual(harness.relayed(), [idAt(0)]);
 });
@@ -152,7 +152,7 @@ test("an invalid transaction is its sender's fault; a refused one is nobody's", 
     [["InvalidTransaction", peerIdOf(1)]],
   );
   const rejected = published(harness.events).map((event) =>
-    event.type === "TransactionRejected" ? event.reason.split(":")[0] : event.type,
+    event.type === "TransactionRejected" ? event.rule : event.type,
   );
   t.deepEqual(rejected.sort(), ["signature", "stale-nonce"]);
   t.is(harness.done(), 2);
@@ -178,9 +178,9 @@ test("what is submitted again is answered as the mempool is by then", async (t) 
   const harness = await start({ answer: () => answers.shift()! });
   const id = idAt(0);
   for (const outcome of [
-    { ok: false, id, reason: "full" },
+    { ok: false, id, rule: "full", detail: "" },
     { ok: true, id },
-    { ok: false, id, reason: "known" },
+    { ok: false, id, rule: "known", detail: "" },
   ]) {
     harness.submit(at(0));
     await harness.settle();
@@ -242,7 +242,7 @@ test("no more than two batches are in the pool at once, and a full queue drops",
   t.is(harness.done(), 2, "those that found the queue full");
   harness.submit(at(9));
   await harness.settle();
-  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(9), reason: "busy" });
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(9), rule: "busy", detail: "" });
   while (answers.length > 0) {
     answers.shift()!();
     await harness.settle();
@@ -296,7 +296,7 @@ test("when the pool loses a batch its transactions may come again", async (t) =>
   const harness = await start({ env: { workers } });
   harness.submit(at(0));
   await harness.settle();
-  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "busy" });
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), rule: "busy", detail: "" });
   harness.submit(at(0));
   await harness.settle();
   t.deepEqual(harness.submitter.last, { ok: true, id: idAt(0) });
@@ -306,7 +306,7 @@ test("when the mempool cannot be told the submitter hears that the node is busy"
   const harness = await start({ mempoolFull: true });
   harness.submit(at(0));
   await harness.settle();
-  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), reason: "busy" });
+  t.deepEqual(harness.submitter.last, { ok: false, id: idAt(0), rule: "busy", detail: "" });
 });
 
 // ---- announcements ---------------------------------------------------------------------------

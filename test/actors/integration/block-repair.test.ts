@@ -62,6 +62,7 @@ function start() {
             wasReady: true,
             readyForMs: 0,
             reason: "Banned",
+            detail: "",
             byPeer: true,
           }),
       };

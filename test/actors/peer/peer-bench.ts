@@ -4,6 +4,7 @@ import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
 import type { Incoming, RequestOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
+import { banText } from "../../../src/actors/peer/reputation-ledger.js";
 import type { PeerHandlerArgs } from "../../../src/actors/peer/peer-handler-state.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
@@ -58,8 +59,13 @@ export function start(options: StartOptions = {}) {
     ask: (message: Message, tag: number): boolean =>
       handler.tell({ type: "Request", message, tag, replyTo: outcomes.ref }),
     incoming: (): Incoming[] => router.of("Incoming"),
-    closing: () => registry.of("HandlerClosing")[0],
-    blames: () => reputation.of("Report").map(({ event, detail }) => `${event}: ${detail}`),
+    closing: () => registry.of("HandlerClosing")[0]?.gone,
+    blames: () =>
+      reputation
+        .of("Report")
+        .map(({ event, rule, detail }) =>
+          banText({ reason: event, ...(rule && { rule }), detail }),
+        ),
     gone: (): boolean => !handler.tell({ type: "Drained" }),
   };
 }

@@ -291,6 +291,7 @@ test("a peer that left is told nothing; a refused connection of it changes nothi
     direction: "inbound",
     readyForMs: 0,
     reason: "Closed",
+    detail: "",
     byPeer: false,
   } as const;
   harness.ref.tell({ ...gone, peerId: peerIdOf(1), wasReady: true });

@@ -77,7 +77,8 @@ for (const [reason, [info, connection = {}]] of Object.entries(misfits)) {
     harness.remote.handshake(info);
     await harness.settle();
     t.is(harness.remote.heardOf("Disconnect")[0]?.message.reason as string, reason);
-    t.like(harness.closing(), { connectionId: 7, reason, byPeer: false });
+    t.is(harness.registry.of("HandlerClosing")[0]?.connectionId, 7);
+    t.like(harness.closing(), { reason, byPeer: false });
     t.deepEqual(harness.registry.of("HandlerReady"), []);
     t.deepEqual(harness.blames(), []);
     t.true(harness.gone());
@@ -117,7 +118,7 @@ test("the handshake's time starts when the connection was opened, not when it wa
   await harness.advance(999);
   t.deepEqual(registry.of("HandlerClosing"), []);
   await harness.advance(1);
-  t.is(registry.of("HandlerClosing")[0]?.reason, "Timeout");
+  t.is(registry.of("HandlerClosing")[0]?.gone.reason, "Timeout");
 });
 
 test("a refused connection is told why, without a handshake", async (t) => {

@@ -15,7 +15,7 @@ test("a request is answered by its number, and quickness is rewarded", async (t)
   harness.remote.send(responseBlock, second!.requestId);
   await harness.settle();
   t.like(harness.outcomes.take(), [{ tag: 2, ok: true, elapsedMs: 249 }]);
-  t.deepEqual(harness.blames(), ["QuickResponse: "]);
+  t.deepEqual(harness.blames(), ["QuickResponse"]);
   await harness.advance(1);
   harness.remote.send(responseBlock, first!.requestId);
   await harness.settle();

@@ -5,7 +5,7 @@ import {
   type ReputationMessage,
   type ReputationVerdict,
 } from "../../../src/actors/peer/peer-reputation.js";
-import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import { banText, type PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
 import type { ReputationEvent } from "../../../src/actors/peer/reputation-ledger.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { CodedError } from "../../../src/errors.js";
@@ -53,13 +53,38 @@ test("a ban is told to subscribers, stored and logged", async (t) => {
   const ban = {
     peerId: peer,
     untilWallMs: START_WALL_MS + HOUR_MS,
-    reason: "InvalidBlock: why",
+    reason: "InvalidBlock",
+    detail: "why",
     count: 1,
   };
   t.deepEqual(harness.subscriber.take(), [{ type: "PeerBanned", ban }]);
   t.deepEqual(harness.stores.peers.bans(), [ban]);
   t.deepEqual(await bansOf(harness, harness.reputation), [ban]);
   t.true(harness.log.some(({ event }) => event === "peer banned"));
+});
+
+test("the rule that was broken is a field of its own: in the ledger, the ban and the store", async (t) => {
+  const harness = start();
+  const why = { rule: "answer", detail: "more: than: asked" } as const;
+  const report = { type: "Report", peerId: peer, event: "InvalidTransaction", ...why } as const;
+  harness.reputation.tell(report);
+  for (let i = 0; i < 2; i++) harness.reputation.tell({ type: "Broke", peerId: peer, ...why });
+  const { ban, entries } = await explain(harness);
+  t.is(entries.length, 3);
+  for (const entry of entries) t.like(entry, why);
+  t.like(ban, { reason: "ProtocolViolation", ...why });
+  t.like(harness.subscriber.of("Disconnect")[0], { reason: "ProtocolViolation", ...why });
+  t.like(harness.stores.peers.bans(), [{ reason: "ProtocolViolation", ...why }]);
+});
+
+test("a ban that an older version stored with a text for its reason holds, and is told by it", async (t) => {
+  const { peers } = createHarness().stores;
+  const reason = "ProtocolViolation: flood: too many pings";
+  const ban = { peerId: peer, untilWallMs: START_WALL_MS + HOUR_MS, reason, count: 1 };
+  await peers.putBan(ban);
+  const harness = start({ env: { peers } });
+  t.deepEqual(await bansOf(harness, harness.reputation), [ban]);
+  t.is(banText(ban), reason);
 });
 
 test("a new subscriber hears of the bans in force, not of past ones", async (t) => {

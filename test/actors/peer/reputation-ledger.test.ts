@@ -46,7 +46,12 @@ class Bench {
   record(event: ReputationEvent, times = 1, peerId = peer, readyPeers = MANY) {
     let ban: BanRecord | undefined;
     for (let i = 0; i < times; i++) {
-      const brought = this.ledger.record(peerId, event, `${event} ${i}`, this.now, readyPeers);
+      const brought = this.ledger.record(
+        peerId,
+        { event, detail: `${event} ${i}` },
+        this.now,
+        readyPeers,
+      );
       ban ??= brought;
     }
     this.ledger.invariants();
@@ -172,7 +177,8 @@ test("the hundredth point lost brings a ban that names its last reason", (t) => 
   t.deepEqual(ban, {
     peerId: peer,
     untilWallMs: bench.wallMs + settings.banMs,
-    reason: "ProtocolViolation: ProtocolViolation 0",
+    reason: "ProtocolViolation",
+    detail: "ProtocolViolation 0",
     count: 1,
   });
   t.is(bench.explain().class, "banned");

@@ -90,6 +90,7 @@ function start(config: HarnessOptions["config"] = {}, registryRef?: ActorRef<Reg
         wasReady: true,
         readyForMs: 0,
         reason: "Closed",
+        detail: "",
         byPeer: false,
         ...more,
       });

@@ -121,6 +121,7 @@ test("refused connections are published with their rule", async (t) => {
     type: "ConnectionRefused",
     remoteAddress: "tcp://8.8.8.8:1",
     rule: "address-rate",
+    detail: "",
   });
 });
 

@@ -118,6 +118,7 @@ export function start(options: HarnessOptions = {}) {
         wasReady: true,
         readyForMs: 0,
         reason: "Closed",
+        detail: "",
         byPeer: true,
       }),
     head: () => harness.stores.blocks.head().hash,

@@ -95,7 +95,7 @@ test("after a Disconnect nothing more is sent, whatever waited and whatever is a
   pair.client.isDeaf = false;
   const before = pair.client.sent.length;
   pair.run(10_000);
-  t.is(pair.client.end?.byPeer, true);
+  t.is(pair.client.end?.by, "peer");
   t.true(
     pair.client.sent.slice(before).every(({ kind }) => kind === "WindowUpdate"),
     "who hears it answers nothing",
@@ -112,10 +112,39 @@ for (const kind of ["Pong", "WindowUpdate", "Ping"] as const) {
       pair.inject(pair.client, bytesOf(message));
     }
     pair.run();
-    t.regex(pair.server.end?.detail ?? "", /^flood: too many/);
-    t.is(pair.server.end?.broken?.rule, "flood");
+    t.regex(pair.server.end?.detail ?? "", /^too many/);
+    t.is(pair.server.end?.rule, "flood");
   });
 }
+
+test("the rule that was broken and how are apart at both sides, whatever the phrase holds", (t) => {
+  const detail = "too: many: colons";
+  const pair = Pair.ready();
+  pair.server.session.violate({ rule: "flood", detail }, pair.nowMs);
+  pair.run();
+  const why = { reason: "ProtocolViolation", rule: "flood", detail } as const;
+  t.deepEqual(pair.server.end, { ...why, by: "session" });
+  t.deepEqual(pair.client.end, { ...why, by: "peer" });
+});
+
+test("what is no rule of this protocol is told as it came", (t) => {
+  for (const [detail, rule] of [
+    ["no-such-rule: what", undefined],
+    ["FLOOD: what", undefined],
+    ["", undefined],
+    ["flood", "flood"],
+  ] as const) {
+    const pair = Pair.ready();
+    pair.inject(pair.server, bytesOf({ kind: "Disconnect", reason: "ProtocolViolation", detail }));
+    pair.run();
+    t.is(pair.client.end?.rule, rule);
+    t.is(pair.client.end?.detail, rule === undefined ? detail : "");
+  }
+  const pair = Pair.ready();
+  pair.inject(pair.server, bytesOf({ kind: "Disconnect", reason: "Banned", detail: "flood: x" }));
+  pair.run();
+  t.deepEqual(pair.client.end, { reason: "Banned", detail: "flood: x", by: "peer" });
+});
 
 const unread: { readonly [name: string]: (index: number) => Uint8Array } = {
   refusals: (index) => bytesOf({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, index),
@@ -199,7 +228,7 @@ for (const [name, [asked, answer]] of Object.entries(answers)) {
     pair.server.session.reply(pair.server.take("message")[0]!.requestId, answer, pair.nowMs);
     pair.run();
     t.like(pair.client.take("settled"), [{ asker: 1, outcome: { ok: false, reason: "Closed" } }]);
-    t.is(pair.client.end?.broken?.rule, "answer");
+    t.is(pair.client.end?.rule, "answer");
     t.is(pair.server.end?.reason, "ProtocolViolation");
   });
 }

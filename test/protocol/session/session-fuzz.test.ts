@@ -115,7 +115,7 @@ test("two sessions bear any order of commands, delays and cuts", (t) => {
         for (const owner of owners) owner.serve(64, 100, pair.nowMs);
         for (const owner of owners) owner.settle();
       }
-      for (const { end } of owners) t.is(end.end?.broken, undefined, end.end?.detail);
+      for (const { end } of owners) t.is(end.end?.rule, undefined, end.end?.detail);
       const isOver = owners.some(({ end }) => end.end !== undefined);
       const { session } = owners[0].end;
       session.send({ kind: "AnnounceBlock", ...INFO.head }, pair.nowMs);

@@ -6,6 +6,7 @@
 
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
+import { Ring } from "../../runtime/ring.js";
 import { ESCALATE } from "../policies.js";
 import { LANES, type Lane, type WireKind } from "../../protocol/types/message.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
@@ -38,7 +39,7 @@ interface Route {
 interface State {
   readonly routes: Map<WireKind, Route>;
   /** What came in this turn, per lane: it leaves by priority when the turn ends. */
-  readonly lanes: Record<Lane, Incoming[]>;
+  readonly lanes: Record<Lane, Ring<Incoming>>;
   readonly held: HoldingQueue;
 }
 
@@ -55,7 +56,7 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
 
   init: () => ({
     routes: new Map(),
-    lanes: { control: [], block: [], sync: [], transaction: [] },
+    lanes: { control: new Ring(), block: new Ring(), sync: new Ring(), transaction: new Ring() },
     held: new HoldingQueue(),
   }),
 
@@ -90,8 +91,7 @@ export const messageRouter = defineActor<MessageRouterArgs, MessageRouterMessage
   afterBatch(state) {
     for (const lane of LANES) {
       const arrived = state.lanes[lane];
-      for (const message of arrived) handOn(state, message);
-      arrived.length = 0;
+      for (let left = arrived.length; left > 0; left--) handOn(state, arrived.shift()!);
     }
   },
 

@@ -46,6 +46,9 @@ export function decodeMessage(kind: WireKind, payload: Uint8Array): Decoded {
   return decodeBy(ruleOf(kind as MessageKind), kind, payload);
 }
 
+/** For the range of a single item, which is read before another is. */
+const ONE = new Uint32Array(2);
+
 /** The same, by the descriptor of its kind. */
 export function decodeBy<M extends WireMessage>(
   { body }: KindRule<M>,
@@ -53,7 +56,7 @@ export function decodeBy<M extends WireMessage>(
   payload: Uint8Array,
 ): Decoded<M> {
   if (body.form === "items") {
-    const ranges = readItems(body.shape, payload);
+    const ranges = readItems(body.shape, payload, ONE);
     if (typeof ranges === "string") return refuse(kind, ranges);
     return { ok: true, message: body.messageOf(payload, ranges) };
   }

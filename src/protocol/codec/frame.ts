@@ -32,6 +32,8 @@ export type FrameViolation = Violation;
 
 export interface Frame {
   readonly kind: WireKind;
+  /** Of its kind. */
+  readonly rule: KindRule;
   readonly lane: Lane;
   /** 0 for one-way messages. Of a response: the id of the receiver's request. */
   readonly requestId: number;
@@ -187,6 +189,7 @@ export class FrameDecoder {
       this.framesIn++;
       this.#failure = onFrame({
         kind,
+        rule,
         lane: rule.lane,
         requestId: this.#requestId,
         more: this.#more,

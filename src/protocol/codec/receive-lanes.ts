@@ -2,7 +2,7 @@
 // when to grant more. Owned by a session, which feeds it the frames of its FrameDecoder.
 
 import { invariant } from "../../errors.js";
-import { LANES, WINDOW_BYTES_MAX, laneIndex, ruleOf } from "../types/message.js";
+import { LANES, WINDOW_BYTES_MAX, laneIndex } from "../types/message.js";
 import type { KindRule, Lane, MessageOf, WireKind } from "../types/message.js";
 import { violation } from "../violation.js";
 import type { Violation } from "../violation.js";
@@ -12,12 +12,17 @@ import type { SharedBytes, WindowOptions } from "./window-options.js";
 
 export interface ReceivedMessage {
   readonly kind: WireKind;
+  /** Of its kind. */
+  readonly rule: KindRule;
   readonly lane: Lane;
   readonly requestId: number;
   readonly payload: Uint8Array;
   /** To be given to `consumed` when the message is dealt with; 0 on the control lane. */
   readonly creditBytes: number;
 }
+
+/** What `updates` answers nearly always. */
+const NONE_DUE: readonly MessageOf<"WindowUpdate">[] = [];
 
 export interface UnfinishedMessage {
   /** Whole messages that came before it on its lane. */
@@ -103,15 +108,11 @@ export class ReceiveLanes {
     this.#roundTripMs = roundTripMs;
   }
 
-  /** Takes a frame that the decoder let through, in order. `rule`: of its kind. */
-  accept(
-    frame: Frame,
-    onMessage: MessageSink,
-    rule: KindRule = ruleOf(frame.kind),
-  ): Violation | undefined {
-    const { kind, lane, requestId, payload, more } = frame;
+  /** Takes a frame that the decoder let through, in order. */
+  accept(frame: Frame, onMessage: MessageSink): Violation | undefined {
+    const { kind, rule, lane, requestId, payload, more } = frame;
     if (lane === "control") {
-      return onMessage({ kind, lane, requestId, payload, creditBytes: 0 });
+      return onMessage({ kind, rule, lane, requestId, payload, creditBytes: 0 });
     }
     const state = this.#lanes[laneIndex(lane)]!;
     const frameBytes = FRAME_HEADER_BYTES + payload.length;
@@ -132,6 +133,7 @@ export class ReceiveLanes {
     this.#settle(state);
     return onMessage({
       kind,
+      rule,
       lane,
       requestId,
       payload: whole ? payload : state.takePartial(),
@@ -159,15 +161,15 @@ export class ReceiveLanes {
    * decoder and each `consumed`: a message larger than its window waits for them.
    */
   updates(nowMs: number): readonly MessageOf<"WindowUpdate">[] {
-    const due: MessageOf<"WindowUpdate">[] = [];
+    let due: MessageOf<"WindowUpdate">[] | undefined;
     for (let index = 1; index < LANES.length; index++) {
       const state = this.#lanes[index]!;
       if (state.openBytes === 0) continue;
       if (2 * state.openBytes >= state.windowBytes) this.#large ??= state;
       const update = this.#update(LANES[index]!, state, nowMs);
-      if (update !== undefined) due.push(update);
+      if (update !== undefined) (due ??= []).push(update);
     }
-    return due;
+    return due ?? NONE_DUE;
   }
 
   #update(lane: Lane, state: ReceiveLane, nowMs: number): MessageOf<"WindowUpdate"> | undefined {

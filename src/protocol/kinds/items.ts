@@ -64,11 +64,18 @@ export function hashItems<M extends AnyMessage>(
   return { form: "items", shape, ...conversion };
 }
 
-/** Item i is [ranges[2 * i], ranges[2 * i + 1]) of the payload; a string says what is wrong. */
-export function readItems(shape: ItemShape, payload: Uint8Array): Uint32Array | string {
+/**
+ * Item i is [ranges[2 * i], ranges[2 * i + 1]) of the payload; a string says what is wrong. `one`:
+ * where the range of a single item is written, if it is read at once.
+ */
+export function readItems(
+  shape: ItemShape,
+  payload: Uint8Array,
+  one = new Uint32Array(2),
+): Uint32Array | string {
   const cursor = new CborCursor(payload);
   if (cursor.array() !== 1) return "not an array of one member";
-  const ranges = shape.list ? splitArray(payload, shape.countMax, cursor.at) : readOne(cursor);
+  const ranges = shape.list ? splitArray(payload, shape.countMax, cursor.at) : readOne(cursor, one);
   if (ranges === undefined) return `not the byte strings it should hold`;
   if (ranges.length < 2 * shape.countMin) return "too few items";
   for (let i = 0; i < ranges.length; i += 2) {
@@ -80,13 +87,12 @@ export function readItems(shape: ItemShape, payload: Uint8Array): Uint32Array | 
   return ranges;
 }
 
-function readOne(cursor: CborCursor): Uint32Array | undefined {
+function readOne(cursor: CborCursor, range: Uint32Array): Uint32Array | undefined {
   const start = cursor.byteString();
   if (start < 0 || !cursor.done) return undefined;
-  const ranges = new Uint32Array(2);
-  ranges[0] = start;
-  ranges[1] = cursor.at;
-  return ranges;
+  range[0] = start;
+  range[1] = cursor.at;
+  return range;
 }
 
 export function itemAt(payload: Uint8Array, ranges: Uint32Array, index: number): Uint8Array {
@@ -159,7 +165,8 @@ function allocate(length: number): Uint8Array<ArrayBuffer> {
     slabUsed = 0;
   }
   slabUsed += length;
-  return slab.subarray(slabUsed - length, slabUsed);
+  // `subarray` costs 50 ns more: it looks for the class of what it makes.
+  return new Uint8Array(slab.buffer, slabUsed - length, length);
 }
 
 /** Lengths stay below 2^32: a payload has at most 4 MiB. */

@@ -7,7 +7,13 @@ import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
 import { SendLanes, type Allocate } from "../codec/send-lanes.js";
 import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
-import { KINDS, type DisconnectReason, type WireKind, type WireMessage } from "../types/message.js";
+import {
+  KINDS,
+  type DisconnectReason,
+  type KindRule,
+  type WireKind,
+  type WireMessage,
+} from "../types/message.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
 
 /** Bytes in one write: two of the largest frames, which are never cut for it. */
@@ -56,23 +62,29 @@ export class Outbox<A> {
   }
 
   /** A message that nobody asked for; false: it has no room beside what waits. */
-  offer(kind: WireKind, payload: Uint8Array): boolean {
-    const queued = this.kinds.rule(kind).lane === "control" ? 0 : this.lanes.dataBytes;
+  offer(kind: WireKind, rule: KindRule, payload: Uint8Array): boolean {
+    const queued = rule.lane === "control" ? 0 : this.lanes.dataBytes;
     if (queued > 0 && queued + payload.length > this.#queueBytesMax) {
       this.figures.droppedOut++;
       return false;
     }
-    this.put(kind, payload, 0);
+    this.put(kind, payload, 0, rule);
     return true;
   }
 
-  put(kind: WireKind, payload: Uint8Array, requestId: number): void {
+  put(
+    kind: WireKind,
+    payload: Uint8Array,
+    requestId: number,
+    rule: KindRule = this.kinds.rule(kind),
+  ): void {
     this.figures.messagesOut++;
-    this.lanes.enqueue(kind, requestId, payload, this.kinds.rule(kind));
+    this.lanes.enqueue(kind, requestId, payload, rule);
   }
 
   say(message: WireMessage, requestId = 0): void {
-    this.put(message.kind, this.encode(message), requestId);
+    const rule = this.kinds.rule(message.kind);
+    this.put(message.kind, encodeBy(rule, message), requestId, rule);
   }
 
   encode(message: WireMessage): Uint8Array<ArrayBuffer> {

@@ -22,11 +22,11 @@ export class OwnRates {
 
   /** False: it may not be sent now. */
   maySend(kind: WireKind, nowMs: number): boolean {
-    return this.#out.get(kind)?.take(1, nowMs) ?? true;
+    return this.#out.size === 0 || (this.#out.get(kind)?.take(1, nowMs) ?? true);
   }
 
   /** False: it came above the rate. */
   mayCome(kind: WireKind, nowMs: number): boolean {
-    return this.#in.get(kind)?.take(1, nowMs) ?? true;
+    return this.#in.size === 0 || (this.#in.get(kind)?.take(1, nowMs) ?? true);
   }
 }

@@ -3,13 +3,20 @@
 // handshake, the requests of both sides, pings, limits and an orderly end. Whoever owns one calls
 // `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
 
-import { decodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
+import { decodeBy, encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
 import { FrameDecoder, type Frame } from "../codec/frame.js";
 import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
 import type { Look } from "../fair-wait.js";
 import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
-import type { DisconnectReason, Lane, MessageOf, WireKind, WireMessage } from "../types/message.js";
+import type {
+  DisconnectReason,
+  KindRule,
+  Lane,
+  MessageOf,
+  WireKind,
+  WireMessage,
+} from "../types/message.js";
 import { breachText, readBreach, violation, type Violation } from "../violation.js";
 import { Asking } from "./asking.js";
 import { ControlLimits } from "./control-limits.js";
@@ -127,24 +134,29 @@ export class PeerSession<A = undefined> {
   /** A one-way message; false: nothing more may be sent, or there is no room for it. */
   send(message: WireMessage, nowMs: number): boolean {
     // The other side may never have named the protocol of a service, or not yet.
-    if (!this.#outbox.kinds.has(message.kind)) return false;
-    return this.sendEncoded(message.kind, this.#outbox.encode(message), nowMs);
+    const rule = this.#outbox.kinds.find(message.kind);
+    if (rule === undefined) return false;
+    return this.#offer(message.kind, rule, encodeBy(rule, message), nowMs);
   }
 
   /** The same, for bytes that are encoded once for many sessions. */
   sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number): boolean {
+    return this.#offer(kind, this.#outbox.kinds.rule(kind), payload, nowMs);
+  }
+
+  #offer(kind: WireKind, rule: KindRule, payload: Uint8Array, nowMs: number): boolean {
     if (this.#phase === "closing") return false;
     if (!this.#ownRates.maySend(kind, nowMs)) {
       this.#outbox.figures.droppedOut++;
       return false;
     }
     this.#beginWaiting(nowMs);
-    return this.#outbox.offer(kind, payload);
+    return this.#outbox.offer(kind, rule, payload);
   }
 
   /** Ends in one `settled`; its deadline counts from now. */
   request(message: WireMessage, asker: A, nowMs: number): void {
-    if (this.#phase !== "ready" || !this.#outbox.kinds.has(message.kind)) {
+    if (this.#phase !== "ready" || this.#outbox.kinds.find(message.kind) === undefined) {
       this.#asking.settle(asker, { ok: false, reason: "Closed" });
       return;
     }
@@ -302,25 +314,23 @@ export class PeerSession<A = undefined> {
   readonly #onFrame = (frame: Frame): Violation | undefined => {
     // The rest of a chunk after a Disconnect or a failed handshake is not read.
     if (this.#phase === "closing") return undefined;
-    const rule = this.#outbox.kinds.rule(frame.kind);
-    if (rule.role === "response") {
+    if (frame.rule.role === "response") {
       const objection = this.#asking.objection(frame.requestId, frame.kind);
       if (objection !== undefined) return objection;
     }
-    return this.#receiveLanes.accept(frame, this.#onMessage, rule);
+    return this.#receiveLanes.accept(frame, this.#onMessage);
   };
 
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
-    const { kind, payload, requestId } = received;
-    const rule = this.#outbox.kinds.rule(kind);
+    const { kind, rule, payload, requestId } = received;
     const isLarge = payload.length > LARGE_BYTES_MIN && rule.decode === "pool";
     if (isLarge && this.#options.decodesElsewhere === true) {
       this.#asking.arrived(requestId);
       this.#outbox.tell({ type: "large", received });
       return undefined;
     }
-    const decoded = decodeBy(rule, kind, payload);
+    const decoded = decodeBy(rule as KindRule<WireMessage>, kind, payload);
     return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
   };
 
@@ -351,8 +361,8 @@ export class PeerSession<A = undefined> {
 
   /** A message that is not for the session itself. */
   #handle(message: WireMessage, received: ReceivedMessage): Violation | undefined {
-    const { lane, creditBytes: bytes, requestId } = received;
-    switch (this.#outbox.kinds.rule(message.kind).role) {
+    const { rule, lane, creditBytes: bytes, requestId } = received;
+    switch (rule.role) {
       case "response":
         // What was asked for is bounded by the requests: its credit need not wait.
         this.consumed(lane, bytes, this.#nowMs);

@@ -1,10 +1,11 @@
 // The kinds of one connection: the chain's, and once both have shaken hands those of the services
 // that both sides brought. Owned by a session, whose parts share it.
 
+import { invariant } from "../../errors.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 import { ownRules, type OwnKind, type OwnRule } from "../kinds/own.js";
 import {
-  KINDS,
+  MESSAGE_KINDS,
   REQUEST_KINDS,
   ruleOf,
   type KindRule,
@@ -12,7 +13,14 @@ import {
   type WireMessage,
 } from "./message.js";
 
+type Rules = ReadonlyMap<WireKind, KindRule<WireMessage>>;
+
+const OF_CHAIN: Rules = new Map(
+  MESSAGE_KINDS.map((kind): [WireKind, KindRule<WireMessage>] => [kind, ruleOf(kind as WireKind)]),
+);
+
 export class KindTable {
+  #rules = OF_CHAIN;
   #own: ReadonlyMap<WireKind, OwnRule> = new Map();
   #requestKinds: readonly WireKind[] = REQUEST_KINDS;
 
@@ -29,19 +37,20 @@ export class KindTable {
   adopt(protocols: readonly OwnProtocol[]): void {
     const rules = ownRules(protocols);
     this.#own = new Map(rules.map((rule) => [rule.kind, rule]));
+    this.#rules = new Map([...OF_CHAIN, ...(this.#own as ReadonlyMap<WireKind, never>)]);
     const requests = rules.filter(({ role }) => role === "request");
     this.#requestKinds = [...REQUEST_KINDS, ...requests.map(({ kind }) => kind)];
   }
 
-  /** Whether this connection has messages of this kind. */
-  has(kind: WireKind): boolean {
-    return kind in KINDS || this.#own.has(kind);
+  /** Undefined: this connection has no messages of this kind. */
+  find(kind: WireKind): KindRule<WireMessage> | undefined {
+    return this.#rules.get(kind);
   }
 
   rule(kind: WireKind): KindRule<WireMessage> {
-    // Asked several times a message, and most connections have none of services' own.
-    if (this.#own.size === 0) return ruleOf(kind);
-    return (this.#own.get(kind) as KindRule<WireMessage> | undefined) ?? ruleOf(kind);
+    const rule = this.#rules.get(kind);
+    if (rule === undefined) invariant(false, `${kind} is a kind of this connection`);
+    return rule;
   }
 
   /** Undefined when it is not a service's. */

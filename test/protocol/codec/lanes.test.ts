@@ -231,7 +231,14 @@ test("a held lane does not hold another", (t) => {
 test("updates come when half of the window is consumed, not before", (t) => {
   const receive = new ReceiveLanes(WINDOW);
   const payload = new Uint8Array(16 * KIB - 10);
-  const frame: Frame = { kind: "NewBlock", lane: "block", requestId: 0, more: false, payload };
+  const frame: Frame = {
+    kind: "NewBlock",
+    rule: KINDS.NewBlock,
+    lane: "block",
+    requestId: 0,
+    more: false,
+    payload,
+  };
   const accept = () => {
     const sink = (message: ReceivedMessage) => {
       t.is(message.creditBytes, 16 * KIB);
@@ -253,7 +260,14 @@ test("updates come when half of the window is consumed, not before", (t) => {
 test("a sender over its window breaks the credit rule", (t) => {
   const receive = new ReceiveLanes(WINDOW);
   const payload = new Uint8Array(32 * KIB - 10);
-  const frame: Frame = { kind: "NewBlock", lane: "block", requestId: 0, more: true, payload };
+  const frame: Frame = {
+    kind: "NewBlock",
+    rule: KINDS.NewBlock,
+    lane: "block",
+    requestId: 0,
+    more: true,
+    payload,
+  };
   const onMessage = () => undefined;
   t.is(receive.accept(frame, onMessage), undefined);
   t.is(receive.accept(frame, onMessage), undefined);
@@ -300,7 +314,13 @@ test("what breaks a kind's own limits cannot be enqueued", (t) => {
 
 test("memory of an unfinished message follows what arrived", (t) => {
   const receive = new ReceiveLanes({ windowBytesInitial: 4096 * KIB, windowBytesMax: 4096 * KIB });
-  const frame = { kind: "NewBlock", lane: "block", requestId: 0, more: true } as const;
+  const frame = {
+    kind: "NewBlock",
+    rule: KINDS.NewBlock,
+    lane: "block",
+    requestId: 0,
+    more: true,
+  } as const;
   let arrived = 0;
   for (let i = 0; i < 2_000; i++) {
     const payload = new Uint8Array(1 + (i % 300));
@@ -328,7 +348,14 @@ test("windows grow only by what the connections' shared bytes allow, and give it
   const growth = new ByteBudget(192 * KIB);
   const lanes = [new ReceiveLanes({ ...WINDOW, growth }), new ReceiveLanes({ ...WINDOW, growth })];
   const payload = new Uint8Array(64 * KIB - 10);
-  const frame: Frame = { kind: "NewBlock", lane: "block", requestId: 0, more: false, payload };
+  const frame: Frame = {
+    kind: "NewBlock",
+    rule: KINDS.NewBlock,
+    lane: "block",
+    requestId: 0,
+    more: false,
+    payload,
+  };
   const use = (receive: ReceiveLanes) => {
     receive.setRoundTrip(100);
     for (let i = 0; i < 20; i++) {

@@ -1,5 +1,6 @@
 // `npm start`: prepares the project, then becomes a node on the development network that produces
-// blocks. Arguments go to the node's `run` command, where a later option wins over an earlier one.
+// blocks. Arguments go to the node's `run` command, where a later option wins over an earlier one;
+// `--listen`, of which there may be several, comes in place of the default.
 // A second node, in a second terminal:
 //
 //   npm start -- --no-produce --no-alone --data .vibecoin/second --seed 127.0.0.1:8765 \
@@ -16,9 +17,11 @@ import { prepare, root } from "./prepare-project.mjs";
 
 const parentPollMs = 1_000;
 const data = path.join(root, ".vibecoin", "dev");
+const args = process.argv.slice(2);
+const listens = args.some((arg) => arg === "--listen" || arg.startsWith("--listen="));
 const defaults = [
   ...["--network", "vibecoin-dev", "--data", data, "--produce", "--alone"],
-  ...["--listen", "127.0.0.1:8765", "--http", "127.0.0.1:8766"],
+  ...["--http", "127.0.0.1:8766", ...(listens ? [] : ["--listen", "127.0.0.1:8765"])],
 ];
 
 const parent = process.ppid;
@@ -26,7 +29,7 @@ await prepare();
 if (process.env.npm_lifecycle_event === "start") stopWithParent();
 
 const main = path.join(root, "dist", "src", "main.js");
-process.argv = [process.execPath, main, "run", ...defaults, ...process.argv.slice(2)];
+process.argv = [process.execPath, main, "run", ...defaults, ...args];
 await import(pathToFileURL(main).href);
 
 /** A killed npm cannot pass a signal on; the node must not outlive it unnoticed. */

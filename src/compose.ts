@@ -39,6 +39,7 @@ import type { ListenOutcome } from "./actors/service/listener.js";
 import { checkProtocols } from "./protocol/kinds/own.js";
 import {
   addressInvalid,
+  formatAddress,
   isDialableByOthers,
   parseAddress,
   parseDialable,
@@ -116,12 +117,12 @@ async function runNode(
     await spawned.system.stop();
     throw outcome.error;
   }
-  const listenAddress = outcome.address === "" ? null : outcome.address;
+  const listenAddresses = outcome.endpoints.map(formatAddress);
   // The threads still load; what they are to check and write waits for them. A caller must not wait
   // too, or blocks connect before it can subscribe: threads that cannot start end the network.
   const threadsFailed = new Promise<CodedError>((onFailed) => void threadsStarted.catch(onFailed));
   const serviceGone = Promise.race([spawned.serviceGone, threadsFailed, failed]);
-  return handleOf(env, { ...spawned, serviceGone }, { listenAddress, diskWaitMs, ...end });
+  return handleOf(env, { ...spawned, serviceGone }, { listenAddresses, diskWaitMs, ...end });
 }
 
 export interface SpawnOptions {
@@ -184,7 +185,7 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
 export function handleOf(
   { peerId, blocks, config }: NodeEnv,
   spawned: SpawnedNode,
-  rest: Pick<NetworkParts, "listenAddress" | "close" | "diskWaitMs">,
+  rest: Pick<NetworkParts, "listenAddresses" | "close" | "diskWaitMs">,
 ): Network {
   const askTimeoutMs = config.calls.timeoutMs;
   const { drainMs } = config.shutdown;
@@ -234,7 +235,15 @@ function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void
   const check = (text: string, { scheme }: Endpoint): void => {
     if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
   };
-  if (bindAddr !== null) check(bindAddr, parseAddress(bindAddr));
+  const bound = new Set<string>();
+  for (const text of bindAddr) {
+    const endpoint = parseAddress(text);
+    check(text, endpoint);
+    const form = formatAddress(endpoint);
+    // Any free port may be asked for more than once.
+    if (bound.has(form) && endpoint.port !== 0) throw addressInvalid(text, "it is given twice");
+    bound.add(form);
+  }
   for (const text of seedPeers) check(text, parseDialable(text));
   for (const text of advertise) {
     const address = parseDialable(text);

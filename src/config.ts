@@ -16,7 +16,9 @@ type PartialDeep<T> = T extends readonly unknown[] | string | number | boolean |
   : { readonly [K in keyof T]?: PartialDeep<T[K]> | undefined };
 
 /** What a user writes: any part of the configuration. */
-export type NetworkConfigInput = PartialDeep<NetworkConfig>;
+export type NetworkConfigInput = Omit<PartialDeep<NetworkConfig>, "bindAddr"> & {
+  readonly bindAddr?: readonly string[] | string | null | undefined;
+};
 
 /** The schema of NetworkConfigInput, read off the settings so that neither restates the other. */
 export const networkConfigSchema = schemaOf(SETTINGS);
@@ -32,7 +34,7 @@ export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
     const where = issue === undefined || issue.path.length === 0 ? "" : ` ${issue.path.join(".")}:`;
     throw invalid(`the configuration is invalid:${where} ${issue?.message ?? "unknown"}`);
   }
-  const config = deepFreeze(merge(DEFAULTS, input)) as NetworkConfig;
+  const config = deepFreeze(merge(DEFAULTS, parsed.data)) as NetworkConfig;
   const broken = brokenRelation(config);
   if (broken !== undefined) throw invalid(broken);
   return config;
@@ -63,11 +65,18 @@ function schemaOfSetting(setting: Setting): z.ZodType {
       return setting.default === null ? schema.nullable() : schema;
     }
     case "list": {
-      const { rule, lengthMax } = setting;
-      const must = `must be a list of at most ${lengthMax} texts`;
-      return z.array(z.string(rule.must).refine(rule.holds, rule.must), must).max(lengthMax, must);
+      const { rule, lengthMax, orOne = false } = setting;
+      const must = `must be ${orOne ? "a text or " : ""}a list of at most ${lengthMax} texts`;
+      const item = z.string(rule.must).refine(rule.holds, rule.must);
+      const list = z.array(item, must).max(lengthMax, must);
+      return orOne ? z.preprocess(listOf, list) : list;
     }
   }
+}
+
+function listOf(value: unknown): unknown {
+  if (value === null) return [];
+  return typeof value === "string" ? [value] : value;
 }
 
 function mustOf({ min, max, unit, fractions }: NumberSetting): string {

@@ -31,7 +31,9 @@ import type { NodeStatus } from "./actors/service/node-status.js";
  */
 export interface Network {
   readonly peerId: PeerId;
-  /** Where peers can reach this node, with the real port; null when it does not listen. */
+  /** Where peers can reach this node, with the real ports; empty when it does not listen. */
+  readonly listenAddresses: readonly string[];
+  /** The first of them, or null. */
   readonly listenAddress: string | null;
   status(): Promise<NodeStatus>;
   peers(): Promise<readonly PeerReport[]>;
@@ -110,7 +112,7 @@ export interface NetworkParts {
   /** Of the protocols that services brought, by name. */
   readonly links: ReadonlyMap<string, ProtocolLink>;
   readonly peerId: PeerId;
-  readonly listenAddress: string | null;
+  readonly listenAddresses: readonly string[];
   readonly blocks: BlockStore;
   readonly drainMs: number;
   readonly askTimeoutMs: number;
@@ -136,7 +138,7 @@ export function networkHandle(parts: NetworkParts): Network {
 
   return {
     peerId: parts.peerId,
-    listenAddress: parts.listenAddress,
+    ...listening(parts),
     status: () => ask((replyTo) => ({ type: "GetStatus", replyTo })),
     peers: () => ask((replyTo) => ({ type: "GetPeers", replyTo })),
     kindStatistics: () => ask((replyTo) => ({ type: "GetKindStatistics", replyTo })),
@@ -203,6 +205,12 @@ export function networkHandle(parts: NetworkParts): Network {
     diskWaitMs: parts.diskWaitMs,
     ...life,
   };
+}
+
+function listening({
+  listenAddresses,
+}: NetworkParts): Pick<Network, "listenAddresses" | "listenAddress"> {
+  return { listenAddresses, listenAddress: listenAddresses[0] ?? null };
 }
 
 function linkOf(name: string, links: NetworkParts["links"]): ProtocolLink {

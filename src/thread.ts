@@ -13,7 +13,13 @@ import { subscriberOf, type Network } from "./network.js";
 import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
-import type { Outcome, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
+import type {
+  Outcome,
+  OwnFacts,
+  PortModules,
+  RemoteCalls,
+  ThreadControl,
+} from "./thread/control.js";
 import { FeedReader, LOG_ID, type FeedItem } from "./thread/feed.js";
 import { threadModule } from "./thread-module.js";
 
@@ -43,7 +49,7 @@ export interface NetworkThreadExit {
  * when the thread hangs (`calls.threadTimeoutMs`). Errors of the network keep their codes.
  */
 export interface NetworkThread
-  extends RemoteCalls, Pick<Network, "peerId" | "listenAddress" | "subscribe" | "stopped"> {
+  extends RemoteCalls, Pick<Network, OwnFacts | "subscribe" | "stopped"> {
   /** Events and log lines that were dropped because this thread was too slow to take them. */
   readonly missed: number;
   /**
@@ -136,7 +142,7 @@ class Owner {
     });
   }
 
-  handle(own: Pick<NetworkThread, "peerId" | "listenAddress">): NetworkThread {
+  handle(own: Pick<NetworkThread, OwnFacts>): NetworkThread {
     this.#started = true;
     const feed = this.#feed;
     const calls = REMOTE_METHODS.map((method) => [

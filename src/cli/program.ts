@@ -33,7 +33,7 @@ function addRun(program: Command): void {
   program
     .command("run")
     .description("Run a node until SIGINT, SIGTERM or SIGHUP. Flags win over the file.")
-    .option("--listen <host:port>", "accept peers here; default: accept none")
+    .option("--listen <host:port>", "accept peers here; repeatable; default: accept none", collect)
     .option("--advertise <host:port>", "where others can dial it; repeatable", collect)
     .option("--seed <host:port>", "dial this node, [peerId@]host:port; repeatable", collect)
     .option("--data <dir>", "keys and chain; default: a new identity, all in memory", notEmpty)

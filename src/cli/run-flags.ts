@@ -8,7 +8,7 @@ import { CodedError } from "../errors.js";
 import type { LogLevel } from "../ports.js";
 
 export interface RunFlags {
-  readonly listen?: string;
+  readonly listen?: readonly string[];
   readonly advertise?: readonly string[];
   readonly seed?: readonly string[];
   readonly data?: string;

@@ -82,6 +82,7 @@ function announce(network: Network, http: HttpServer | undefined, { log }: Outpu
   log.write("info", "node is ready", {
     peerId: network.peerId,
     listenAddress: network.listenAddress,
+    listenAddresses: network.listenAddresses,
     http: http?.address ?? null,
     height,
     headHash: hash,

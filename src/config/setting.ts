@@ -48,6 +48,8 @@ export interface ListSetting {
   readonly kind: "list";
   readonly default: readonly string[];
   readonly lengthMax: number;
+  /** A text stands for a list of one, null for none: what could be said before it was a list. */
+  readonly orOne?: true;
   /** Of each item. */
   readonly rule: TextRule;
   readonly text: string;
@@ -103,6 +105,14 @@ export function text<T extends string | null>(
 
 export function list(lengthMax: number, rule: TextRule, description: string): ListSetting {
   return { kind: "list", default: [], lengthMax, rule, text: description };
+}
+
+export function listOrOne(
+  lengthMax: number,
+  rule: TextRule,
+  description: string,
+): ListSetting & { readonly orOne: true } {
+  return { ...list(lengthMax, rule, description), orOne: true };
 }
 
 /** A text that the handshake carries: a longer one, or another one, could not be sent at all. */

@@ -87,6 +87,11 @@ export function isLocalHost(scoped: string): boolean {
   return LOCAL_RANGES.has(ipaddr.process(host).range());
 }
 
+/** True for addresses of this machine alone, and for the name `localhost`. */
+export function isLoopback(host: string): boolean {
+  return isIpAddress(host) ? ipaddr.process(host).range() === "loopback" : host === "localhost";
+}
+
 /** Whether others can dial it: not every interface at once, any free port or by a name of ours. */
 export function isDialableByOthers({ host, port }: Endpoint): boolean {
   if (port === 0 || host.includes("%")) return false;

@@ -183,9 +183,9 @@ export class SimNode {
         around.violated(`${name} does not listen: ${describeError(outcome.error)}`);
       },
     });
-    const listenAddress = this.config.bindAddr;
     const close = (): Promise<void> => this.#close(life);
-    const network = handleOf(env, spawned, { listenAddress, close, diskWaitMs: () => 0 });
+    const { bindAddr: listenAddresses } = this.config;
+    const network = handleOf(env, spawned, { listenAddresses, close, diskWaitMs: () => 0 });
     const { blocks, mempool, workers } = env;
     const transport = [...env.transports.values()][0]!;
     const events = new EventAuditor({

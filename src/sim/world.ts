@@ -319,7 +319,7 @@ export class World {
   async connectKnown(withinMs: number): Promise<void> {
     const up = this.nodes.filter((node) => node.up);
     const untilMs = this.nowMs + withinMs;
-    const ids = new Map(up.map(({ config, peerId }) => [config.bindAddr, peerId]));
+    const ids = new Map(up.map(({ config, peerId }) => [config.bindAddr[0], peerId]));
     const missing: (string | undefined)[] = [];
     do {
       missing.length = 0;

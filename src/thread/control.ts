@@ -6,10 +6,11 @@ import type { NetworkEventType } from "../actors/events/event-types.js";
 import type { NetworkConfigInput } from "../config.js";
 import type { OwnPorts } from "../compose.js";
 import type { Network } from "../network.js";
-import type { PeerId } from "../ports.js";
 
+/** What is told once, at the start. */
+export type OwnFacts = "peerId" | "listenAddresses" | "listenAddress";
 /** What the owner's side answers by itself. */
-type Local = "peerId" | "listenAddress" | "protocol" | "subscribe" | "missed" | "stopped" | "stop";
+type Local = OwnFacts | "protocol" | "subscribe" | "missed" | "stopped" | "stop";
 export type RemoteMethod = Exclude<keyof Network, Local>;
 
 const REMOTE: Readonly<Record<RemoteMethod, true>> = {
@@ -60,10 +61,7 @@ export interface ThreadStart {
   readonly log: boolean;
 }
 
-export interface ThreadStarted {
-  readonly peerId: PeerId;
-  readonly listenAddress: string | null;
-}
+export type ThreadStarted = Pick<Network, OwnFacts>;
 
 /** The thread's side of the comlink proxy. It is told to stop; that it did comes by the feed. */
 export interface ThreadControl {

@@ -40,9 +40,9 @@ class Host implements ThreadControl {
         await this.#closePorts();
         throw error;
       }
-      const { peerId, listenAddress, stopped } = this.#network;
+      const { peerId, listenAddresses, listenAddress, stopped } = this.#network;
       this.#endAfter(stopped);
-      return { peerId, listenAddress };
+      return { peerId, listenAddresses, listenAddress };
     });
   }
 

@@ -48,6 +48,8 @@ export interface TcpListenerArgs {
   readonly handler: ListenHandler;
   readonly feed: (raw: Socket) => TcpFeed;
   readonly establish: (tls: TLSSocket, feed: TcpFeed, facts: ConnectionFacts) => Connection;
+  /** The listener of this transport that has the port already. */
+  readonly boundAt: (port: number) => TransportListener | undefined;
   readonly onClosed: (listener: TcpListener) => void;
 }
 
@@ -71,7 +73,10 @@ export class TcpListener implements TransportListener {
   bind(address: Endpoint): Promise<void> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(address, error)));
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        const own = this.#args.boundAt(address.port);
+        reject(bindError(address, error, own));
+      });
       server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
         server.removeAllListeners("error");
         // Later errors are failed accepts, such as a lack of file descriptors.
@@ -154,10 +159,18 @@ export function endsOf(raw: Socket): { readonly local: Endpoint; readonly remote
   };
 }
 
-function bindError(address: Endpoint, error: NodeJS.ErrnoException): CodedError {
+function bindError(
+  address: Endpoint,
+  error: NodeJS.ErrnoException,
+  own: TransportListener | undefined,
+): CodedError {
   const text = formatAddress(address);
   if (error.code === "EADDRINUSE") {
-    const sentence = `The address ${text} is in use by another process.`;
+    const by =
+      own === undefined
+        ? " by another process"
+        : `: this node listens on ${formatAddress(own.endpoint)} already`;
+    const sentence = `The address ${text} is in use${by}.`;
     return new CodedError("ADDRESS_IN_USE", sentence, { cause: error });
   }
   return addressInvalid(text, `it cannot be bound (${error.code ?? error.message})`);

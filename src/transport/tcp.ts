@@ -108,6 +108,7 @@ class NodeTcpTransport implements TcpTransport {
       handler,
       feed: (raw) => this.#feed(raw),
       establish: (tls, feed, facts) => this.#establish(tls, feed, "inbound", facts),
+      boundAt: (port) => [...this.#listeners].find((own) => own.endpoint.port === port),
       onClosed: (closed) => this.#listeners.delete(closed),
     });
     await listener.bind(endpoint);

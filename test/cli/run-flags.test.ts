@@ -39,7 +39,7 @@ test("without flags nothing is said, so a node listens nowhere and keeps nothing
 
 test("every flag reaches its field, and the directory is made absolute", (t) => {
   const input = networkInput({
-    listen: "127.0.0.1:1",
+    listen: ["127.0.0.1:1", "[::1]:1"],
     advertise: ["192.0.2.1:1"],
     seed: ["127.0.0.1:2"],
     data: "here",
@@ -51,7 +51,7 @@ test("every flag reaches its field, and the directory is made absolute", (t) => 
     logLevel,
   });
   t.deepEqual(input, {
-    bindAddr: "127.0.0.1:1",
+    bindAddr: ["127.0.0.1:1", "[::1]:1"],
     advertise: ["192.0.2.1:1"],
     seedPeers: ["127.0.0.1:2"],
     dataDir: path.resolve("here"),

@@ -97,6 +97,21 @@ test.serial("run refuses ports that are taken, for peers and for HTTP", async (t
   }
 });
 
+test.serial("several addresses are listened on, or none when one of them is taken", async (t) => {
+  const both = ["--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"];
+  const node = startCli(t, ["run", ...both]);
+  const ready = await node.line("node is ready");
+  const addresses = ready["listenAddresses"] as string[];
+  t.deepEqual(
+    addresses.map((address) => address.replace(/\d+$/, "")),
+    ["tcp://127.0.0.1:", "tcp://127.0.0.2:"],
+  );
+  const taken = ["--listen", "127.0.0.3:0", "--listen", addresses[1]!];
+  const { code, stderr } = await runCli(t, "run", ...taken);
+  t.is(code, 2);
+  t.true(isOneSentence(stderr) && stderr.includes(addresses[1]!), stderr);
+});
+
 test.serial("what commander refuses ends with exit 2 too", async (t) => {
   for (const args of [["run", "--bogus"], ["fly"], ["run", "--max-inbound", "-1"], ["chain"]]) {
     const { code, stderr } = await runCli(t, ...args);

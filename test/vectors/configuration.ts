@@ -48,7 +48,7 @@ function boundsOf(setting: Setting): string {
     case "text":
       return setting.rule.must.replace("must be ", "").replace("must have ", "");
     case "list":
-      return `${setting.lengthMax} at most; each ${setting.rule.must}`;
+      return `${setting.orOne ? "one, or " : ""}${setting.lengthMax} at most; each ${setting.rule.must}`;
   }
 }
 

@@ -117,7 +117,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         claimed(state, message.peerId, message.head);
         return;
       case "Listening":
-        state.local.bound(message.address);
+        state.local.bound(message.endpoints);
         return;
       case "Subscribe":
         subscribe(state, message.subscriber, context);

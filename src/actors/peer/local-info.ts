@@ -1,6 +1,12 @@
 // What this node says of itself in a handshake. The registry owns one for all connections.
 
-import { formatAddress, isDialableByOthers, parseAddress } from "../../protocol/address.js";
+import {
+  formatAddress,
+  isDialableByOthers,
+  isLoopback,
+  parseAddress,
+  type Endpoint,
+} from "../../protocol/address.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import {
   KINDS,
@@ -20,19 +26,19 @@ export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config" | "protoc
 /** The head is read anew each time: it is what a peer may ask us for from now on. */
 export class LocalInfo {
   readonly #env: LocalInfoEnv;
-  #bound: string | undefined;
+  #bound: readonly Endpoint[] = [];
   #info: HandshakeInfo;
   #payload: Uint8Array;
 
   constructor(env: LocalInfoEnv) {
     this.#env = env;
-    this.#info = infoOf(env, undefined);
+    this.#info = infoOf(env, this.#bound);
     this.#payload = payloadOf(this.#info);
   }
 
-  /** Where the listener is bound, with the real port. */
-  bound(address: string): void {
-    this.#bound = address;
+  /** Where the listener is bound, with the real ports. */
+  bound(endpoints: readonly Endpoint[]): void {
+    this.#bound = endpoints;
     this.#make();
   }
 
@@ -62,16 +68,22 @@ function payloadOf(info: HandshakeInfo): Uint8Array {
   return encodeMessage({ kind: "Handshake", ...info });
 }
 
-/** What the operator says, else where this node is bound if that is one address and not all. */
-function advertised(configured: readonly string[], bound: string | undefined): readonly string[] {
-  const texts = configured.length > 0 || bound === undefined ? configured : [bound];
-  const told = texts.map(parseAddress).filter(isDialableByOthers).map(formatAddress);
+/** What the operator says, else where this node is bound and others can dial it. */
+function advertised(configured: readonly string[], bound: readonly Endpoint[]): readonly string[] {
+  const endpoints = configured.length > 0 ? configured.map(parseAddress) : widest(bound);
+  const told = endpoints.filter(isDialableByOthers).map(formatAddress);
   return told.filter((text) => text.length <= TEXT_LIMITS.addressBytesMax);
+}
+
+/** Whoever came from elsewhere would find another node there, or none, where ours has loopback. */
+function widest(bound: readonly Endpoint[]): readonly Endpoint[] {
+  const wide = bound.filter(({ host }) => !isLoopback(host));
+  return wide.length > 0 ? wide : bound;
 }
 
 function infoOf(
   { agent, blocks, config, protocols = [] }: LocalInfoEnv,
-  bound: string | undefined,
+  bound: readonly Endpoint[],
 ): HandshakeInfo {
   const head = blocks.head();
   return {

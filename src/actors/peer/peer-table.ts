@@ -14,7 +14,7 @@ export type RegistryMessage =
   /** From the listener or the dialer; `dialed` is the address as it was dialed. */
   | { readonly type: "Connected"; readonly connection: Connection; readonly dialed?: string }
   /** From the service: where the listener is bound. */
-  | { readonly type: "Listening"; readonly address: string }
+  | { readonly type: "Listening"; readonly endpoints: readonly Endpoint[] }
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<PeerTableEvent> }
   /** From the peer handlers, by the number the registry gave the connection. */
   | {

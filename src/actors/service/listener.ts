@@ -1,6 +1,6 @@
-// Listener: accepts connections on the configured address and hands them to the registry.
+// Listener: accepts connections on the configured addresses and hands them to the registry.
 // Told by: the service. Tells: registry, event bus. A bind that fails is the operator's to mend and
-// is reported to the service, never retried in silence.
+// is reported to the service, never retried in silence; all addresses are bound or none.
 
 import { unreachable } from "../../errors.js";
 import { defineActor, type ActorRef } from "../../runtime/actor.js";
@@ -12,7 +12,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
 
 export type ListenerMessage =
-  | { readonly type: "Bound"; readonly listener: TransportListener }
+  | { readonly type: "Bound"; readonly listeners: readonly TransportListener[] }
   | { readonly type: "BindFailed"; readonly error: unknown }
   | { readonly type: "Accepted"; readonly connection: Connection }
   | ({ readonly type: "Refused" } & Refusal)
@@ -20,11 +20,11 @@ export type ListenerMessage =
 
 /** Told once to the service: where the node listens, or why it does not. */
 export type ListenOutcome =
-  | { readonly type: "Listening"; readonly address: string }
+  | { readonly type: "Listening"; readonly endpoints: readonly Endpoint[] }
   | { readonly type: "ListenFailed"; readonly error: unknown };
 
 export interface ListenerArgs {
-  readonly endpoint: Endpoint;
+  readonly endpoints: readonly Endpoint[];
   readonly registry: ActorRef<RegistryMessage>;
   readonly events: ActorRef<EventBusMessage>;
   readonly outcome: ActorRef<ListenOutcome>;
@@ -33,7 +33,7 @@ export interface ListenerArgs {
 export type ListenerEnv = Pick<NodeEnv, "transports" | "log">;
 
 interface State extends ListenerArgs {
-  listener: TransportListener | undefined;
+  listeners: readonly TransportListener[];
   stopped: boolean;
 }
 
@@ -46,7 +46,7 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
     overflow: "reject",
     dispose: (message) => {
       if (message.type === "Accepted") message.connection.destroy();
-      if (message.type === "Bound") void message.listener.close();
+      if (message.type === "Bound") closeAll(message.listeners);
     },
     isControl: ({ type }) => type === "Bound" || type === "BindFailed" || type === "Stop",
   },
@@ -54,38 +54,34 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
 
   init(context, args) {
     const { self, env } = context;
-    const transport = env.transports.get(args.endpoint.scheme);
     const handler: ListenHandler = {
       onConnection(connection) {
         if (!self.tell({ type: "Accepted", connection })) connection.destroy();
       },
       onRefused: (refusal) => self.tell({ type: "Refused", ...refusal }),
     };
-    if (transport === undefined) {
-      const error = addressInvalid(formatAddress(args.endpoint), "there is no transport for it");
-      self.tell({ type: "BindFailed", error });
-    } else {
-      context.pipe(transport.listen(args.endpoint, handler), (outcome) =>
-        outcome.ok
-          ? { type: "Bound", listener: outcome.value }
-          : { type: "BindFailed", error: outcome.error },
-      );
-    }
-    return { ...args, listener: undefined, stopped: false };
+    context.pipe(bindAll(args.endpoints, env, handler), (outcome) =>
+      outcome.ok
+        ? { type: "Bound", listeners: outcome.value }
+        : { type: "BindFailed", error: outcome.error },
+    );
+    return { ...args, listeners: [], stopped: false };
   },
 
   receive(state, message, { env }) {
     switch (message.type) {
       case "Bound": {
         if (state.stopped) {
-          void message.listener.close();
+          closeAll(message.listeners);
           return;
         }
-        state.listener = message.listener;
-        const address = formatAddress(message.listener.endpoint);
-        env.log.write("info", "listening", { address });
-        state.outcome.tell({ type: "Listening", address });
-        state.events.tell({ type: "Publish", event: { type: "ListenerBound", address } });
+        state.listeners = message.listeners;
+        const endpoints = message.listeners.map(({ endpoint }) => endpoint);
+        state.outcome.tell({ type: "Listening", endpoints });
+        for (const address of endpoints.map(formatAddress)) {
+          env.log.write("info", "listening", { address });
+          state.events.tell({ type: "Publish", event: { type: "ListenerBound", address } });
+        }
         return;
       }
       case "BindFailed":
@@ -121,7 +117,34 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
 
 function stop(state: State): void {
   state.stopped = true;
-  // Closing cannot fail in a way that anyone could act on.
-  void state.listener?.close();
-  state.listener = undefined;
+  closeAll(state.listeners);
+  state.listeners = [];
+}
+
+/** One after the other: of two that cover each other it is the second that is refused. */
+async function bindAll(
+  endpoints: readonly Endpoint[],
+  { transports }: ListenerEnv,
+  handler: ListenHandler,
+): Promise<readonly TransportListener[]> {
+  const bound: TransportListener[] = [];
+  try {
+    for (const endpoint of endpoints) {
+      const transport = transports.get(endpoint.scheme);
+      if (transport === undefined) {
+        const scheme = `there is no transport for ${endpoint.scheme}`;
+        throw addressInvalid(formatAddress(endpoint), scheme);
+      }
+      bound.push(await transport.listen(endpoint, handler));
+    }
+    return bound;
+  } catch (error) {
+    closeAll(bound);
+    throw error;
+  }
+}
+
+/** Closing cannot fail in a way that anyone could act on. */
+function closeAll(listeners: readonly TransportListener[]): void {
+  for (const listener of listeners) void listener.close();
 }

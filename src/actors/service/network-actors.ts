@@ -41,7 +41,7 @@ export interface NetworkActors {
   readonly blocks: ActorRef<BlockHandlerMessage>;
   /** By name. */
   readonly protocols: ReadonlyMap<string, ActorRef<ProtocolMessage>>;
-  readonly listener: ActorRef<ListenerMessage> | undefined;
+  readonly listener: ActorRef<ListenerMessage>;
   readonly dialer: ActorRef<DialerMessage>;
 }
 
@@ -109,14 +109,11 @@ export function spawnActors(
     blocks,
     protocols: spawnProtocols({ router, registry, mailboxMax }, context),
     dialer: context.spawn(dialer, { registry }, { name: "dialer" }),
-    listener:
-      config.bindAddr === null
-        ? undefined
-        : context.spawn(
-            listener,
-            { endpoint: parseAddress(config.bindAddr), registry, events, outcome: context.self },
-            { name: "listener" },
-          ),
+    listener: context.spawn(
+      listener,
+      { endpoints: config.bindAddr.map(parseAddress), registry, events, outcome: context.self },
+      { name: "listener" },
+    ),
   };
 }
 

@@ -8,6 +8,7 @@ import { unreachable } from "../../errors.js";
 import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
 import { clockStatus } from "../peer/clock-offset.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
+import { formatAddress } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import { actorName, gaveUp, isEssential, reasonOf, type Degraded } from "./given-up.js";
 import { spawnActors, type NetworkActors } from "./network-actors.js";
@@ -17,7 +18,8 @@ import { StatusQueries } from "./status-queries.js";
 interface State extends NetworkServiceArgs {
   readonly children: NetworkActors;
   readonly status: StatusQueries;
-  listenAddress: string | null;
+  /** Where it listens; undefined before it is known. */
+  listenAddresses: readonly string[] | undefined;
   /** What the network does without since its last start. */
   degraded: readonly Degraded[];
   /** Monotonic time at which the log last said that the clock is wrong. */
@@ -47,13 +49,12 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
 
   init(context, args) {
     const children = spawnActors(context, args);
-    if (children.listener === undefined) args.started.tell({ type: "Listening", address: "" });
     context.startTimer("clock", context.env.config.clock.checkEveryMs, { type: "ClockDue" });
     return {
       ...args,
       children,
       status: new StatusQueries(),
-      listenAddress: null,
+      listenAddresses: undefined,
       degraded: [],
       clockWarnedMs: Number.NEGATIVE_INFINITY,
     };
@@ -109,13 +110,15 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         state.events.tell(message);
         return;
       case "Listening":
-        state.listenAddress = message.address;
+        state.listenAddresses = message.endpoints.map(formatAddress);
         children.registry.tell(message);
         state.started.tell(message);
         return;
       case "ListenFailed":
         // Where it listened before, nobody who could start it elsewhere waits for an answer.
-        if (state.listenAddress !== null) goOnWithout("listener", message.error, state, context);
+        if (state.listenAddresses !== undefined) {
+          goOnWithout("listener", message.error, state, context);
+        }
         state.started.tell(message);
         return;
       case "StoreFailed":
@@ -207,7 +210,7 @@ function checkClock(state: State, peers: readonly PeerReport[], context: Ctx): v
 
 /** No new peers, a last word to those there are, then it is over. */
 function stop({ children }: State, replyTo: ActorRef<"Stopped">, context: Ctx): void {
-  children.listener?.tell({ type: "Stop" });
+  children.listener.tell({ type: "Stop" });
   children.dialer.tell({ type: "Stop" });
   context.ask<RegistryMessage, "Drained">(
     children.registry,

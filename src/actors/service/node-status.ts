@@ -18,6 +18,8 @@ export interface NodeStatus {
   readonly headHash: HashHex;
   /** Decimal. */
   readonly totalDifficulty: string;
+  readonly listenAddresses: readonly string[];
+  /** The first of them, or null. */
   readonly listenAddress: string | null;
   readonly peers: readonly PeerStatus[];
   readonly sync: SyncStatus;

@@ -15,7 +15,9 @@ import { peerStatus, type NodeStatus } from "./node-status.js";
 type Asked = Pick<NetworkActors, "registry" | "sync" | "dialer">;
 type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "log" | "mempool" | "peerId" | "workers">;
 /** What the service knows itself. */
-type Known = Pick<NodeStatus, "listenAddress" | "degraded">;
+interface Known extends Pick<NodeStatus, "degraded"> {
+  readonly listenAddresses: readonly string[] | undefined;
+}
 
 interface StatusQuery {
   readonly replyTo: ActorRef<NodeStatus>;
@@ -64,7 +66,12 @@ export class StatusQueries {
     );
   }
 
-  take(id: number, part: StatusPart, { listenAddress, degraded }: Known, env: StatusEnv): void {
+  take(
+    id: number,
+    part: StatusPart,
+    { listenAddresses = [], degraded }: Known,
+    env: StatusEnv,
+  ): void {
     const query = this.#open.get(id);
     if (query === undefined) return;
     if ("peers" in part) query.peers = part.peers;
@@ -84,7 +91,8 @@ export class StatusQueries {
       height: head.height,
       headHash: head.hash,
       totalDifficulty: head.totalDifficulty.toString(),
-      listenAddress,
+      listenAddresses,
+      listenAddress: listenAddresses[0] ?? null,
       degraded,
       peers: peers.map(peerStatus),
       sync: syncStatus(sync, dial),

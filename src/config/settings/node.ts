@@ -9,6 +9,7 @@ import {
   HOUR_MS,
   KIB,
   list,
+  listOrOne,
   MIB,
   MINUTE_MS,
   ms,
@@ -31,16 +32,17 @@ const HOST_NAME = {
 export const NODE = {
   network: text("vibecoin-dev", FILLED, "A name of src/chain/networks.ts."),
   nodeId: text("", told(0, 64), "The operator's label, told to peers; it is no identity."),
-  bindAddr: text(
-    null,
+  bindAddr: listOrOne(
+    8,
     told(1, 128),
-    "Where to accept peers, `tcp://host:port` or `host:port`; null: accept none.",
+    "Where to accept peers, `tcp://host:port` or `host:port`; none: accept none.",
   ),
   advertise: list(
     8,
     told(1, 128),
-    "Where others can dial this node, `tcp://host:port`; empty: where it is bound, if that is one " +
-      "address. For nodes that listen on all interfaces, or behind a router that forwards a port.",
+    "Where others can dial this node, `tcp://host:port`; empty: the addresses that it is bound to, " +
+      "but those that stand for all interfaces or, beside others, for this machine. For nodes that " +
+      "listen on all interfaces, or behind a router that forwards a port.",
   ),
   seedPeers: list(1_024, FILLED, "Addresses of the first peers, `host:port` or with a peer id."),
   trustedPeers: list(256, PEER_ID, "Peer ids that keep their slot and are never banned."),

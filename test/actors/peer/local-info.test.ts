@@ -1,6 +1,7 @@
 import test from "ava";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { decodeMessage } from "../../../src/protocol/codec/codec.js";
+import { parseAddress } from "../../../src/protocol/address.js";
 import { makeChain } from "../../support/chain.js";
 import { checkedBlocks, connectAll, createHarness } from "../support.js";
 
@@ -32,8 +33,28 @@ test("where the node is bound is advertised once it is known, if others can dial
   for (const [bound, told] of cases) {
     const local = new LocalInfo(createHarness().env);
     t.deepEqual(local.info.listenAddresses, []);
-    local.bound(bound);
+    local.bound([parseAddress(bound)]);
     t.deepEqual(local.info.listenAddresses, told, bound);
     t.like(decodeMessage("Handshake", local.payload), { ok: true });
+  }
+});
+
+test("of several addresses those are advertised that others can dial from elsewhere, else all", (t) => {
+  const cases: [readonly string[], readonly string[]][] = [
+    [["127.0.0.1:1", "192.0.2.1:1"], ["tcp://192.0.2.1:1"]],
+    [
+      ["[::1]:1", "127.0.0.1:1"],
+      ["tcp://[::1]:1", "tcp://127.0.0.1:1"],
+    ],
+    [["127.0.0.1:1", "0.0.0.0:1"], []],
+    [
+      ["192.0.2.1:1", "[2001:db8::1]:1"],
+      ["tcp://192.0.2.1:1", "tcp://[2001:db8::1]:1"],
+    ],
+  ];
+  for (const [bound, told] of cases) {
+    const local = new LocalInfo(createHarness().env);
+    local.bound(bound.map(parseAddress));
+    t.deepEqual(local.info.listenAddresses, told, bound.join(" "));
   }
 });

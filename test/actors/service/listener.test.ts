@@ -17,11 +17,15 @@ const ADDRESS = "tcp://127.0.0.1:8765";
 
 /** A transport whose bind the test settles by hand. */
 class FakeTransport implements Transport {
-  readonly scheme = "tcp";
+  readonly scheme: string;
   handler: ListenHandler | undefined;
   closed = 0;
   settle:
     { resolve: (listener: TransportListener) => void; reject: (error: Error) => void } | undefined;
+
+  constructor(scheme = "tcp") {
+    this.scheme = scheme;
+  }
 
   listen(_endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
     this.handler = handler;
@@ -40,23 +44,24 @@ class FakeTransport implements Transport {
   async close(): Promise<void> {}
 }
 
-function start(address = ADDRESS, registryRef?: ActorRef<RegistryMessage>) {
-  const transport = new FakeTransport();
-  const harness = createHarness({ env: { transports: new Map([["tcp", transport]]) } });
+function start(addresses = [ADDRESS], registryRef?: ActorRef<RegistryMessage>) {
+  const [transport, other] = [new FakeTransport(), new FakeTransport("ws")];
+  const transports = new Map([transport, other].map((each) => [each.scheme, each]));
+  const harness = createHarness({ env: { transports } });
   const registry = harness.probe<RegistryMessage>();
   const events = harness.probe<EventBusMessage>();
   const outcome = harness.probe<ListenOutcome>();
   const ref: ActorRef<ListenerMessage> = harness.spawn(listener, {
-    endpoint: parseAddress(address),
+    endpoints: addresses.map(parseAddress),
     registry: registryRef ?? registry.ref,
     events: events.ref,
     outcome: outcome.ref,
   });
-  return { ...harness, transport, registry, events, outcome, ref };
+  return { ...harness, transport, other, registry, events, outcome, ref };
 }
 
 async function listening(registryRef?: ActorRef<RegistryMessage>) {
-  const harness = start(ADDRESS, registryRef);
+  const harness = start([ADDRESS], registryRef);
   await harness.settle();
   harness.transport.bind("tcp://127.0.0.1:41000");
   await harness.settle();
@@ -65,7 +70,8 @@ async function listening(registryRef?: ActorRef<RegistryMessage>) {
 
 test("it says where it listens, with the port that it got", async (t) => {
   const harness = await listening();
-  t.deepEqual(harness.outcome.received, [{ type: "Listening", address: "tcp://127.0.0.1:41000" }]);
+  const endpoints = [parseAddress("tcp://127.0.0.1:41000")];
+  t.deepEqual(harness.outcome.received, [{ type: "Listening", endpoints }]);
   t.like(published(harness.events)[0], { type: "ListenerBound" });
 });
 
@@ -79,9 +85,47 @@ test("an address that cannot be bound is reported, not retried", async (t) => {
 });
 
 test("an address that no transport serves is reported", async (t) => {
-  const harness = start("carrier-pigeon://roof:1");
+  const harness = start(["carrier-pigeon://roof:1"]);
   await harness.settle();
   t.like(harness.outcome.received[0], { type: "ListenFailed" });
+});
+
+const WEB = "ws://127.0.0.1:8766";
+
+test("several addresses are bound, each by the transport of its scheme", async (t) => {
+  const harness = start([ADDRESS, WEB]);
+  await harness.settle();
+  harness.transport.bind();
+  await harness.settle();
+  t.deepEqual(harness.outcome.received, []);
+  harness.other.bind(WEB);
+  await harness.settle();
+  const endpoints = [ADDRESS, WEB].map(parseAddress);
+  t.deepEqual(harness.outcome.received, [{ type: "Listening", endpoints }]);
+  t.deepEqual(
+    published(harness.events).map((event) => event.type === "ListenerBound" && event.address),
+    [ADDRESS, WEB],
+  );
+  for (const { handler } of [harness.transport, harness.other]) {
+    handler?.onConnection(new FakeConnection());
+  }
+  await harness.settle();
+  t.is(harness.registry.of("Connected").length, 2);
+  harness.ref.tell({ type: "Stop" });
+  await harness.settle();
+  t.deepEqual([harness.transport.closed, harness.other.closed], [1, 1]);
+});
+
+test("when one of several addresses cannot be bound, none is", async (t) => {
+  const harness = start([ADDRESS, WEB]);
+  await harness.settle();
+  harness.transport.bind();
+  await harness.settle();
+  const error = new CodedError("ADDRESS_IN_USE", "The port is taken.");
+  harness.other.settle?.reject(error);
+  await harness.settle();
+  t.deepEqual(harness.outcome.received, [{ type: "ListenFailed", error }]);
+  t.is(harness.transport.closed, 1);
 });
 
 test("connections go to the registry", async (t) => {

@@ -125,14 +125,14 @@ test("it spawns every part of the network", async (t) => {
 
 test("without an address it does not listen, without the wish it does not produce", async (t) => {
   const { started, paths } = await start();
-  t.deepEqual(started.received, [{ type: "Listening", address: "" }]);
-  t.false(paths().includes("/listener"));
+  t.deepEqual(started.received, [{ type: "Listening", endpoints: [] }]);
   t.false(paths().includes("/producer"));
 });
 
 test("where it listens, or why it cannot, is told", async (t) => {
   const good = await start({ config: { bindAddr: BIND } });
-  t.deepEqual(good.started.received, [{ type: "Listening", address: "tcp://127.0.0.1:41000" }]);
+  const endpoints = [{ scheme: "tcp", host: "127.0.0.1", port: 41_000 }];
+  t.deepEqual(good.started.received, [{ type: "Listening", endpoints }]);
   const bad = await start({ config: { bindAddr: BIND }, env: { transports: new Map() } });
   t.like(bad.started.received, [{ type: "ListenFailed" }]);
 });

@@ -85,8 +85,10 @@ export interface ChainRules<T extends TransactionSummary = TransactionSummary> {
   readTransaction(transaction: Uint8Array): Checked<T>;
   checkSignature(transaction: T, verify: VerifySignature): boolean;
   /**
-   * Checks what binds header and transactions (root, order of nonces within the block) and returns
-   * the block's effects: opaque bytes that the stateful half of the same consensus understands.
+   * Compares the root first, so that a body which is not its header's is `root` whatever else it is:
+   * only then a fault is the block's own, and remembered as that of its hash. Then checks the rest
+   * (order of nonces within the block) and returns the block's effects: opaque bytes that the stateful
+   * half of the same consensus understands.
    */
   checkBody(header: Uint8Array, transactions: readonly T[]): Checked<Uint8Array>;
   /**

@@ -3,7 +3,7 @@
 // take their rules from outside.
 //
 // header: height u32, previous hash 32, time u48 (ms), digest of the ids 32
-// block: header, then for each transaction its length u16 and its bytes
+// block: header, then for each transaction its length u16 and its bytes; of at most 4,096 bytes
 // transaction: sender 32, payload, signature 64 (over sender and payload)
 
 import { createHash } from "node:crypto";
@@ -19,6 +19,8 @@ import type {
 export interface ForeignOptions {
   /** A constant of the network, mixed into every header's hash. */
   readonly magic: number;
+  /** No transaction's payload may begin with this byte: a rule that no other chain has. */
+  readonly forbidden?: number;
 }
 
 interface ForeignTransaction extends TransactionSummary {
@@ -26,6 +28,7 @@ interface ForeignTransaction extends TransactionSummary {
 }
 
 const HEADER_BYTES = 4 + 32 + 6 + 32;
+const BLOCK_BYTES_MAX = 4_096;
 
 export function foreignRulesModule(options: ForeignOptions): RulesModule {
   return { moduleUrl: import.meta.url, exportName: "createForeignRules", options };
@@ -50,6 +53,7 @@ export function createForeignRules(options: ForeignOptions): ChainRules<ForeignT
   };
   return {
     splitBlock(block) {
+      if (block.length > BLOCK_BYTES_MAX) return fault("size", "a block of too many bytes");
       const transactions: Uint8Array[] = [];
       let at = HEADER_BYTES;
       while (at + 2 <= block.length) {
@@ -82,6 +86,10 @@ export function createForeignRules(options: ForeignOptions): ChainRules<ForeignT
       const digest = foreignDigest(transactions.map((transaction) => transaction.bytes));
       const named = header.subarray(42);
       if (Buffer.compare(digest, named) !== 0) return fault("root", "another digest");
+      const { forbidden } = options;
+      if (transactions.some(({ bytes }) => forbidden !== undefined && bytes[32] === forbidden)) {
+        return fault("custom", "a payload that this chain forbids");
+      }
       // A view of the block itself, which the executor must not hand on as it is.
       return { ok: true, value: named };
     },

@@ -13,7 +13,6 @@ import type { CheckTask } from "./check-queue.js";
 import type { SyncManager } from "./sync-manager.js";
 import {
   abort,
-  blame,
   blameBlock,
   broke,
   drop,
@@ -22,14 +21,18 @@ import {
   publish,
   readyClaimants,
   rejectBlock,
+  report,
   type SyncContext,
   type SyncState,
 } from "./sync-state.js";
 
 /** What the pool did not check is checked again so much later. */
 const CHECKS_PAUSE_MS = 50;
-/** A header binds its transactions by their root: these faults come after that was compared. */
-const BOUND_RULES: ReadonlySet<Fault["rule"]> = new Set(["signature", "nonce"]);
+/**
+ * Faults of a body that need not be its header's: rules compare the root before they judge what is
+ * bound by it. Any other fault is the block's own, whoever sent it.
+ */
+const UNBOUND_RULES: ReadonlySet<Fault["rule"]> = new Set(["encoding", "size", "root"]);
 
 /** Does all that the session allows now; called after every turn. */
 export function proceedBodies(state: SyncState, context: SyncContext): void {
@@ -234,12 +237,17 @@ export function blocksChecked(
   }
   const hash = session.chain.hashAt(task.fromHeight + accepted.length);
   rejectBlock(state, context, { hash, fault, peerId: server });
-  if (!session.faultIsChains(fault, server)) {
+  const { headerPeer } = session;
+  const isBound = !UNBOUND_RULES.has(fault.rule);
+  if (!isBound && server !== headerPeer) {
     session.spoiled(task, nowMs);
     return;
   }
-  if (BOUND_RULES.has(fault.rule)) state.invalid.set(hash, fault);
-  invalidChain(state, session, fault, server, context);
+  if (isBound && !blamesNobody(fault.rule)) {
+    state.invalid.set(hash, { fault, toldBy: "bytes" });
+    if (server !== headerPeer) blameBlock(state, headerPeer, fault);
+  }
+  invalidChain(state, session, fault, context);
 }
 
 /** Whether the block that failed has the promised header: otherwise it is its server's invention. */
@@ -256,20 +264,17 @@ function isPromised(
   return header.ok && header.value.hash === session.chain.hashAt(task.fromHeight + index);
 }
 
-/** The headers were fine, the chain is not: whoever offered it and whoever served it knew. */
+/** The headers were fine, the chain is not, or its offerer does not give what it offered. */
 function invalidChain(
   state: SyncState,
-  session: SyncManager,
+  { headerPeer }: SyncManager,
   fault: Fault,
-  server: string | undefined,
   context: SyncContext,
 ): void {
-  const { headerPeer } = session;
   if (blamesNobody(fault.rule)) {
     abort(state, context, `nobody's fault: ${breachText(fault)}`);
     return;
   }
-  if (headerPeer !== server) blameBlock(state, headerPeer, fault);
   state.peers.refute(headerPeer);
   abort(state, context, `an invalid block: ${breachText(fault)}`);
 }
@@ -303,10 +308,10 @@ function connected(state: SyncState, session: SyncManager): void {
   const height = range.lastHeight;
   const targetHeight = session.chain.tip.summary.height;
   publish(state, { type: "SyncProgressed", height, targetHeight, transactionCount });
-  blame(state, server, "UsefulData", `blocks to ${height}`);
+  report(state, server, "UsefulData", `blocks to ${height}`);
 }
 
-/** A block broke a rule of state. */
+/** A block broke a rule of state: its server ran it, or should have; its headers say nothing of it. */
 function refused(
   state: SyncState,
   session: SyncManager,
@@ -314,7 +319,7 @@ function refused(
   context: SyncContext,
 ): void {
   const server = session.bodies.serverOf(hash);
-  if (!blamesNobody(fault.rule)) state.invalid.set(hash, fault);
+  if (!blamesNobody(fault.rule)) state.invalid.set(hash, { fault, toldBy: "state" });
   rejectBlock(state, context, { hash, fault, peerId: server });
-  invalidChain(state, session, fault, server, context);
+  invalidChain(state, session, fault, context);
 }

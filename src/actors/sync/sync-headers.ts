@@ -13,13 +13,13 @@ import { SyncManager } from "./sync-manager.js";
 import type { SyncPeer } from "./sync-peers.js";
 import {
   abort,
-  blame,
   broke,
   MOVED,
   othersWait,
   publish,
   readyClaimants,
   rejectBlock,
+  report,
   unproven,
   type SyncContext,
   type SyncState,
@@ -208,7 +208,7 @@ function noMore(state: SyncState, exchange: HeaderExchange, context: SyncContext
   state.exchanges.end(peerId);
   state.considerDue = true;
   if (claimed <= context.env.blocks.head().totalDifficulty) return;
-  blame(state, peerId, "DuplicateData", "claimed a chain that it does not have");
+  report(state, peerId, "DuplicateData", "claimed a chain that it does not have");
   leaveAlone(state, peerId, context);
 }
 
@@ -382,7 +382,8 @@ export function headersChecked(
   if (verdict === undefined) return;
   heard(state, peerId);
   const known = verdict.accepted.find(({ hash }) => state.invalid.has(hash));
-  const fault = known === undefined ? verdict.fault : state.invalid.get(known.hash);
+  const invalid = known && state.invalid.get(known.hash);
+  const fault = invalid?.fault ?? verdict.fault;
   const early = fault?.rule === "future";
   if (early && verdict.accepted.length === 0 && (state.session?.idle ?? chain.count === 0)) {
     // The claim stands; once the time has come it is asked for again.
@@ -391,7 +392,8 @@ export function headersChecked(
   }
   if (fault !== undefined && !early) {
     const hash = known?.hash ?? summaryOf(headers[verdict.accepted.length]!, context)?.hash ?? "";
-    rejectBlock(state, context, { hash, fault, peerId });
+    const sender = invalid?.toldBy === "state" ? undefined : peerId;
+    rejectBlock(state, context, { hash, fault, peerId: sender });
     state.peers.refute(peerId);
     if (state.session === undefined) leaveAlone(state, peerId, context);
     else abort(state, context, `an invalid header: ${fault.rule}`);

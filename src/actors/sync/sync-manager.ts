@@ -2,15 +2,12 @@
 // blocks in ranges that several peers serve, their checks out of order, and their order in the end.
 // Pure: it is told what happened and asked what to do next; the sync service does it.
 
-import type { CheckedBlock, Fault } from "../../types/chain.js";
+import type { CheckedBlock } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import { BodyRanges, type BodyRangesParts } from "./body-ranges.js";
 import { CheckQueue, type CheckTask } from "./check-queue.js";
 import type { HeaderChain } from "./header-chain.js";
 import type { Range } from "./range.js";
-
-/** Rules that a server can break by itself, with a good header: its block is not the chain's. */
-const SERVER_RULES: ReadonlySet<Fault["rule"]> = new Set(["encoding", "size", "root"]);
 
 export class SyncManager {
   readonly id: number;
@@ -75,11 +72,6 @@ export class SyncManager {
     const range = this.bodies.connected();
     this.chain.connected(range.count);
     return range;
-  }
-
-  /** Whether the fault of a block says that the chain of these headers is invalid. */
-  faultIsChains(fault: Fault, server: PeerId | undefined): boolean {
-    return !SERVER_RULES.has(fault.rule) || server === this.headerPeer;
   }
 
   /** What the session waits for, in plain words. */

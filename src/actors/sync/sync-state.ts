@@ -41,7 +41,7 @@ export interface SyncState extends SyncArgs {
   session: SyncManager | undefined;
   strategy: SyncStrategy | null;
   /** Blocks that can never be valid: a chain with one of them is not followed again. */
-  readonly invalid: LRUCache<HashHex, Fault>;
+  readonly invalid: LRUCache<HashHex, InvalidBlock>;
   /** Requests for ranges, those of sessions that ended too. */
   readonly asks: OpenAsks;
   /** Tags of connects under way. */
@@ -64,7 +64,8 @@ export function publish(state: SyncState, event: NetworkEvent): void {
   state.events.tell({ type: "Publish", event });
 }
 
-export function blame(
+/** Good or bad, as the event says. */
+export function report(
   state: SyncState,
   peerId: PeerId | undefined,
   event: ReputationEvent,
@@ -73,12 +74,20 @@ export function blame(
   if (peerId !== undefined) state.reputation.tell({ type: "Report", peerId, event, detail });
 }
 
+/** A block that can never be valid. */
+export interface InvalidBlock {
+  readonly fault: Fault;
+  /** Its bytes tell, or only the state below it: whoever has its headers alone cannot know that. */
+  readonly toldBy: "bytes" | "state";
+}
+
 /** An answer that is not what was asked for: blamed, and the end of its connection. */
 export function broke(state: SyncState, peerId: PeerId | undefined, detail: string): void {
   if (peerId !== undefined)
     state.reputation.tell({ type: "Broke", peerId, rule: "answer", detail });
 }
 
+/** `peerId`: whoever sent the bytes that are wrong, and is blamed for it. */
 export function rejectBlock(
   state: SyncState,
   context: SyncContext,

@@ -6,7 +6,6 @@ import type { CheckedBlock } from "../../../src/types/chain.js";
 import { seededRandom } from "../../../src/runtime/random.js";
 import { peerIdOf } from "../support.js";
 import {
-  HEADER_PEER,
   bodies,
   checkedAt,
   headers,
@@ -87,15 +86,6 @@ test("a spoiled range is asked for again as a whole, of somebody else", (t) => {
   manager.invariants();
   const [again] = manager.bodies.assign([peer(1), peer(2)], 0);
   t.deepEqual([again?.fromHeight, again?.count, again?.peerId], [101, 10, peerIdOf(2)]);
-});
-
-test("a fault of the body alone is its server's; any other, or the offerer's own, is the chain's", (t) => {
-  const { manager } = session(1);
-  const byOther = (rule: "root" | "signature" | "encoding" | "size" | "nonce"): boolean =>
-    manager.faultIsChains({ rule, detail: "" }, peerIdOf(2));
-  t.deepEqual([byOther("root"), byOther("encoding"), byOther("size")], [false, false, false]);
-  t.deepEqual([byOther("signature"), byOther("nonce")], [true, true]);
-  t.true(manager.faultIsChains({ rule: "root", detail: "" }, HEADER_PEER));
 });
 
 test("it says in plain words what it waits for", (t) => {

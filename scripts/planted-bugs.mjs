@@ -260,7 +260,7 @@ export const plantedBugs = [
   },
   {
     name: "a short answer of headers is the end of the chain",
-    in: "actors/sync/sync-headers.js",
+    in: "actors/sync/header-answers.js",
     find: "else if (headers.length === 0) {",
     with: "else if (headers.length < asked.countMax / 2) {",
     scenario: SCENARIOS.headerAnswers,

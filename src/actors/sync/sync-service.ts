@@ -11,6 +11,7 @@ import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
+import { headersAnswered, headersChecked } from "./header-answers.js";
 import { HeaderExchanges } from "./header-exchanges.js";
 import { OpenAsks } from "./open-asks.js";
 import {
@@ -20,13 +21,7 @@ import {
   proceedBodies,
   rangeAnswered,
 } from "./sync-bodies.js";
-import {
-  consider,
-  headersAnswered,
-  headersChecked,
-  judgeHeaders,
-  proceedHeaders,
-} from "./sync-headers.js";
+import { consider, judgeHeaders, proceedHeaders } from "./sync-headers.js";
 import type { SyncMessage, SyncStatus } from "./sync-messages.js";
 import { SyncPeers } from "./sync-peers.js";
 import {

@@ -206,9 +206,7 @@ async function join(
 
 async function isBlamed(node: Network, peerId: string, rule: RuleName): Promise<boolean> {
   const { entries } = await node.explainPeer(peerId);
-  return entries.some(
-    ({ event, detail }) => event === "InvalidBlock" && detail.startsWith(`${rule}:`),
-  );
+  return entries.some((entry) => entry.event === "InvalidBlock" && entry.rule === rule);
 }
 
 for (const [what, one] of Object.entries(CASES)) {

@@ -5,15 +5,7 @@ import type { CheckTask } from "../../../src/actors/sync/check-queue.js";
 import type { CheckedBlock } from "../../../src/types/chain.js";
 import { seededRandom } from "../../../src/runtime/random.js";
 import { peerIdOf } from "../support.js";
-import {
-  bodies,
-  checkedAt,
-  headers,
-  peer,
-  session,
-  small,
-  type Settings,
-} from "./plan-bench.js";
+import { bodies, checkedAt, headers, peer, session, small, type Settings } from "./plan-bench.js";
 
 type Rig = ReturnType<typeof session>;
 

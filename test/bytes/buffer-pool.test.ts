@@ -16,12 +16,22 @@ test("a buffer given back, or a part of it, is taken again", (t) => {
 
 test("what takes half a buffer or less, or more than one, is made to measure and not kept", (t) => {
   const buffers = pool();
-  for (const bytes of [0, 1, 512, 1_025]) {
+  for (const bytes of [17, 512, 1_025]) {
     const made = buffers.take(bytes);
     t.is(made.buffer.byteLength, bytes);
     buffers.give(made);
     t.not(buffers.take(bytes).buffer, made.buffer);
   }
+});
+
+test("small ones share memory, none of which is anybody else's, and are not kept", (t) => {
+  const buffers = pool();
+  const made = Array.from({ length: 20 }, (_, i) => buffers.take(1 + (i % 16)).fill(i));
+  for (const each of made) buffers.give(each);
+  buffers.take(1_024).fill(0xff);
+  buffers.take(16).fill(0xff);
+  for (const [i, each] of made.entries()) t.deepEqual([...new Set(each)], [i]);
+  t.true(new Set(made.map(({ buffer }) => buffer)).size < 5);
 });
 
 test("no more buffers are kept than the pool may", (t) => {

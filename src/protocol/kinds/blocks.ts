@@ -1,6 +1,6 @@
 // `blocks/1`: new heads, and single blocks by hash.
 
-import { fromHex, toHex } from "../../bytes/hex.js";
+import { toHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../types/chain.js";
 import type { ChainHead } from "../types/node-info.js";
 import { HEAD } from "./base.js";
@@ -45,7 +45,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
     quota: "blocks",
     payloadBytesMax: 64,
     body: hashItem({
-      itemsIn: ({ hash }) => [fromHex(hash)],
+      itemsIn: ({ hash }) => [hash],
       messageOf: (payload, ranges) => ({
         kind: "RequestBlock",
         hash: toHex(itemAt(payload, ranges, 0)),

@@ -1,6 +1,5 @@
 // `transactions/1`: transactions that wait to be confirmed.
 
-import { fromHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../types/chain.js";
 import { hashesOf, hashItems, item, itemAt, items, itemsOf } from "./items.js";
 import type { KindsOf } from "./kind.js";
@@ -38,7 +37,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     payloadBytesMax: 64 * KIB,
     decode: "pool",
     body: hashItems(ITEM_LIMITS.announcedTransactionsMax, {
-      itemsIn: ({ ids }) => ids.map(fromHex),
+      itemsIn: ({ ids }) => ids,
       messageOf: (payload, ranges) => ({
         kind: "AnnounceTransactions",
         ids: hashesOf(payload, ranges),
@@ -55,7 +54,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     payloadBytesMax: 64 * KIB,
     decode: "inline",
     body: hashItems(ITEM_LIMITS.requestedTransactionsMax, {
-      itemsIn: ({ ids }) => ids.map(fromHex),
+      itemsIn: ({ ids }) => ids,
       messageOf: (payload, ranges) => ({
         kind: "RequestTransactions",
         ids: hashesOf(payload, ranges),

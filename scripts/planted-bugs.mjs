@@ -81,7 +81,7 @@ export const plantedBugs = [
   },
   {
     name: "a failed dial is never tried again",
-    in: "actors/service/dial-book.js",
+    in: "actors/peer/known-endpoints.js",
     find: 'target.state = "idle";',
     with: "",
   },
@@ -198,7 +198,7 @@ export const plantedBugs = [
   },
   {
     name: "a backoff never begins anew",
-    in: "actors/service/dialer.js",
+    in: "actors/peer/registry-dials.js",
     find: "target.failures = 0;",
     with: "target.failures += 0;",
   },
@@ -375,9 +375,9 @@ export const plantedBugs = [
   },
   {
     name: "a claim is lowered by a block that was fetched",
-    in: "actors/peer/advanced-peer-registry.js",
-    find: "|| head.totalDifficulty <= before",
-    with: "",
+    in: "actors/peer/peer-book.js",
+    find: "head.totalDifficulty <= before",
+    with: "false",
     scenario: SCENARIOS.ahead,
   },
   {

@@ -7,7 +7,7 @@ import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./types/chain.js";
 import type { BanRecord, BlockStore, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
-import { parseDialable } from "./protocol/address.js";
+import { parseDialable, type Endpoint } from "./protocol/address.js";
 import { eventTap } from "./actors/events/event-tap.js";
 import type {
   NetworkEvent,
@@ -16,8 +16,8 @@ import type {
 } from "./actors/events/event-types.js";
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
+import type { DialOutcome } from "./actors/service/dial-messages.js";
 import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
-import type { DialOutcome } from "./actors/service/dialer.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-messages.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
@@ -157,8 +157,7 @@ export function networkHandle(parts: NetworkParts): Network {
     },
     connect(...addresses) {
       running(service);
-      for (const address of addresses) parseDialable(address);
-      return connectTo(addresses, ask);
+      return connectTo(addresses.map(parseDialable), ask);
     },
     async broadcastTransaction(transaction) {
       checkBytes("a transaction", transaction);
@@ -220,9 +219,13 @@ function linkOf(name: string, links: NetworkParts["links"]): ProtocolLink {
 }
 
 /** Safe to ignore. */
-function connectTo(addresses: readonly string[], ask: Asking): Promise<readonly PeerId[]> {
-  const connected = addresses.map(async (address) => {
-    const outcome = await ask<DialOutcome>((replyTo) => ({ type: "Connect", address, replyTo }));
+function connectTo(endpoints: readonly Endpoint[], ask: Asking): Promise<readonly PeerId[]> {
+  const connected = endpoints.map(async (endpoint) => {
+    const outcome = await ask<DialOutcome>((replyTo) => ({
+      type: "Connect",
+      endpoint,
+      replyTo,
+    }));
     if (outcome.ok) return outcome.peerId;
     throw new CodedError("DIAL_FAILED", outcome.why);
   });

@@ -58,6 +58,7 @@ export type * from "./peer/peer-table.js";
 export { banText, REPUTATION_DELTAS, ReputationLedger } from "./peer/reputation-ledger.js";
 export type * from "./peer/reputation-ledger.js";
 
+export type * from "./service/dial-messages.js";
 export { dialer } from "./service/dialer.js";
 export type * from "./service/dialer.js";
 export { listener } from "./service/listener.js";

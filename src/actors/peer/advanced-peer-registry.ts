@@ -1,58 +1,43 @@
-// Peer registry: the one owner of the peer table and the parent of every PeerHandler.
-// Told by: listener, dialer, peer handlers, reputation, service. Tells: subscribers (dialer, sync,
-// broadcaster), reputation, event bus, peer handlers. A fault escalates: without its table the
+// Peer registry: the one owner of the peer book and the parent of every PeerHandler.
+// Told by: listener, dialer, peer handlers, reputation, service. Tells: subscribers (sync,
+// broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book the
 // registry would keep connections that it no longer knows.
 
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
-import type { Connection, PeerId } from "../../ports.js";
-import type { ChainHead } from "../../protocol/types/node-info.js";
+import type { Connection } from "../../ports.js";
+import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
-import type { EventBusMessage } from "../events/event-bus.js";
-import type { MessageRouterMessage } from "../service/message-router.js";
-import { formatAddress } from "../../protocol/address.js";
 import { ByteBudget } from "./byte-budget.js";
 import { LocalInfo } from "./local-info.js";
-import { peerHandler } from "./peer-handler.js";
-import type { Farewell, PeerHandlerMessage } from "./peer-handler-messages.js";
+import { PeerBook } from "./peer-book.js";
 import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
-import { admit, type Admission } from "./peer-manager.js";
+import { peerHandler } from "./peer-handler.js";
+import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
+import type { Admission } from "./peer-manager.js";
 import { PeerPerformance } from "./peer-performance.js";
-import { banText } from "./reputation-ledger.js";
-import type { ReputationMessage } from "./peer-reputation.js";
-import { becameReady, beganClosing, connected, wasReady, type PeerState } from "./peer-state.js";
+import { connected, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
-import type { PingOutcome } from "./peer-handler-messages.js";
+import {
+  answerDrained,
+  leave,
+  lingers,
+  ready,
+  replace,
+  stopped,
+  tellGone,
+} from "./registry-connections.js";
+import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
+import { aboutVerdicts } from "./registry-verdicts.js";
+import {
+  announce,
+  type RegistryArgs,
+  type RegistryContext as Ctx,
+  type RegistryState as State,
+} from "./registry-state.js";
 
-export interface RegistryArgs {
-  readonly router: ActorRef<MessageRouterMessage>;
-  readonly reputation: ActorRef<ReputationMessage>;
-  readonly events: ActorRef<EventBusMessage>;
-}
-
-interface State extends RegistryArgs {
-  readonly entries: Map<number, Entry>;
-  /** Those that hold a slot: handshaking or ready. */
-  readonly open: Set<Entry>;
-  /** Those whose sockets are not gone yet, in order of closing. */
-  readonly closing: Set<Entry>;
-  readyCount: number;
-  readonly byPath: Map<string, Entry>;
-  readonly banned: Set<PeerId>;
-  readonly trusted: ReadonlySet<PeerId>;
-  readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
-  /** What the credit windows of all connections may grow by. */
-  readonly windowGrowth: ByteBudget;
-  /** What all connections say of this node. */
-  readonly local: LocalInfo;
-  nextId: number;
-  /** Nobody is let in any more. */
-  stopping: boolean;
-  drained: ActorRef<"Drained"> | undefined;
-}
-
-type Ctx = Context<RegistryMessage, NodeEnv>;
+export type { RegistryArgs } from "./registry-state.js";
 
 export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, State, NodeEnv>({
   name: "registry",
@@ -68,17 +53,14 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
 
   init(context, args) {
     args.reputation.tell({ type: "Subscribe", subscriber: context.self });
+    const { config, peerId, random } = context.env;
+    const book = new PeerBook({ self: peerId, config, float: () => random.float() });
+    for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     return {
       ...args,
-      entries: new Map(),
-      open: new Set(),
-      closing: new Set(),
-      readyCount: 0,
-      byPath: new Map(),
-      banned: new Set(),
-      trusted: new Set(context.env.config.trustedPeers),
+      ...newDials(context.env, book),
       subscribers: new Map(),
-      windowGrowth: new ByteBudget(context.env.config.lanes.windowGrowthBytesMax),
+      windowGrowth: new ByteBudget(config.lanes.windowGrowthBytesMax),
       local: new LocalInfo(context.env),
       nextId: 1,
       stopping: false,
@@ -87,6 +69,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   },
 
   receive(state, message, context) {
+    const { book } = state;
     switch (message.type) {
       case "Connected":
         accept(state, message.connection, message.dialed, context);
@@ -95,26 +78,35 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         ready(state, message, context);
         return;
       case "HandlerClosing": {
-        const entry = state.entries.get(message.connectionId);
-        const next = entry && beganClosing(entry.state, context.env.clock.monotonicMs());
-        if (entry === undefined || next === undefined) return;
-        entry.gone = message.gone;
-        leave(state, entry, next, context);
+        const entry = book.connections.get(message.connectionId);
+        if (entry === undefined || entry.state.phase === "closing") return;
+        leave(state, entry, message.gone, context);
         return;
       }
       case "HandlerStopped":
         stopped(state, message.path, message.error, context);
         return;
       case "HandlerMeasured": {
-        const entry = state.entries.get(message.connectionId);
+        const entry = book.connections.get(message.connectionId);
         if (entry === undefined) return;
         entry.performance = message.performance;
         const { peerId } = entry;
         announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
         return;
       }
-      case "HeadClaimed":
-        claimed(state, message.peerId, message.head);
+      case "HeadClaimed": {
+        const { peerId } = message;
+        const entry = book.claimed(peerId, message.head);
+        if (entry?.head === undefined) return;
+        announce(state, { type: "PeerClaimed", peerId, head: entry.head });
+        return;
+      }
+      case "DialerStarted":
+      case "DialEnded":
+      case "DialDue":
+      case "Connect":
+      case "GetDialStatus":
+        aboutDials(state, message, context);
         return;
       case "Listening":
         state.local.bound(message.endpoints);
@@ -126,27 +118,18 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
         message.replyTo.tell(reports(state, context.env.clock));
         return;
       case "PingPeer":
-        ping(readyEntry(state, message.peerId)?.handler, message.replyTo, context);
-        return;
-      case "Disconnect":
-        close(state, message.peerId, message);
+        ping(book.connections.readyOf(message.peerId)?.handler, message.replyTo, context);
         return;
       case "PeerBanned":
-        state.banned.add(message.ban.peerId);
-        state.events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
-        close(state, message.ban.peerId, { reason: "Banned", detail: banText(message.ban) });
-        return;
       case "PeerUnbanned":
-        if (!state.banned.delete(message.peerId)) return;
-        state.events.tell({
-          type: "Publish",
-          event: { type: "PeerUnbanned", peerId: message.peerId },
-        });
+      case "Disconnect":
+        aboutVerdicts(state, message, context);
         return;
       case "Shutdown":
         state.stopping = true;
         state.drained = message.replyTo;
-        for (const entry of state.entries.values()) {
+        context.cancelTimer("dial");
+        for (const entry of book.connections.all()) {
           entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
         }
         answerDrained(state);
@@ -165,31 +148,19 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     }
   },
 
-  invariants(state, { env }) {
-    const seen = { handshaking: new Set<PeerId>(), ready: new Set<PeerId>() };
-    const taken = { inbound: new Set<PeerId>(), outbound: new Set<PeerId>() };
-    let ready = 0;
-    for (const entry of state.entries.values()) {
-      const { peerId, direction } = entry;
-      const { phase } = entry.state;
-      invariant(state.open.has(entry) === (phase !== "closing"), `the slot of ${peerId}`);
-      if (phase === "ready") ready++;
-      if (phase === "closing") continue;
-      invariant(!seen[phase].has(peerId), `one ${phase} connection to ${peerId} is enough`);
-      seen[phase].add(peerId);
-      if (!state.trusted.has(peerId)) taken[direction].add(peerId);
-    }
+  invariants({ book, stopping, windowGrowth }, { env }) {
+    book.invariants();
+    const { size, closingCount } = book.connections;
     const { closingMax } = env.config.inbound;
-    const lingering = state.closing.size;
-    invariant(state.stopping || lingering <= closingMax, `${lingering} connections are closing`);
-    invariant(ready === state.readyCount, `${ready} ready peers, counted as ${state.readyCount}`);
-    const { maxInbound, maxOutbound } = env.config;
-    const { inbound, outbound } = taken;
-    invariant(inbound.size <= maxInbound, `${inbound.size} inbound peers of ${maxInbound}`);
-    invariant(outbound.size <= maxOutbound, `${outbound.size} outbound of ${maxOutbound}`);
-    state.windowGrowth.invariants();
-    const { takenBytes } = state.windowGrowth;
-    invariant(state.entries.size > 0 || takenBytes === 0, `${takenBytes} bytes of windows leaked`);
+    const lingers = stopping || closingCount <= closingMax;
+    invariant(lingers, `${closingCount} connections are closing`);
+    windowGrowth.invariants();
+    const { takenBytes } = windowGrowth;
+    invariant(size > 0 || takenBytes === 0, `${takenBytes} bytes of windows leaked`);
+  },
+
+  atRest({ waiting }) {
+    invariant(waiting.size === 0, `${waiting.size} addresses are waited for`);
   },
 });
 
@@ -200,36 +171,14 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "HeadClaimed",
   "GetPeers",
   "PingPeer",
+  "Connect",
+  "GetDialStatus",
 ]);
 
-/** Whoever is refused hears why, but those who will not hang up must not pile up. */
-function tooManyRefused(state: State, { direction }: Connection, refusedMax: number): boolean {
-  if (direction === "outbound") return false;
-  let closing = 0;
-  for (const entry of state.entries.values()) {
-    if (entry.state.phase === "closing" && !entry.state.wasReady) closing++;
-  }
-  return closing >= refusedMax;
-}
-
 /** A fault of the policy costs this connection, not the table. */
-function judge(state: State, connection: Connection, { env }: Ctx): Admission {
+function judge({ book }: State, connection: Connection, { env }: Ctx): Admission {
   try {
-    return admit(
-      connection,
-      {
-        self: env.peerId,
-        trusted: state.trusted,
-        isBanned: (peerId) => state.banned.has(peerId),
-        slots: state.open,
-      },
-      {
-        maxInbound: env.config.maxInbound,
-        maxOutbound: env.config.maxOutbound,
-        perGroupMax: env.config.inbound.perGroupMax,
-        exemptLocal: env.config.inbound.exemptLocal,
-      },
-    );
+    return book.admit(connection, env.clock.monotonicMs());
   } catch (error) {
     const { peerId, remote } = connection;
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -239,14 +188,23 @@ function judge(state: State, connection: Connection, { env }: Ctx): Admission {
   }
 }
 
-function accept(state: State, connection: Connection, dialed: string | undefined, ctx: Ctx): void {
+function accept(
+  state: State,
+  connection: Connection,
+  dialed: Endpoint | undefined,
+  ctx: Ctx,
+): void {
   const { env } = ctx;
+  const { book } = state;
   if (state.stopping) {
     connection.destroy();
     return;
   }
   const admission = judge(state, connection, ctx);
-  if (!admission.admit && tooManyRefused(state, connection, env.config.inbound.pendingMax)) {
+  // Whoever is refused hears why, but those who will not hang up must not pile up.
+  const { pendingMax } = env.config.inbound;
+  const mayPileUp = !admission.admit && connection.direction === "inbound";
+  if (mayPileUp && book.connections.refusedCount() >= pendingMax) {
     connection.destroy();
     return;
   }
@@ -275,138 +233,29 @@ function accept(state: State, connection: Connection, dialed: string | undefined
     remote,
     dialed,
     handler,
-    state: connected(env.clock.monotonicMs()),
+    state: admission.admit ? connected(env.clock.monotonicMs()) : REFUSED,
     head: undefined,
     capabilities: new Set(),
     performance: new PeerPerformance().snapshot(),
-    gone: { reason: "Closed", byPeer: false, detail: "" },
+    gone: admission.admit
+      ? { reason: "Closed", byPeer: false, detail: "" }
+      : { reason: admission.reason, byPeer: false, detail: admission.detail },
   };
-  if (admission.admit) state.open.add(entry);
-  else {
-    entry.state = { phase: "closing", sinceMs: 0, wasReady: false };
-    lingers(state, entry, ctx);
-  }
-  state.entries.set(id, entry);
-  state.byPath.set(handler.path, entry);
-  if (!admission.admit) {
-    entry.gone = { reason: admission.reason, byPeer: false, detail: admission.detail };
-    announce(state, goneEvent(entry, 0));
-  }
+  book.connected(entry);
+  if (admission.admit) return;
+  lingers(state, ctx);
+  announce(state, goneEvent(entry, 0));
+  connectionEnded(state, entry, 0, ctx);
 }
 
-/**
- * A newer connection of a peer takes the place of the one that is as far as itself: of the one that
- * shakes hands when it was admitted, of the one that is ready when it is ready. The older leaves at
- * once: nobody hears of its end after the newer one is ready.
- */
-function replace(
-  state: State,
-  peerId: PeerId,
-  phase: Exclude<PeerState["phase"], "closing">,
-  ctx: Ctx,
-): void {
-  const gone = { reason: "DuplicateConnection", detail: "a newer connection is kept" } as const;
-  for (const entry of state.open) {
-    if (entry.peerId !== peerId || entry.state.phase !== phase) continue;
-    entry.handler.tell({ type: "Close", ...gone });
-    entry.gone = { ...gone, byPeer: false };
-    const next = beganClosing(entry.state, ctx.env.clock.monotonicMs());
-    if (next !== undefined) leave(state, entry, next, ctx);
-  }
-}
-
-function ready(
-  state: State,
-  message: Extract<RegistryMessage, { type: "HandlerReady" }>,
-  ctx: Ctx,
-): void {
-  const entry = state.entries.get(message.connectionId);
-  const nowMs = ctx.env.clock.monotonicMs();
-  const next = entry && becameReady(entry.state, message.info, nowMs);
-  if (entry === undefined || next === undefined) return;
-  replace(state, entry.peerId, "ready", ctx);
-  entry.state = next;
-  state.readyCount++;
-  entry.head = { claimed: message.info.head };
-  entry.capabilities = new Set(message.capabilities);
-  announce(state, readyEvent(entry, message.info));
-  const { peerId, direction } = entry;
-  const address = formatAddress(entry.remote);
-  const { agent, nodeId } = message.info;
-  const event = { type: "PeerConnected", peerId, address, direction, agent, nodeId } as const;
-  state.events.tell({ type: "Publish", event });
-  ctx.env.log.write("info", "peer connected", { peerId, address, direction, agent, nodeId });
-  countReady(state);
-}
-
-/** Ready | Handshaking → Closing: the slot is free, the handler still flushes. */
-function leave(state: State, entry: Entry, next: PeerState, ctx: Ctx): void {
-  const nowMs = ctx.env.clock.monotonicMs();
-  const readyForMs = entry.state.phase === "ready" ? nowMs - entry.state.sinceMs : 0;
-  entry.state = next;
-  state.open.delete(entry);
-  lingers(state, entry, ctx);
-  announce(state, goneEvent(entry, readyForMs));
-  const { peerId, gone } = entry;
-  ctx.env.log.write("info", "peer disconnected", { peerId, ...gone, readyForMs });
-  if (!wasReady(next)) return;
-  state.readyCount--;
-  state.events.tell({
-    type: "Publish",
-    event: { type: "PeerDisconnected", peerId, ...gone },
-  });
-  countReady(state);
-}
-
-/** A closing connection holds what its socket has not sent: of too many the first one ends now. */
-function lingers(state: State, entry: Entry, { env }: Ctx): void {
-  state.closing.add(entry);
-  if (state.stopping || state.closing.size <= env.config.inbound.closingMax) return;
-  const [first] = state.closing;
-  if (first === undefined) return;
-  state.closing.delete(first);
-  first.handler.tell({ type: "Destroy" });
-}
-
-/** The end of an entry; a handler that crashed never said that it was closing. */
-function stopped(state: State, path: string, error: unknown, ctx: Ctx): void {
-  const entry = state.byPath.get(path);
-  if (entry === undefined) return;
-  const next = beganClosing(entry.state, ctx.env.clock.monotonicMs());
-  if (next !== undefined) {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    entry.gone = { reason: "Fault", byPeer: false, detail };
-    ctx.env.log.write("error", "a peer handler failed", { peerId: entry.peerId, error: detail });
-    leave(state, entry, next, ctx);
-  }
-  state.entries.delete(entry.id);
-  state.closing.delete(entry);
-  state.byPath.delete(path);
-  answerDrained(state);
-}
-
-/** Who watches outlives this actor, and the connections do not. */
-function tellGone({ entries, events }: State): void {
-  for (const { peerId, state, gone } of entries.values()) {
-    if (state.phase !== "ready") continue;
-    const event = { type: "PeerDisconnected", peerId, ...gone } as const;
-    events.tell({ type: "Publish", event });
-  }
-}
+const REFUSED: PeerState = { phase: "closing", sinceMs: 0, wasReady: false };
 
 function subscribe(state: State, subscriber: ActorRef<PeerTableEvent>, ctx: Ctx): void {
   state.subscribers.set(subscriber.path, subscriber);
   ctx.watch(subscriber);
-  for (const entry of state.entries.values()) {
+  for (const entry of state.book.connections.all()) {
     if (entry.state.phase !== "ready") continue;
     subscriber.tell(readyEvent(entry, entry.state.info));
-  }
-}
-
-function close(state: State, peerId: PeerId, { reason, rule, detail }: Farewell): void {
-  const broken = rule === undefined ? {} : { rule };
-  for (const entry of state.open) {
-    if (entry.peerId === peerId) entry.handler.tell({ type: "Close", reason, ...broken, detail });
   }
 }
 
@@ -419,36 +268,6 @@ function ping(
   else context.forward(handler, { type: "Ping", replyTo }, replyTo);
 }
 
-/** What was announced before may arrive later: a claim is never lowered. */
-function claimed(state: State, peerId: PeerId, head: ChainHead): void {
-  const entry = readyEntry(state, peerId);
-  const before = entry?.head?.claimed.totalDifficulty;
-  if (entry === undefined || before === undefined || head.totalDifficulty <= before) return;
-  entry.head = { claimed: head };
-  announce(state, { type: "PeerClaimed", peerId, head: entry.head });
-}
-
-function readyEntry(state: State, peerId: PeerId): Entry | undefined {
-  for (const entry of state.entries.values()) {
-    if (entry.peerId === peerId && entry.state.phase === "ready") return entry;
-  }
-  return undefined;
-}
-
-function announce(state: State, event: PeerTableEvent): void {
-  for (const subscriber of state.subscribers.values()) subscriber.tell(event);
-}
-
-function countReady(state: State): void {
-  state.reputation.tell({ type: "PeersCounted", ready: state.readyCount });
-}
-
-function answerDrained(state: State): void {
-  if (state.drained === undefined || state.entries.size > 0) return;
-  state.drained.tell("Drained");
-  state.drained = undefined;
-}
-
 function reports(state: State, clock: NodeEnv["clock"]): readonly PeerReport[] {
-  return [...state.entries.values()].flatMap((entry) => reportOf(entry, clock) ?? []);
+  return [...state.book.connections.all()].flatMap((entry) => reportOf(entry, clock) ?? []);
 }

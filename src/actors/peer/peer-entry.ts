@@ -15,7 +15,8 @@ export interface Entry extends Slot {
   readonly id: number;
   readonly remote: Endpoint;
   readonly handler: ActorRef<PeerHandlerMessage>;
-  readonly dialed: string | undefined;
+  /** The endpoint as it was dialed. */
+  readonly dialed: Endpoint | undefined;
   state: PeerState;
   head: Claimed<ChainHead> | undefined;
   /** Negotiated. */
@@ -25,14 +26,13 @@ export interface Entry extends Slot {
 }
 
 export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
-  const { peerId, handler, direction, dialed } = entry;
+  const { peerId, handler, direction } = entry;
   return {
     type: "PeerReady",
     peerId,
     handler,
     direction,
     address: formatAddress(entry.remote),
-    ...(dialed === undefined ? {} : { dialed }),
     info,
     head: entry.head ?? { claimed: info.head },
     capabilities: entry.capabilities,
@@ -40,12 +40,11 @@ export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {
 }
 
 export function goneEvent(entry: Entry, readyForMs: number): PeerTableEvent {
-  const { peerId, direction, dialed, gone } = entry;
+  const { peerId, direction, gone } = entry;
   return {
     type: "PeerGone",
     peerId,
     direction,
-    ...(dialed === undefined ? {} : { dialed }),
     wasReady: wasReady(entry.state),
     readyForMs,
     ...gone,

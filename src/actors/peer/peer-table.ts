@@ -6,13 +6,15 @@ import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
+import type { DialMessage } from "../service/dial-messages.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
 
 export type RegistryMessage =
-  /** From the listener or the dialer; `dialed` is the address as it was dialed. */
-  | { readonly type: "Connected"; readonly connection: Connection; readonly dialed?: string }
+  /** From the listener or the dialer; `dialed` is the endpoint as it was dialed. */
+  | { readonly type: "Connected"; readonly connection: Connection; readonly dialed?: Endpoint }
+  | DialMessage
   /** From the service: where the listener is bound. */
   | { readonly type: "Listening"; readonly endpoints: readonly Endpoint[] }
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<PeerTableEvent> }
@@ -60,8 +62,6 @@ export type PeerTableEvent =
       readonly handler: ActorRef<PeerHandlerMessage>;
       readonly direction: Direction;
       readonly address: string;
-      /** Set on outbound connections: the address as it was dialed. */
-      readonly dialed?: string;
       readonly info: HandshakeInfo;
       readonly head: Claimed<ChainHead>;
       readonly capabilities: ReadonlySet<string>;
@@ -70,7 +70,6 @@ export type PeerTableEvent =
       readonly type: "PeerGone";
       readonly peerId: PeerId;
       readonly direction: Direction;
-      readonly dialed?: string;
       readonly wasReady: boolean;
       readonly readyForMs: number;
     } & Gone)

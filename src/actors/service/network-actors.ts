@@ -24,7 +24,7 @@ import { peerReputation, type ReputationMessage } from "../peer/peer-reputation.
 import type { RegistryMessage } from "../peer/peer-table.js";
 import type { SyncMessage } from "../sync/sync-messages.js";
 import { syncService } from "../sync/sync-service.js";
-import { dialer, type DialerMessage } from "./dialer.js";
+import { dialer } from "./dialer.js";
 import { listener, type ListenerMessage } from "./listener.js";
 import { messageRouter, type MessageRouterMessage } from "./message-router.js";
 import type { NetworkMessage, NetworkServiceArgs } from "./network-messages.js";
@@ -42,7 +42,6 @@ export interface NetworkActors {
   /** By name. */
   readonly protocols: ReadonlyMap<string, ActorRef<ProtocolMessage>>;
   readonly listener: ActorRef<ListenerMessage>;
-  readonly dialer: ActorRef<DialerMessage>;
 }
 
 type Ctx = Context<NetworkMessage, NodeEnv>;
@@ -99,6 +98,7 @@ export function spawnActors(
     const args = { consensus, system, blockHandler: blocks, events };
     context.spawn(blockProducer, args, { name: "producer" });
   }
+  context.spawn(dialer, { registry }, { name: "dialer" });
   return {
     reputation,
     router,
@@ -108,7 +108,6 @@ export function spawnActors(
     transactions,
     blocks,
     protocols: spawnProtocols({ router, registry, mailboxMax }, context),
-    dialer: context.spawn(dialer, { registry }, { name: "dialer" }),
     listener: context.spawn(
       listener,
       { endpoints: config.bindAddr.map(parseAddress), registry, events, outcome: context.self },

@@ -14,7 +14,7 @@ import type { PingOutcome } from "../peer/peer-handler-messages.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerExplanation } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
-import type { DialerMessage, DialStatus } from "./dialer.js";
+import type { DialMessage, DialStatus } from "./dial-messages.js";
 import type { ActorLost } from "./given-up.js";
 import type { ListenOutcome } from "./listener.js";
 import type { KindStatistics } from "./message-router.js";
@@ -37,7 +37,7 @@ export type NetworkMessage =
       readonly peerId: PeerId;
       readonly reason: DisconnectReason;
     }
-  | Extract<DialerMessage, { type: "Connect" }>
+  | Extract<DialMessage, { type: "Connect" }>
   | {
       readonly type: "SubmitTransaction";
       readonly transaction: Uint8Array;

@@ -71,6 +71,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         return;
       case "GetPeers":
       case "PingPeer":
+      case "Connect":
         context.forward(children.registry, message, message.replyTo);
         return;
       case "GetKindStatistics":
@@ -90,9 +91,6 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         children.registry.tell({ ...message, type: "Disconnect", detail });
         return;
       }
-      case "Connect":
-        children.dialer.tell(message);
-        return;
       case "SubmitTransaction":
         submit(state, message);
         return;
@@ -211,7 +209,6 @@ function checkClock(state: State, peers: readonly PeerReport[], context: Ctx): v
 /** No new peers, a last word to those there are, then it is over. */
 function stop({ children }: State, replyTo: ActorRef<"Stopped">, context: Ctx): void {
   children.listener.tell({ type: "Stop" });
-  children.dialer.tell({ type: "Stop" });
   context.ask<RegistryMessage, "Drained">(
     children.registry,
     (to) => ({ type: "Shutdown", replyTo: to }),

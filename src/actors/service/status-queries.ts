@@ -1,4 +1,4 @@
-// The status of the node, put together from what registry, sync and dialer answer. One that does not
+// The status of the node, put together from what registry and sync answer. One that does not
 // answer in time leaves its part unknown.
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
@@ -7,12 +7,12 @@ import { guardMempool } from "../integration/guarded-mempool.js";
 import { clockStatus } from "../peer/clock-offset.js";
 import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
 import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
-import type { DialerMessage, DialStatus } from "./dialer.js";
+import type { DialStatus } from "./dial-messages.js";
 import type { NetworkActors } from "./network-actors.js";
 import type { NetworkMessage, StatusPart } from "./network-messages.js";
 import { peerStatus, type NodeStatus } from "./node-status.js";
 
-type Asked = Pick<NetworkActors, "registry" | "sync" | "dialer">;
+type Asked = Pick<NetworkActors, "registry" | "sync">;
 type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "log" | "mempool" | "peerId" | "workers">;
 /** What the service knows itself. */
 interface Known extends Pick<NodeStatus, "degraded"> {
@@ -54,8 +54,8 @@ export class StatusQueries {
       ASK_TIMEOUT_MS,
       (outcome) => ({ type: "StatusPart", query, part: { sync: valueOr(outcome, UNKNOWN_SYNC) } }),
     );
-    context.ask<DialerMessage, DialStatus>(
-      of.dialer,
+    context.ask<RegistryMessage, DialStatus>(
+      of.registry,
       (to) => ({ type: "GetDialStatus", replyTo: to }),
       ASK_TIMEOUT_MS,
       (outcome) => ({
@@ -103,7 +103,7 @@ export class StatusQueries {
   }
 }
 
-/** A sync without any peer waits for one: the dialer says for which, since when and until when. */
+/** A sync without any peer waits for one: the registry says for which, since when and until when. */
 function syncStatus(sync: SyncStatus, { waitingFor }: DialStatus): SyncStatus {
   const alone = sync.state === "waiting" && sync !== UNKNOWN_SYNC && waitingFor !== null;
   return alone ? { ...sync, waitingFor } : sync;

@@ -13,7 +13,7 @@ import type { ListenOutcome } from "../../../src/actors/service/listener.js";
 import type { KindStatistics } from "../../../src/actors/service/message-router.js";
 import { networkService } from "../../../src/actors/service/network-service.js";
 import type { NetworkMessage } from "../../../src/actors/service/network-messages.js";
-import type { DialOutcome } from "../../../src/actors/service/dialer.js";
+import type { DialOutcome } from "../../../src/actors/service/dial-messages.js";
 import type { NodeStatus } from "../../../src/actors/service/node-status.js";
 import { CodedError } from "../../../src/errors.js";
 import type {
@@ -24,7 +24,7 @@ import type {
   TransportListener,
   WorkerPool,
 } from "../../../src/ports.js";
-import type { Endpoint } from "../../../src/protocol/address.js";
+import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { makeChain, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
 import { createHarness, genesis, peerIdOf, SELF, type HarnessOptions } from "../support.js";
@@ -273,12 +273,12 @@ test("a submitted block is connected and pushed to the peers", async (t) => {
   t.is(heard.received.length, 0);
 });
 
-test("an address to dial reaches the dialer, which answers", async (t) => {
+test("an endpoint to dial reaches the registry, which answers", async (t) => {
   const harness = await start();
-  const address = "10.0.0.1:1";
+  const endpoint = parseAddress("10.0.0.1:1");
   const answer = await harness.ask<DialOutcome>((replyTo) => ({
     type: "Connect",
-    address,
+    endpoint,
     replyTo,
   }));
   t.like(answer, { ok: false });

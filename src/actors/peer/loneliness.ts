@@ -1,0 +1,61 @@
+// What a node says while it has no peer: since when, and which endpoint it tries next. Pure.
+
+import type { KnownEndpoints } from "./known-endpoints.js";
+
+export class Loneliness {
+  /** Monotonic time since when there is no peer; undefined while there is one. */
+  #sinceMs: number | undefined;
+  /** When the log said so last. */
+  #warnedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(nowMs: number) {
+    this.#sinceMs = nowMs;
+  }
+
+  get alone(): boolean {
+    return this.#sinceMs !== undefined;
+  }
+
+  begin(nowMs: number): void {
+    this.#sinceMs = nowMs;
+  }
+
+  end(): void {
+    this.#sinceMs = undefined;
+  }
+
+  /** A phrase for people: which peer is waited for, since when and until when; null: there is one. */
+  waitingFor(endpoints: KnownEndpoints, nowMs: number): string | null {
+    if (this.#sinceMs === undefined) return null;
+    const since = `none for ${secondsUntil(nowMs, this.#sinceMs)} s`;
+    const { taken } = endpoints;
+    if (taken > 0) return `a peer (${since}; ${taken} being dialed)`;
+    const next = endpoints.next();
+    if (next === undefined) return `a peer (${since}; no address to dial)`;
+    const inSeconds = secondsUntil(next.notBeforeMs, nowMs);
+    const tried = `${next.address} failed ${next.failures} times, next try in ${inSeconds} s`;
+    return `a peer (${since}; ${tried})`;
+  }
+
+  /**
+   * Once all that can be dialed has failed, and then every so often: fields for the log, for this node
+   * does nothing until it ends.
+   */
+  warning(endpoints: KnownEndpoints, nowMs: number, everyMs: number): object | undefined {
+    const next = endpoints.next();
+    if (this.#sinceMs === undefined || next === undefined || endpoints.taken > 0) return undefined;
+    if (nowMs - this.#warnedMs < everyMs) return undefined;
+    this.#warnedMs = nowMs;
+    return {
+      sinceSeconds: secondsUntil(nowMs, this.#sinceMs),
+      next: next.address,
+      nextTrySeconds: secondsUntil(next.notBeforeMs, nowMs),
+      failures: next.failures,
+      reason: next.end ?? "not dialed yet",
+    };
+  }
+}
+
+function secondsUntil(toMs: number, fromMs: number): number {
+  return Math.max(0, Math.round((toMs - fromMs) / 1_000));
+}

@@ -1,0 +1,219 @@
+// PeerBook: all that this node knows about peers, by endpoint, by peer id and by connection, and the
+// questions that it answers: whom to dial, whom to admit, who is banned or trusted, and why. Pure,
+// time and chance are passed in. The registry owns one. Proven heads are sync's: here are claims.
+
+import { invariant } from "../../errors.js";
+import type { NetworkConfig } from "../../config.js";
+import type { BanRecord, PeerId } from "../../ports.js";
+import {
+  formatAddress,
+  hostGroup,
+  isDialableByOthers,
+  readAddress,
+  type Endpoint,
+} from "../../protocol/address.js";
+import type { ChainHead, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { ConnectionTable } from "./connection-table.js";
+import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
+import { KnownPeers } from "./known-peers.js";
+import { admit, type Admission, type Slot } from "./peer-manager.js";
+import type { Entry } from "./peer-entry.js";
+import type { Moment, PeerClass } from "./reputation-ledger.js";
+
+export interface PeerBookOptions {
+  /** This node's own id. */
+  readonly self: PeerId;
+  readonly config: NetworkConfig;
+  /** Uniform in [0, 1). */
+  readonly float: () => number;
+}
+
+/** What keeps an endpoint that somebody wants from being dialed now. */
+export type WantOutcome =
+  | { readonly type: "waits"; readonly target: KnownEndpoint }
+  | { readonly type: "connected"; readonly peerId: PeerId }
+  /** All outbound slots are taken: it is dialed when one is free. */
+  | { readonly type: "full" }
+  /** No more endpoints are kept. */
+  | { readonly type: "unknown" };
+
+/** Who is dialed first. Without a class: as one that is neutral. */
+const RANKS: Readonly<Record<PeerClass, number | undefined>> = {
+  preferred: 0,
+  good: 1,
+  neutral: 1,
+  probation: 2,
+  banned: undefined,
+};
+
+export class PeerBook {
+  readonly endpoints: KnownEndpoints;
+  readonly connections = new ConnectionTable();
+  readonly peers: KnownPeers;
+  readonly trusted: ReadonlySet<PeerId>;
+  readonly #self: PeerId;
+  readonly #config: NetworkConfig;
+
+  constructor({ self, config, float }: PeerBookOptions) {
+    this.#self = self;
+    this.#config = config;
+    this.trusted = new Set(config.trustedPeers);
+    this.endpoints = new KnownEndpoints(config.dial, float);
+    const { peersTrackedMax, bansKeptMax } = config.reputation;
+    const slots = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
+    const keptMax = 2 * slots + config.dial.candidatesMax;
+    const limits = { peersMax: peersTrackedMax, bansMax: bansKeptMax, keptMax };
+    this.peers = new KnownPeers(limits, () => this.#kept());
+  }
+
+  // ---- whom to dial --------------------------------------------------------------------------
+
+  /** Those to dial now, as far as slots are free; the caller dials them. */
+  due(nowMs: number): readonly KnownEndpoint[] {
+    const { maxOutbound, dial } = this.#config;
+    const dialing = this.endpoints.count("dialing");
+    const count = Math.min(maxOutbound - this.endpoints.taken, dial.concurrentMax - dialing);
+    return this.endpoints.due(nowMs, count, (target) => this.#rankOf(target, nowMs));
+  }
+
+  /** Somebody asks for a connection to this endpoint, whatever became of it before. */
+  want(endpoint: Endpoint): WantOutcome {
+    const target = this.endpoints.add(endpoint, "asked");
+    if (target === undefined) return { type: "unknown" };
+    const peerId = peerAt(target);
+    if (peerId !== undefined && this.connections.readyOf(peerId) !== undefined) {
+      return { type: "connected", peerId };
+    }
+    if (target.state === "idle") {
+      this.endpoints.want(target);
+      if (this.endpoints.taken >= this.#config.maxOutbound) return { type: "full" };
+    }
+    return { type: "waits", target };
+  }
+
+  // ---- whom to admit -------------------------------------------------------------------------
+
+  admit(candidate: Slot, nowMs: number): Admission {
+    const { maxInbound, maxOutbound, inbound } = this.#config;
+    return admit(
+      candidate,
+      {
+        self: this.#self,
+        trusted: this.trusted,
+        isBanned: (peerId) => this.peers.banOf(peerId, nowMs) !== undefined,
+        slots: this.connections.open(),
+      },
+      {
+        maxInbound,
+        maxOutbound,
+        perGroupMax: inbound.perGroupMax,
+        exemptLocal: inbound.exemptLocal,
+      },
+    );
+  }
+
+  // ---- what happens --------------------------------------------------------------------------
+
+  /** It was admitted, or is refused and closes. An endpoint that was dialed is known by it. */
+  connected(entry: Entry): void {
+    this.connections.add(entry);
+    if (entry.dialed === undefined) return;
+    const target = this.endpoints.add(entry.dialed, "asked");
+    if (target === undefined) return;
+    if (entry.state.phase === "closing") target.peerId = entry.peerId;
+    else this.endpoints.connected(target, entry.peerId);
+  }
+
+  /** Handshaking → Ready; false: that is no news of this connection. */
+  becameReady(entry: Entry, info: HandshakeInfo, { monotonicMs, wallMs }: Moment): boolean {
+    if (!this.connections.becameReady(entry, info, monotonicMs)) return false;
+    entry.head = { claimed: info.head };
+    const peer = this.peers.use(entry.peerId);
+    peer.group = hostGroup(entry.remote.host);
+    peer.told = info.listenAddresses.flatMap(dialableOf);
+    peer.readyWallMs = wallMs;
+    return true;
+  }
+
+  /** What was announced before may arrive later: a claim is never lowered. */
+  claimed(peerId: PeerId, head: ChainHead): Entry | undefined {
+    const entry = this.connections.readyOf(peerId);
+    const before = entry?.head?.claimed.totalDifficulty;
+    if (entry === undefined || before === undefined) return undefined;
+    if (head.totalDifficulty <= before) return undefined;
+    entry.head = { claimed: head };
+    return entry;
+  }
+
+  /** The endpoint of a connection that was dialed, unless another one of it is open. */
+  targetOf(entry: Entry): KnownEndpoint | undefined {
+    if (entry.dialed === undefined) return undefined;
+    const target = this.endpoints.get(entry.dialed);
+    for (const other of target === undefined ? [] : this.connections.open()) {
+      if (other === entry || other.dialed === undefined) continue;
+      if (formatAddress(other.dialed) === target?.address) return undefined;
+    }
+    return target;
+  }
+
+  // ---- who is banned -------------------------------------------------------------------------
+
+  banned(ban: BanRecord, now: Moment): void {
+    this.peers.banned(ban, now);
+  }
+
+  /** A ban ends before its time; what it was is remembered. False: it was not in force. */
+  unbanned(peerId: PeerId): boolean {
+    const peer = this.peers.get(peerId);
+    if (peer?.ban === undefined) return false;
+    peer.ban = undefined;
+    return true;
+  }
+
+  invariants(): void {
+    this.endpoints.invariants();
+    this.connections.invariants();
+    this.peers.invariants();
+    const taken = { inbound: new Set<PeerId>(), outbound: new Set<PeerId>() };
+    const dialed = new Set<string>();
+    for (const { peerId, direction, dialed: endpoint } of this.connections.open()) {
+      if (!this.trusted.has(peerId)) taken[direction].add(peerId);
+      if (endpoint !== undefined) dialed.add(formatAddress(endpoint));
+    }
+    const { maxInbound, maxOutbound } = this.#config;
+    const { inbound, outbound } = taken;
+    invariant(inbound.size <= maxInbound, `${inbound.size} inbound peers of ${maxInbound}`);
+    invariant(outbound.size <= maxOutbound, `${outbound.size} outbound of ${maxOutbound}`);
+    for (const { address, state } of this.endpoints.all()) {
+      const held = state !== "connected" || dialed.has(address);
+      invariant(held, `${address} is connected without a connection`);
+    }
+  }
+
+  /** Undefined: not now. */
+  #rankOf(target: KnownEndpoint, nowMs: number): number | undefined {
+    const peerId = peerAt(target);
+    if (peerId === undefined) return RANKS.neutral;
+    if (this.connections.readyOf(peerId) !== undefined) return undefined;
+    const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
+    if (isBanned && !this.trusted.has(peerId)) return undefined;
+    return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"] ?? RANKS.probation;
+  }
+
+  #kept(): ReadonlySet<PeerId> {
+    const kept = new Set<PeerId>();
+    for (const { peerId } of this.connections.open()) kept.add(peerId);
+    for (const { peerId } of this.endpoints.all()) if (peerId !== undefined) kept.add(peerId);
+    return kept;
+  }
+}
+
+/** Who was found there, or is to be. */
+export function peerAt({ peerId, endpoint }: KnownEndpoint): PeerId | undefined {
+  return peerId ?? endpoint.peerId;
+}
+
+function dialableOf(text: string): readonly Endpoint[] {
+  const reading = readAddress(text);
+  return reading.ok && isDialableByOthers(reading.address) ? [reading.address] : [];
+}

@@ -1,0 +1,40 @@
+// What the registry holds, for those of its files that work on it.
+
+import type { ActorRef, Context } from "../../runtime/actor.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { MessageRouterMessage } from "../service/message-router.js";
+import type { ByteBudget } from "./byte-budget.js";
+import type { LocalInfo } from "./local-info.js";
+import type { ReputationMessage } from "./peer-reputation.js";
+import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
+import type { DialsState } from "./registry-dials.js";
+import type { Moment } from "./reputation-ledger.js";
+
+export interface RegistryArgs {
+  readonly router: ActorRef<MessageRouterMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+}
+
+export interface RegistryState extends RegistryArgs, DialsState {
+  readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
+  /** What the credit windows of all connections may grow by. */
+  readonly windowGrowth: ByteBudget;
+  /** What all connections say of this node. */
+  readonly local: LocalInfo;
+  nextId: number;
+  /** Nobody is let in any more. */
+  stopping: boolean;
+  drained: ActorRef<"Drained"> | undefined;
+}
+
+export type RegistryContext = Context<RegistryMessage, NodeEnv>;
+
+export function announce({ subscribers }: RegistryState, event: PeerTableEvent): void {
+  for (const subscriber of subscribers.values()) subscriber.tell(event);
+}
+
+export function momentOf({ env: { clock } }: RegistryContext): Moment {
+  return { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+}

@@ -1,0 +1,157 @@
+import test from "ava";
+import { PeerBook } from "../../../src/actors/peer/peer-book.js";
+import type { Entry } from "../../../src/actors/peer/peer-entry.js";
+import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
+import { connected } from "../../../src/actors/peer/peer-state.js";
+import { resolveConfig, type NetworkConfigInput } from "../../../src/config.js";
+import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
+import { peerIdOf, refusing, SELF } from "../support.js";
+import { handshakeOf } from "../remote-peer.js";
+
+const WALL_MS = 1_700_000_000_000;
+const at = (monotonicMs: number) => ({ monotonicMs, wallMs: WALL_MS + monotonicMs });
+const addresses = (targets: readonly { readonly address: string }[]): string[] =>
+  targets.map(({ address }) => address);
+const endpoint = (number: number): Endpoint => parseAddress(`10.0.${number % 256}.1:8765`);
+
+function bookOf(config: NetworkConfigInput = {}) {
+  const book = new PeerBook({ self: SELF, config: resolveConfig(config), float: () => 0.5 });
+  let id = 0;
+  /** A connection as the registry enters it. */
+  const open = (number: number, more: Partial<Entry> = {}): Entry => {
+    const entry: Entry = {
+      id: ++id,
+      peerId: peerIdOf(number),
+      direction: "inbound",
+      remote: endpoint(number),
+      dialed: undefined,
+      handler: { ...refusing<never>(), path: `/peer-${id}` },
+      state: connected(0),
+      head: undefined,
+      capabilities: new Set(),
+      performance: new PeerPerformance().snapshot(),
+      gone: { reason: "Closed", byPeer: false, detail: "" },
+      ...more,
+    };
+    book.connected(entry);
+    return entry;
+  };
+  /** Comes, is ready, and goes. */
+  const visit = (number: number, host: string, nowMs = 0): void => {
+    const entry = open(number, { remote: { scheme: "tcp", host, port: 1 } });
+    book.becameReady(entry, handshakeOf(), at(nowMs));
+    book.connections.beganClosing(entry, nowMs);
+    book.connections.remove(entry);
+  };
+  const ban = (number: number, lastsMs: number, nowMs = 0): void => {
+    const untilWallMs = at(nowMs).wallMs + lastsMs;
+    book.banned({ peerId: peerIdOf(number), untilWallMs, reason: "", count: 1 }, at(nowMs));
+  };
+  return { book, open, visit, ban };
+}
+
+test("nobody is dialed twice, nor whose peer is connected, nor past the slots", (t) => {
+  const { book, open } = bookOf({ maxOutbound: 3, dial: { concurrentMax: 2 } });
+  for (let i = 1; i <= 5; i++) book.endpoints.add(endpoint(i), "configured");
+  const first = book.due(0);
+  t.is(first.length, 2);
+  for (const target of first) book.endpoints.dialing(target, WALL_MS);
+  t.deepEqual(book.due(0), []);
+  const entry = open(1, { direction: "outbound", dialed: endpoint(1) });
+  t.is(book.due(0).length, 1);
+  book.becameReady(entry, handshakeOf(), at(0));
+  // Known by another name too.
+  const pinned = { ...endpoint(9), peerId: peerIdOf(1) };
+  t.deepEqual(book.want(pinned), { type: "connected", peerId: peerIdOf(1) });
+  t.false(addresses(book.due(0)).some((address) => address.includes("@")));
+  book.invariants();
+});
+
+test("whoever is wanted comes first, or hears that there is no slot or no room", (t) => {
+  const { book } = bookOf({ maxOutbound: 1, dial: { candidatesMax: 2 } });
+  book.endpoints.add(endpoint(1), "configured");
+  t.is(book.want(endpoint(2)).type, "waits");
+  const [target] = book.due(0);
+  t.deepEqual(target?.endpoint, endpoint(2));
+  book.endpoints.dialing(target!, WALL_MS);
+  t.is(book.want(endpoint(2)).type, "waits", "the dial that is under way is theirs");
+  t.is(book.want(endpoint(1)).type, "full");
+  t.is(book.want(endpoint(3)).type, "unknown");
+});
+
+test("the endpoint of a banned peer is left alone until the ban ends, unless it is trusted", (t) => {
+  for (const trustedPeers of [[], [peerIdOf(1)]]) {
+    const { book, open, ban } = bookOf({ trustedPeers, maxInbound: 8 });
+    const entry = open(1, { direction: "outbound", dialed: endpoint(1) });
+    book.connections.beganClosing(entry, 0);
+    const target = book.targetOf(entry)!;
+    book.endpoints.failed(target, 0, { why: "", alone: true });
+    ban(1, 1_000_000);
+    t.is(book.due(999_999).length, trustedPeers.length);
+    t.is(book.due(1_000_000).length, 1);
+  }
+});
+
+test("a claim is never lowered, and ends with its connection", (t) => {
+  const { book, open } = bookOf();
+  const claim = (totalDifficulty: bigint) => ({
+    height: 1n,
+    hash: "ab".repeat(32),
+    totalDifficulty,
+  });
+  t.is(book.claimed(peerIdOf(1), claim(99n)), undefined);
+  const entry = open(1);
+  t.is(book.claimed(peerIdOf(1), claim(99n)), undefined, "it is not ready");
+  book.becameReady(entry, handshakeOf({ head: claim(50n) }), at(0));
+  t.is(book.claimed(peerIdOf(1), claim(49n)), undefined);
+  t.is(book.claimed(peerIdOf(1), claim(51n)), entry);
+  t.deepEqual(entry.head, { claimed: claim(51n) });
+  book.connections.beganClosing(entry, 0);
+  t.is(book.claimed(peerIdOf(1), claim(99n)), undefined);
+});
+
+test("an endpoint stays taken while one of its connections is open", (t) => {
+  const { book, open } = bookOf();
+  const outbound = { direction: "outbound", dialed: endpoint(1) } as const;
+  const [first, second] = [open(1, outbound), open(2, outbound)];
+  book.connections.beganClosing(first, 0);
+  t.is(book.targetOf(first), undefined);
+  book.connections.beganClosing(second, 0);
+  t.deepEqual(book.targetOf(second)?.endpoint, endpoint(1));
+});
+
+test("what a peer says of itself is kept as far as it can be dialed", (t) => {
+  const { book, open } = bookOf();
+  const listenAddresses = ["tcp://1.2.3.4:5", "nonsense", "tcp://0.0.0.0:5", "tcp://1.2.3.4:0"];
+  book.becameReady(open(1), handshakeOf({ listenAddresses }), at(0));
+  t.deepEqual(book.peers.get(peerIdOf(1))?.told, [parseAddress("tcp://1.2.3.4:5")]);
+  t.is([...book.endpoints.all()].length, 0, "that alone has nobody dialed");
+});
+
+test("ever new keys of one network push out each other", (t) => {
+  const { book, visit, ban, open } = bookOf({ reputation: { peersTrackedMax: 20 } });
+  for (let i = 1; i <= 10; i++) visit(i, `8.8.${i}.1`);
+  ban(2_000, 60_000);
+  book.becameReady(open(3_000, { remote: parseAddress("6.6.6.1:1") }), handshakeOf(), at(0));
+  for (let i = 100; i < 1_000; i++) {
+    visit(i, `6.6.6.${i % 250}`);
+    book.invariants();
+  }
+  for (let i = 1; i <= 10; i++) t.not(book.peers.get(peerIdOf(i)), undefined, `${i}`);
+  t.not(book.peers.get(peerIdOf(2_000)), undefined, "banned");
+  t.not(book.peers.get(peerIdOf(3_000)), undefined, "connected");
+  t.is([...book.peers.all()].length, 20);
+});
+
+test("a ban refuses its peer until it ends, whatever becomes of the wall clock", (t) => {
+  const { book, ban } = bookOf();
+  const candidate = { peerId: peerIdOf(1), direction: "inbound", remote: endpoint(1) } as const;
+  const reason = (nowMs: number): string => {
+    const admission = book.admit(candidate, nowMs);
+    return admission.admit ? "admitted" : admission.reason;
+  };
+  t.is(reason(0), "admitted");
+  ban(1, 60_000);
+  t.is(reason(59_999), "Banned");
+  t.is(reason(60_000), "admitted");
+});

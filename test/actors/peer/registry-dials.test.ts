@@ -1,0 +1,384 @@
+// The registry and the dialer together: whom the node dials, when, and who hears of it. The peers at
+// the other ends speak real bytes.
+
+import test from "ava";
+import { advancedPeerRegistry } from "../../../src/actors/peer/advanced-peer-registry.js";
+import type { PeerTableEvent, RegistryMessage } from "../../../src/actors/peer/peer-table.js";
+import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
+import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type {
+  DialerMessage,
+  DialOutcome,
+  DialStatus,
+} from "../../../src/actors/service/dial-messages.js";
+import { dialer } from "../../../src/actors/service/dialer.js";
+import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
+import { CodedError } from "../../../src/errors.js";
+import { formatAddress, parseAddress, type Endpoint } from "../../../src/protocol/address.js";
+import type { DisconnectReason } from "../../../src/protocol/types/message.js";
+import type { Connection, DialOptions, Transport } from "../../../src/ports.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
+import { createHarness, peerIdOf, SELF, START_WALL_MS, type HarnessOptions } from "../support.js";
+import { FakeConnection, RemotePeer } from "../remote-peer.js";
+
+interface Dial {
+  readonly address: string;
+  readonly options: DialOptions;
+  resolve(connection: Connection): void;
+  reject(error: Error): void;
+}
+
+class FakeTransport implements Transport {
+  readonly scheme = "tcp";
+  /** Under way, the oldest first. */
+  readonly dials: Dial[] = [];
+
+  dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
+    const address = formatAddress(endpoint);
+    return new Promise((resolve, reject) => this.dials.push({ address, options, resolve, reject }));
+  }
+
+  listen(): never {
+    throw new Error("not here");
+  }
+
+  async close(): Promise<void> {}
+}
+
+async function start(config: HarnessOptions["config"] = {}) {
+  const transport = new FakeTransport();
+  const transports = new Map<string, Transport>([["tcp", transport]]);
+  const harness = createHarness({ config, env: { transports } });
+  const router = harness.probe<MessageRouterMessage>();
+  const reputation = harness.probe<ReputationMessage>();
+  const events = harness.probe<EventBusMessage>();
+  const registry: ActorRef<RegistryMessage> = harness.spawn(advancedPeerRegistry, {
+    router: router.ref,
+    reputation: reputation.ref,
+    events: events.ref,
+  });
+  const subscriber = harness.probe<PeerTableEvent>();
+  registry.tell({ type: "Subscribe", subscriber: subscriber.ref });
+  const dialing: ActorRef<DialerMessage> = harness.spawn(dialer, { registry });
+  await harness.settle();
+  const remoteOf = (peerId: string, direction: "inbound" | "outbound"): RemotePeer => {
+    const post = (fn: () => void): void => harness.scheduler.post(fn);
+    const openedAtMs = harness.clock.monotonicMs();
+    return new RemotePeer(new FakeConnection({ peerId, direction, post, openedAtMs }));
+  };
+  const handshake = async (remote: RemotePeer): Promise<RemotePeer> => {
+    await harness.settle();
+    remote.handshake();
+    await harness.settle();
+    return remote;
+  };
+  return {
+    ...harness,
+    transport,
+    registry,
+    reputation,
+    subscriber,
+    dialing,
+    dials: (): string[] => transport.dials.map(({ address }) => address),
+    /** The oldest dial succeeds; its peer has not shaken hands yet. */
+    async succeed(peerId = peerIdOf(1)): Promise<RemotePeer> {
+      const remote = remoteOf(peerId, "outbound");
+      transport.dials.shift()!.resolve(remote.connection);
+      await harness.settle();
+      return remote;
+    },
+    async fail(why = "refused"): Promise<void> {
+      transport.dials.shift()!.reject(new CodedError("DIAL_FAILED", why));
+      await harness.settle();
+    },
+    handshake,
+    /** A peer that dialed us. */
+    async join(peerId: string): Promise<RemotePeer> {
+      const remote = remoteOf(peerId, "inbound");
+      registry.tell({ type: "Connected", connection: remote.connection });
+      return handshake(remote);
+    },
+    async goodbye(remote: RemotePeer, reason: DisconnectReason = "Shutdown"): Promise<void> {
+      remote.send({ kind: "Disconnect", reason, detail: "" });
+      await harness.settle();
+    },
+    async connect(address: string): Promise<{ outcome: DialOutcome | undefined }> {
+      const asked: { outcome: DialOutcome | undefined } = { outcome: undefined };
+      const asker = harness.probe<DialOutcome>((outcome) => {
+        if (asked.outcome !== undefined) throw new Error("answered twice");
+        asked.outcome = outcome;
+      });
+      registry.tell({ type: "Connect", endpoint: parseAddress(address), replyTo: asker.ref });
+      await harness.settle();
+      return asked;
+    },
+    async status(): Promise<DialStatus> {
+      const asker = harness.probe<DialStatus>();
+      registry.tell({ type: "GetDialStatus", replyTo: asker.ref });
+      await harness.settle();
+      return asker.last!;
+    },
+    /** Time passes while the peers at the other ends keep answering pings. */
+    async awake(remotes: readonly RemotePeer[], durationMs: number): Promise<void> {
+      for (let passedMs = 0; passedMs < durationMs; passedMs += 1_000) {
+        await harness.advance(Math.min(1_000, durationMs - passedMs));
+        for (const remote of remotes) remote.pong();
+        await harness.settle();
+      }
+    },
+    async untilDials(stepMs = 500): Promise<void> {
+      for (let i = 0; transport.dials.length === 0; i++) {
+        if (i > 10_000) throw new Error("nothing is dialed");
+        await harness.advance(stepMs);
+      }
+    },
+  };
+}
+
+const seeds = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `tcp://10.0.0.${i + 1}:8765`);
+
+test("it dials the seeds until the outbound slots are filled", async (t) => {
+  const harness = await start({ seedPeers: seeds(5), maxOutbound: 3 });
+  t.deepEqual(harness.dials(), seeds(3));
+  t.is(harness.transport.dials[0]?.options.timeoutMs, harness.config.dial.timeoutMs);
+});
+
+test("addresses are known by their one form: a bare host and port means tcp", async (t) => {
+  const harness = await start({ seedPeers: ["10.0.0.1:8765", "tcp://10.0.0.1:8765"] });
+  t.deepEqual(harness.dials(), ["tcp://10.0.0.1:8765"]);
+});
+
+test("an identity that the address pins is asked of the transport", async (t) => {
+  const harness = await start({ seedPeers: [`tcp://${peerIdOf(9)}@10.0.0.1:8765`] });
+  t.deepEqual(harness.dials(), [`tcp://${peerIdOf(9)}@10.0.0.1:8765`]);
+});
+
+test("no more dials run at once than the configuration allows", async (t) => {
+  const harness = await start({ seedPeers: seeds(5), dial: { concurrentMax: 2 } });
+  t.is(harness.transport.dials.length, 2);
+  await harness.fail();
+  t.deepEqual(harness.dials(), [seeds(5)[1]!, seeds(5)[2]!]);
+});
+
+test("a failed dial is repeated after growing pauses, and another address takes its slot", async (t) => {
+  const harness = await start({ seedPeers: seeds(2), maxOutbound: 1 });
+  await harness.fail();
+  t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+  await harness.fail();
+  t.deepEqual(harness.dials(), []);
+  const pauses: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    const fromMs = harness.clock.monotonicMs();
+    await harness.untilDials(100);
+    pauses.push(harness.clock.monotonicMs() - fromMs);
+    await harness.fail();
+  }
+  t.true(pauses.every((pauseMs) => pauseMs <= harness.config.dial.backoffMaxMs + 1_100));
+  t.true(pauses.at(-1)! + pauses.at(-2)! > pauses[0]! + pauses[1]!);
+  t.true(harness.log.some(({ event }) => event === "dial failed"));
+});
+
+test("there is no transport for some addresses", async (t) => {
+  const harness = await start({ seedPeers: ["memory://node:1"] });
+  t.regex(
+    String(harness.log.find(({ event }) => event === "dial failed")?.fields.reason),
+    /no transport/,
+  );
+});
+
+test("an address whose peer is connected already, from its side, is not dialed", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  const inbound = await harness.join(peerIdOf(1));
+  // Of two in opposite directions the one stays that the smaller id dialed.
+  const outbound = await harness.succeed(peerIdOf(1));
+  t.is(outbound.heardOf("Disconnect")[0]?.message.reason, "DuplicateConnection");
+  await harness.awake([inbound], 600_000);
+  t.deepEqual(harness.dials(), []);
+  await harness.goodbye(inbound);
+  await harness.advance(3_000);
+  t.deepEqual(harness.dials(), seeds(1));
+});
+
+test("our own address is never dialed again, and gives its slot back", async (t) => {
+  const harness = await start({ seedPeers: seeds(2), maxOutbound: 1 });
+  await harness.succeed(SELF);
+  t.deepEqual(harness.dials(), [seeds(2)[1]!]);
+  // The other side tells us apart first.
+  await harness.goodbye(await harness.succeed(peerIdOf(2)), "SelfConnection");
+  await harness.advance(3_600_000);
+  t.deepEqual(harness.dials(), []);
+});
+
+test("a peer that is full does not make the pauses grow", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  for (let i = 0; i < 10; i++) {
+    await harness.goodbye(await harness.succeed(), "TooManyConnections");
+    await harness.advance(2_100);
+    t.is(harness.transport.dials.length, 1, `${i}`);
+  }
+});
+
+test("a connection that was stable starts the pauses anew, a short one does not", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  for (let i = 0; i < 12; i++) {
+    const remote = await harness.handshake(await harness.succeed());
+    await harness.awake([remote], 59_000);
+    await harness.goodbye(remote);
+    await harness.untilDials(1_000);
+  }
+  const remote = await harness.handshake(await harness.succeed());
+  await harness.awake([remote], 60_000);
+  await harness.goodbye(remote);
+  await harness.advance(3_100);
+  t.is(harness.transport.dials.length, 1);
+});
+
+test("after a stop nothing is dialed, and what still connects is closed", async (t) => {
+  const harness = await start({ seedPeers: seeds(2), maxOutbound: 2 });
+  harness.registry.tell({ type: "Shutdown", replyTo: harness.probe<"Drained">().ref });
+  await harness.settle();
+  const { connection } = await harness.succeed();
+  t.true(connection.destroyed);
+  await harness.fail();
+  await harness.advance(3_600_000);
+  t.deepEqual(harness.dials(), []);
+  t.is(harness.subscriber.received.length, 0);
+});
+
+test("a crash of the dialer costs its dials, and no address, slot or answer", async (t) => {
+  const harness = await start({ seedPeers: seeds(1), maxOutbound: 2 });
+  harness.expectFault(harness.dialing);
+  const remote = await harness.handshake(await harness.succeed(peerIdOf(1)));
+  const [, second] = seeds(2) as [string, string];
+  const asked = await harness.connect(second);
+  t.deepEqual(harness.dials(), [second]);
+  const [underWay] = harness.transport.dials.splice(0);
+  harness.dialing.tell({ type: "None" } as unknown as DialerMessage);
+  await harness.settle();
+  const why = `Cannot connect to ${second}: the dial was lost to a fault of this node.`;
+  t.deepEqual(asked.outcome, { ok: false, why });
+  // What the dial that was lost still brings belongs to nobody.
+  const late = new FakeConnection({ peerId: peerIdOf(2), direction: "outbound" });
+  underWay!.resolve(late);
+  await harness.settle();
+  t.true(late.destroyed);
+  await harness.awake([remote], 3_000);
+  t.deepEqual(harness.dials(), [second], "it was given once, and is dialed again");
+  await harness.handshake(await harness.succeed(peerIdOf(2)));
+  t.deepEqual(
+    harness.subscriber.of("PeerReady").map(({ peerId }) => peerId),
+    [peerIdOf(1), peerIdOf(2)],
+  );
+});
+
+test("a node without a peer dials again within a minute, and says so", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  t.is((await harness.status()).waitingFor, "a peer (none for 0 s; 1 being dialed)");
+  let longestMs = 0;
+  for (let i = 0; i < 40; i++) {
+    await harness.fail();
+    const fromMs = harness.clock.monotonicMs();
+    await harness.untilDials();
+    longestMs = Math.max(longestMs, harness.clock.monotonicMs() - fromMs);
+  }
+  t.true(longestMs <= 60_000, `${longestMs} ms`);
+  const warnings = harness.log.filter(({ event }) => event === "there is no peer");
+  t.true(warnings.length > 5);
+  t.true(warnings.every(({ level }) => level === "warn"));
+  t.like(warnings.at(-1)?.fields, { next: seeds(1)[0], reason: "refused" });
+  t.is(typeof warnings.at(-1)?.fields.nextTrySeconds, "number");
+  await harness.fail();
+  const sentence = /^a peer \(none for \d+ s; tcp:\S+ failed 41 times, next try in \d+ s\)$/;
+  t.regex((await harness.status()).waitingFor!, sentence);
+  await harness.untilDials();
+  await harness.handshake(await harness.succeed());
+  t.is((await harness.status()).waitingFor, null);
+});
+
+test("when the last peer goes, seeds that were down for hours are dialed within a minute", async (t) => {
+  const harness = await start({ seedPeers: seeds(2) });
+  const remote = await harness.handshake(await harness.succeed(peerIdOf(1)));
+  for (let i = 0; i < 12; i++) {
+    await harness.fail();
+    while (harness.transport.dials.length === 0) await harness.awake([remote], 1_000);
+  }
+  await harness.fail();
+  await harness.goodbye(remote);
+  await harness.advance(60_000);
+  t.true(harness.dials().includes(seeds(2)[1]!));
+});
+
+test("an address that somebody wants is dialed at once, whatever its backoff and its turn", async (t) => {
+  const harness = await start({ seedPeers: seeds(3), maxOutbound: 2, dial: { concurrentMax: 1 } });
+  const other = await harness.join(peerIdOf(9));
+  for (let i = 0; i < 20; i++) {
+    if (harness.transport.dials.length > 0) await harness.fail();
+    else await harness.awake([other], 10_000);
+  }
+  while (harness.transport.dials.length > 0) await harness.fail();
+  const address = seeds(3)[2]!;
+  const asked = await harness.connect(address);
+  t.deepEqual(harness.dials(), [address]);
+  const remote = await harness.succeed(peerIdOf(3));
+  t.is(asked.outcome, undefined, "connected means ready");
+  await harness.handshake(remote);
+  t.deepEqual(asked.outcome, { ok: true, peerId: peerIdOf(3) });
+  const again = await harness.connect(address);
+  t.deepEqual(again.outcome, asked.outcome, "one that is connected is answered at once");
+});
+
+test("who wants an address hears why it cannot be", async (t) => {
+  const [first, second] = seeds(2) as [string, string];
+  const ended = (reason: string, by: string): string =>
+    `Cannot connect to ${first}: the connection was ended by ${by} (${reason}).`;
+  const cases: [
+    (harness: Awaited<ReturnType<typeof start>>, remote: RemotePeer) => unknown,
+    string,
+  ][] = [
+    [(harness, remote) => harness.goodbye(remote, "Banned"), ended("Banned", "the peer")],
+    [(harness) => harness.advance(6_000), ended("Timeout", "this node")],
+    [
+      (harness, remote) => harness.goodbye(remote, "SelfConnection"),
+      `Cannot connect to ${first}: this is our own node.`,
+    ],
+  ];
+  for (const [end, why] of cases) {
+    const harness = await start({ maxOutbound: 1 });
+    const asked = await harness.connect(first);
+    const remote = await harness.succeed();
+    const full = "all 1 outbound slots are taken; it is tried when one is free";
+    const late = await harness.connect(second);
+    t.deepEqual(late.outcome, { ok: false, why: `Cannot connect to ${second}: ${full}.` });
+    await end(harness, remote);
+    t.deepEqual(asked.outcome, { ok: false, why });
+  }
+  const harness = await start({ dial: { candidatesMax: 1 } });
+  const asked = await harness.connect(first);
+  const why = `Cannot connect to ${second}: no more addresses are kept.`;
+  t.deepEqual((await harness.connect(second)).outcome, { ok: false, why });
+  await harness.fail();
+  t.deepEqual(asked.outcome, { ok: false, why: "refused" });
+});
+
+test("who wants an address whose peer connects from its side hears when that is ready", async (t) => {
+  const harness = await start();
+  const asked = await harness.connect(seeds(1)[0]!);
+  const inbound = harness.join(peerIdOf(1));
+  const outbound = await harness.succeed();
+  await inbound;
+  t.is(outbound.heardOf("Disconnect")[0]?.message.reason, "DuplicateConnection");
+  t.deepEqual(asked.outcome, { ok: true, peerId: peerIdOf(1) });
+});
+
+test("the address of a banned peer is left alone until its ban ends", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  await harness.handshake(await harness.succeed());
+  const untilWallMs = START_WALL_MS + 600_000;
+  const ban = { peerId: peerIdOf(1), untilWallMs, reason: "InvalidBlock: root", count: 1 };
+  harness.registry.tell({ type: "PeerBanned", ban });
+  await harness.advance(599_000);
+  t.deepEqual(harness.dials(), []);
+  while (harness.dials().length === 0) await harness.advance(1_000);
+  t.true(harness.clock.wallMs() < untilWallMs + 60_000);
+});

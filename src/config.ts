@@ -20,6 +20,9 @@ export type NetworkConfigInput = Omit<PartialDeep<NetworkConfig>, "bindAddr"> & 
   readonly bindAddr?: readonly string[] | string | null | undefined;
 };
 
+/** Of a key that is no setting; the longest that is one has half of it. */
+const KEY_CHARS_MAX = 64;
+
 /** The schema of NetworkConfigInput, read off the settings so that neither restates the other. */
 export const networkConfigSchema = schemaOf(SETTINGS);
 
@@ -43,7 +46,14 @@ export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
 function schemaOf(entry: Setting | Settings): z.ZodType {
   if (isSetting(entry)) return schemaOfSetting(entry).optional();
   const shape = Object.entries(entry).map(([key, inner]) => [key, schemaOf(inner)] as const);
-  return z.strictObject(Object.fromEntries(shape)).optional();
+  return z.strictObject(Object.fromEntries(shape), { error: refusalOfSection }).optional();
+}
+
+/** In our own words: zod's name types and keys that nobody wrote. */
+function refusalOfSection(issue: { readonly code?: string; readonly keys?: unknown }): string {
+  if (issue.code !== "unrecognized_keys") return "must be an object of settings";
+  const [first = ""] = issue.keys as readonly string[];
+  return `there is no setting ${JSON.stringify(first.slice(0, KEY_CHARS_MAX))}`;
 }
 
 function schemaOfSetting(setting: Setting): z.ZodType {

@@ -112,6 +112,22 @@ test("each relation between limits is held, and the sentence names what to chang
   }
 });
 
+test("a section that is none, and a setting that is none, are refused in our own words", (t) => {
+  for (const [input, expected] of [
+    [[], /^CONFIG_INVALID: the configuration is invalid: must be an object of settings$/],
+    [7, /: must be an object of settings$/],
+    [{ sync: [] }, /: sync: must be an object of settings$/],
+    [{ sync: 7 }, /: sync: must be an object of settings$/],
+    [{ sync: null }, /: sync: must be an object of settings$/],
+    [{ sync: "fast" }, /: sync: must be an object of settings$/],
+    [{ sink: {} }, /: there is no setting "sink"$/],
+    [{ sync: { "a\nb": 1, c: 2 } }, /: sync: there is no setting "a\\nb"$/],
+    [{ ["x".repeat(9_999)]: 1 }, /: there is no setting "x{64}"$/],
+  ] as const) {
+    t.regex(refusal(input), expected, JSON.stringify(input).slice(0, 80));
+  }
+});
+
 test("limits that exceed the budget are answered with those that were raised, the worst first", (t) => {
   const alone = { chain: { sideBytesMax: 4_096 * MIB } };
   t.regex(refusal(alone), /--memory \d+\), or lower chain\.sideBytesMax$/);

@@ -1,7 +1,7 @@
 // How the HTTP interface says no: always JSON, always a sentence. Used by the routes and by the
 // server for what fastify and Node themselves refuse.
 
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply } from "fastify";
 import { isCoded } from "../errors.js";
@@ -27,12 +27,16 @@ export const ANSWER_HEADERS: Readonly<Record<string, string>> = {
 
 /** By the code of Node's error; any other is no HTTP. */
 const UNREAD: Readonly<Record<string, readonly [status: number, sentence: string]>> = {
+  CONNECT: [405, "This node is no proxy."],
   HPE_HEADER_OVERFLOW: [431, "The headers of this request are too long."],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "This request did not arrive in time."],
 };
 
 /** For what Node could not read as a request: the connection ends with it. */
-export function answerUnread({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
+export function answerUnread(
+  { code = "" }: Pick<NodeJS.ErrnoException, "code">,
+  socket: Socket,
+): void {
   if (socket.destroyed || !socket.writable) return void socket.destroy();
   const [status, error] = UNREAD[code] ?? [400, "This request cannot be read as HTTP."];
   const body = JSON.stringify({ error } satisfies Refusal);
@@ -46,6 +50,18 @@ export function answerUnread({ code = "" }: NodeJS.ErrnoException, socket: Socke
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines];
   socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
   socket.destroySoon();
+}
+
+/** For what is read, and no route is asked: Node alone would answer without a word or not at all. */
+export function answerUnmet(server: Server): void {
+  server.on("connect", (_request, socket) => answerUnread({ code: "CONNECT" }, socket as Socket));
+  server.on("checkExpectation", (_request, response: ServerResponse) => {
+    const error = "This request expects what this node does not do.";
+    const body = JSON.stringify({ error } satisfies Refusal);
+    const headers = { ...ANSWER_HEADERS, "content-type": "application/json; charset=utf-8" };
+    const length = { "content-length": String(body.length), connection: "close" };
+    response.writeHead(417, { ...headers, ...length }).end(body);
+  });
 }
 
 /** For all that was thrown: fastify's own refusals, an overloaded node, faults. */

@@ -12,9 +12,13 @@ export type Gate = (request: FastifyRequest, reply: FastifyReply) => FastifyRepl
 /** `hosts`: names of this node, in lower case, besides `localhost` and what is an IP address. */
 export function originGate(hosts: readonly string[]): Gate {
   const names = new Set(["localhost", ...hosts]);
-  return ({ headers, method }, reply) => {
+  return ({ headers, method, raw }, reply) => {
     const { host, origin } = headers;
     // Without a Host it is a program with HTTP 1.0: every browser says one.
+    if (host === undefined && raw.httpVersion !== "1.0") {
+      const error = "A request needs a Host header: ask by IP address or as localhost.";
+      return refuse(reply, 400, { error, rule: "host" });
+    }
     if (host !== undefined && !isOurs(host, names)) {
       const error =
         "This node is not known by the name of this request's Host header: ask by IP address or as " +

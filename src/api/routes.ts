@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
 import { fromHex, isHex } from "../bytes/hex.js";
+import { TRANSACTION_REFUSALS, type TransactionRefusal } from "../chain/refusals.js";
 import type { Network } from "../network.js";
 import { breachText } from "../protocol/violation.js";
 import { DISK_SLOW_MS } from "../storage/disk-watch.js";
@@ -16,18 +17,6 @@ const HASH_BYTES = 32;
 
 const PROMISE =
   "Valid, in this node's mempool and announced to its peers; not yet in a block, and not durable.";
-
-const REASONS: Readonly<Record<string, string>> = {
-  busy: "The node has too many transactions in hand; send it again later.",
-  conflict: "The mempool holds another transaction with this sender and nonce, paying as much.",
-  failed: "The node's mempool failed on this transaction; its log says how.",
-  full: "The mempool is full of transactions that pay more; send it again later.",
-  invalid: "The mempool cannot read this transaction.",
-  known: "This node holds this transaction already, and announces it again.",
-  refused: "A block of this node failed for this transaction; send it again later.",
-  "stale-nonce": "The sender has already confirmed this nonce or a higher one.",
-  underpriced: "The gas price is below what this node takes.",
-};
 
 const txBody = z.strictObject({ tx: z.string() });
 
@@ -82,8 +71,13 @@ async function submit(network: Network, body: unknown, reply: FastifyReply): Pro
   if (outcome.ok) return { id, promise: PROMISE };
   const { rule } = outcome;
   if (rule === "busy" || rule === "full") reply.header("retry-after", "1");
-  const error = REASONS[rule] ?? `The transaction breaks the rule ${breachText(outcome)}.`;
+  const error = sentenceOf(rule) ?? `The transaction breaks the rule ${breachText(outcome)}.`;
   return refuse(reply, statusOf(rule), { error, rule, id });
+}
+
+function sentenceOf(rule: string): string | undefined {
+  const isKnown = Object.hasOwn(TRANSACTION_REFUSALS, rule);
+  return isKnown ? TRANSACTION_REFUSALS[rule as TransactionRefusal] : undefined;
 }
 
 function statusOf(rule: string): number {

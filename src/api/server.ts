@@ -11,7 +11,7 @@ import type { Log } from "../ports.js";
 import { addressInvalid, parseAddress } from "../protocol/address.js";
 import { KINDS } from "../protocol/types/message.js";
 import { boundConnections } from "./connections.js";
-import { ANSWER_HEADERS, answerError, answerUnread, refuse } from "./errors.js";
+import { ANSWER_HEADERS, answerError, answerUnread, answerUnmet, refuse } from "./errors.js";
 import { createMetrics } from "./metrics.js";
 import { originGate } from "./origin.js";
 import { addRoutes } from "./routes.js";
@@ -47,10 +47,14 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     forceCloseConnections: true,
     // A path that no route can be looked for: too long, or not percent-encoded.
     frameworkErrors: (_error, _request, reply) => {
-      refuse(reply, 400, { error: "The path of this request cannot be read." });
+      refuse(reply.headers(ANSWER_HEADERS), 400, {
+        error: "The path of this request cannot be read.",
+      });
     },
     clientErrorHandler: answerUnread,
     http: {
+      // Refused by the gate below, in this interface's own form.
+      requireHostHeader: false,
       headersTimeout: config.requestTimeoutMs,
       maxHeaderSize: config.headerBytesMax,
       // Node looks for what is overdue at this interval only, by default of half a minute.
@@ -58,6 +62,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     },
   });
   boundConnections(server.server, config);
+  answerUnmet(server.server);
   const gate = originGate(config.hosts);
   server.addHook("onRequest", async (request, reply) => {
     reply.headers(ANSWER_HEADERS);

@@ -138,7 +138,7 @@ export class PriceMempool implements Mempool {
     const entry = this.#entry(transaction);
     if (entry === undefined) return refused("invalid");
     if (entry.gasPrice < BigInt(this.#limits.minGasPrice)) return refused("underpriced");
-    if (entry.nonce <= lastNonce(view, entry.sender)) return refused("stale-nonce");
+    if (entry.nonce <= lastNonce(view, entry.sender)) return refused("nonce");
     const queue = this.#bySender.get(entry.senderKey) ?? [];
     const replaced = queue.find(({ nonce }) => nonce === entry.nonce);
     if (replaced !== undefined && !this.#outbids(entry, replaced)) return refused("conflict");
@@ -305,7 +305,7 @@ export class PriceMempool implements Mempool {
   #dropStale({ sender, senderKey }: Entry, view: StateView): readonly Entry[] | undefined {
     const last = lastNonce(view, sender);
     for (const entry of [...(this.#bySender.get(senderKey) ?? [])]) {
-      if (entry.nonce <= last) this.#drop(entry, "stale-nonce");
+      if (entry.nonce <= last) this.#drop(entry, "nonce");
     }
     return this.#bySender.get(senderKey);
   }

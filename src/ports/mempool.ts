@@ -1,6 +1,7 @@
 // Transactions that wait for a block.
 
 import type { HashHex } from "../types/chain.js";
+import type { MempoolRefusal, NodeRefusal } from "../types/refusals.js";
 import type { StateView } from "./consensus.js";
 
 export interface MempoolTransaction {
@@ -13,23 +14,18 @@ export type MempoolAnswer =
   | { readonly ok: true }
   | {
       readonly ok: false;
-      readonly reason:
-        | "known"
-        | "full"
-        | "underpriced"
-        | "stale-nonce"
-        | "conflict"
-        | "invalid"
-        /** A block of this node failed for it: the node's answer, not a mempool's. */
-        | "refused"
-        /** The mempool threw, or answered none of these: likewise. */
-        | "failed";
+      /**
+       * `stale-nonce` is a former name of `nonce`, and taken for it. The node itself answers
+       * `refused` for what made a block of its own fail, and `failed` where the mempool threw or
+       * answered against these types.
+       */
+      readonly reason: MempoolRefusal | Exclude<NodeRefusal, "busy"> | "stale-nonce";
     };
 
 /** A transaction that was accepted once and left without being confirmed. */
 export interface DroppedTransaction {
   readonly id: HashHex;
-  /** `evicted`, `replaced`, `stale-nonce` or a mempool's own, in one word. */
+  /** `evicted`, `replaced`, `nonce` or a mempool's own, in one word. */
   readonly reason: string;
 }
 

@@ -33,7 +33,7 @@ export function watchMempool(mempool: Mempool, { stale, offered }: MempoolWatch)
   };
   const takeDropped = (): ReturnType<NonNullable<Mempool["takeDropped"]>> => {
     const dropped = mempool.takeDropped?.() ?? [];
-    for (const { id, reason } of dropped) if (reason === "stale-nonce") stale.add(id);
+    for (const { id, reason } of dropped) if (reason === "nonce") stale.add(id);
     return dropped;
   };
   const watched = new Map<string | symbol, unknown>([

@@ -136,22 +136,37 @@ test("a request that does not arrive whole is ended, and so is an idle connectio
 });
 
 test("what is no request is refused as the interface refuses all else", async (t) => {
-  const { ask } = await serve(t, { headerBytesMax: 1_024, requestTimeoutMs: 200 });
+  const { ask } = await serve(t, { headerBytesMax: 1_024 });
+  const asking = { host: "localhost", connection: "close" };
   for (const [text, status, sentence] of [
     ["nonsense\r\n\r\n", 400, /cannot be read as HTTP/],
     ["GET /health HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n", 400, /cannot be read as/],
-    [request("GET /health", { host: "localhost", cookie: "x".repeat(2_000) }), 431, /too long/],
-    ["GET /health HTTP/1.1\r\nhost: local", 408, /in time/],
+    [request("GET /health", { ...asking, cookie: "x".repeat(2_000) }), 431, /too long/],
+    [request("GET /health", {}), 400, /needs a Host header/],
+    [request("GET /health", { ...asking, expect: "a miracle" }), 417, /expects/],
+    [request("CONNECT example.com:443", asking), 405, /no proxy/],
+    [request("GET /%zz", asking), 400, /path/],
   ] as const) {
-    const answer = await ask(text);
-    t.is(statusOf(answer), status);
-    const [head, body] = answer.split("\r\n\r\n");
-    t.regex((JSON.parse(body!) as { error: string }).error, sentence);
-    t.regex(head!, /\r\ncontent-type: application\/json/);
-    t.regex(head!, /\r\nx-content-type-options: nosniff\r\n/);
-    t.is(/content-length: (\d+)/.exec(head!)?.[1], String(body!.length));
+    refused(t, await ask(text), status, sentence);
   }
 });
+
+test("a request that does not arrive in time is told so", async (t) => {
+  const { ask } = await serve(t, { requestTimeoutMs: 200 });
+  // A machine that sleeps through all of its time ends the connection without a word.
+  let answer = "";
+  while (answer === "") answer = await ask("GET /health HTTP/1.1\r\nhost: local");
+  refused(t, answer, 408, /in time/);
+});
+
+function refused(t: ExecutionContext, answer: string, status: number, sentence: RegExp): void {
+  t.is(statusOf(answer), status, answer);
+  const [head, body] = answer.split("\r\n\r\n");
+  t.regex((JSON.parse(body!) as { error: string }).error, sentence);
+  t.regex(head!, /\r\ncontent-type: application\/json/);
+  t.regex(head!, /\r\nx-content-type-options: nosniff\r\n/);
+  t.is(/content-length: (\d+)/.exec(head!)?.[1], String(body!.length));
+}
 
 test("a header or a body that is too long is refused", async (t) => {
   const { ask } = await serve(t, { headerBytesMax: 1_024 });

@@ -71,7 +71,7 @@ test("each refusal has its reason", (t) => {
   };
   t.is(reason({ id: "ab".repeat(32), bytes: new Uint8Array(9) }), "invalid");
   t.is(reason(made(0, 1, 2)), "underpriced");
-  t.is(reason(made(0, 1, 3), confirmedNonces([1])), "stale-nonce");
+  t.is(reason(made(0, 1, 3), confirmedNonces([1])), "nonce");
   t.is(reason(made(0, 2, 3), confirmedNonces([1])), "ok");
   t.is(reason(made(0, 2, 3, 1)), "conflict");
   t.is(reason(made(0, 3, 3)), "ok");
@@ -229,7 +229,7 @@ class Model {
 
   add(tx: Made, last: readonly number[], limits: MempoolLimits): string {
     if (this.entries.includes(tx)) return "known";
-    if (tx.nonce <= last[tx.sender]!) return "stale-nonce";
+    if (tx.nonce <= last[tx.sender]!) return "nonce";
     const same = this.entries.filter(({ sender }) => sender === tx.sender);
     const old = same.find(({ nonce }) => nonce === tx.nonce);
     if (old && (tx.price <= old.price || tx.price * 10 < old.price * 11)) return "conflict";
@@ -320,5 +320,5 @@ test("what left unconfirmed is told once, with its reason; what was removed is n
   mempool.remove([third.id]);
   t.deepEqual(mempool.takeDropped(), []);
   mempool.confirmed([made(3, 1, 8).id], confirmedNonces([-1, 1, -1, 1]));
-  t.deepEqual(mempool.takeDropped(), [{ id: made(1, 1, 60).id, reason: "stale-nonce" }]);
+  t.deepEqual(mempool.takeDropped(), [{ id: made(1, 1, 60).id, reason: "nonce" }]);
 });

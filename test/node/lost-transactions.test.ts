@@ -163,7 +163,7 @@ test("what a block makes void is told: it was accepted, and will never be confir
   const rejected = nextEvent(node, "TransactionRejected");
   const block = makeBlock({ transactions: [makeTransaction(key, 5)] });
   node.broadcastBlock(block.bytes);
-  t.like(await rejected, { id: ids[0], rule: "stale-nonce" });
+  t.like(await rejected, { id: ids[0], rule: "nonce" });
 });
 
 test("what gives way to a better price is told", async (t) => {

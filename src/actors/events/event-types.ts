@@ -55,7 +55,7 @@ export type NetworkEvent =
   | {
       readonly type: "TransactionRejected";
       readonly id: HashHex;
-      /** A name of `TRANSACTION_RULES`, or a word of the mempool's own. */
+      /** Of the chain, of the list in chain/refusals.ts, or a word of the mempool's own. */
       readonly rule: string;
       readonly detail: string;
       readonly peerId?: PeerId;

@@ -2,6 +2,7 @@
 // that is logged, and costs the call that it did so at. Without it an exception would cost the actor
 // its messages, and a mempool that goes on so the actor.
 
+import { refusalName } from "../../chain/refusals.js";
 import { errorText } from "../../errors.js";
 import type {
   DroppedTransaction,
@@ -53,9 +54,10 @@ export function guardMempool(mempool: Mempool, log: Log): GuardedMempool {
 const failed: MempoolAnswer = { ok: false, reason: "failed" };
 
 function answered(answer: MempoolAnswer): MempoolAnswer {
-  const told = answer.ok === true || (answer.ok === false && typeof answer.reason === "string");
+  if (answer.ok === true) return answer;
+  const told = answer.ok === false && typeof answer.reason === "string";
   if (!told) throw new TypeError("it answered neither { ok: true } nor a reason");
-  return answer;
+  return { ok: false, reason: refusalName(answer.reason) as typeof answer.reason };
 }
 
 function selected(all: readonly MempoolTransaction[]): readonly MempoolTransaction[] {
@@ -67,7 +69,7 @@ function selected(all: readonly MempoolTransaction[]): readonly MempoolTransacti
 function dropped(all: readonly DroppedTransaction[]): readonly DroppedTransaction[] {
   const sound = all.every(({ id, reason }) => typeof id === "string" && typeof reason === "string");
   if (!sound) throw new TypeError("it dropped something without an id and a reason");
-  return all;
+  return all.map(({ id, reason }) => ({ id, reason: refusalName(reason) }));
 }
 
 function bytesOrNone(bytes: Uint8Array | undefined): Uint8Array | undefined {

@@ -143,7 +143,7 @@ test("a local submitter hears what became of its transaction", async (t) => {
 });
 
 test("an invalid transaction is its sender's fault; a refused one is nobody's", async (t) => {
-  const harness = await start({ answer: () => ({ ok: false, reason: "stale-nonce" }) });
+  const harness = await start({ answer: () => ({ ok: false, reason: "nonce" }) });
   harness.push(forged(0));
   harness.push(at(1));
   await harness.settle();
@@ -154,7 +154,7 @@ test("an invalid transaction is its sender's fault; a refused one is nobody's", 
   const rejected = published(harness.events).map((event) =>
     event.type === "TransactionRejected" ? event.rule : event.type,
   );
-  t.deepEqual(rejected.sort(), ["signature", "stale-nonce"]);
+  t.deepEqual(rejected.sort(), ["nonce", "signature"]);
   t.is(harness.done(), 2);
 });
 

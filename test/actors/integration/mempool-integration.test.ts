@@ -4,7 +4,7 @@ import {
   type SelectedTransactions,
 } from "../../../src/actors/integration/mempool-integration.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type { MempoolAnswer } from "../../../src/ports.js";
+import type { Mempool, MempoolAnswer } from "../../../src/ports.js";
 import type { MessageOf } from "../../../src/protocol/types/message.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { CheckedBlock } from "../../../src/types/chain.js";
@@ -63,6 +63,25 @@ test("each transaction is answered in order, and only accepted ones are publishe
   t.deepEqual(published(harness.events), [
     { type: "TransactionAccepted", id: at(0).id },
     { type: "TransactionAccepted", id: at(1).id },
+  ]);
+});
+
+test("a nonce that is confirmed already has one name, whatever a caller's mempool says", async (t) => {
+  const dropped = [{ id: at(7).id, reason: "stale-nonce" }];
+  const mempool: Mempool = {
+    has: () => false,
+    get: () => undefined,
+    select: () => [],
+    confirmed: () => undefined,
+    count: 0,
+    bytes: 0,
+    add: () => ({ ok: false, reason: "stale-nonce" }),
+    takeDropped: () => dropped.splice(0),
+  };
+  const harness = await start({ env: { mempool } });
+  t.deepEqual(await harness.add(0), [{ ok: false, reason: "nonce" }]);
+  t.like(published(harness.events), [
+    { type: "TransactionRejected", id: at(7).id, rule: "nonce", detail: "" },
   ]);
 });
 

@@ -1,0 +1,29 @@
+// Why a transaction is not taken, or leaves again, in words: for the HTTP interface and the table of
+// docs/operations.md. One list, so that no name of a refusal means one thing here and another there.
+
+import type { Departure, MempoolRefusal, NodeRefusal } from "../types/refusals.js";
+
+export type TransactionRefusal = MempoolRefusal | NodeRefusal | Departure;
+
+export const TRANSACTION_REFUSALS: Readonly<Record<TransactionRefusal, string>> = Object.freeze({
+  busy: "The node has too many transactions in hand; send it again later.",
+  conflict: "The mempool holds another transaction with this sender and nonce, paying as much.",
+  evicted: "It gave way to transactions that pay more.",
+  expired: "It waited for a block for too long.",
+  failed: "The node's mempool failed on this transaction; its log says how.",
+  full: "The mempool is full of transactions that pay more; send it again later.",
+  invalid: "The mempool cannot read this transaction.",
+  known: "This node holds this transaction already, and announces it again.",
+  nonce: "The sender has already confirmed this nonce or a higher one.",
+  refused: "A block of this node failed for this transaction; send it again later.",
+  replaced: "Its sender replaced it by one with the same nonce that pays more.",
+  underpriced: "The gas price is below what this node takes.",
+});
+
+/** Names of older versions: a mempool that is a caller's own may still say so. */
+const FORMER_NAMES: ReadonlyMap<string, TransactionRefusal> = new Map([["stale-nonce", "nonce"]]);
+
+/** The name that is used now. */
+export function refusalName(name: string): string {
+  return FORMER_NAMES.get(name) ?? name;
+}

@@ -34,6 +34,7 @@ import { protocolLink } from "./actors/service/protocol-link.js";
 import { networkService } from "./actors/service/network-service.js";
 import type { StoreFailed } from "./actors/integration/consensus-integration.js";
 import { nothingUntold } from "./actors/integration/chain-commits.js";
+import { nothingFollowed } from "./actors/integration/mempool-follower.js";
 import { guardConsensus } from "./actors/integration/guarded-consensus.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { checkProtocols } from "./protocol/kinds/own.js";
@@ -173,8 +174,8 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const missed = { count: 0 };
   const onMissed = (): void => void missed.count++;
   const events = system.spawn(eventBus, { mailboxMax, onMissed }, { name: "events" });
-  // Nor are the facts lost that it had still to publish.
-  const args = { started, events, untold: nothingUntold() };
+  // Nor is lost which facts it had still to publish, and which blocks its mempool had to follow.
+  const args = { started, events, untold: nothingUntold(), followed: nothingFollowed() };
   const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));

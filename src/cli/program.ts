@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
+import { MINUTES_MAX, NODES_MAX, TRANSACTIONS_PER_SECOND_MAX } from "../sim/limits.js";
 import type { RunFlags } from "./run-flags.js";
 
 const DEFAULT_NETWORK = "vibecoin-dev";
@@ -96,13 +97,16 @@ function addKeygen(program: Command): void {
     });
 }
 
+/** Options of `sim` that a seed decides. */
+const DRAWN = ["nodes", "producers", "minutes", "faults", "byzantine", "traffic", "crashes"];
+
 function addSim(program: Command): void {
   program
     .command("sim")
     .description("Simulate networks of whole nodes from a seed; exit 1 when a check fails.")
-    .option("--nodes <n>", "how many, named n0, n1, …", wholeNumber(1), 20)
-    .option("--producers <n>", "how many of them produce blocks", wholeNumber(1), 3)
-    .option("--minutes <n>", "virtual time under faults", positive, 2)
+    .option("--nodes <n>", "how many, named n0, n1, …", wholeNumber(1, NODES_MAX), 20)
+    .option("--producers <n>", "how many of them produce blocks (3)", wholeNumber(1, NODES_MAX))
+    .option("--minutes <n>", "virtual time under faults (2; crashes: 10)", minutes)
     .option("--seed <text>", "one seed and one version are one run", "1")
     .addOption(
       new Option("--faults <preset>", "what happens to them")
@@ -110,8 +114,14 @@ function addSim(program: Command): void {
         .default("mild"),
     )
     .option("--byzantine <percent>", "this part of the nodes attacks the rest", percent, 0)
-    .option("--traffic <n>", "transactions a second in all", wholeNumber(0), 4)
-    .option("--swarm", "draw all of the above from the seed")
+    .option("--traffic <n>", "transactions a second in all", perSecond, 4)
+    .addOption(new Option("--swarm", "draw all of the above from the seed").conflicts(DRAWN))
+    .option("--large", "of swarms: 5 to 50 nodes and byzantine ones, in each")
+    .addOption(
+      new Option("--crashes", "each type of actor of each node crashes once a minute").conflicts(
+        DRAWN.filter((name) => name !== "nodes" && name !== "minutes"),
+      ),
+    )
     .option("--runs <n>", "run the seeds SEED/0, SEED/1, …", wholeNumber(1), 1)
     .option("--for <minutes>", "the same, for so long in real time", positive)
     .option("--trace <about>", "print the timeline of a node (n3), a message (#hash), a hash or id")
@@ -132,13 +142,25 @@ function notEmpty(text: string): string {
   return text;
 }
 
-function wholeNumber(min: number): (text: string) => number {
-  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min));
+function wholeNumber(min: number, max?: number): (text: string) => number {
+  const number = z.int().min(min);
+  const within = max === undefined ? number : number.max(max);
+  const schema = z.string().regex(/^\d+$/).transform(Number).pipe(within);
+  const range = max === undefined ? `from ${min} up` : `from ${min} to ${max}`;
   return (text) => {
     const read = schema.safeParse(text);
-    if (!read.success) throw new InvalidArgumentError(`It must be a whole number from ${min} up.`);
+    if (!read.success) throw new InvalidArgumentError(`It must be a whole number ${range}.`);
     return read.data;
   };
+}
+
+const perSecond = wholeNumber(0, TRANSACTIONS_PER_SECOND_MAX);
+
+/** Of virtual time. */
+function minutes(text: string): number {
+  const read = z.coerce.number().positive().max(MINUTES_MAX).safeParse(text);
+  if (read.success) return read.data;
+  throw new InvalidArgumentError(`It must be a number above 0, at most ${MINUTES_MAX}.`);
 }
 
 function positive(text: string): number {

@@ -3,22 +3,13 @@
 
 import { printable } from "../bytes/printable.js";
 import { CodedError } from "../errors.js";
-import { checkTrace, createTimeline, drawScripts, drawSwarm, simulate } from "../sim/index.js";
+import { checkTrace, createTimeline, simulate } from "../sim/index.js";
 import type { SimulateOptions, Verdict } from "../sim/index.js";
 import { systemClock } from "../runtime/clock.js";
-import { seededRandom } from "../runtime/random.js";
 import { EXIT_FAULT, EXIT_OK } from "./exit.js";
+import { optionsOf, replayOf, type WorldFlags } from "./sim-options.js";
 
-export interface SimFlags {
-  readonly nodes: number;
-  readonly producers: number;
-  readonly minutes: number;
-  readonly seed: string;
-  readonly faults: "none" | "mild" | "wild";
-  /** A fraction of the nodes. */
-  readonly byzantine: number;
-  readonly traffic: number;
-  readonly swarm?: boolean;
+export interface SimFlags extends WorldFlags {
   readonly runs: number;
   /** Minutes of real time: seeds are run until they are over. */
   readonly for?: number;
@@ -37,7 +28,7 @@ export async function sim(flags: SimFlags): Promise<number> {
   const one = flags.for === undefined && flags.runs === 1;
   for (let run = 0; more(run); run++) {
     const seed = one ? flags.seed : `${flags.seed}/${run}`;
-    const options = optionsOf({ ...flags, seed });
+    const options = optionsOf(flags, seed);
     const trace = flags.trace === undefined ? undefined : traceOf(flags.trace, options);
     const verdict = await simulate({ ...options, ...trace?.timeline });
     print(verdict, flags, seed);
@@ -47,22 +38,6 @@ export async function sim(flags: SimFlags): Promise<number> {
     if (!verdict.ok) return EXIT_FAULT;
   }
   return EXIT_OK;
-}
-
-function optionsOf(flags: SimFlags): SimulateOptions {
-  const { seed, faults, traffic } = flags;
-  const byzantine = Math.floor(flags.nodes * flags.byzantine);
-  const nodes = flags.nodes - byzantine;
-  if (flags.swarm === true) return drawSwarm(seed);
-  return {
-    seed,
-    nodes,
-    producers: Math.min(flags.producers, nodes),
-    byzantine: drawScripts(byzantine, seededRandom(`scripts ${seed}`)),
-    durationMs: flags.minutes * 60_000,
-    faults,
-    ...(traffic === 0 ? {} : { traffic: { perSecond: traffic } }),
-  };
 }
 
 /** Prints the timeline of `about` and counts its lines. */
@@ -76,14 +51,6 @@ function traceOf(about: string, options: SimulateOptions) {
     }),
   };
   return trace;
-}
-
-function replayOf(flags: SimFlags, seed: string): string {
-  const { nodes, producers, minutes, faults, byzantine, traffic } = flags;
-  if (flags.swarm === true) return `vibecoin-node sim --swarm --seed ${seed}`;
-  const drawn = `--nodes ${nodes} --producers ${producers} --minutes ${minutes}`;
-  const rest = `--faults ${faults} --byzantine ${100 * byzantine}% --traffic ${traffic}`;
-  return `vibecoin-node sim ${drawn} ${rest} --seed ${seed}`;
 }
 
 function print(verdict: Verdict, flags: SimFlags, seed: string): void {

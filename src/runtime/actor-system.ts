@@ -1,7 +1,14 @@
 // The actor system: the root of a tree of actors that share one environment, one clock and one
 // scheduler. Everything else of the kernel hangs below it.
 
-import type { ActorFigures, ActorRef, ActorType, AskOutcome, SpawnOptions } from "./actor.js";
+import type {
+  ActorFigures,
+  ActorInsight,
+  ActorRef,
+  ActorType,
+  AskOutcome,
+  SpawnOptions,
+} from "./actor.js";
 import type { Clock, Random } from "../ports.js";
 import type { Scheduler } from "./scheduler.js";
 import type {
@@ -61,6 +68,8 @@ export interface ActorSystem<E> {
   allFigures(): Promise<ActorFigures[]>;
   /** Messages that reached nobody: their actor had stopped, or the reply came too late. */
   readonly deadLetters: number;
+  /** What the actors whose last name begins so have and wait for: for simulations. */
+  insights(name: string): ActorInsight[];
   /** Throws when the kernel or the state of an actor breaks a rule of its own. */
   invariants(): void;
   /** Throws when an actor holds a place for something; nothing is under way any more. */
@@ -177,6 +186,13 @@ export class System implements Kernel, Parent, Asker {
     for (const cell of cells) cell.invariants();
     // A link owes too, and another thread's actors are not seen from here.
     if (cells.length === nodes.length) checkOwed(cells, this.questions);
+  }
+
+  insights(name: string): ActorInsight[] {
+    const cells = this.nodes().filter((child) => child instanceof Cell);
+    const open = [...this.questions.open()].filter((question) => question instanceof Question);
+    const named = cells.filter((cell) => cell.name.startsWith(name));
+    return named.map((cell) => cell.insight(open)).filter((insight) => insight !== undefined);
   }
 
   atRest(): void {

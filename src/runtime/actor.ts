@@ -115,6 +115,14 @@ export interface ActorType<A, M, S, E> {
   atRest?(state: S): void;
 }
 
+/** For whoever adds up what is out; not to be changed. */
+export interface ActorInsight {
+  readonly path: string;
+  readonly state: unknown;
+  /** Those that it asked and has not heard the end of. */
+  readonly questions: readonly unknown[];
+}
+
 /** `replyOf` for messages that carry their reply reference, where they carry one, as `replyTo`. */
 export function replyToOf(message: object): ActorRef<never> | undefined {
   return (message as { readonly replyTo?: ActorRef<never> }).replyTo;

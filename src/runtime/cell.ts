@@ -1,7 +1,7 @@
 // One living actor: its mailbox, its incarnation, its children, what it owes and is owed. It is the
 // ActorRef that others tell, and the Runnable that a scheduler drains.
 
-import type { ActorFigures, MailboxSpec, Signal } from "./actor.js";
+import type { ActorFigures, ActorInsight, MailboxSpec, Signal } from "./actor.js";
 import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
 import type { Asker, Question } from "./question.js";
@@ -245,8 +245,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
       }
       const message = mailbox.take();
       if (message === undefined) return;
-      if (onDeliver !== undefined) onDeliver(this.path, message);
       try {
+        if (onDeliver !== undefined) onDeliver(this.path, message);
         type.receive(this.state, message, context);
       } catch (error) {
         this.inHand = message;
@@ -269,8 +269,8 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     }
     if (note.kind === "timer" && !this.timers.take(note)) return;
     const message = messageOf(note);
-    onDeliver?.(this.path, message);
     try {
+      onDeliver?.(this.path, message);
       this.type.receive(this.state, message, this.context);
     } catch (error) {
       this.inHand = message;
@@ -524,6 +524,14 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     invariant(this.scheduled || !this.ready, `${this.path} is scheduled when it has work`);
     invariant(this.phase !== "stopped" || this.children.size === 0, `${this.path} left no orphan`);
     if (this.phase === "running") this.type.invariants?.(this.state, this.context);
+  }
+
+  /** Undefined unless it runs. */
+  insight(open: readonly Question[]): ActorInsight | undefined {
+    if (this.phase !== "running") return undefined;
+    const own = open.filter(({ askedBy }) => askedBy === this);
+    const unheard = [...this.notes.items()].filter(({ kind }) => kind === "question");
+    return { path: this.path, state: this.state, questions: [...own, ...unheard] };
   }
 
   atRest(): void {

@@ -14,6 +14,30 @@ export function isActorCrash(error: unknown): boolean {
 /** Those of its host: what they are for is to tell of a node's events and end. */
 const HOSTS: ReadonlySet<string> = new Set(["start", "tap"]);
 
+/** As a node has them that produces, listens, dials and keeps an index. */
+export const ACTOR_TYPES: readonly string[] = [
+  "block-handler",
+  "block-repair",
+  "broadcaster",
+  "consensus",
+  "dialer",
+  "events",
+  "listener",
+  "mempool",
+  "network",
+  "peer",
+  "producer",
+  "protocol",
+  "registry",
+  "reputation",
+  "router",
+  "storage",
+  "sync",
+  "sync-handler",
+  "system-router",
+  "transaction-handler",
+];
+
 /** Every type once, sorted. */
 export function typesOf(actors: readonly { readonly path: string }[]): readonly string[] {
   const types = new Set(actors.map(({ path }) => actorType(path)));
@@ -26,8 +50,8 @@ interface Armed {
 }
 
 export class ActorCrash {
-  /** So many actors crashed. */
-  count = 0;
+  /** So many actors crashed, by type. */
+  readonly counts = new Map<string, number>();
   readonly #armed = new Set<Armed>();
 
   /** Answers what disarms it. */
@@ -44,7 +68,7 @@ export class ActorCrash {
     for (const armed of this.#armed) {
       if (armed.type !== type || armed.left-- > 0) continue;
       this.#armed.delete(armed);
-      this.count++;
+      this.counts.set(type, (this.counts.get(type) ?? 0) + 1);
       throw new Planned(`a planned crash of ${path}`);
     }
   }

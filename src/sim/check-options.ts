@@ -5,13 +5,15 @@ import { z } from "zod";
 import { CodedError } from "../errors.js";
 import { FAULT_KINDS } from "./fault-kinds.js";
 import { FAULT_PRESETS } from "./faults.js";
+import { NODES_MAX, TIME_MS_MAX, TRANSACTIONS_PER_SECOND_MAX } from "./limits.js";
 import type { LinkOptions } from "./places.js";
 import type { SimulateOptions } from "./simulate-options.js";
 import { TRACE_TEXT_MIN } from "./timeline.js";
 
 const whole = z.int().min(0);
 const number = z.number().min(0);
-const timeMs = z.number().gt(0);
+const virtualMs = number.max(TIME_MS_MAX);
+const timeMs = z.number().gt(0).max(TIME_MS_MAX);
 const range = z
   .tuple([number, number])
   .refine(([low, high]) => low <= high, "must be [low, high] with low <= high");
@@ -20,7 +22,10 @@ const object = z.custom<unknown>(
   (value) => typeof value === "object" && value !== null,
   "must be an object",
 );
-const times = z.strictObject({ everyMs: range, forMs: range.optional() });
+const times = z.strictObject({
+  everyMs: range.refine(([, high]) => high > 0, "must not be without end at one time"),
+  forMs: range.optional(),
+});
 const presets = Object.keys(FAULT_PRESETS);
 const faults = z
   .partialRecord(z.enum(Object.keys(FAULT_KINDS)), times)
@@ -39,7 +44,7 @@ const links: { readonly [K in keyof LinkOptions]-?: z.ZodType } = {
 
 const traffic = z.strictObject({
   accounts: z.int().min(1).optional(),
-  perSecond: z.number().gt(0),
+  perSecond: z.number().gt(0).max(TRANSACTIONS_PER_SECOND_MAX),
   dataBytes: whole.optional(),
   bulkyDataBytes: whole.optional(),
 });
@@ -47,11 +52,11 @@ const traffic = z.strictObject({
 /** A field for each option, so that none can be left out here. */
 const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   seed: z.union([z.string(), z.number()], "must be a text or a number"),
-  nodes: z.int().min(1),
+  nodes: z.int().min(1).max(NODES_MAX),
   producers: whole.optional(),
   late: whole.optional(),
   knownPeers: whole.optional(),
-  byzantine: z.array(z.unknown()).optional(),
+  byzantine: z.array(z.unknown()).max(NODES_MAX).optional(),
   config: object.optional(),
   links: z.strictObject(links).optional(),
   pool: object.optional(),
@@ -63,12 +68,12 @@ const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   onDelivery: callback.optional(),
   onLog: callback.optional(),
   replay: z.string().optional(),
-  calmMs: number.optional(),
-  quietMs: number.optional(),
+  calmMs: virtualMs.optional(),
+  quietMs: virtualMs.optional(),
   breakLinks: z.boolean().optional(),
   chainChanges: object.optional(),
   configs: z.array(object).optional(),
-  durationMs: number.optional(),
+  durationMs: virtualMs.optional(),
   convergeMs: timeMs.optional(),
   consensus: object.optional(),
   mempool: callback.optional(),

@@ -2,6 +2,7 @@
 // unless told. Used by faults.ts, which decides when.
 
 import type { Random } from "../ports.js";
+import { ACTOR_TYPES } from "./actor-crash.js";
 import { drawFrom, type Range } from "./range.js";
 import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
@@ -29,6 +30,8 @@ const CLOG_MS: Range = [100, 20_000];
 const DISK_MS: Range = [1_000, 30_000];
 /** A long turn or a stopped process: from what nobody notices to more than the keep-alive times. */
 const HOLD_MS: Range = [100, 25_000];
+const CRASHES_MS: Range = [60_000, 60_000];
+const CRASHES_PART = 0.75;
 const CLOCK_MS: Range = [1_000, 30_000];
 /** An operator's mistake, a machine in another zone. */
 const JUMP_MS: Range = [-3_600_000, 3_600_000];
@@ -128,6 +131,14 @@ export const FAULT_KINDS = {
       return node.crashActor(pick(node.actorTypes, random), skipped(random));
     },
   },
+  /**
+   * Every type of actor of every node throws once, each at a time of its own in the first part of
+   * `forMs`, so that also those that are told little come to a message within it.
+   */
+  crashActors: {
+    forMs: CRASHES_MS,
+    act: crashActors,
+  },
   /** A process stands still, by a long turn or SIGSTOP; its machine answers for it. */
   stall: { forMs: HOLD_MS, act: (fault) => hold(fault, false) },
   /** A machine sleeps: its monotonic clock stands still too. */
@@ -171,6 +182,23 @@ function onNode(
 function hold({ world, random }: FaultContext, clockStands: boolean): (() => void) | undefined {
   const healthy = world.nodes.filter((node) => node.healthy);
   return healthy.length === 0 ? undefined : pick(healthy, random).hold({ clockStands });
+}
+
+function crashActors({ world, random, forMs, on }: FaultContext): () => void {
+  const disarms: (() => void)[] = [];
+  let mended = false;
+  for (const node of world.nodes) {
+    for (const type of ACTOR_TYPES) {
+      const [atMs, skip] = [forMs * CRASHES_PART * random.float(), skipped(random)];
+      world.after(atMs, () => {
+        if (on() && !mended) disarms.push(node.crashActor(type, skip));
+      });
+    }
+  }
+  return () => {
+    mended = true;
+    for (const disarm of disarms) disarm();
+  };
 }
 
 function swizzle({ world, random, forMs, on }: FaultContext): () => void {

@@ -59,6 +59,12 @@ export const FAULT_PRESETS = {
   },
 } as const satisfies Record<string, FaultOptions>;
 
+/** Everything at once, and each type of actor of each node crashes once a minute. */
+export const CRASHES: FaultOptions = {
+  ...FAULT_PRESETS.wild,
+  crashActors: { everyMs: [60_000, 60_000], forMs: [60_000, 60_000] },
+};
+
 /** Begins at once. At least one node stays up. */
 export function startFaults(world: World, options: FaultOptions): Faults {
   const names = Object.keys(FAULT_KINDS) as FaultName[];

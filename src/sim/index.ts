@@ -9,6 +9,7 @@ export {
   type Faults,
   type FaultTimes,
 } from "./faults.js";
+export { crashStorm } from "./crash-storm.js";
 export { checkTrace } from "./check-options.js";
 export type { FaultName } from "./fault-kinds.js";
 export { FIVE_REGIONS, type Regions } from "./places.js";
@@ -34,4 +35,5 @@ export { formatDelivery, type Delivery } from "./trace.js";
 export { drawSwarm } from "./swarm.js";
 export { createTimeline } from "./timeline.js";
 export { startTraffic, type Traffic, type TrafficOptions } from "./traffic.js";
-export { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
+export { SimulationFailed, type Violation } from "./violation.js";
+export { createWorld, type World } from "./world.js";

@@ -30,6 +30,7 @@ export async function quietLinks(world: World, quietMs: number): Promise<void> {
       if (unrest !== undefined) world.report(`${name} holds a place in the quiet: ${unrest}`);
     }
   }
+  world.checkCredit({ atRest: true });
 
   const patient = up.find((node) => up.every((other) => other === node || outlasts(other, node)));
   if (patient !== undefined) {

@@ -9,6 +9,7 @@ import type { NodeEnv } from "../actors/env.js";
 import type { NetworkEventOf } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { BlockStore, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
+import type { ActorInsight } from "../runtime/actor.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
 import type { SeededRandom } from "../runtime/random.js";
 import type { Scheduler } from "../runtime/scheduler.js";
@@ -147,6 +148,21 @@ export class SimNode {
     return this.#starts > 0;
   }
 
+  /** How often it was started. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Nothing is wrong with its process, disk or clock. */
+  get sound(): boolean {
+    return this.healthy && !this.stoodStill && this.diskSlowdown === 1 && this.#wallJumpMs === 0;
+  }
+
+  /** What its actors of these types have and wait for. */
+  insights(type: string): readonly ActorInsight[] {
+    return this.#life?.system.insights(type) ?? [];
+  }
+
   /** The handle that an embedder has. Throws while the node is down. */
   get network(): Network {
     return this.#alive.network;
@@ -160,7 +176,6 @@ export class SimNode {
     const { name } = this;
     invariant(this.#life === undefined, `${name} is down when it starts`);
     this.#gaveUp = false;
-    this.#actorCrash.count = 0;
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
     const loop = new SimLoop(this.clock, around.scheduler, (path) => this.#actorCrash.meet(path));
@@ -245,6 +260,11 @@ export class SimNode {
   /** An actor of this type throws at the message after `skip` others. Answers what calls it off. */
   crashActor(type: string, skip: number): () => void {
     return this.#actorCrash.arm(type, skip);
+  }
+
+  /** How many of its actors crashed by plan, by type. */
+  get actorCrashes(): ReadonlyMap<string, number> {
+    return this.#actorCrash.counts;
   }
 
   /** An impatient operator: ends what cannot go on, gives it a sound disk, starts it. */
@@ -343,8 +363,6 @@ export class SimNode {
    * to it again, where it had no room.
    */
   checkRefill(): void {
-    // A mempool that crashed has forgotten what it had still to put back.
-    if (this.#actorCrash.count > 0) return;
     const { blocks, abandoned, mempool, watch } = this.#alive;
     const { mempool: limits } = this.config;
     const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;

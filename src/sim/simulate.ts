@@ -11,7 +11,8 @@ import type { PropagationTimes } from "./propagation.js";
 import { brokenLinks, quietLinks } from "./quiet.js";
 import { transactionsTravel } from "./gossip-probe.js";
 import { startTraffic } from "./traffic.js";
-import { createWorld, SimulationFailed, type Violation, type World } from "./world.js";
+import { SimulationFailed, type Violation } from "./violation.js";
+import { createWorld, type World } from "./world.js";
 
 /** What a run showed. All but `wallSeconds` is the same for one seed and one version of the code. */
 export interface Verdict {
@@ -30,6 +31,8 @@ export interface Verdict {
   readonly propagation: PropagationTimes;
   /** Written to links, by the mean node. */
   readonly bytesPerNode: number;
+  /** How many actors crashed by plan, by type. */
+  readonly actorCrashes: Readonly<Record<string, number>>;
   /** Of byzantine nodes: a ban of an honest one is a violation. */
   readonly bans: number;
   readonly violations: readonly Violation[];
@@ -104,9 +107,18 @@ function verdictOf(world: World, wallSeconds: number): Verdict {
     blocks: world.blockCount,
     propagation: world.propagation.times(),
     bytesPerNode: Math.round(world.bytesSent / (world.nodes.length + world.byzantine.length)),
+    actorCrashes: crashesIn(world),
     bans: world.bans.length,
     violations: world.violations,
   };
+}
+
+function crashesIn({ nodes }: World): Readonly<Record<string, number>> {
+  const sums = new Map<string, number>();
+  for (const node of nodes) {
+    for (const [type, count] of node.actorCrashes) sums.set(type, (sums.get(type) ?? 0) + count);
+  }
+  return Object.fromEntries([...sums].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function rounded(seconds: number): number {

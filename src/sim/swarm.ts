@@ -17,6 +17,8 @@ const KIB = 1_024;
 type Whole = (low: number, high: number) => number;
 
 const CROWD_EVERY = 15;
+const CROWD_NODES = 15;
+const LARGE = [5, 51] as const;
 const CROWD_MS = 20_000;
 /**
  * Undo data and forks are pruned within the run, and still no fork may be too deep to follow: there
@@ -40,15 +42,25 @@ const IMPATIENT = { pingIntervalMs: 3_000, deadAfterMs: 8_000 } as const;
 const PATIENT = { pingIntervalMs: 7_000, deadAfterMs: 20_000 } as const;
 const BULK_PER_SECOND = 160_000;
 
-/** A short run of a few nodes: half a second to a few seconds of real time. */
-export function drawSwarm(seed: number | string): SimulateOptions {
+export interface SwarmOptions {
+  /** 5 to 50 honest nodes, as often 5 to 16 as more, and byzantine ones in every world. */
+  readonly large?: boolean;
+}
+
+/** A short run of a few nodes: half a second to a few seconds of real time; a large one, 5 to 60. */
+export function drawSwarm(
+  seed: number | string,
+  { large = false }: SwarmOptions = {},
+): SimulateOptions {
   const draw = seededRandom(`swarm ${seed}`);
   const between = (low: number, high: number): number => low + (high - low) * draw.float();
   const whole = (low: number, high: number): number => Math.floor(between(low, high + 1));
   const maybe = <T extends object>(part: T): T | object => (draw.float() < 0.5 ? part : {});
   // Now and then as many as a small real network has: what needs distance, or a crowd, to show.
-  const crowd = draw.float() < 1 / CROWD_EVERY;
-  const nodes = crowd ? whole(30, 50) : whole(2, 7);
+  const size = draw.float();
+  const few = size < 1 / CROWD_EVERY ? whole(30, 50) : whole(2, 7);
+  const nodes = large ? Math.floor(LARGE[0] * (LARGE[1] / LARGE[0]) ** size) : few;
+  const crowd = nodes >= CROWD_NODES;
   // Each kind is in every other run, as rare or as frequent as chance says.
   const faults: FaultOptions = Object.fromEntries(
     Object.entries(FAULT_PRESETS.wild)
@@ -60,7 +72,7 @@ export function drawSwarm(seed: number | string): SimulateOptions {
   const producersMax = latencyMs + jitterMs > 200 ? 2 : 3;
   // A minority, of nodes that are enough to relay without it.
   const attackers = whole(1, Math.max(1, Math.floor(((crowd ? 1 : 3) * nodes) / 7)));
-  const attacked = draw.float() < 0.5 && nodes >= 3;
+  const attacked = (draw.float() < 0.5 && nodes >= 3) || large;
   const byzantine = attacked ? drawScripts(attackers, draw) : [];
   const knownPeers = whole(1, 4);
   // Just room for all honest nodes and for what one attacker's address gets (nobody is evicted).

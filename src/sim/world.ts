@@ -3,7 +3,6 @@
 // every commit. Nothing here waits for real time; promises settle between events.
 
 import { genesisOf } from "../compose.js";
-import { resolveConfig, type NetworkConfig } from "../config.js";
 import { invariant } from "../errors.js";
 import type { HeaderSummary } from "../types/chain.js";
 import type { PeerId } from "../ports.js";
@@ -14,10 +13,14 @@ import { SeededScheduler } from "../runtime/seeded-scheduler.js";
 import { VirtualClock } from "../runtime/virtual-clock.js";
 import { createMemoryNetwork, type MemoryNetwork } from "../transport/memory.js";
 import type { ByzantineNode } from "./byzantine/byzantine-node.js";
-import { byzantineName, Population, type Ban } from "./byzantine/population.js";
+import { Population, type Ban } from "./byzantine/population.js";
 import { ChainAuditor } from "./chain-auditor.js";
-import { SIM_CONFIG, SIM_POOL, type WorldOptions } from "./options.js";
 import { SIM_CHAIN, type SimChain } from "./chain.js";
+import { connectKnown, converge } from "./convergence.js";
+import { creditFault, linkFault, linkSideOf } from "./credit-auditor.js";
+import { LagAuditor, type Follower } from "./lag-auditor.js";
+import { addressOf, configOf, nameAt } from "./node-config.js";
+import { SIM_POOL, type WorldOptions } from "./options.js";
 import { SIM_LINKS } from "./places.js";
 import { IndexAuditor } from "./index-auditor.js";
 import { fastSignatures, type SimSignatures } from "./signatures.js";
@@ -27,41 +30,18 @@ import { RefillAuditor } from "./refill-auditor.js";
 import { RelayAuditor } from "./relay-auditor.js";
 import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
 import { Trace } from "./trace.js";
+import { SimulationFailed, type Violation } from "./violation.js";
 
-export interface Violation {
-  /** Virtual time. */
-  readonly atMs: number;
-  /** One sentence, with the node's name. */
-  readonly what: string;
-}
-
-/** A check failed. The message holds seed, virtual time, what is wrong and how to see it again. */
-export class SimulationFailed extends Error {
-  readonly seed: number | string;
-  readonly violations: readonly Violation[];
-
-  constructor(seed: number | string, violations: readonly Violation[], replay?: string) {
-    const lines = violations.map(({ atMs, what }) => `at ${(atMs / 1_000).toFixed(3)} s: ${what}`);
-    const again = replay === undefined ? [] : [`replay: ${replay}`];
-    super([`seed ${seed} failed`, ...lines, ...again].join("\n"));
-    this.name = "SimulationFailed";
-    this.seed = seed;
-    this.violations = violations;
-  }
-}
-
-const PORT = 1;
 const WALL_OFFSET_MAX_MS = 500;
 /** As the production scheduler has it. */
 const SLICE_MESSAGES_MAX = 512;
-const KNOWN_PEERS = 4;
 const DRIFT_MAX_PPM = 200;
-const KNOWN_BYZANTINE_MAX = 3;
 const CHECK_EVERY_MS = 1_000;
+/** Names of peer handlers begin so. */
+const PEER = "peer-";
 /** Stores are walked once in so many checks: that takes as long as the chain. */
 const STORE_CHECKS = 60;
 const SETTLE_MS = 60_000;
-const INDEXED_WITHIN_MS = 10_000;
 const BYZANTINE_TICK_MS = 1_000;
 
 export function createWorld(options: WorldOptions): World {
@@ -87,6 +67,7 @@ export class World {
   #propagation = new Propagation();
   readonly #relays: RelayAuditor;
   readonly #population: Population;
+  readonly #lags: LagAuditor;
   #running = false;
   #checks = 0;
 
@@ -123,6 +104,12 @@ export class World {
       onBlame: (node, report) => this.#population.blamed(node, report),
     });
     this.nodes = this.#createNodes(random);
+    this.#lags = new LagAuditor({
+      followers: this.nodes.map(followerOf),
+      prefers: this.chain.consensus.prefers,
+      reachable: (from, to) => this.#links.reachable(from, to),
+      report: violated,
+    });
     this.#population = this.#createByzantine(random.fork("byzantine"));
     for (const node of this.byzantine) {
       node.start();
@@ -287,7 +274,7 @@ export class World {
       node.checkActors();
       node.checkStores();
     }
-    this.#throwViolations();
+    this.failWhenViolated();
   }
 
   /**
@@ -296,73 +283,33 @@ export class World {
    * then. A head from the future has to wait for its time before. Resolves to the lowest of their
    * heads; rejects with SimulationFailed.
    */
-  async converge(durationMs: number): Promise<HeaderSummary> {
-    const withinMs = durationMs + this.#aheadMs();
-    const untilMs = this.nowMs + withinMs;
-    const up = this.nodes.filter((node) => node.up);
-    await this.#reachBest(up, untilMs, withinMs);
-    // Byzantine nodes may hold the slots of those that a node knows.
-    if (this.byzantine.length === 0) await this.connectKnown(untilMs - this.nowMs);
-    await this.#reachBest(up, untilMs, withinMs);
-    for (const node of up) {
-      if (!(await this.runUntil(() => node.indexed, INDEXED_WITHIN_MS))) {
-        this.report(`${node.name}: the index does not follow the chain`);
-      }
-      node.checkRefill();
-      await this.settled(node.checkIndex());
-    }
-    this.checkInvariants();
-    return lowestHead(up);
+  converge(withinMs: number): Promise<HeaderSummary> {
+    return converge(this, withinMs);
   }
 
   /** There are slots for all that a node knows: in time it is connected to each that is up. */
-  async connectKnown(withinMs: number): Promise<void> {
-    const up = this.nodes.filter((node) => node.up);
-    const untilMs = this.nowMs + withinMs;
-    const ids = new Map(up.map(({ config, peerId }) => [config.bindAddr[0], peerId]));
-    const missing: (string | undefined)[] = [];
-    do {
-      missing.length = 0;
-      for (const { name, config, network } of up) {
-        const peers = new Set((await this.settled(network.peers())).map(({ peerId }) => peerId));
-        const absent = config.seedPeers.find((address) => {
-          const peerId = ids.get(address);
-          return peerId !== undefined && !peers.has(peerId);
-        });
-        if (absent !== undefined) missing.push(`${name} to ${absent}`);
-      }
-      if (missing.length === 0) return;
-    } while (!(await this.runUntil(() => false, 1_000)) && this.nowMs < untilMs);
-    this.report(`not connected after ${withinMs} ms without faults: ${missing.join(", ")}`);
-    this.#throwViolations();
+  connectKnown(withinMs: number): Promise<void> {
+    return connectKnown(this, withinMs);
   }
 
-  /** So far is the newest head ahead of the slowest clock. */
-  #aheadMs(): number {
-    const up = this.nodes.filter((node) => node.up);
-    const newestMs = Math.max(...up.map((node) => node.head().timestampMs));
-    return Math.max(0, newestMs - Math.min(...up.map(({ clock }) => clock.wallMs())));
-  }
-
-  async #reachBest(up: readonly SimNode[], untilMs: number, withinMs: number): Promise<void> {
-    const { consensus } = this.chain;
-    const heads = up.map((node) => node.head());
-    const best = heads.reduce((a, b) => (consensus.prefers(b, a) ? b : a));
-    const reached = (): boolean => {
-      if (up.some((node) => node.head().totalDifficulty < best.totalDifficulty)) return false;
-      // Blocks go on meanwhile, and the newest are never everywhere at once.
-      const { height, hash } = lowestHead(up);
-      return up.every((node) => node.network.header(height)?.hash === hash);
-    };
-    if (await this.runUntil(reached, untilMs - this.nowMs)) return;
-    const seen = up.map((node) => `${node.name} ${node.head().height} ${node.head().hash}`);
-    this.report(`no common chain after ${withinMs} ms without faults: ${seen.join(", ")}`);
-    this.#throwViolations();
+  /** What peers' messages hold is in somebody's hand. `atRest`: and nothing is under way on links. */
+  checkCredit({ atRest = false } = {}): void {
+    const peers = this.nodes.flatMap((node) => node.insights(PEER));
+    const wrong = peers.map(creditFault).find((fault) => fault !== undefined);
+    const sides = peers.map(linkSideOf).filter((side) => side !== undefined);
+    const fault = wrong ?? linkFault(sides, atRest);
+    if (fault !== undefined) this.report(fault);
   }
 
   /** A check of a script failed: `what` is wrong, in one sentence. The run ends with it. */
   report(what: string): void {
     this.violations.push({ atMs: this.nowMs, what });
+  }
+
+  /** Throws SimulationFailed when a check failed. */
+  failWhenViolated(): void {
+    if (this.violations.length === 0) return;
+    throw new SimulationFailed(this.seed, this.violations, this.#options.replay);
   }
 
   // ---- inside ---------------------------------------------------------------------------------
@@ -403,7 +350,7 @@ export class World {
       const startWallMs = this.#trueStartMs + offsetMs;
       const drift = (2 * own.fork("drift").float() - 1) * driftMaxPpm * 1e-6;
       const clock = this.#clock.view({ startWallMs, drift });
-      const config = this.#configOf(index, own);
+      const config = configOf(index, this.#options, own);
       return new SimNode({ name, peerId, config, clock, random: own }, around);
     });
   }
@@ -433,48 +380,13 @@ export class World {
     });
   }
 
-  #configOf(index: number, random: SeededRandom): NetworkConfig {
-    const { nodes: count, producers = 1, knownPeers = KNOWN_PEERS } = this.#options;
-    const { config = {}, configs = [] } = this.#options;
-    const own = configs[index] ?? {};
-    const known = new Set<number>();
-    const wanted = Math.min(knownPeers, count - 1);
-    if (wanted > 0) known.add((index + 1) % count);
-    while (known.size < wanted) {
-      const other = random.uint32() % count;
-      if (other !== index) known.add(other);
-    }
-    return resolveConfig({
-      ...SIM_CONFIG,
-      ...config,
-      ...own,
-      dial: { ...SIM_CONFIG.dial, ...config.dial, ...own.dial },
-      pool: { ...SIM_CONFIG.pool, ...config.pool, ...own.pool },
-      producer: { ...SIM_CONFIG.producer, ...config.producer, ...own.producer },
-      nodeId: `n${index}`,
-      bindAddr: addressOf(`n${index}`),
-      seedPeers: [...[...known].map((other) => `n${other}`), ...this.#badSeeds(random)].map(
-        addressOf,
-      ),
-      produce: index < producers,
-    });
-  }
-
-  /** Names of byzantine nodes that this node takes for honest ones. */
-  #badSeeds(random: SeededRandom): string[] {
-    const names = (this.#options.byzantine ?? []).map((_, index) => byzantineName(index));
-    const own = random.fork("byzantine");
-    while (names.length > KNOWN_BYZANTINE_MAX) names.splice(own.uint32() % names.length, 1);
-    return names;
-  }
-
   async #run(untilMs: number, reached: () => boolean): Promise<boolean> {
     invariant(!this.#running, "one run of a world at a time");
     this.#running = true;
     try {
       for (;;) {
         await this.#settle();
-        this.#throwViolations();
+        this.failWhenViolated();
         if (reached()) return true;
         if ((this.#clock.nextAtMs ?? Infinity) > untilMs) break;
         this.#clock.advanceToNext();
@@ -500,19 +412,23 @@ export class World {
       node.checkActors();
       if (walk) node.checkStores();
     }
-  }
-
-  #throwViolations(): void {
-    if (this.violations.length === 0) return;
-    throw new SimulationFailed(this.seed, this.violations, this.#options.replay);
+    this.#lags.see(this.nowMs);
+    this.checkCredit();
   }
 }
 
-function lowestHead(nodes: readonly SimNode[]): HeaderSummary {
-  const heads = nodes.map((node) => node.head());
-  return heads.reduce((a, b) => (b.height < a.height ? b : a));
-}
-
-function addressOf(name: string): string {
-  return `memory://${name}:${PORT}`;
+function followerOf(node: SimNode): Follower {
+  const { name, config } = node;
+  return {
+    name,
+    known: config.seedPeers.map(nameAt),
+    get life() {
+      return node.starts;
+    },
+    get isSound() {
+      return node.sound;
+    },
+    head: () => node.head(),
+    hashAt: (height) => node.network.header(height)?.hash,
+  };
 }

@@ -52,6 +52,8 @@ export interface MemoryNetwork {
   partition(groups: readonly (readonly string[])[]): void;
   /** Takes all obstacles away. */
   heal(): void;
+  /** What is under way from one host to the other does not wait. */
+  reachable(from: string, to: string): boolean;
   setLatency(latencyMs: number, jitterMs?: number): void;
   /** Breaks the links between two hosts, or all links of one: both sides see an error. */
   cut(a: string, b?: string): void;
@@ -138,6 +140,10 @@ class Network implements MemoryNetwork {
   heal(): void {
     this.paths.clear();
     this.#wake(() => true);
+  }
+
+  reachable(from: string, to: string): boolean {
+    return this.paths.reachable(from, to);
   }
 
   setLatency(latencyMs: number, jitterMs = 0): void {

@@ -9,6 +9,7 @@ import { syncHandler } from "../../src/actors/handlers/sync-handler.js";
 import { transactionHandler } from "../../src/actors/handlers/transaction-handler.js";
 import type { SubmitOutcome } from "../../src/actors/handlers/transaction-handler-state.js";
 import type { ConsensusMessage } from "../../src/actors/integration/consensus-integration.js";
+import { nothingFollowed } from "../../src/actors/integration/mempool-follower.js";
 import { mempoolIntegration } from "../../src/actors/integration/mempool-integration.js";
 import type { MempoolMessage } from "../../src/actors/integration/mempool-integration.js";
 import type { StorageMessage } from "../../src/actors/integration/storage-integration.js";
@@ -162,7 +163,11 @@ async function submitting(crashes: number, pool?: (base: WorkerPool) => Partial<
   const workers = { ...base, ...pool?.(base) };
   const harness = createHarness({ config, env: { workers } });
   const probe = harness.probe<unknown>().ref;
-  const real = harness.spawn(mempoolIntegration, { consensus: probe, events: probe });
+  const real = harness.spawn(mempoolIntegration, {
+    consensus: probe,
+    events: probe,
+    followed: nothingFollowed(),
+  });
   let left = crashes;
   const mempool = harness.spawn(
     crashing<MempoolMessage>(({ type }) => type === "AddTransactions" && left-- > 0),

@@ -1,12 +1,23 @@
 // How the mempool follows the chain, in slices: what new blocks confirm leaves it, then what
-// abandoned blocks held comes back, the oldest block first, as far as it still fits. Owned by the
-// mempool integration.
+// abandoned blocks held comes back, the oldest block first, as far as it still fits. Where it stands
+// outlives a crash: it goes on from there along the chain, whatever it was told meanwhile. Owned by
+// the mempool integration.
 
 import { toHex } from "../../bytes/hex.js";
-import type { HashHex } from "../../types/chain.js";
+import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import { BlockTransactions, type BlockReadEnv } from "./block-transactions.js";
-import { hexIds, type ChainChanged } from "./chain-events.js";
+import { hexIds, type ChainChanged, type ConnectedBlock } from "./chain-events.js";
 import type { GuardedMempool } from "./guarded-mempool.js";
+
+/** Up to where a mempool has followed the chain. It outlives the actor, as the mempool does. */
+export interface Followed {
+  /** Undefined before the first start. */
+  hash: HashHex | undefined;
+}
+
+export function nothingFollowed(): Followed {
+  return { hash: undefined };
+}
 
 type Step =
   | { readonly type: "confirmed"; readonly ids: Uint8Array }
@@ -27,15 +38,22 @@ const CONFIRMED_MAX = 65_536;
 export class MempoolFollower {
   readonly #mempool: GuardedMempool;
   readonly #env: BlockReadEnv;
+  readonly #followed: Followed;
+  /** Where the steps lead to. */
+  #tip: HashHex;
   /** The steps to do, the next one last. */
   #steps: Step[] = [];
   #reading: BlockTransactions | undefined;
   #wanted: HashHex | undefined;
   #confirmed = new Set<HashHex>();
 
-  constructor(mempool: GuardedMempool, env: BlockReadEnv) {
+  /** Behind, when the chain has moved since it was followed last. */
+  constructor(mempool: GuardedMempool, env: BlockReadEnv, followed: Followed) {
     this.#mempool = mempool;
     this.#env = env;
+    this.#followed = followed;
+    this.#tip = followed.hash ??= env.blocks.head().hash;
+    this.#walk();
   }
 
   /** Whether the chain is ahead of the mempool. */
@@ -54,14 +72,39 @@ export class MempoolFollower {
     this.#reading = new BlockTransactions(block, this.#env);
   }
 
-  changed({ disconnected, connected }: ChainChanged): void {
+  changed({ disconnected, connected, head }: ChainChanged): void {
+    const from = disconnected[0]?.hash ?? connected[0]?.header.previousHash;
+    // What it was told before a crash it may have gone past since.
+    if (from !== this.#tip) this.#walk();
+    else this.#follow(disconnected, connected.map(stepOf), head.hash);
+  }
+
+  /** From where the steps lead to the head: back to the chain, then up. */
+  #walk(): void {
+    const { blocks } = this.#env;
+    const head = blocks.head();
+    const disconnected: HeaderSummary[] = [];
+    let at = blocks.summary(this.#tip);
+    while (at !== undefined && blocks.hashAt(at.height) !== at.hash) {
+      disconnected.push(at);
+      at = blocks.summary(at.previousHash);
+    }
+    const connected: Step[] = [];
+    // Of a branch that the store has forgotten nothing can come back.
+    for (let height = (at ?? head).height + 1; height <= head.height; height++) {
+      connected.push({ type: "connected", hash: blocks.hashAt(height)! });
+    }
+    this.#follow(at === undefined ? [] : disconnected, connected, head.hash);
+  }
+
+  #follow(disconnected: readonly HeaderSummary[], connected: readonly Step[], tip: HashHex): void {
+    this.#tip = tip;
     // A sync connects hundreds of thousands of transactions past a mempool that holds none of them.
-    if (!this.behind && this.#mempool.count === 0 && disconnected.length === 0) return;
-    const steps: Step[] = connected.map(({ header, transactionIds }) =>
-      transactionIds === undefined
-        ? { type: "connected", hash: header.hash }
-        : { type: "confirmed", ids: transactionIds },
-    );
+    if (!this.behind && this.#mempool.count === 0 && disconnected.length === 0) {
+      this.#followed.hash = tip;
+      return;
+    }
+    const steps = [...connected];
     if (disconnected.length > 0) {
       for (const { hash } of disconnected.toReversed()) steps.push({ type: "abandoned", hash });
       steps.push({ type: "settled" });
@@ -93,6 +136,7 @@ export class MempoolFollower {
       }
     }
     if (confirmed.length > 0) this.#mempool.confirmed(confirmed, this.#env.blocks);
+    if (!this.behind) this.#followed.hash = this.#tip;
     return returned;
   }
 
@@ -133,4 +177,9 @@ export class MempoolFollower {
     }
     return read;
   }
+}
+
+function stepOf({ header, transactionIds }: ConnectedBlock): Step {
+  if (transactionIds !== undefined) return { type: "confirmed", ids: transactionIds };
+  return { type: "connected", hash: header.hash };
 }

@@ -19,7 +19,7 @@ import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
-import { MempoolFollower } from "./mempool-follower.js";
+import { MempoolFollower, type Followed } from "./mempool-follower.js";
 import { readBlock } from "./read-blocks.js";
 
 export type MempoolMessage =
@@ -95,6 +95,7 @@ export type MempoolChanged = ReturnedTransactions | EvictedTransactions;
 export interface MempoolArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
   readonly events: ActorRef<EventBusMessage>;
+  readonly followed: Followed;
 }
 
 export type MempoolEnv = Pick<
@@ -138,7 +139,9 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const waiting = new Waiting(config, mempool, clock.monotonicMs());
     expireLater(context, EXPIRY_EVERY_MS);
     announceAgainLater(context);
-    const follower = new MempoolFollower(mempool, context.env);
+    const follower = new MempoolFollower(mempool, context.env, args.followed);
+    // Blocks came, or left, while an earlier start of this actor crashed.
+    if (follower.behind) nextTurn(context, { type: "FollowOn" });
     const subscribers: State["subscribers"] = new Map();
     return { ...args, mempool, follower, selection: undefined, waiting, subscribers };
   },

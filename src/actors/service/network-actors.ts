@@ -49,7 +49,7 @@ type Ctx = Context<NetworkMessage, NodeEnv>;
 /** Who only listens subscribes by itself. */
 export function spawnActors(
   context: Ctx,
-  { events, untold }: Pick<NetworkServiceArgs, "events" | "untold">,
+  { events, untold, followed }: Pick<NetworkServiceArgs, "events" | "untold" | "followed">,
 ): NetworkActors {
   const { config } = context.env;
   const mailboxMax = config.mailbox.dataMax;
@@ -65,7 +65,8 @@ export function spawnActors(
     { events, untold, onStoreFailed: context.self },
     { name: "consensus" },
   );
-  const mempool = context.spawn(mempoolIntegration, { consensus, events }, { name: "mempool" });
+  const following = { consensus, events, followed };
+  const mempool = context.spawn(mempoolIntegration, following, { name: "mempool" });
   const storage = context.spawn(storageIntegration, { consensus }, { name: "storage" });
   const system = context.spawn(
     systemRouter,

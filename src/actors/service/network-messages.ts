@@ -8,6 +8,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
 import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
 import type { Untold } from "../integration/chain-commits.js";
+import type { Followed } from "../integration/mempool-follower.js";
 import type { StoreFailed } from "../integration/consensus-integration.js";
 import type { TransactionLocated } from "../integration/storage-integration.js";
 import type { PingOutcome } from "../peer/peer-handler-messages.js";
@@ -69,4 +70,5 @@ export interface NetworkServiceArgs {
   readonly started: ActorRef<ListenOutcome | StoreFailed | ActorLost>;
   readonly events: ActorRef<EventBusMessage>;
   readonly untold: Untold;
+  readonly followed: Followed;
 }

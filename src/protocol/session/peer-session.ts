@@ -294,6 +294,11 @@ export class PeerSession<A = undefined> {
     return this.#receiveLanes.unconsumedBytes - this.#serves.waitingBytes;
   }
 
+  /** Requests of the other side that came out of it and have no answer yet. */
+  get openServes(): number {
+    return this.#serves.openCount;
+  }
+
   /** Throws when the state contradicts itself or exceeds a bound. */
   invariants(): void {
     this.#decoder.invariants();

@@ -73,6 +73,11 @@ export class ServeQueue {
     return sum;
   }
 
+  /** Requests that were handed on and are not answered. */
+  get openCount(): number {
+    return this.#open.size;
+  }
+
   /** It was handed on and is not answered. */
   isOpen(requestId: number): boolean {
     return this.#open.has(requestId);

@@ -1,4 +1,6 @@
 import test from "ava";
+import { changeOf } from "../../../src/actors/integration/chain-events.js";
+import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
 import {
   mempoolIntegration,
   type SelectedTransactions,
@@ -12,6 +14,7 @@ import { makeBlock, makeKey, makeTransaction, transactionId } from "../../suppor
 import {
   checkedBlocks,
   connectAll,
+  consensus,
   createHarness,
   published,
   type HarnessOptions,
@@ -25,16 +28,20 @@ const at = (nonce: number) => {
 
 async function start(options: HarnessOptions = {}) {
   const harness = createHarness(options);
-  const consensus = harness.probe<ConsensusMessage>();
+  const chain = harness.probe<ConsensusMessage>();
   const events = harness.probe<EventBusMessage>();
-  const ref = harness.spawn(mempoolIntegration, { consensus: consensus.ref, events: events.ref });
+  const ref = harness.spawn(mempoolIntegration, {
+    consensus: chain.ref,
+    events: events.ref,
+    followed: nothingFollowed(),
+  });
   const outcomes = harness.probe<readonly MempoolAnswer[]>();
   const peer = harness.probe<MessageOf<"ResponseTransactions">>();
   await harness.settle();
   return {
     ...harness,
     ref,
-    consensus,
+    chain,
     events,
     outcomes,
     async add(...nonces: number[]): Promise<readonly MempoolAnswer[]> {
@@ -52,8 +59,8 @@ async function start(options: HarnessOptions = {}) {
 }
 
 test("it follows the chain", async (t) => {
-  const { consensus } = await start();
-  t.like(consensus.received, [{ type: "Subscribe" }]);
+  const { chain } = await start();
+  t.like(chain.received, [{ type: "Subscribe" }]);
 });
 
 test("each transaction is answered in order, and only accepted ones are published", async (t) => {
@@ -142,16 +149,23 @@ test("a reorganisation brings the abandoned transactions back, but for those con
   const old = makeBlock({ transactions: [at(0).bytes, at(1).bytes, at(2).bytes] });
   const harness = await start();
   const blocks = harness.stores.blocks;
-  // The old block is a fork by now; the new chain holds the first of its transactions.
   const [abandoned] = checkedBlocks([old]) as [CheckedBlock];
-  await blocks.commit({ blocks: [abandoned], undo: [], state: [] });
+  const oldChain = { fromHeight: 1, hashes: [old.header.hash] };
+  await blocks.commit({ blocks: [abandoned], undo: [], canonical: oldChain, state: [] });
+  harness.ref.tell(changeOf([abandoned], old.header));
+  await harness.settle();
+  // The new chain holds the first of its transactions.
   const connected = checkedBlocks([makeBlock({ transactions: [at(0).bytes] })]);
-  connectAll(blocks, connected);
+  const { header } = connected[0]!;
+  const applied = consensus.connect(connected[0]!, blocks);
+  const state = applied.ok ? applied.value.writes : [];
+  const canonical = { fromHeight: 1, hashes: [header.hash] };
+  await blocks.commit({ blocks: connected, undo: [], canonical, state });
   harness.ref.tell({
     type: "ChainChanged",
     disconnected: [old.header],
     connected,
-    head: connected[0]!.header,
+    head: header,
   });
   await harness.settle();
   t.deepEqual(

@@ -1,4 +1,5 @@
 import test from "ava";
+import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
 import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
 import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
@@ -67,6 +68,7 @@ async function start(options: HarnessOptions = {}) {
     started: started.ref,
     events,
     untold: nothingUntold(),
+    followed: nothingFollowed(),
   });
   await harness.settle();
   return {

@@ -29,8 +29,9 @@ export class Inbox {
     this.#wake = wake;
   }
 
-  get paused(): boolean {
-    return this.#paused;
+  /** What waits. While the socket is paused there may be more in it: twice as much, at a guess. */
+  get bytes(): number {
+    return this.#paused ? this.#bytes + 2 * INBOX_BYTES_MAX : this.#bytes;
   }
 
   get empty(): boolean {

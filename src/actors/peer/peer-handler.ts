@@ -125,7 +125,7 @@ export const peerHandler = defineActor<
       }
       case "TimerDue":
         state.timerMs = Number.POSITIVE_INFINITY;
-        session.timeout(nowMs, isUnread(state));
+        session.timeout(nowMs, unreadBytes(state));
         break;
       case "DecodeDue":
         state.decodeResting = false;
@@ -228,9 +228,10 @@ function mayRead({ session, held }: PeerHandlerState): boolean {
   return session.phase !== "closing" && held.length === 0;
 }
 
-/** Bytes have come that the session was not given yet. */
-function isUnread({ inbox, held }: PeerHandlerState): boolean {
-  return inbox.paused || !inbox.empty || held.length > 0;
+/** Of the peer's stream, that the session was not given yet. */
+function unreadBytes({ inbox, held }: PeerHandlerState): number {
+  // While the router is full nothing is read, come what may.
+  return held.length > 0 ? inbox.bytes + 1 : inbox.bytes;
 }
 
 /** Tells the neighbours all that the session says. */

@@ -2,7 +2,6 @@
 // allow, judges and settles what is answered, gives up what is not. Pure; owned by a session.
 
 import type { FrameDecoder } from "../codec/frame.js";
-import type { Look } from "../fair-wait.js";
 import type { Lane, WireKind, WireMessage } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
@@ -10,6 +9,7 @@ import type { Outbox } from "./outbox.js";
 import { OwnRequests } from "./own-requests.js";
 import { itemsHeld } from "./request-items.js";
 import type { Outcome, SessionSettings } from "./session-types.js";
+import type { Sweep } from "./vigil.js";
 
 export class Asking<A> {
   readonly #outbox: Outbox<A>;
@@ -91,11 +91,11 @@ export class Asking<A> {
     return undefined;
   }
 
-  /** Deadlines, as far as a timer that was so late may judge. */
-  expire(look: Look, isUnread: boolean, nowMs: number): void {
-    if (look === "stalled") this.#requests.renew(nowMs);
+  /** Deadlines, as far as they may be judged now. */
+  expire(sweep: Sweep, nowMs: number): void {
+    if (sweep === "stalled") this.#requests.renew(nowMs);
     // What was not read yet may be the answer.
-    if (look !== "unread" && !isUnread) {
+    if (sweep === "stalled" || sweep === "sound") {
       for (const request of this.#requests.expire(nowMs, this.#answerBytes)) {
         // A silence is one failure, however much was asked during it: a link that stalls one way
         // for some seconds must not ban a peer that has announced much meanwhile.

@@ -7,7 +7,6 @@ import { decodeBy, encodeBy, encodeMessage, messageFromItems } from "../codec/co
 import { FrameDecoder, type Frame } from "../codec/frame.js";
 import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
-import type { Look } from "../fair-wait.js";
 import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
 import type {
   DisconnectReason,
@@ -34,7 +33,7 @@ import type {
   SessionFigures,
   SessionOptions,
 } from "./session-types.js";
-import { Vigil } from "./vigil.js";
+import { Vigil, type Sweep } from "./vigil.js";
 
 /** Payloads over this are decoded where their kind says: a hundred transactions take 10 µs. */
 const LARGE_BYTES_MIN = 32 * 1_024;
@@ -247,21 +246,22 @@ export class PeerSession<A = undefined> {
     this.#vigil.heard(nowMs);
   }
 
-  /** `nextTimeoutMs` has come. `isUnread`: bytes have come that it was not given yet. */
-  timeout(nowMs: number, isUnread = false): void {
+  /** `nextTimeoutMs` has come. `unreadBytes`: how many have come that it was not given yet. */
+  timeout(nowMs: number, unreadBytes = 0): void {
     this.#nowMs = nowMs;
     if (this.#vigil.phaseIsOver(nowMs)) {
       if (this.#phase === "closing") this.#outbox.tell({ type: "over" });
       else this.#timedOut("no handshake in time");
     }
     // While this side does not read, the other's silence proves nothing.
-    if (isUnread) this.#vigil.heard(nowMs);
+    if (unreadBytes > 0) this.#vigil.heard(nowMs);
     const act = this.#vigil.life(nowMs, this.#isBlocked || this.queuedBytes > 0);
     if (act === "ping") this.ping(undefined, nowMs);
     else if (act === "silent") this.#timedOut("no byte for too long");
     else if (act === "blocked") this.#timedOut("the peer does not read");
-    const look = this.#vigil.sweep(nowMs);
-    if (look !== undefined) this.#sweep(look, isUnread);
+    const readBytes = this.#outbox.figures.bytesIn;
+    const sweep = this.#vigil.sweep(nowMs, { readBytes, unreadBytes });
+    if (sweep !== undefined) this.#sweep(sweep);
   }
 
   // ---- out ------------------------------------------------------------------------------------
@@ -462,11 +462,12 @@ export class PeerSession<A = undefined> {
   }
 
   /** Deadlines: of requests, and of what the other side has begun to send. */
-  #sweep(look: Look, isUnread: boolean): void {
-    this.#asking.expire(look, isUnread, this.#nowMs);
+  #sweep(sweep: Sweep): void {
+    this.#asking.expire(sweep, this.#nowMs);
     let why = this.#asking.isAbandoned ? "no request is answered any more" : undefined;
-    if (look !== "sound" || isUnread) this.#leastRate.renew();
-    else why ??= this.#leastRate.look(this.#decoder, this.#receiveLanes, this.#nowMs);
+    if (sweep === "stalled" || sweep === "behind") this.#leastRate.renew();
+    else if (sweep === "sound")
+      why ??= this.#leastRate.look(this.#decoder, this.#receiveLanes, this.#nowMs);
     if (why !== undefined) {
       this.#timedOut(why);
       return;

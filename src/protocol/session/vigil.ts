@@ -9,6 +9,15 @@ import type { SessionSettings } from "./session-types.js";
 const SWEEP_INTERVAL_MS = 250;
 const NEVER = Number.POSITIVE_INFINITY;
 
+/** `behind`: this side has not read for a while what came; else as it is for a timer. */
+export type Sweep = Look | "behind";
+
+/** How far the stream was read, and what has come of it besides. */
+export interface Reading {
+  readonly readBytes: number;
+  readonly unreadBytes: number;
+}
+
 export class Vigil {
   readonly #keepAlive: KeepAlive;
   readonly #sweepTimer = new FairTimer();
@@ -17,6 +26,8 @@ export class Vigil {
   #phaseDueMs: number;
   #keepAliveDueMs = NEVER;
   #sweepDueMs = NEVER;
+  /** So many bytes of the stream must be read before deadlines are judged. */
+  #readFirst: number | undefined;
 
   constructor({ handshake, liveness }: SessionSettings, openedAtMs: number, nowMs: number) {
     this.#keepAlive = new KeepAlive(liveness, nowMs);
@@ -73,10 +84,19 @@ export class Vigil {
     return act;
   }
 
-  /** Undefined: deadlines need no look now. */
-  sweep(nowMs: number): Look | undefined {
+  /**
+   * How deadlines may be judged now; undefined: they need no look. What had come when a look was due
+   * is read before they are judged, for the answer may be in it, and what came since counts no more:
+   * else whoever always sends something would have all the time in the world.
+   */
+  sweep(nowMs: number, { readBytes, unreadBytes }: Reading): Sweep | undefined {
     if (this.#sweepDueMs > nowMs) return undefined;
     this.#sweepDueMs = NEVER;
-    return this.#sweepTimer.look(nowMs);
+    const look = this.#sweepTimer.look(nowMs);
+    const readFirst = this.#readFirst;
+    const isRead = unreadBytes === 0 || (readFirst !== undefined && readBytes >= readFirst);
+    this.#readFirst = isRead ? undefined : (readFirst ?? readBytes + unreadBytes);
+    if (isRead || look === "stalled") return look;
+    return readFirst === undefined ? "unread" : "behind";
   }
 }

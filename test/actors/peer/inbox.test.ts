@@ -41,12 +41,12 @@ test("above its bound the socket is paused, below half of it resumed", (t) => {
   t.false(connection.paused);
   inbox.push(new Uint8Array(1));
   t.true(connection.paused);
-  t.true(inbox.paused);
+  t.true(inbox.bytes > 2 * MIB, "the socket may hold more");
   inbox.shift();
   t.true(connection.paused, "half and a byte are left");
   inbox.shift();
   t.false(connection.paused);
-  t.false(inbox.paused);
+  t.is(inbox.bytes, 1);
 });
 
 test("chunks of one byte are copied together, and what was handed out stays as it was", (t) => {

@@ -3,7 +3,7 @@ import { ARRIVING_BYTES_PER_MS_MIN } from "../../../src/protocol/session/own-req
 import { KINDS, type Message } from "../../../src/protocol/types/message.js";
 import { fragmentBytes } from "../../support/raw-peer.js";
 import { encodeMessage } from "../../../src/protocol/codec/codec.js";
-import { HASH, INFO, KIB, MIB, Pair, settingsOf } from "./pair.js";
+import { HASH, INFO, KIB, MIB, Pair, settingsOf, type End } from "./pair.js";
 
 const { requests, liveness } = settingsOf();
 const requestBlock: Message = { kind: "RequestBlock", hash: HASH };
@@ -166,6 +166,63 @@ for (const [name, bytes] of Object.entries(unread)) {
   });
 }
 
+/** The first frame of a block of which nothing more comes. */
+function begunBlock(): Uint8Array {
+  return fragmentBytes("NewBlock", new Uint8Array(10 * KIB), { more: true });
+}
+
+/** Pings without end, of which one has always come and is not read yet when a timer fires. */
+function pingUntilEnd({ session }: End, from: number, untilMs: number): number {
+  let nowMs = from;
+  for (let nonce = 1n; session.phase === "ready" && nowMs < untilMs; nonce++, nowMs += 4) {
+    const ping = bytesOf({ kind: "Ping", nonce });
+    if (session.nextTimeoutMs <= nowMs) session.timeout(nowMs, ping.length);
+    session.receive(ping, nowMs);
+    while (session.transmit(nowMs) !== undefined) session.invariants();
+  }
+  return nowMs;
+}
+
+test("whoever sends other bytes all the time has no more time for its answers", (t) => {
+  const pair = Pair.ready();
+  const { client } = pair;
+  client.session.request({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, 7, pair.nowMs);
+  pingUntilEnd(client, pair.nowMs, pair.nowMs + requests.timeoutMaxMs + 1_000);
+  const outcomes = [];
+  for (let event = client.session.poll(); event !== undefined; event = client.session.poll()) {
+    if (event.type === "settled") outcomes.push(event.outcome);
+  }
+  t.deepEqual(outcomes, [{ ok: false, reason: "Timeout" }]);
+});
+
+test("a message that has begun must go on, whatever else comes", (t) => {
+  const pair = Pair.ready();
+  const { client } = pair;
+  client.session.receive(begunBlock(), pair.nowMs);
+  const allowedMs = requests.timeoutMaxMs + (10 * KIB) / ARRIVING_BYTES_PER_MS_MIN;
+  const endMs = pingUntilEnd(client, pair.nowMs, pair.nowMs + 3 * allowedMs);
+  t.is(client.session.phase, "closing");
+  t.true(endMs - pair.nowMs < allowedMs + 2_000, `${endMs - pair.nowMs}`);
+});
+
+test("nobody is late while this side does not read what has come", (t) => {
+  const pair = Pair.ready();
+  const { session } = pair.client;
+  session.request({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, 7, pair.nowMs);
+  while (session.transmit(pair.nowMs) !== undefined) session.invariants();
+  session.receive(begunBlock(), pair.nowMs);
+  const answer = bytesOf({ kind: "ResponseHeaders", headers: [new Uint8Array(9)] }, 1);
+  let nowMs = pair.nowMs;
+  for (; nowMs < 3 * requests.timeoutMaxMs; nowMs += 10) {
+    if (session.nextTimeoutMs <= nowMs) session.timeout(nowMs, answer.length);
+    while (session.transmit(nowMs) !== undefined) session.invariants();
+  }
+  t.is(session.poll(), undefined);
+  session.receive(answer, nowMs);
+  t.like(session.poll(), { type: "settled", asker: 7, outcome: { ok: true } });
+  t.is(session.phase, "ready");
+});
+
 test("refusals that leave are any number", (t) => {
   const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
   const pair = Pair.ready({ server: { info: { ...INFO, quotas } } });
@@ -314,8 +371,8 @@ test("what this side slept through costs the other nothing", (t) => {
   pair.client.session.request(requestBlock, 1, pair.nowMs);
   pair.run();
   pair.nowMs += 60_000;
-  pair.client.session.timeout(pair.nowMs, true);
-  pair.server.session.timeout(pair.nowMs, true);
+  pair.client.session.timeout(pair.nowMs, 100);
+  pair.server.session.timeout(pair.nowMs, 100);
   pair.run(liveness.deadAfterMs / 2);
   t.is(pair.client.end, undefined);
   t.deepEqual(pair.client.take("settled"), []);

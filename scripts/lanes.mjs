@@ -33,6 +33,7 @@ const lanes = {
     "sim/refill-auditor",
     "sim/relay-auditor",
     "sim/sim-loop",
+    "storage/chain-view",
     "workers",
   ],
   own: [

@@ -169,8 +169,8 @@ export const plantedBugs = [
   {
     name: "undo data is pruned up to the head",
     in: "actors/integration/chain-commits.js",
-    find: "blocks.prune(floor)",
-    with: "blocks.prune(change.head.height)",
+    find: "store.prune(floor)",
+    with: "store.prune(change.head.height)",
   },
   {
     name: "a reorganisation puts nothing back into the mempool",

@@ -24,6 +24,7 @@ import type {
   StoredBlock,
   TxStore,
 } from "./ports.js";
+import { chainView } from "./storage/chain-view.js";
 import type { Disk, DiskWatch } from "./storage/disk-watch.js";
 import type { StartingPool } from "./workers/jobs.js";
 import type { NodeEnv } from "./actors/env.js";
@@ -337,7 +338,7 @@ function isWithin(value: number, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
-type NodeStores = Pick<NodeEnv, "blocks" | "transactions" | "peers"> & {
+type NodeStores = Pick<NodeEnv, "blocks" | "store" | "transactions" | "peers"> & {
   readonly started: Promise<void>;
   /** Resolves to why, once nothing can be written any more, or the store proves to be damaged. */
   readonly storesFailed: Promise<CodedError>;
@@ -369,8 +370,10 @@ async function openStores(
   const joined = (): TxStore =>
     own.blockStore === undefined ? stores.joinIndex() : stores.transactions;
   const transactions = own.txStore ?? (config.txIndex ? joined() : undefined);
+  const store = own.blockStore ?? stores.blocks;
   return {
-    blocks: own.blockStore ?? stores.blocks,
+    store,
+    blocks: chainView(store),
     ...(transactions === undefined ? {} : { transactions }),
     peers: own.peerStore ?? stores.peers,
     started: stores.started,

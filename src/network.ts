@@ -5,7 +5,7 @@ import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./types/chain.js";
-import type { BanRecord, BlockStore, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
+import type { BanRecord, ChainView, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
 import { parseDialable, type Endpoint } from "./protocol/address.js";
 import { eventTap } from "./actors/events/event-tap.js";
@@ -113,7 +113,7 @@ export interface NetworkParts {
   readonly links: ReadonlyMap<string, ProtocolLink>;
   readonly peerId: PeerId;
   readonly listenAddresses: readonly string[];
-  readonly blocks: BlockStore;
+  readonly blocks: ChainView;
   readonly drainMs: number;
   readonly askTimeoutMs: number;
   readonly diskWaitMs: () => number;

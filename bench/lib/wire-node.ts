@@ -23,6 +23,7 @@ import { systemClock } from "../../src/runtime/clock.js";
 import { createLoopHealth } from "../../src/runtime/loop-health.js";
 import { createSystemRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
+import { chainView } from "../../src/storage/chain-view.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
 import { formatAddress, parseAddress } from "../../src/protocol/address.js";
 import { createTcpTransport } from "../../src/transport/tcp.js";
@@ -64,7 +65,8 @@ export async function startWireNode(input: NetworkConfigInput = {}): Promise<Wir
     agent: AGENT,
     transports: new Map([[tcp.scheme, tcp]]),
     workers: createInlineExecutor({ rules: consensus.rules, verify }),
-    blocks: stores.blocks,
+    store: stores.blocks,
+    blocks: chainView(stores.blocks),
     peers: stores.peers,
     mempool: defaultMempool(config),
     consensus,

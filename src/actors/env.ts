@@ -4,6 +4,7 @@
 import type { NetworkConfig } from "../config.js";
 import type {
   BlockStore,
+  ChainView,
   Clock,
   Consensus,
   Health,
@@ -31,7 +32,13 @@ export interface NodeEnv {
   /** By scheme. */
   readonly transports: ReadonlyMap<string, Transport>;
   readonly workers: WorkerPool;
-  readonly blocks: BlockStore;
+  /**
+   * The chain, to read: shared by all actors, none of which can change it. What they read may be newer
+   * than the last message that told of it, never older.
+   */
+  readonly blocks: ChainView;
+  /** The same for its one writer, the consensus integration. */
+  readonly store: BlockStore;
   /** Absent when transactions are not indexed. */
   readonly transactions?: TxStore;
   readonly peers: PeerStore;

@@ -50,10 +50,10 @@ export interface StagedCommit {
 }
 
 /**
- * Blocks by hash, the canonical index, undo data and consensus state. Reads see a commit as soon
- * as `commit` was called; its promise resolves when the commit is durable.
+ * The chain as everybody reads it: the part of a block store that changes nothing. Reads see a commit
+ * as soon as it was called for, before it is durable.
  */
-export interface BlockStore {
+export interface ChainView {
   /** The head of the canonical chain; never absent: genesis is put at opening. */
   head(): HeaderSummary;
   has(hash: HashHex): boolean;
@@ -69,10 +69,17 @@ export interface BlockStore {
    */
   readBlocks?(hashes: readonly HashHex[], bytesMax: number): Promise<readonly Uint8Array[]>;
   hashAt(height: number): HashHex | undefined;
+  state(key: Uint8Array): Uint8Array | undefined;
+}
+
+/**
+ * Blocks by hash, the canonical index, undo data and consensus state. The consensus integration alone
+ * writes to it; the promise of a `commit` resolves when it is durable.
+ */
+export interface BlockStore extends ChainView {
   undo(hash: HashHex): Uint8Array | undefined;
   /** All side blocks: asked once at the start. Absent: what lies there from before is not counted. */
   sideBlocks?(): readonly SideBlock[];
-  state(key: Uint8Array): Uint8Array | undefined;
   /** Rejects with STORE_FAILED; the store then keeps rejecting until it is opened again. */
   commit(commit: ChainCommit): Promise<void>;
   /**

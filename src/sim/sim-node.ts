@@ -8,9 +8,10 @@ import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
 import type { NetworkEventOf } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
-import type { BlockStore, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
+import type { ChainView, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
 import type { ActorInsight } from "../runtime/actor.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
+import { chainView } from "../storage/chain-view.js";
 import type { SeededRandom } from "../runtime/random.js";
 import type { Scheduler } from "../runtime/scheduler.js";
 import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
@@ -71,7 +72,7 @@ const STARTED_AGAIN_MS = 100;
 interface Life {
   readonly network: Network;
   readonly system: ActorSystem<NodeEnv>;
-  readonly blocks: BlockStore;
+  readonly blocks: ChainView;
   readonly transport: Transport;
   readonly workers: WorkerPool;
   readonly loop: SimLoop;
@@ -400,6 +401,7 @@ export class SimNode {
     const stores = this.#stores;
     // What it checked by the clock before it was set back may be committed after.
     const auditClock = { wallMs: () => Math.max(clock.wallMs(), this.#wallShownMs) };
+    const store = auditor.watch(stores.blocks, { name, clock: auditClock });
     return {
       config,
       clock,
@@ -410,7 +412,8 @@ export class SimNode {
       agent: AGENT,
       transports: new Map([[transport.scheme, transport]]),
       workers,
-      blocks: auditor.watch(stores.blocks, { name, clock: auditClock }),
+      store,
+      blocks: chainView(store),
       ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
       peers: this.#bans.watch(stores.peers, clock),
       mempool: watchMempool(chain.mempool(config), watch),

@@ -29,6 +29,7 @@ import type { NodeEnv } from "../../src/actors/env.js";
 import type { EventBusMessage } from "../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../src/actors/events/event-types.js";
 import { StateOverlay } from "../../src/actors/integration/state-overlay.js";
+import { chainView } from "../../src/storage/chain-view.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
 import { createExecutor } from "../../src/workers/executor.js";
 import { createInlineExecutor } from "../../src/workers/inline-executor.js";
@@ -125,7 +126,8 @@ export function createHarness(options: HarnessOptions = {}) {
     agent: "test/1",
     transports: new Map(),
     workers: createInlineExecutor(parts),
-    blocks: stores.blocks,
+    store: stores.blocks,
+    blocks: chainView(options.env?.store ?? stores.blocks),
     transactions: stores.transactions,
     peers: stores.peers,
     mempool: createMempool(config.mempool, (bytes) => readTransaction(bytes, testParams)),

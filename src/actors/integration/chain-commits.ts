@@ -79,7 +79,7 @@ export interface CommitArgs {
   readonly onStoreFailed: ActorRef<StoreFailed>;
 }
 
-export type CommitEnv = Pick<NodeEnv, "blocks" | "config" | "log">;
+export type CommitEnv = Pick<NodeEnv, "config" | "log" | "store">;
 
 type Ctx = Context<CommitMessage, CommitEnv>;
 
@@ -96,10 +96,10 @@ export class ChainCommits {
   #prunedHeight = 0;
 
   constructor(args: CommitArgs, side: SideBranches, context: Ctx) {
-    const { blocks, config } = context.env;
+    const { store, config } = context.env;
     this.#args = args;
     this.#side = side;
-    this.#floor = Math.max(0, blocks.head().height - config.chain.reorgDepthMax);
+    this.#floor = Math.max(0, store.head().height - config.chain.reorgDepthMax);
     const change = args.untold.changes.at(-1);
     // What an earlier start of this actor committed is durable when this is.
     if (change !== undefined) this.#write({ blocks: [], undo: [], state: [] }, change, [], context);
@@ -134,14 +134,14 @@ export class ChainCommits {
     },
     context: Ctx,
   ): void {
-    const { blocks, config } = context.env;
+    const { store, config } = context.env;
     const { change } = told;
     const answers = told.answer === undefined ? [] : [answerOf(...told.answer)];
     const isStaged = "commit" in commit;
     if (change !== undefined) this.#args.untold.changes.push(change);
     this.#write(commit, change, answers, context);
     // Nobody hears of a head that the store refused.
-    if (change === undefined || blocks.head().hash !== change.head.hash) return;
+    if (change === undefined || store.head().hash !== change.head.hash) return;
     this.#side.follow(change.disconnected, change.connected, isStaged ? [] : commit.blocks);
     for (const subscriber of this.subscribers.values()) subscriber.tell(change);
     this.raiseFloor(change.head.height - config.chain.reorgDepthMax);
@@ -150,7 +150,7 @@ export class ChainCommits {
     const floor = this.#floor;
     this.#side.pruned(floor);
     context.pipe(
-      begun(() => blocks.prune(floor)),
+      begun(() => store.prune(floor)),
       (outcome) => (outcome.ok ? { type: "Pruned" } : { type: "Pruned", error: outcome.error }),
     );
   }
@@ -163,8 +163,8 @@ export class ChainCommits {
   ): void {
     const pending: PendingCommit = { answers, change };
     this.#last = pending;
-    const { blocks } = context.env;
-    const write = begun(() => ("commit" in commit ? commit.commit() : blocks.commit(commit)));
+    const { store } = context.env;
+    const write = begun(() => ("commit" in commit ? commit.commit() : store.commit(commit)));
     context.pipe(write, (outcome) =>
       outcome.ok
         ? { type: "Committed", commit: pending }

@@ -55,7 +55,7 @@ export type ConsensusArgs = CommitArgs;
 
 export type ConsensusEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "transactions" | "workers"
+  "clock" | "config" | "consensus" | "log" | "store" | "transactions" | "workers"
 >;
 
 interface State {
@@ -109,12 +109,12 @@ export const consensusIntegration = defineActor<
   onFault: ESCALATE,
 
   init(context, args) {
-    const { blocks, config, log } = context.env;
+    const { store, config, log } = context.env;
     const consensus = new GuardedConsensus(context.env.consensus, log);
     const prefers = consensus.prefers.bind(consensus);
-    const side = new SideBranches(config.chain, prefers, blocks.sideBlocks?.() ?? []);
+    const side = new SideBranches(config.chain, prefers, store.sideBlocks?.() ?? []);
     const commits = new ChainCommits(args, side, context);
-    const forgotten = [...side.overflow(blocks.head())];
+    const forgotten = [...side.overflow(store.head())];
     if (forgotten.length > 0) {
       commits.commit({ blocks: [], undo: [], state: [], forgotten }, {}, context);
     }
@@ -210,16 +210,16 @@ function restore(
   command: Extract<ConsensusMessage, { type: "Restore" }>,
   context: Ctx,
 ): void {
-  const { blocks } = context.env;
+  const { store } = context.env;
   const { block } = command;
-  const isOurs = blocks.hashAt(block.header.height) === block.header.hash;
+  const isOurs = store.hashAt(block.header.height) === block.header.hash;
   const commit = { blocks: isOurs ? [block] : [], undo: [], state: [] };
-  commits.commit(commit, { answer: [command, { ok: true, head: blocks.head() }] }, context);
+  commits.commit(commit, { answer: [command, { ok: true, head: store.head() }] }, context);
 }
 
 /** Extends the head as far as the blocks go; hands the rest to the fork path. */
 function connect(state: State, command: ConnectCommand, context: Ctx): void {
-  const { blocks: store } = context.env;
+  const { store } = context.env;
   const overlay = new StateOverlay(store);
   const connected: CheckedBlock[] = [];
   const undo: { hash: HashHex; bytes: Uint8Array }[] = [];
@@ -277,7 +277,7 @@ function notConnected(state: State, hash: HashHex, fault: Fault): OutcomeBody {
 
 /** Sets blocks of another branch aside and moves to it when it is the better one. */
 function connectFork(state: State, command: ConnectCommand, context: Ctx): void {
-  const { blocks: store } = context.env;
+  const { store } = context.env;
   const { commits, consensus } = state;
   const head = store.head();
   const aside: CheckedBlock[] = [];
@@ -341,7 +341,7 @@ function setAside(
   for (const { header, bytes } of aside) side.add(header, bytes.length, peerId);
   const last = blocks.at(-1)?.header.hash;
   if (promised !== undefined && last !== undefined) side.promise(last, promised);
-  const gone = side.overflow(env.blocks.head(), moving?.hash);
+  const gone = side.overflow(env.store.head(), moving?.hash);
   if (gone.size > 0) {
     const fields = { blocks: gone.size, bytesLeft: side.weight };
     env.log.write("info", "side branches weigh too much, the lightest were dropped", fields);
@@ -359,10 +359,10 @@ function beginReorganisation(
   tip: HeaderSummary,
   context: Ctx,
 ): void {
-  const { blocks, config } = context.env;
+  const { store, config } = context.env;
   const { commits, consensus } = state;
   const { reorgBytesMax: bytesMax } = config.chain;
-  const plan = new Reorganisation(tip, { blocks, consensus, floor: commits.floor, bytesMax });
+  const plan = new Reorganisation(tip, { store, consensus, floor: commits.floor, bytesMax });
   state.reorganisation = { plan, tip, command };
   reorganise(state, context);
 }
@@ -378,7 +378,7 @@ function reorganise(state: State, context: Ctx): void {
       nextTurn(context, { type: "ReorganiseOn" });
       return;
     case "read":
-      context.pipe(readBlocks(context.env.blocks, step.hashes, step.bytesMax), (outcome) => ({
+      context.pipe(readBlocks(context.env.store, step.hashes, step.bytesMax), (outcome) => ({
         type: "BranchRead",
         blocks: outcome.ok ? outcome.value : undefined,
       }));
@@ -439,7 +439,7 @@ function storeUndo(
   undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[],
   context: Ctx,
 ): void {
-  const { blocks: store } = context.env;
+  const { store } = context.env;
   const bytes = undo.reduce((sum, { bytes: { length } }) => sum + length, 0);
   state.undoBytes += bytes;
   const write = new Promise<void>((resolve) => {
@@ -484,7 +484,7 @@ function giveUp(state: State, end: GivenUp, context: Ctx): void {
       commits.answer(command, notConnected(state, end.hash, end.fault));
       break;
     case "too-deep": {
-      const fields = { forkHeight: plan.forkHeight, height: context.env.blocks.head().height };
+      const fields = { forkHeight: plan.forkHeight, height: context.env.store.head().height };
       context.env.log.write("warn", "a branch is too deep to follow", { ...fields, why: end.why });
       commits.raiseFloor(end.floor);
       for (const { hash } of [...plan.unapplied, tip]) state.deep.add(hash);

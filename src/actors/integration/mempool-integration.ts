@@ -47,6 +47,7 @@ export type MempoolMessage =
       readonly ids: readonly HashHex[];
       readonly breach: Breach;
     }
+  | { readonly type: "GetSize"; readonly replyTo: ActorRef<MempoolSize> }
   /** A slice of what waits, from the best on; `next` goes on where the last one ended. */
   | {
       readonly type: "ListWaiting";
@@ -91,6 +92,12 @@ export interface EvictedTransactions {
 
 /** What subscribers hear of. */
 export type MempoolChanged = ReturnedTransactions | EvictedTransactions;
+
+/** Of the transactions that wait. */
+export interface MempoolSize {
+  readonly count: number;
+  readonly bytes: number;
+}
 
 export interface MempoolArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
@@ -166,6 +173,9 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       case "RefuseTransactions":
         waiting.refuse(message.ids, clock.monotonicMs());
         rejected(state, message.ids, message.breach);
+        return;
+      case "GetSize":
+        message.replyTo.tell({ count: mempool.count, bytes: mempool.bytes });
         return;
       case "ListWaiting":
         message.replyTo.tell(waiting.list(message.from, message.countMax));

@@ -1,11 +1,11 @@
 // Reads blocks off the event loop, where the store can. Pure over the store.
 
 import type { HashHex } from "../../types/chain.js";
-import type { BlockStore } from "../../ports.js";
+import type { ChainView } from "../../ports.js";
 
 /** As the store's `readBlocks`; a store without it is read here and now. Never throws. */
 export function readBlocks(
-  store: BlockStore,
+  store: ChainView,
   hashes: readonly HashHex[],
   bytesMax: number,
 ): Promise<readonly Uint8Array[]> {
@@ -14,13 +14,13 @@ export function readBlocks(
   });
 }
 
-export async function readBlock(store: BlockStore, hash: HashHex): Promise<Uint8Array | undefined> {
+export async function readBlock(store: ChainView, hash: HashHex): Promise<Uint8Array | undefined> {
   const [block] = await readBlocks(store, [hash], 1);
   return block;
 }
 
 function readHere(
-  store: BlockStore,
+  store: ChainView,
   hashes: readonly HashHex[],
   bytesMax: number,
 ): readonly Uint8Array[] {

@@ -18,7 +18,7 @@ import type { GuardedConsensus } from "./guarded-consensus.js";
 import { StateOverlay } from "./state-overlay.js";
 
 export interface ReorganisationEnv {
-  readonly blocks: BlockStore;
+  readonly store: BlockStore;
   readonly consensus: GuardedConsensus;
   /** The lowest block that a branch may leave the chain at. */
   readonly floor: number;
@@ -81,7 +81,7 @@ export class Reorganisation {
 
   constructor(tip: HeaderSummary, env: ReorganisationEnv) {
     this.#env = env;
-    this.#overlay = new StateOverlay(env.blocks);
+    this.#overlay = new StateOverlay(env.store);
     this.#at = tip;
   }
 
@@ -126,21 +126,21 @@ export class Reorganisation {
 
   /** Walking → Undoing. */
   #walk(): ReorganisationStep {
-    const { blocks, floor } = this.#env;
+    const { store, floor } = this.#env;
     for (let steps = 0; steps < HEADERS_PER_STEP; steps++) {
       const at = this.#at;
       if (at.height < floor) return this.#tooDeep(floor, "it begins below what can be undone");
-      if (blocks.hashAt(at.height) === at.hash) {
+      if (store.hashAt(at.height) === at.hash) {
         // A foreign consensus may prefer what the chain holds already.
         if (this.#branch.length === 0) return failed(at, "it prefers a block that is canonical");
         this.#fork = at;
         this.#branch.reverse();
-        this.#at = blocks.head();
+        this.#at = store.head();
         this.#phase = "undoing";
         return AGAIN;
       }
       this.#branch.push(at);
-      const parent = blocks.summary(at.previousHash);
+      const parent = store.summary(at.previousHash);
       if (parent === undefined) return this.#tooDeep(floor, "where it begins is not stored");
       this.#at = parent;
     }
@@ -149,15 +149,15 @@ export class Reorganisation {
 
   /** Undoing → Applying. */
   #undo(): ReorganisationStep {
-    const { blocks, consensus } = this.#env;
+    const { store, consensus } = this.#env;
     for (let bytes = 0; bytes < UNDO_BYTES_PER_STEP; bytes += HEADER_BYTES) {
       const at = this.#at;
       if (at.hash === this.#fork!.hash) {
         this.#phase = "applying";
         return AGAIN;
       }
-      const undo = blocks.undo(at.hash);
-      const parent = blocks.summary(at.previousHash);
+      const undo = store.undo(at.hash);
+      const parent = store.summary(at.previousHash);
       if (undo === undefined || parent === undefined) {
         return this.#tooDeep(at.height, `the undo data of block ${at.height} are not stored`);
       }
@@ -187,7 +187,7 @@ export class Reorganisation {
     this.#read = undefined;
     const done = this.#connected.length;
     const parent = done === 0 ? this.#fork! : this.#branch[done - 1]!;
-    const parentHeader = this.#env.blocks.headerBytes(parent.hash);
+    const parentHeader = this.#env.store.headerBytes(parent.hash);
     if (read.length === 0 || parentHeader === undefined) {
       return this.#tooDeep(this.#env.floor, `block ${parent.height + 1} of it is not stored`);
     }
@@ -227,7 +227,7 @@ export class Reorganisation {
   }
 
   #stage(): ReorganisationStep {
-    this.#staged ??= stagedOn(this.#env.blocks, this.#fork!.height + 1);
+    this.#staged ??= stagedOn(this.#env.store, this.#fork!.height + 1);
     this.#writes ??= this.#overlay.entries();
     const state: StateWrite[] = [];
     while (state.length < WRITES_PER_STEP) {

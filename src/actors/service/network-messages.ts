@@ -10,6 +10,7 @@ import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
 import type { Untold } from "../integration/chain-commits.js";
 import type { Followed } from "../integration/mempool-follower.js";
 import type { StoreFailed } from "../integration/consensus-integration.js";
+import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { TransactionLocated } from "../integration/storage-integration.js";
 import type { PingOutcome } from "../peer/peer-handler-messages.js";
 import type { PeerReport } from "../peer/peer-table.js";
@@ -62,8 +63,13 @@ export type NetworkMessage =
   | ListenOutcome
   | StoreFailed;
 
-export type StatusPart =
-  { peers: readonly PeerReport[] } | { sync: SyncStatus } | { dial: DialStatus };
+/** As they come, each once. */
+export interface StatusPart {
+  readonly peers?: readonly PeerReport[];
+  readonly sync?: SyncStatus;
+  readonly dial?: DialStatus;
+  readonly mempool?: MempoolSize;
+}
 
 export interface NetworkServiceArgs {
   /** Told at each start: the node listens (or does not want to), or why it cannot. */

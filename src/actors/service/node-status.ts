@@ -4,6 +4,7 @@
 import type { HashHex } from "../../types/chain.js";
 import type { Direction, PeerId } from "../../ports.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
+import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 import type { Degraded } from "./given-up.js";
@@ -28,7 +29,8 @@ export interface NodeStatus {
   readonly clock: ClockStatus;
   /** Parts of the node that gave up after repeated faults; it goes on without them. */
   readonly degraded: readonly Degraded[];
-  readonly mempool: { readonly count: number; readonly bytes: number };
+  /** 0 of both when its actor does not answer. */
+  readonly mempool: MempoolSize;
 }
 
 export interface PeerStatus {

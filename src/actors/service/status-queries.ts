@@ -1,9 +1,9 @@
-// The status of the node, put together from what registry and sync answer. One that does not
-// answer in time leaves its part unknown.
+// The status of the node, put together from what registry, sync and mempool answer. One that does
+// not answer in time leaves its part unknown.
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
 import type { NodeEnv } from "../env.js";
-import { guardMempool } from "../integration/guarded-mempool.js";
+import type { MempoolSize } from "../integration/mempool-integration.js";
 import { clockStatus } from "../peer/clock-offset.js";
 import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
 import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
@@ -11,9 +11,10 @@ import type { DialStatus } from "./dial-messages.js";
 import type { NetworkActors } from "./network-actors.js";
 import type { NetworkMessage, StatusPart } from "./network-messages.js";
 import { peerStatus, type NodeStatus } from "./node-status.js";
+import type { SystemRouterMessage } from "./system-router.js";
 
-type Asked = Pick<NetworkActors, "registry" | "sync">;
-type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "log" | "mempool" | "peerId" | "workers">;
+type Asked = Pick<NetworkActors, "registry" | "sync" | "system">;
+type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "peerId" | "workers">;
 /** What the service knows itself. */
 interface Known extends Pick<NodeStatus, "degraded"> {
   readonly listenAddresses: readonly string[] | undefined;
@@ -21,9 +22,7 @@ interface Known extends Pick<NodeStatus, "degraded"> {
 
 interface StatusQuery {
   readonly replyTo: ActorRef<NodeStatus>;
-  peers: readonly PeerReport[] | undefined;
-  sync: SyncStatus | undefined;
-  dial: DialStatus | undefined;
+  parts: StatusPart;
 }
 
 const ASK_TIMEOUT_MS = 5_000;
@@ -41,7 +40,7 @@ export class StatusQueries {
   /** Every part comes back to the service, for `take`. */
   ask(of: Asked, replyTo: ActorRef<NodeStatus>, context: Context<NetworkMessage, unknown>): void {
     const query = this.#next++;
-    this.#open.set(query, { replyTo, peers: undefined, sync: undefined, dial: undefined });
+    this.#open.set(query, { replyTo, parts: {} });
     context.ask<RegistryMessage, readonly PeerReport[]>(
       of.registry,
       (to) => ({ type: "GetPeers", replyTo: to }),
@@ -64,6 +63,16 @@ export class StatusQueries {
         part: { dial: valueOr(outcome, { waitingFor: null }) },
       }),
     );
+    context.ask<SystemRouterMessage, MempoolSize>(
+      of.system,
+      (to) => ({ to: "mempool", message: { type: "GetSize", replyTo: to } }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({
+        type: "StatusPart",
+        query,
+        part: { mempool: valueOr(outcome, { count: 0, bytes: 0 }) },
+      }),
+    );
   }
 
   take(
@@ -74,17 +83,15 @@ export class StatusQueries {
   ): void {
     const query = this.#open.get(id);
     if (query === undefined) return;
-    if ("peers" in part) query.peers = part.peers;
-    else if ("dial" in part) query.dial = part.dial;
-    else query.sync = part.sync;
-    const { peers, sync, dial, replyTo } = query;
-    if (peers === undefined || sync === undefined || dial === undefined) return;
+    query.parts = { ...query.parts, ...part };
+    const { peers, sync, dial, mempool } = query.parts;
+    if (peers === undefined || sync === undefined) return;
+    if (dial === undefined || mempool === undefined) return;
     this.#open.delete(id);
-    const { blocks, config, log, peerId, workers } = env;
-    const mempool = guardMempool(env.mempool, log);
+    const { blocks, config, peerId, workers } = env;
     const head = blocks.head();
     const { queued, running } = workers.load();
-    replyTo.tell({
+    query.replyTo.tell({
       peerId,
       nodeId: config.nodeId,
       networkId: blocks.hashAt(0) ?? head.hash,
@@ -98,7 +105,7 @@ export class StatusQueries {
       sync: syncStatus(sync, dial),
       pool: { queued, running },
       clock: clockStatus(peers, config.clock.offsetMaxMs),
-      mempool: { count: mempool.count, bytes: mempool.bytes },
+      mempool,
     });
   }
 }

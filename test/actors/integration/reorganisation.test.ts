@@ -20,11 +20,11 @@ const branch = [spend, ...makeChain(11, { parent: spend.header })];
 const checked = checkedBlocks([...chain, ...branch]).slice(chain.length);
 const tip = branch[11]!.header;
 
-async function open(changed: Omit<Partial<ReorganisationEnv>, "blocks"> = {}) {
-  const { blocks } = createHarness({ chain }).stores;
-  await blocks.commit({ blocks: checked, undo: [], state: [] });
+async function open(changed: Omit<Partial<ReorganisationEnv>, "store"> = {}) {
+  const { blocks: store } = createHarness({ chain }).stores;
+  await store.commit({ blocks: checked, undo: [], state: [] });
   const guarded = new GuardedConsensus(consensus, silentLog);
-  return { blocks, consensus: guarded, floor: 0, bytesMax: 1_000_000, ...changed };
+  return { store, consensus: guarded, floor: 0, bytesMax: 1_000_000, ...changed };
 }
 
 function verdictOf({ blocks }: ValidateBlocksJob): BlocksVerdict {
@@ -61,11 +61,11 @@ async function carryOut(
 test("one commit undoes the old branch and applies the new one", async (t) => {
   const env = await open();
   const plan = new Reorganisation(tip, env);
-  const { end, jobs } = await carryOut(plan, env.blocks);
+  const { end, jobs } = await carryOut(plan, env.store);
   if (end.type !== "commit") throw new Error(end.type);
   t.is(plan.forkHeight, 1);
-  t.is(env.blocks.head().hash, chain[3]!.header.hash, "nothing is seen of it yet");
-  t.is(env.blocks.state(key.publicKey), undefined);
+  t.is(env.store.head().hash, chain[3]!.header.hash, "nothing is seen of it yet");
+  t.is(env.store.state(key.publicKey), undefined);
   t.is(jobs.length, 1);
   t.is(jobs[0]!.nowMs, 123);
   t.deepEqual(jobs[0]!.parentHeader, chain[0]!.headerBytes);
@@ -79,21 +79,21 @@ test("one commit undoes the old branch and applies the new one", async (t) => {
   );
   t.deepEqual(end.change.head, tip);
   await end.staged.commit();
-  env.blocks.invariants();
-  t.is(env.blocks.head().hash, tip.hash);
-  t.not(env.blocks.state(key.publicKey), undefined);
-  t.not(env.blocks.undo(spend.header.hash), undefined);
+  env.store.invariants();
+  t.is(env.store.head().hash, tip.hash);
+  t.not(env.store.state(key.publicKey), undefined);
+  t.not(env.store.undo(spend.header.hash), undefined);
 });
 
 test("a store that cannot stage gets the same in one commit", async (t) => {
   const staging = await open();
-  const blocks = plainStore(staging.blocks);
-  const { end } = await carryOut(new Reorganisation(tip, { ...staging, blocks }), blocks);
+  const store = plainStore(staging.store);
+  const { end } = await carryOut(new Reorganisation(tip, { ...staging, store }), store);
   if (end.type !== "commit") throw new Error(end.type);
   await end.staged.commit();
-  staging.blocks.invariants();
-  t.is(staging.blocks.head().hash, tip.hash);
-  t.not(staging.blocks.state(key.publicKey), undefined);
+  staging.store.invariants();
+  t.is(staging.store.head().hash, tip.hash);
+  t.not(staging.store.state(key.publicKey), undefined);
 });
 
 test("large blocks are read and checked one at a time, small ones together", async (t) => {
@@ -103,11 +103,11 @@ test("large blocks are read and checked one at a time, small ones together", asy
   const blocks = [first, ...makeChain(5, { parent: first.header })];
   const env = await open();
   const passed = checkedBlocks([...chain, ...blocks]).slice(chain.length);
-  await env.blocks.commit({ blocks: passed, undo: [], state: [] });
+  await env.store.commit({ blocks: passed, undo: [], state: [] });
   let done = 0;
   const { end, jobs } = await carryOut(
     new Reorganisation(blocks[5]!.header, env),
-    env.blocks,
+    env.store,
     (job) => ({
       accepted: passed.slice(done, (done += job.blocks.ends.length)),
     }),
@@ -121,9 +121,9 @@ test("large blocks are read and checked one at a time, small ones together", asy
 
 test("a branch that leaves the chain below the floor is too deep, one at the floor is not", async (t) => {
   const at = await open({ floor: 1 });
-  t.is((await carryOut(new Reorganisation(tip, at), at.blocks)).end.type, "commit");
+  t.is((await carryOut(new Reorganisation(tip, at), at.store)).end.type, "commit");
   const above = await open({ floor: 2 });
-  t.like((await carryOut(new Reorganisation(tip, above), above.blocks)).end, {
+  t.like((await carryOut(new Reorganisation(tip, above), above.store)).end, {
     type: "too-deep",
     floor: 2,
   });
@@ -131,33 +131,33 @@ test("a branch that leaves the chain below the floor is too deep, one at the flo
 
 test("where undo data are missing the branch is too deep, and the floor is known", async (t) => {
   const env = await open();
-  const undo = env.blocks.undo.bind(env.blocks);
-  env.blocks.undo = (hash) => (hash === chain[2]!.header.hash ? undefined : undo(hash));
-  const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);
+  const undo = env.store.undo.bind(env.store);
+  env.store.undo = (hash) => (hash === chain[2]!.header.hash ? undefined : undo(hash));
+  const { end } = await carryOut(new Reorganisation(tip, env), env.store);
   t.like(end, { type: "too-deep", floor: 3 });
-  t.is(env.blocks.head().hash, chain[3]!.header.hash);
+  t.is(env.store.head().hash, chain[3]!.header.hash);
 });
 
 test("a block that the consensus does not undo is named: it may do so later", async (t) => {
   const env = await open();
-  const undo = env.blocks.undo.bind(env.blocks);
+  const undo = env.store.undo.bind(env.store);
   const { hash } = chain[2]!.header;
-  env.blocks.undo = (asked) => (asked === hash ? new Uint8Array(7) : undo(asked));
-  const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);
+  env.store.undo = (asked) => (asked === hash ? new Uint8Array(7) : undo(asked));
+  const { end } = await carryOut(new Reorganisation(tip, env), env.store);
   t.deepEqual(end, { type: "not-undone", height: 3, hash });
-  t.is(env.blocks.head().hash, chain[3]!.header.hash);
+  t.is(env.store.head().hash, chain[3]!.header.hash);
 });
 
 test("a branch of which the store has forgotten a block is too deep", async (t) => {
   for (const forgets of ["block", "headerBytes", "summary"] as const) {
     const env = await open();
-    const read = env.blocks[forgets].bind(env.blocks) as (hash: string) => unknown;
+    const read = env.store[forgets].bind(env.store) as (hash: string) => unknown;
     const lost = branch[forgets === "summary" ? 4 : 5]!.header.hash;
-    Object.assign(env.blocks, {
+    Object.assign(env.store, {
       readBlocks: undefined,
       [forgets]: (hash: string) => (hash === lost ? undefined : read(hash)),
     });
-    const { end } = await carryOut(new Reorganisation(tip, env), env.blocks);
+    const { end } = await carryOut(new Reorganisation(tip, env), env.store);
     // The header is asked for as a parent, which only the first block of a job has.
     t.is(end.type, forgets === "headerBytes" ? "commit" : "too-deep", forgets);
   }
@@ -165,7 +165,7 @@ test("a branch of which the store has forgotten a block is too deep", async (t) 
 
 test("a branch that would hold more than may be held is too deep", async (t) => {
   const env = await open({ bytesMax: 12 * 1_024 });
-  t.like((await carryOut(new Reorganisation(tip, env), env.blocks)).end, {
+  t.like((await carryOut(new Reorganisation(tip, env), env.store)).end, {
     type: "too-deep",
     why: "it would hold more than 12288 bytes",
   });
@@ -175,14 +175,14 @@ test("a block that fails is named", async (t) => {
   const env = await open();
   const fault = { rule: "future", detail: "too far ahead" } as const;
   const judge = () => ({ accepted: checked.slice(0, 2), fault });
-  const { end } = await carryOut(new Reorganisation(tip, env), env.blocks, judge);
+  const { end } = await carryOut(new Reorganisation(tip, env), env.store, judge);
   t.deepEqual(end, { type: "fault", hash: branch[2]!.header.hash, fault });
 });
 
 test("a verdict on other blocks than the branch has, or on none, ends it", async (t) => {
   for (const accepted of [[], checked.slice(1), checked.slice(0, 3), [...checked, checked[0]!]]) {
     const env = await open();
-    const { end } = await carryOut(new Reorganisation(tip, env), env.blocks, () => ({ accepted }));
+    const { end } = await carryOut(new Reorganisation(tip, env), env.store, () => ({ accepted }));
     t.like(end, { type: "fault", fault: { rule: "consensus-failed" } });
   }
 });
@@ -195,7 +195,7 @@ test("a consensus that throws ends it, and one that prefers what is canonical al
   const connects = new GuardedConsensus({ ...consensus, connect: throwing }, silentLog);
   const failing = new Reorganisation(tip, { ...env, consensus: connects });
   const fails = async (plan: Reorganisation, what: RegExp): Promise<void> => {
-    const { end } = await carryOut(plan, env.blocks);
+    const { end } = await carryOut(plan, env.store);
     if (end.type !== "fault") throw new Error(end.type);
     t.is(end.fault.rule, "consensus-failed");
     t.regex(end.fault.detail, what);
@@ -203,7 +203,7 @@ test("a consensus that throws ends it, and one that prefers what is canonical al
   await fails(failing, /^connect threw: out of order$/);
   const disconnects = new GuardedConsensus({ ...consensus, disconnect: throwing }, silentLog);
   const undoing = new Reorganisation(tip, { ...env, consensus: disconnects });
-  t.like((await carryOut(undoing, env.blocks)).end, { type: "not-undone", height: 4 });
+  t.like((await carryOut(undoing, env.store)).end, { type: "not-undone", height: 4 });
   const longKey = { key: new Uint8Array(256), value: undefined };
   const writes = () => ({
     ok: true as const,

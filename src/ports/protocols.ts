@@ -1,5 +1,6 @@
 // Protocols that services bring: their own messages over the connections of the network.
 
+import type { Breach } from "../types/breach.js";
 import type { OwnProtocol } from "../types/own-protocol.js";
 import type { PeerId } from "../types/peer-id.js";
 
@@ -45,7 +46,19 @@ export interface ProtocolLink {
   ask(peerId: PeerId, kind: string, body: Uint8Array): Promise<ProtocolAnswer>;
   /** Those that are connected and have the protocol. */
   peers(): Promise<readonly PeerId[]>;
+  /**
+   * Says that a peer, be it gone meanwhile, broke a rule of this protocol. The `rule` is a name of the
+   * protocol's own (lower-case letters, digits and `-`, at most 32; anything else throws a TypeError);
+   * it counts, is logged and shown as `chat/1/rule`. Of the detail 200 characters are kept.
+   */
+  report(peerId: PeerId, breach: Breach, severity?: Severity): void;
 }
+
+/**
+ * `violation`, the default: as the ones of the wire, 50 points and the end of the connection.
+ * `offence`: 10 points, and the connection goes on.
+ */
+export type Severity = "violation" | "offence";
 
 export type ProtocolAnswer =
   | { readonly ok: true; readonly body: Uint8Array }

@@ -9,7 +9,7 @@ import type { PeerMessage, ProtocolReply, ServiceProtocol } from "../../src/port
 import { frameBytes, handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { portModule } from "../embedding/thread-ports.js";
 import { genesisOf } from "../../src/compose.js";
-import { consensus, startTestNode, until } from "./nodes.js";
+import { consensus, nextEvent, startTestNode, until } from "./nodes.js";
 
 const TRANSACTION_LANE = 3;
 const LISTENING: NetworkConfigInput = { bindAddr: "127.0.0.1:0" };
@@ -120,6 +120,41 @@ test("a handler that throws costs the message that it threw at, and no more", as
   t.deepEqual(server.heard, ["Say !", "Say good", "Say !", "Ask !", "Ask still there?"]);
   t.is(faults.length, 3);
   t.deepEqual((await there.status()).degraded, []);
+});
+
+test("a service blames a peer by a rule of its own, and the connection ends", async (t) => {
+  const { here, there, link } = await twoNodes(t, {
+    onMessage: ({ peerId }) =>
+      there.protocol("chat/1").report(peerId, { rule: "spam", detail: "it: repeats itself" }),
+  });
+  const gone = [nextEvent(here, "PeerDisconnected"), nextEvent(there, "PeerDisconnected")] as const;
+  link.send(there.peerId, "Say", bytes("buy this"));
+  const [told, ended] = await Promise.all(gone);
+  const detail = "it: repeats itself";
+  t.like(ended, { reason: "ProtocolViolation", rule: "chat/1/spam", detail, byPeer: false });
+  // The other side knows the rules of the wire alone.
+  t.like(told, { reason: "ProtocolViolation", detail: `chat/1/spam: ${detail}`, byPeer: true });
+  t.is(told.rule, undefined);
+  const { entries, score } = await there.explainPeer(here.peerId);
+  t.like(entries.at(-1), { event: "ProtocolViolation", rule: "chat/1/spam", detail });
+  t.true(score < -40);
+});
+
+test("what a service calls an offence costs less, and enough of them bring a ban", async (t) => {
+  const { here, there } = await twoNodes(t);
+  const { report } = there.protocol("chat/1");
+  report(here.peerId, { rule: "caps", detail: "x".repeat(9_999) }, "offence");
+  await until(async () => (await there.explainPeer(here.peerId)).entries.length > 0);
+  const { entries } = await there.explainPeer(here.peerId);
+  const offence = entries.find(({ rule }) => rule === "chat/1/caps");
+  t.like(offence, { event: "ServiceOffence", detail: "x".repeat(200), delta: -10 });
+  t.is((await there.peers()).length, 1);
+  const banned = nextEvent(there, "PeerBanned");
+  for (let i = 0; i < 12; i++) report(here.peerId, { rule: "caps", detail: "" }, "offence");
+  t.like(await banned, { peerId: here.peerId, reason: "ServiceOffence", rule: "chat/1/caps" });
+  for (const rule of ["", "Caps", "a/b", "a: b", "x".repeat(33)]) {
+    t.throws(() => report(here.peerId, { rule, detail: "" }), { instanceOf: TypeError }, rule);
+  }
 });
 
 async function rawPeer(t: ExecutionContext, node: Network, capabilities: readonly string[]) {

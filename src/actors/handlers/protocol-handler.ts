@@ -1,6 +1,6 @@
 // Protocol handler: one protocol that a service brought. Calls its functions with what peers send,
 // answers requests with what they answer, and carries what the service sends.
-// Told by: message router, registry, the service's link. Tells: peer handlers.
+// Told by: message router, registry, the service's link. Tells: peer handlers, reputation.
 
 import { unreachable } from "../../errors.js";
 import {
@@ -10,7 +10,7 @@ import {
   type Context,
   type PipeOutcome,
 } from "../../runtime/actor.js";
-import type { LinkedProtocol, PeerId, ProtocolReply } from "../../ports.js";
+import type { LinkedProtocol, PeerId, ProtocolReply, Severity } from "../../ports.js";
 import {
   answerTo,
   isBody,
@@ -18,6 +18,7 @@ import {
   type OwnKind,
   type OwnMessage,
 } from "../../protocol/kinds/own.js";
+import type { Breach } from "../../types/breach.js";
 import type { NodeEnv } from "../env.js";
 import type {
   Incoming,
@@ -25,6 +26,7 @@ import type {
   RequestOutcome,
 } from "../peer/peer-handler-messages.js";
 import type { Answer } from "../peer/dealt.js";
+import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
 import { RESTART } from "../policies.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -38,7 +40,9 @@ export type ProtocolMessage =
       readonly message: OwnMessage;
       readonly replyTo: ActorRef<RequestOutcome | "NoPeer">;
     }
-  | { readonly type: "GetProtocolPeers"; readonly replyTo: ActorRef<readonly PeerId[]> };
+  | { readonly type: "GetProtocolPeers"; readonly replyTo: ActorRef<readonly PeerId[]> }
+  /** The service says that this peer broke a rule of the protocol. */
+  | ({ readonly type: "Blame"; readonly peerId: PeerId; readonly severity: Severity } & Breach);
 
 type ProtocolHandlerMessage =
   | Incoming<OwnKind>
@@ -52,6 +56,7 @@ export interface ProtocolHandlerArgs {
   readonly protocol: LinkedProtocol;
   readonly router: ActorRef<MessageRouterMessage>;
   readonly registry: ActorRef<RegistryMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
   readonly mailboxMax: number;
 }
 
@@ -111,6 +116,13 @@ export const protocolHandler = defineActor<
       case "GetProtocolPeers":
         message.replyTo.tell([...state.peers.keys()]);
         return;
+      case "Blame": {
+        const { peerId, rule, detail, severity } = message;
+        const what = { peerId, rule: `${state.protocol.name}/${rule}`, detail };
+        if (severity === "violation") state.reputation.tell({ type: "Broke", ...what });
+        else state.reputation.tell({ type: "Report", event: "ServiceOffence", ...what });
+        return;
+      }
       case "PeerReady":
         if (!message.capabilities.has(state.protocol.name)) return;
         state.peers.set(message.peerId, message.handler);

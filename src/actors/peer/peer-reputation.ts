@@ -6,7 +6,6 @@ import { errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
-import type { ViolationRule } from "../../protocol/violation.js";
 import type { NodeEnv } from "../env.js";
 import type { Farewell } from "./peer-handler-messages.js";
 import {
@@ -26,11 +25,12 @@ export type ReputationMessage =
       readonly rule?: string;
       readonly detail: string;
     }
-  /** An answer was not what had been asked for: a violation, and the end of its connection. */
+  /** Whoever dealt with a message of it found a violation: the end of its connection. */
   | {
       readonly type: "Broke";
       readonly peerId: PeerId;
-      readonly rule: ViolationRule;
+      /** Of the wire, or of a service's protocol. */
+      readonly rule: string;
       readonly detail: string;
     }
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ReputationVerdict> }

@@ -14,6 +14,8 @@ export const REPUTATION_DELTAS = Object.freeze({
   Timeout: -2,
   ConnectionFailure: -5,
   InvalidTransaction: -10,
+  /** A rule of a service's own protocol, as the service says. */
+  ServiceOffence: -10,
   ProtocolViolation: -50,
   InvalidBlock: -100,
 });

@@ -108,7 +108,7 @@ export function spawnActors(
     sync,
     transactions,
     blocks,
-    protocols: spawnProtocols({ router, registry, mailboxMax }, context),
+    protocols: spawnProtocols({ router, registry, reputation, mailboxMax }, context),
     listener: context.spawn(
       listener,
       { endpoints: config.bindAddr.map(parseAddress), registry, events, outcome: context.self },

@@ -182,8 +182,8 @@ function toProtocol(
   context: Ctx,
 ): void {
   const handler = children.protocols.get(protocol)!;
-  if (message.type === "Send") handler.tell(message);
-  else context.forward(handler, message, message.replyTo);
+  if ("replyTo" in message) context.forward(handler, message, message.replyTo);
+  else handler.tell(message);
 }
 
 function askClocks({ children }: State, context: Ctx): void {

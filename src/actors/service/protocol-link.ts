@@ -11,6 +11,10 @@ import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
 import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 
+const RULE = /^[a-z][a-z0-9-]{0,31}$/;
+/** With protocol and rule it fits into a Disconnect. */
+const DETAIL_CHARS_MAX = 200;
+
 export interface Running {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
@@ -59,6 +63,11 @@ export function protocolLink(
       return answerOf(
         ask<RequestOutcome | "NoPeer">((replyTo) => ({ type: "Ask", peerId, message, replyTo })),
       );
+    },
+    report(peerId, { rule, detail }, severity = "violation") {
+      if (!RULE.test(rule)) throw new TypeError(`${JSON.stringify(rule)} is no name of a rule`);
+      const cut = detail.slice(0, DETAIL_CHARS_MAX);
+      tell({ type: "Blame", peerId, severity, rule, detail: cut });
     },
     peers: async () => ask<readonly PeerId[]>((replyTo) => ({ type: "GetProtocolPeers", replyTo })),
   };

@@ -62,7 +62,6 @@ test("10,000 transactions arrive within 15 s, though a silent peer announced all
     nodes: 2,
     late: 1,
     byzantine: [silent],
-    links: { latencyMs: 10, jitterMs: 10 },
     config: { mempool: { countMax: 20_000 }, gossip: { knownPerPeerMax: 20_000 } },
   });
   const [holder, late] = world.nodes as [SimNode, SimNode];

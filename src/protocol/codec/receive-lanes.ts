@@ -80,6 +80,13 @@ class ReceiveLane {
 }
 
 /**
+ * A round trip is measured once, when the line is idle, and pieces of a stream wait for the slowest one
+ * before: on a line of 80 to 160 ms a window that was always full took 2.1 to 2.9 of the one measured.
+ * Chromium's rule, too (half a window within two).
+ */
+const PACED_ROUND_TRIPS = 4;
+
+/**
  * A message counts against its lane's window until it is consumed, so a slow consumer stops its
  * lane. One larger than the window could never come, so one lane at a time may go beyond its own
  * for a message. The room of an unfinished message doubles as it grows, so memory is at most twice
@@ -183,14 +190,17 @@ export class ReceiveLanes {
   }
 
   /**
-   * A window's worth within two round trips means that the window, not the peer, sets the pace:
-   * it is below twice the bandwidth-delay product, so it doubles.
+   * A window's worth within so few round trips means that the window, not the peer, sets the pace, so it
+   * doubles.
    */
   #tune(state: ReceiveLane, bytes: number, nowMs: number): void {
     state.epochBytes += bytes;
     if (state.epochBytes < state.windowBytes) return;
     const roundTripMs = this.#roundTripMs;
-    if (roundTripMs !== undefined && nowMs - state.epochStartMs <= 2 * roundTripMs) {
+    if (
+      roundTripMs !== undefined &&
+      nowMs - state.epochStartMs <= PACED_ROUND_TRIPS * roundTripMs
+    ) {
       const grown = Math.min(2 * state.windowBytes, this.#windowBytesMax);
       if (this.#growth?.take(grown - state.windowBytes) ?? true) state.windowBytes = grown;
     }

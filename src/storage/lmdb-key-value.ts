@@ -9,6 +9,7 @@ import type { Clock, Timer } from "../ports.js";
 import type { KeyValue, StagedWrites } from "./key-value.js";
 import { damaged, LmdbReader, saysDamaged } from "./lmdb-reader.js";
 import type { WriterCommand, WriterReport } from "./lmdb-writer.js";
+import { LatelyWritten } from "./lately-written.js";
 import { RecentValues } from "./recent-values.js";
 import { Table, TABLE_SPECS } from "./tables.js";
 import { LATE_VALUE_BYTES_MAX, packedBytes, packWrites, WritePacker } from "./write-batch.js";
@@ -63,6 +64,7 @@ export class LmdbKeyValue implements KeyValue {
   /** Oldest first: the one being written, sealed ones, and last the one that collects. */
   private readonly layers: Layer[] = [];
   private readonly recentState = new RecentValues(STATE_CACHE_BYTES);
+  private readonly latelyWritten = new LatelyWritten();
   private collecting: Layer | undefined;
   private writing = false;
   private pause: Timer | undefined;
@@ -90,7 +92,7 @@ export class LmdbKeyValue implements KeyValue {
       writer.on("message", (report: WriterReport) => {
         if (report.type === "ready") resolve();
         else if (report.type === "committed") this.onCommitted();
-        else if (report.type === "read") this.readings.shift()!.resolve(report.values);
+        else if (report.type === "read") this.onRead(report.values);
         else if (report.type === "failed") this.fail(this.unwritable(report.detail));
         else this.readings.shift()!.reject(this.fail(damaged(parts.directory, report.detail)));
       });
@@ -124,13 +126,16 @@ export class LmdbKeyValue implements KeyValue {
     return this.reader().has(table, key);
   }
 
-  /** What is not written yet is copied here; the rest is the writer thread's to read. */
+  /**
+   * What is not written yet, or was a moment ago, is copied here: what everybody asks for is new, and
+   * must not wait behind a commit. The rest is the writer thread's to read.
+   */
   async read(table: Table, keys: readonly string[], bytesMax: number): Promise<Uint8Array[]> {
     const found: Uint8Array[] = [];
     let bytes = 0;
     while (found.length < keys.length && bytes < bytesMax) {
       const rest = keys.slice(found.length);
-      const end = rest.findIndex((key) => this.layered(table, key) !== undefined);
+      const end = rest.findIndex((key) => this.isAtHand(table, key));
       const values =
         end === 0
           ? this.copied(table, rest[0]!)
@@ -296,13 +301,19 @@ export class LmdbKeyValue implements KeyValue {
     if (!this.writerRuns) return Promise.reject(this.failure!);
     return new Promise((resolve, reject) => {
       this.readings.push({ resolve, reject });
+      this.parts.writer.ref();
       this.parts.writer.postMessage(question);
     });
   }
 
+  private isAtHand(table: Table, key: string): boolean {
+    const isLate = table === Table.blocks && this.latelyWritten.has(key);
+    return isLate || this.layered(table, key) !== undefined;
+  }
+
   private copied(table: Table, key: string): Uint8Array[] {
-    const value = this.layered(table, key);
-    return value ? [new Uint8Array(value)] : [];
+    const value = this.value(table, key);
+    return value ? [value] : [];
   }
 
   /** The thread has ended: nobody answers any more. */
@@ -311,14 +322,26 @@ export class LmdbKeyValue implements KeyValue {
     for (const reading of this.readings.splice(0)) reading.reject(error);
   }
 
+  private onRead(values: Uint8Array[]): void {
+    this.readings.shift()!.resolve(values);
+    this.rest();
+  }
+
+  /** A process that waits for the writer stays alive, and no other. */
+  private rest(): void {
+    if (this.layers.length === 0 && this.readings.length === 0) this.parts.writer.unref();
+  }
+
   private onCommitted(): void {
-    const { clock, root, writer } = this.parts;
+    const { clock, root } = this.parts;
     this.writing = false;
     // Reads must see the new snapshot before the layer that hid it goes.
     root.resetReadTxn();
-    this.layers.shift()!.resolve();
+    const written = this.layers.shift()!;
+    for (const [key, value] of written.tables[Table.blocks]!) this.latelyWritten.add(key, value);
+    written.resolve();
     const next = this.layers[0];
-    if (!next) writer.unref();
+    if (!next) this.rest();
     else if (!clock || this.closing || next !== this.collecting) this.writeOldest();
     else this.pause = clock.setTimer(GROUP_PAUSE_MS, () => this.writeOldest());
   }

@@ -100,3 +100,17 @@ test("a group that is full does not wait for the pause", async (t) => {
   stores.blocks.invariants();
   await close();
 });
+
+test("a block that was written lately is read while the next ones are written", async (t) => {
+  const { stores, settled, commit, close } = await openPaused();
+  const [one, big] = chain([100, 9_000_000]);
+  await commit("one", one!);
+  const second = commit("big", big!);
+  // Its group is the writer's from the end of this turn on.
+  await turn();
+  const [read] = await stores.blocks.readBlocks([one!.header.hash], 1);
+  t.deepEqual(read, one!.bytes);
+  t.deepEqual(settled, ["one"]);
+  await second;
+  await close();
+});

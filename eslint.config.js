@@ -55,7 +55,7 @@ const packages = {
 /** Actors that spawn other actors, and so import them; index.ts only names them for users. */
 const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/network-actors.ts"];
 
-const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/main.ts"];
+const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/compose/", "src/main.ts"];
 const threadFiles = ["src/runtime/thread-*.ts", "src/workers/"];
 const socketFiles = ["src/transport/tcp*.ts", "src/transport/tls*.ts"];
 const lockFile = "src/storage/directory-lock.ts";
@@ -102,6 +102,16 @@ const authorities = {
 const project = { rules: { "import-table": importTable, "no-ambient": noAmbient } };
 const typescript = ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/**/*.ts"];
 const lengths = { skipBlankLines: true, skipComments: true };
+/** Longer than a file of src may be, and still to be split; nothing is added here. */
+const tooLong = [
+  "src/actors/integration/block-producer.ts",
+  "src/actors/integration/consensus-integration.ts",
+  "src/protocol/session/peer-session.ts",
+  "src/runtime/cell.ts",
+  "src/runtime/link.ts",
+  "src/sim/sim-node.ts",
+  "src/sim/world.ts",
+];
 
 export default tseslint.config(
   { ignores: ["**/dist/", ".build/", "coverage/"] },
@@ -144,6 +154,11 @@ export default tseslint.config(
       "max-lines": ["error", { max: 450, ...lengths }],
       "max-lines-per-function": ["error", { max: 80, ...lengths }],
     },
+  },
+  {
+    files: ["src/**/*.ts"],
+    ignores: tooLong,
+    rules: { "max-lines": ["error", { max: 400 }] },
   },
   {
     files: ["src/api/**", "src/cli/**", "src/main.ts", "bench/**", "examples/**"],

@@ -1,54 +1,25 @@
-// One living actor: its mailbox, its incarnation, its children, what it owes and is owed. It is the
-// ActorRef that others tell, and the Runnable that a scheduler drains.
+// One living actor: a life with a mailbox and notes, what it owes and is owed. It is the ActorRef that
+// others tell, and the Runnable that a scheduler drains.
 
 import type { ActorFigures, ActorInsight, MailboxSpec, Signal } from "./actor.js";
-import type { Timer } from "../ports.js";
 import type { Runnable } from "./scheduler.js";
 import type { Asker, Question } from "./question.js";
-import type { AnyType, Child, Kernel, Parent } from "./kernel.js";
-import type { Observer } from "./located-ref.js";
 import type { Note, TimerNote } from "./notes.js";
 import { CellContext } from "./context.js";
-import { Lifeline, LocatedRef, Observers } from "./located-ref.js";
+import { Life, type LifeOptions } from "./life.js";
+import { Observers } from "./located-ref.js";
 import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
 import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
 import { CRASHED, DROPPED, Obligation, Owner, STOPPED, type Unanswered } from "./obligation.js";
-import { RestartHistory } from "./supervision.js";
 import { Ring } from "./ring.js";
 import { invariant } from "../errors.js";
 
-/**
- * new → running on its first slice; running → backoff → new on a restart; any → stopping →
- * stopped, where stopping waits for children on other threads.
- */
-type Phase = "new" | "running" | "backoff" | "stopping" | "stopped";
-
 const NOTHING = Symbol("nothing");
-const NO_CHILDREN: ReadonlyMap<string, Child> = new Map();
 
-export interface CellOptions {
-  readonly kernel: Kernel;
-  readonly parent: Parent;
-  readonly type: AnyType;
-  readonly args: unknown;
-  readonly name: string;
-  readonly uid: number;
-}
-
-export class Cell extends LocatedRef implements Runnable, Observer, Parent, Child, Asker {
-  readonly path: string;
-  readonly uid: number;
-  readonly name: string;
-  readonly kernel: Kernel;
-  incarnation = 0;
+export class Cell extends Life implements Runnable, Asker {
   pendingAsks = 0;
   /** The questions that it has not answered, those in its mailbox among them. */
   readonly owned = new Owner();
-  /** Made for the first child: most actors have none. */
-  private ownChildren: Map<string, Child> | undefined;
-  private readonly parent: Parent;
-  private readonly type: AnyType;
-  private readonly args: unknown;
   private readonly context: CellContext;
   private readonly mailbox: Mailbox<unknown>;
   private readonly spec: MailboxSpec<unknown>;
@@ -57,12 +28,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private readonly waiters = new Observers();
   /** Where it waits to be told of something; made for the first one. */
   private lists: Set<Observers> | undefined;
-  private readonly ownLifeline = new Lifeline();
   private readonly timers = new KeyedTimers();
   private readonly acceptTimer = (note: TimerNote): void => this.accept(note);
-  private readonly history = new RestartHistory();
   private state: unknown;
-  private phase: Phase = "new";
   /** Queued at the scheduler, or in a slice. */
   private scheduled = false;
   /** The message that `receive` threw at; else NOTHING. */
@@ -70,50 +38,23 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
   private handledBefore = 0;
   /** `init` returned in this incarnation, so there is a state to release. */
   private started = false;
-  private stopRequested = false;
-  private restartTimer: Timer | undefined;
   /** A fault found outside of its slices: the control lane overflowed. */
   private overflow: Error | undefined;
-  private stopError: unknown;
   private handled = 0;
   private refusedStopped = 0;
   private crashed = 0;
   private late = 0;
-  private restarts = 0;
-  private faults = 0;
   private busyMs = 0;
   private sliceMaxMs = 0;
 
-  constructor({ kernel, parent, type, args, name, uid }: CellOptions) {
-    super();
-    this.path = `${parent.path}/${name}`;
-    this.uid = uid;
-    this.name = name;
-    this.kernel = kernel;
-    this.parent = parent;
-    this.type = type;
-    this.args = args;
+  constructor(options: LifeOptions) {
+    super(options);
+    const { type, args } = options;
     const spec = typeof type.mailbox === "function" ? type.mailbox(args) : type.mailbox;
     this.spec = spec;
     this.mailbox = new Mailbox(spec, (message) => this.lost(message, DROPPED));
     this.context = new CellContext(this);
     this.wake();
-  }
-
-  get children(): ReadonlyMap<string, Child> {
-    return this.ownChildren ?? NO_CHILDREN;
-  }
-
-  get ref(): this {
-    return this;
-  }
-
-  get active(): boolean {
-    return this.phase === "running" || this.phase === "new";
-  }
-
-  lifeline(): Lifeline | undefined {
-    return this.isGone ? undefined : this.ownLifeline;
   }
 
   // ---- what others do to it -------------------------------------------------------------------
@@ -171,11 +112,6 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.wake();
   }
 
-  requestStop(): void {
-    if (this.kernel.sender === this) this.stopRequested = true;
-    else this.stop();
-  }
-
   // ---- slices ---------------------------------------------------------------------------------
 
   drain(messagesMax: number, nowMs = this.kernel.clock.monotonicMs()): boolean {
@@ -210,10 +146,6 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     if (elapsedMs > this.sliceMaxMs) this.sliceMaxMs = elapsedMs;
   }
 
-  get isGone(): boolean {
-    return this.phase === "stopped" || this.phase === "stopping";
-  }
-
   private get ready(): boolean {
     if (this.phase === "running") {
       return this.mailbox.depth > 0 || this.notes.length > 0 || this.overflow !== undefined;
@@ -221,7 +153,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     return this.phase === "new";
   }
 
-  private wake(): void {
+  protected wake(): void {
     if (this.scheduled || !this.ready) return;
     this.scheduled = true;
     this.kernel.scheduler.schedule(this);
@@ -350,11 +282,9 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     this.timers.cancel(key);
   }
 
-  // ---- faults and the end ---------------------------------------------------------------------
+  // ---- the end of what it held ----------------------------------------------------------------
 
-  private fault(error: unknown): void {
-    if (this.phase === "stopped") return;
-    this.faults++;
+  protected loseInHand(): void {
     if (this.inHand !== NOTHING) {
       this.crashed++;
       this.dispose(this.inHand);
@@ -364,112 +294,20 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     // Its mailbox outlives a crash, and what waits there is not lost.
     if (this.owned.count > 0)
       this.kernel.questions.lose(this.owned, CRASHED, this.waitingObligations());
-    const policy = this.type.onFault;
-    const { kernel, path } = this;
-    if (policy.kind === "escalate") {
-      kernel.report({ path, error, action: "escalated" });
-      this.parent.childEscalated(this, error);
-      return;
-    }
-    if (policy.kind === "restart" && !this.stopRequested) {
-      const delayMs = this.history.next(policy, kernel.clock.monotonicMs(), kernel.random);
-      if (delayMs !== undefined) {
-        kernel.report({ path, error, action: "restarting" });
-        this.restart(delayMs);
-        return;
-      }
-    }
-    kernel.report({ path, error, action: "stopped" });
-    // Without an error it would count as a stop that was asked for.
-    this.stop(error ?? new Error(`${path} threw ${String(error)}`));
   }
 
-  /** running → backoff: the children go, the mailbox stays. */
-  private restart(delayMs: number): void {
-    this.phase = "backoff";
-    this.restartTimer = this.kernel.clock.setTimer(delayMs, () => {
-      this.restartTimer = undefined;
-      this.startAgain();
-    });
-    this.stopChildren();
-    this.signalStopping(true);
-    this.forget();
-  }
-
-  /** backoff → new, when the delay is over and the last child is gone. */
-  private startAgain(): void {
-    if (this.phase !== "backoff" || this.restartTimer !== undefined || this.children.size > 0) {
-      return;
-    }
-    this.phase = "new";
-    this.restarts++;
-    this.wake();
-  }
-
-  stop(error?: unknown): void {
-    if (this.isGone) return;
-    this.phase = "stopping";
-    this.stopError = error;
-    this.restartTimer?.cancel();
+  protected loseWaiting(): void {
     for (const message of this.mailbox.waiting()) this.lost(message, STOPPED);
     this.kernel.deadLetters += this.mailbox.clear();
-    this.stopChildren();
-    if (this.children.size === 0) this.finish();
   }
 
-  /** Any → stopped, without a word to anybody: the process of this actor is gone. */
-  kill(): void {
-    this.phase = "stopped";
-    this.restartTimer?.cancel();
+  protected leave(isTold: boolean): void {
     this.mailbox.clear();
     this.waiters.clear();
-    this.ownChildren = undefined;
-    this.forget();
+    if (isTold) this.kernel.questions.lose(this.owned, STOPPED);
   }
 
-  adopt(child: Child): void {
-    this.ownChildren ??= new Map();
-    this.ownChildren.set(child.name, child);
-  }
-
-  childGone(child: Child, error: unknown): void {
-    this.ownChildren?.delete(child.name);
-    if (this.phase === "backoff") {
-      this.startAgain();
-    } else if (this.phase === "stopping") {
-      if (this.children.size === 0) this.finish();
-    } else {
-      const { path } = child;
-      const signal: Signal =
-        error === undefined
-          ? { type: "childStopped", path }
-          : { type: "childStopped", path, error };
-      this.notify(signal, this.incarnation);
-    }
-  }
-
-  childEscalated(child: Child, error: unknown): void {
-    if (this.active) this.fault(error);
-    else child.stop(error);
-  }
-
-  /** stopping → stopped. */
-  private finish(): void {
-    this.signalStopping(false);
-    this.phase = "stopped";
-    this.forget();
-    this.kernel.questions.lose(this.owned, STOPPED);
-    this.waiters.clear();
-    this.ownLifeline.end(this.path);
-    this.parent.childGone(this, this.stopError);
-  }
-
-  private stopChildren(): void {
-    // The youngest first: it may use its elder siblings, not the other way round.
-    for (const child of [...this.children.values()].reverse()) child.stop();
-  }
-
-  private signalStopping(restarting: boolean): void {
+  protected signalStopping(restarting: boolean): void {
     if (!this.started) return;
     const { kernel } = this;
     const before = kernel.sender;
@@ -480,8 +318,7 @@ export class Cell extends LocatedRef implements Runnable, Observer, Parent, Chil
     kernel.sender = before;
   }
 
-  /** Ends an incarnation: nothing that it asked for reaches the next one. */
-  private forget(): void {
+  protected forget(): void {
     this.incarnation++;
     this.started = false;
     this.state = undefined;

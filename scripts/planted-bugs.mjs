@@ -62,13 +62,13 @@ export const plantedBugs = [
   },
   {
     name: "a better branch is never taken",
-    in: "actors/integration/consensus-integration.js",
+    in: "actors/integration/fork-choice.js",
     find: "const moves = tip !== undefined && consensus.prefers(tip, head);",
     with: "const moves = false;",
   },
   {
     name: "fork blocks are not set aside",
-    in: "actors/integration/consensus-integration.js",
+    in: "actors/integration/fork-choice.js",
     find: "aside.push(block);",
     with: "",
   },

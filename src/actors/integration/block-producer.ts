@@ -4,73 +4,24 @@
 // handler. Tells: block handler, which treats own blocks as it treats a peer's; mempool integration.
 
 import { errorText, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
-import { RESTART } from "../policies.js";
+import type { Consensus, MempoolTransaction } from "../../ports.js";
+import { defineActor } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { BlockParts, Fault, HashHex, RuleName } from "../../types/chain.js";
-import type { Consensus, MempoolTransaction } from "../../ports.js";
-import type { NodeEnv } from "../env.js";
-import type { EventBusMessage } from "../events/event-bus.js";
-import type { NetworkEvent } from "../events/event-types.js";
-import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
-import type { SystemRouterMessage } from "../service/system-router.js";
-import type { ChainChanged } from "./chain-events.js";
-import type { ConsensusMessage } from "./consensus-integration.js";
+import type { ProducedOutcome } from "../handlers/block-handler-state.js";
+import { RESTART } from "../policies.js";
+import type {
+  ProducerArgs,
+  ProducerContext,
+  ProducerEnv,
+  ProducerMessage,
+  ProducerState,
+  Template,
+} from "./block-producer-state.js";
 import type { SelectedTransactions } from "./mempool-integration.js";
 import { SelectionTrial } from "./selection-trial.js";
 
-export type ProducerMessage =
-  | { readonly type: "BeginDue" }
-  | SelectedTransactions
-  | { readonly type: "Sealed"; readonly round: number; readonly header: Uint8Array | undefined }
-  | { readonly type: "SealFailed"; readonly round: number; readonly error: unknown }
-  | { readonly type: "SealDue"; readonly round: number }
-  | ProducedOutcome
-  | ChainChanged
-  | NetworkEvent;
-
-export interface ProducerArgs {
-  readonly consensus: ActorRef<ConsensusMessage>;
-  readonly system: ActorRef<SystemRouterMessage>;
-  readonly blockHandler: ActorRef<BlockHandlerMessage>;
-  readonly events: ActorRef<EventBusMessage>;
-}
-
-export type ProducerEnv = Pick<
-  NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "random" | "workers"
->;
-
-/** What the block under way is made of. */
-interface Template {
-  readonly parts: BlockParts;
-  /** Of its transactions, in order; undefined: of the consensus's own making. */
-  readonly ids: readonly (HashHex | undefined)[];
-}
-
-interface State extends ProducerArgs {
-  /** Every new head or template begins a round; what earlier rounds bring is stale. */
-  round: number;
-  syncing: boolean;
-  template: Template | undefined;
-  search: Search;
-  /** The block that the block handler has, and its tag. */
-  made: { readonly tag: number; readonly ids: Template["ids"] } | undefined;
-  readonly trial: SelectionTrial;
-  /** Times in a row that the pool lost our block. */
-  lost: number;
-}
-
-interface Search {
-  nonce: bigint;
-  /** Nonces of one task. */
-  attempts: number;
-  startedMs: number;
-  /** The last wait, after a search that searched nothing. */
-  pauseMs: number;
-}
-
-type Ctx = Context<ProducerMessage, ProducerEnv>;
+export type { ProducerArgs, ProducerEnv, ProducerMessage } from "./block-producer-state.js";
 
 /** A template older than this is built anew, for its timestamp and newer transactions. */
 const TEMPLATE_MS = 2_000;
@@ -105,90 +56,92 @@ const HEADER_RULES: ReadonlySet<RuleName> = new Set([
   "future",
 ]);
 
-export const blockProducer = defineActor<ProducerArgs, ProducerMessage, State, ProducerEnv>({
-  name: "producer",
-  mailbox: {
-    dataMax: 1_024,
-    controlMax: 1_024,
-    overflow: "dropOldest",
-    isControl: ({ type }) => CONTROL.has(type),
-  },
-  onFault: RESTART,
+export const blockProducer = defineActor<ProducerArgs, ProducerMessage, ProducerState, ProducerEnv>(
+  {
+    name: "producer",
+    mailbox: {
+      dataMax: 1_024,
+      controlMax: 1_024,
+      overflow: "dropOldest",
+      isControl: ({ type }) => CONTROL.has(type),
+    },
+    onFault: RESTART,
 
-  init(context, args) {
-    args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-    args.events.tell({
-      type: "Subscribe",
-      subscriber: context.self,
-      types: ["SyncStarted", "SyncFinished", "SyncFailed"],
-    });
-    const { intervalMs, emptyBlocks, attemptsPerTask } = context.env.config.producer;
-    const state: State = {
-      ...args,
-      round: 0,
-      syncing: false,
-      template: undefined,
-      search: { nonce: 0n, attempts: attemptsPerTask, startedMs: 0, pauseMs: 0 },
-      made: undefined,
-      trial: new SelectionTrial({ emptyBlocks, patienceMs: intervalMs }),
-      lost: 0,
-    };
-    begin(state, context);
-    return state;
-  },
+    init(context, args) {
+      args.consensus.tell({ type: "Subscribe", subscriber: context.self });
+      args.events.tell({
+        type: "Subscribe",
+        subscriber: context.self,
+        types: ["SyncStarted", "SyncFinished", "SyncFailed"],
+      });
+      const { intervalMs, emptyBlocks, attemptsPerTask } = context.env.config.producer;
+      const state: ProducerState = {
+        ...args,
+        round: 0,
+        syncing: false,
+        template: undefined,
+        search: { nonce: 0n, attempts: attemptsPerTask, startedMs: 0, pauseMs: 0 },
+        made: undefined,
+        trial: new SelectionTrial({ emptyBlocks, patienceMs: intervalMs }),
+        lost: 0,
+      };
+      begin(state, context);
+      return state;
+    },
 
-  receive(state, message, context) {
-    switch (message.type) {
-      case "ChainChanged":
-        begin(state, context);
-        return;
-      case "BeginDue":
-        select(state, context);
-        return;
-      case "SelectedTransactions":
-        build(state, message, context);
-        return;
-      case "Sealed":
-        if (message.round === state.round) sealed(state, message.header, context);
-        return;
-      case "SealFailed":
-        if (message.round !== state.round) return;
-        context.env.log.write("debug", "sealing failed", { error: String(message.error) });
-        beginIn(RETRY_MS, context);
-        return;
-      case "SealDue":
-        if (message.round === state.round) seal(state, context);
-        return;
-      case "ProducedOutcome":
-        ended(state, message, context);
-        return;
-      case "SyncStarted":
-        state.syncing = true;
-        begin(state, context);
-        return;
-      case "SyncFinished":
-      case "SyncFailed":
-        state.syncing = false;
-        begin(state, context);
-        return;
-      case "ListenerBound":
-      case "ConnectionRefused":
-      case "PeerConnected":
-      case "PeerDisconnected":
-      case "PeerBanned":
-      case "PeerUnbanned":
-      case "BlockConnected":
-      case "BlockDisconnected":
-      case "BlockRejected":
-      case "TransactionAccepted":
-      case "TransactionRejected":
-      case "SyncProgressed":
-        return;
-      default:
-        unreachable(message);
-    }
+    receive(state, message, context) {
+      switch (message.type) {
+        case "ChainChanged":
+          begin(state, context);
+          return;
+        case "BeginDue":
+          select(state, context);
+          return;
+        case "SelectedTransactions":
+          build(state, message, context);
+          return;
+        case "Sealed":
+          if (message.round === state.round) sealed(state, message.header, context);
+          return;
+        case "SealFailed":
+          if (message.round !== state.round) return;
+          context.env.log.write("debug", "sealing failed", { error: String(message.error) });
+          beginIn(RETRY_MS, context);
+          return;
+        case "SealDue":
+          if (message.round === state.round) seal(state, context);
+          return;
+        case "ProducedOutcome":
+          ended(state, message, context);
+          return;
+        case "SyncStarted":
+          state.syncing = true;
+          begin(state, context);
+          return;
+        case "SyncFinished":
+        case "SyncFailed":
+          state.syncing = false;
+          begin(state, context);
+          return;
+        case "ListenerBound":
+        case "ConnectionRefused":
+        case "PeerConnected":
+        case "PeerDisconnected":
+        case "PeerBanned":
+        case "PeerUnbanned":
+        case "BlockConnected":
+        case "BlockDisconnected":
+        case "BlockRejected":
+        case "TransactionAccepted":
+        case "TransactionRejected":
+        case "SyncProgressed":
+          return;
+        default:
+          unreachable(message);
+      }
+    },
   },
-});
+);
 
 const CONTROL: ReadonlySet<ProducerMessage["type"]> = new Set([
   "Sealed",
@@ -198,7 +151,7 @@ const CONTROL: ReadonlySet<ProducerMessage["type"]> = new Set([
   "ProducedOutcome",
 ]);
 
-function select(state: State, context: Ctx): void {
+function select(state: ProducerState, context: ProducerContext): void {
   const bytesMax = roomOf(context);
   const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
   state.system.tell({ to: "mempool", message: request });
@@ -207,19 +160,19 @@ function select(state: State, context: Ctx): void {
 }
 
 /** What a block has for transactions, each counted with its head. */
-function roomOf({ env }: Ctx): number {
+function roomOf({ env }: ProducerContext): number {
   const { blockBytesMax, envelopeBytesMax } = env.consensus;
   const unsaid = Math.min(env.config.producer.envelopeBytes, blockBytesMax >> 2);
   return blockBytesMax - (envelopeBytesMax ?? unsaid);
 }
 
 /** A new head: the search on the old one is void; the next block is due an interval after it. */
-function begin(state: State, context: Ctx): void {
+function begin(state: ProducerState, context: ProducerContext): void {
   state.round++;
   beginIn(dueInMs(state, context), context);
 }
 
-function dueInMs({ syncing }: State, { env }: Ctx): number {
+function dueInMs({ syncing }: ProducerState, { env }: ProducerContext): number {
   if (syncing) return SYNC_PATIENCE_MS;
   const { intervalMs } = env.config.producer;
   const dueMs = env.blocks.head().timestampMs + intervalMs - env.clock.wallMs();
@@ -227,16 +180,20 @@ function dueInMs({ syncing }: State, { env }: Ctx): number {
   return Math.min(Math.max(0, dueMs), intervalMs);
 }
 
-function beginIn(delayMs: number, context: Ctx): void {
+function beginIn(delayMs: number, context: ProducerContext): void {
   context.startTimer("begin", delayMs, { type: "BeginDue" });
 }
 
 /** An interval, which may be none, and never so short that waiting is work. */
-function pauseMs({ env }: Ctx): number {
+function pauseMs({ env }: ProducerContext): number {
   return Math.max(RETRY_MS, env.config.producer.intervalMs);
 }
 
-function build(state: State, selected: SelectedTransactions, context: Ctx): void {
+function build(
+  state: ProducerState,
+  selected: SelectedTransactions,
+  context: ProducerContext,
+): void {
   const { blocks, clock, config, consensus } = context.env;
   state.round++;
   state.template = undefined;
@@ -285,7 +242,7 @@ function thoseThatFit(
   return end < 0 ? transactions : transactions.slice(0, end);
 }
 
-function search(state: State, context: Ctx): void {
+function search(state: ProducerState, context: ProducerContext): void {
   const { config, random } = context.env;
   state.search = {
     // Producers on one head search apart.
@@ -298,7 +255,7 @@ function search(state: State, context: Ctx): void {
   seal(state, context);
 }
 
-function seal({ template, search, round }: State, context: Ctx): void {
+function seal({ template, search, round }: ProducerState, context: ProducerContext): void {
   const { clock, workers } = context.env;
   if (template === undefined) return;
   const { nonce: nonceStart, attempts } = search;
@@ -313,7 +270,11 @@ function seal({ template, search, round }: State, context: Ctx): void {
   );
 }
 
-function sealed(state: State, header: Uint8Array | undefined, context: Ctx): void {
+function sealed(
+  state: ProducerState,
+  header: Uint8Array | undefined,
+  context: ProducerContext,
+): void {
   if (header === undefined) {
     searchOn(state, context);
     return;
@@ -341,7 +302,7 @@ function sealed(state: State, header: Uint8Array | undefined, context: Ctx): voi
 }
 
 /** A consensus without a search may say at once that it has no seal yet: that is no busy loop. */
-function searchOn(state: State, context: Ctx): void {
+function searchOn(state: ProducerState, context: ProducerContext): void {
   const { search, round } = state;
   const { clock, config } = context.env;
   const isSearch = clock.monotonicMs() - search.startedMs >= SEARCH_MIN_MS;
@@ -359,7 +320,7 @@ const FAILED_ALONE: Breach = { rule: "refused", detail: "an own block failed for
 
 // ---- what became of a block ------------------------------------------------------------------
 
-function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
+function ended(state: ProducerState, outcome: ProducedOutcome, context: ProducerContext): void {
   const { made } = state;
   if (made === undefined || outcome.tag !== made.tag) return;
   state.made = undefined;
@@ -384,11 +345,11 @@ function ended(state: State, outcome: ProducedOutcome, context: Ctx): void {
 
 /** The consensus threw: as if the block that it was to make had been refused. */
 function failed(
-  state: State,
+  state: ProducerState,
   call: string,
   transactions: readonly { readonly id: HashHex }[],
   error: unknown,
-  context: Ctx,
+  context: ProducerContext,
 ): void {
   const fault = { rule: "consensus-failed", detail: `${call} threw: ${errorText(error)}` } as const;
   refused(
@@ -400,10 +361,10 @@ function failed(
 }
 
 function refused(
-  state: State,
+  state: ProducerState,
   ids: readonly HashHex[],
   fault: Fault,
-  context: Ctx,
+  context: ProducerContext,
   inBlock: Template["ids"] = ids,
 ): void {
   const { rule, detail, transaction } = fault;
@@ -423,7 +384,7 @@ function refused(
 }
 
 /** No block can hold them: they leave the mempool, and their submitters hear why. */
-function refuse(state: State, ids: readonly HashHex[], breach: Breach): void {
+function refuse(state: ProducerState, ids: readonly HashHex[], breach: Breach): void {
   if (ids.length === 0) return;
   const message = { type: "RefuseTransactions", ids, breach } as const;
   state.system.tell({ to: "mempool", message });

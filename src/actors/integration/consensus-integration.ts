@@ -5,97 +5,39 @@
 
 import { LRUCache } from "lru-cache";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
+import type { ChainCommit } from "../../ports.js";
+import { defineActor, replyToOf } from "../../runtime/actor.js";
+import type { CheckedBlock, HashHex } from "../../types/chain.js";
 import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
-import { blamesNobody } from "../../chain/faults.js";
-import type { CheckedBlock, Fault, HashHex, HeaderSummary } from "../../types/chain.js";
-import type { BlocksVerdict, ChainCommit, PeerId } from "../../ports.js";
-import type { NodeEnv } from "../env.js";
+import { ChainCommits, type OutcomeBody } from "./chain-commits.js";
+import { changeOf, transactionsOf } from "./chain-events.js";
 import {
-  ChainCommits,
-  type CommitArgs,
-  type CommitMessage,
-  type OutcomeBody,
-  type Requester,
-} from "./chain-commits.js";
-import { changeOf, transactionsOf, type ChainChanged } from "./chain-events.js";
-import { DeepBranches, type BranchEnd } from "./deep-branches.js";
+  answerTo,
+  notConnected,
+  type ConnectCommand,
+  type ConsensusArgs,
+  type ConsensusContext,
+  type ConsensusEnv,
+  type ConsensusMessage,
+  type ConsensusState,
+} from "./consensus-state.js";
+import { DeepBranches } from "./deep-branches.js";
+import { branchChecked, branchRead, connectFork, reorganise, undoStored } from "./fork-choice.js";
 import { GuardedConsensus } from "./guarded-consensus.js";
-import { readBlocks } from "./read-blocks.js";
-import { Reorganisation } from "./reorganisation.js";
 import { SideBranches } from "./side-branches.js";
 import { StateOverlay } from "./state-overlay.js";
 
 export type { ConnectOutcome, StoreFailed } from "./chain-commits.js";
-
-export type ConsensusMessage =
-  /** Consecutive blocks that passed every stateless check. */
-  | ({
-      readonly type: "Connect";
-      readonly blocks: readonly CheckedBlock[];
-      /** Who sent them unasked; absent: made here, or fetched. */
-      readonly peerId?: PeerId;
-      /** The last header of their branch, when its headers were checked up to there. */
-      readonly promised?: HeaderSummary;
-    } & Requester)
-  /** A sound copy of a stored block whose bytes were damaged. */
-  | ({ readonly type: "Restore"; readonly block: CheckedBlock } & Requester)
-  | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ChainChanged> }
-  | { readonly type: "ReorganiseOn" }
-  | { readonly type: "TakeUp" }
-  | { readonly type: "BranchRead"; readonly blocks: readonly Uint8Array[] | undefined }
-  | { readonly type: "BranchChecked"; readonly verdict: BlocksVerdict | undefined }
-  | { readonly type: "UndoStored"; readonly bytes: number; readonly error?: unknown }
-  | CommitMessage;
-
-type ConnectCommand = Extract<ConsensusMessage, { type: "Connect" }>;
-
-export type ConsensusArgs = CommitArgs;
-
-export type ConsensusEnv = Pick<
-  NodeEnv,
-  "clock" | "config" | "consensus" | "log" | "store" | "transactions" | "workers"
->;
-
-interface State {
-  readonly commits: ChainCommits;
-  readonly consensus: GuardedConsensus;
-  /**
-   * Blocks that broke a rule of state, and those on them: neither they nor their children are tried
-   * again.
-   */
-  readonly invalid: LRUCache<HashHex, Fault>;
-  readonly side: SideBranches;
-  /** Of branches that could not be followed: neither they nor their children are tried again. */
-  readonly deep: DeepBranches;
-  /** While set, Connects wait: the head is about to move to another branch. */
-  reorganisation:
-    | {
-        readonly plan: Reorganisation;
-        readonly tip: HeaderSummary;
-        readonly command: ConnectCommand;
-      }
-    | undefined;
-  /** Taken up one a turn when the reorganisation has ended; later ones wait behind them. */
-  readonly waiting: ConnectCommand[];
-  waitingBytes: number;
-  /** Undo data that the store has not made durable yet; a reorganisation waits for a slow disk. */
-  undoBytes: number;
-  stalled: boolean;
-}
-
-type Ctx = Context<ConsensusMessage, ConsensusEnv>;
+export type { ConsensusArgs, ConsensusEnv, ConsensusMessage } from "./consensus-state.js";
 
 /** Connects that may wait for a reorganisation; of their bytes, what sync may have in flight. */
 const WAITING_MAX = 256;
-/** Undo data that may be under way to the disk. */
-const UNDO_BYTES_MAX = 4 * 1024 * 1024;
 
 export const consensusIntegration = defineActor<
   ConsensusArgs,
   ConsensusMessage,
-  State,
+  ConsensusState,
   ConsensusEnv
 >({
   name: "consensus",
@@ -189,7 +131,7 @@ export const consensusIntegration = defineActor<
   },
 });
 
-function wait(state: State, command: ConnectCommand, { env }: Ctx): void {
+function wait(state: ConsensusState, command: ConnectCommand, { env }: ConsensusContext): void {
   const bytes = bytesOf(command);
   const fits = state.waitingBytes + bytes <= env.config.sync.bytesInFlightMax;
   if (state.waiting.length >= WAITING_MAX || !fits) {
@@ -206,9 +148,9 @@ function bytesOf({ blocks }: ConnectCommand): number {
 
 /** Puts the bytes of a canonical block anew: nothing else of the chain changes. */
 function restore(
-  { commits }: State,
+  { commits }: ConsensusState,
   command: Extract<ConsensusMessage, { type: "Restore" }>,
-  context: Ctx,
+  context: ConsensusContext,
 ): void {
   const { store } = context.env;
   const { block } = command;
@@ -218,7 +160,7 @@ function restore(
 }
 
 /** Extends the head as far as the blocks go; hands the rest to the fork path. */
-function connect(state: State, command: ConnectCommand, context: Ctx): void {
+function connect(state: ConsensusState, command: ConnectCommand, context: ConsensusContext): void {
   const { store } = context.env;
   const overlay = new StateOverlay(store);
   const connected: CheckedBlock[] = [];
@@ -270,235 +212,8 @@ function connect(state: State, command: ConnectCommand, context: Ctx): void {
   if (fork.length > 0) connectFork(state, { ...command, blocks: fork }, context);
 }
 
-function notConnected(state: State, hash: HashHex, fault: Fault): OutcomeBody {
-  if (!blamesNobody(fault.rule)) state.invalid.set(hash, fault);
-  return { ok: false, reason: "fault", hash, fault };
-}
-
-/** Sets blocks of another branch aside and moves to it when it is the better one. */
-function connectFork(state: State, command: ConnectCommand, context: Ctx): void {
-  const { store } = context.env;
-  const { commits, consensus } = state;
-  const head = store.head();
-  const aside: CheckedBlock[] = [];
-  const hashes = new Set<HashHex>();
-  let tip: HeaderSummary | undefined;
-  for (const block of command.blocks) {
-    const { header } = block;
-    const known = state.invalid.get(header.hash) ?? state.invalid.get(header.previousHash);
-    if (known !== undefined) {
-      commits.answer(command, notConnected(state, header.hash, known));
-      return;
-    }
-    if (state.deep.has(header)) {
-      commits.answer(command, { ok: false, reason: "too-deep" });
-      return;
-    }
-    if (store.has(header.hash)) {
-      // Stored before, but its branch did not win or its reorganisation was lost: it may win now.
-      if (tip === undefined || consensus.prefers(header, tip)) tip = header;
-      continue;
-    }
-    if (!store.has(header.previousHash) && !hashes.has(header.previousHash)) {
-      commits.answer(command, { ok: false, reason: "orphan", missing: header.previousHash });
-      return;
-    }
-    if (header.height <= commits.floor) {
-      commits.answer(command, { ok: false, reason: "too-deep" });
-      return;
-    }
-    aside.push(block);
-    hashes.add(header.hash);
-    if (tip === undefined || consensus.prefers(header, tip)) tip = header;
-  }
-  const moves = tip !== undefined && consensus.prefers(tip, head);
-  const { kept, forgotten } = setAside(state, command, aside, moves ? tip : undefined, context);
-  if (kept.length + forgotten.length > 0) {
-    const commit = { blocks: kept, undo: [], state: [], forgotten };
-    const told = moves ? {} : { answer: answerTo(command, { ok: true, head }) };
-    commits.commit(commit, told, context);
-  } else if (!moves) {
-    commits.answer(command, { ok: true, head });
-  }
-  if (tip === undefined || !moves) return;
-  // A store that failed refuses at once: there is no branch to move to.
-  if (store.has(tip.hash)) beginReorganisation(state, command, tip, context);
-  else commits.answer(command, { ok: false, reason: "store-failed" });
-}
-
-function answerTo(command: ConnectCommand, outcome: OutcomeBody): [Requester, OutcomeBody] {
-  return [command, outcome];
-}
-
-/** What of the blocks is stored, and what the store is to forget for it. `moving`: their new head. */
-function setAside(
-  { side }: State,
-  { blocks, peerId, promised }: ConnectCommand,
-  aside: readonly CheckedBlock[],
-  moving: HeaderSummary | undefined,
-  { env }: Ctx,
-): { readonly kept: readonly CheckedBlock[]; readonly forgotten: readonly HashHex[] } {
-  for (const { header, bytes } of aside) side.add(header, bytes.length, peerId);
-  const last = blocks.at(-1)?.header.hash;
-  if (promised !== undefined && last !== undefined) side.promise(last, promised);
-  const gone = side.overflow(env.store.head(), moving?.hash);
-  if (gone.size > 0) {
-    const fields = { blocks: gone.size, bytesLeft: side.weight };
-    env.log.write("info", "side branches weigh too much, the lightest were dropped", fields);
-  }
-  const fresh = new Set(aside.map(({ header }) => header.hash));
-  return {
-    kept: aside.filter(({ header }) => !gone.has(header.hash)),
-    forgotten: [...gone].filter((hash) => !fresh.has(hash)),
-  };
-}
-
-function beginReorganisation(
-  state: State,
-  command: ConnectCommand,
-  tip: HeaderSummary,
-  context: Ctx,
-): void {
-  const { store, config } = context.env;
-  const { commits, consensus } = state;
-  const { reorgBytesMax: bytesMax } = config.chain;
-  const plan = new Reorganisation(tip, { store, consensus, floor: commits.floor, bytesMax });
-  state.reorganisation = { plan, tip, command };
-  reorganise(state, context);
-}
-
-/** One step, and what it asks for. */
-function reorganise(state: State, context: Ctx): void {
-  if (state.reorganisation === undefined) return;
-  const { plan, command } = state.reorganisation;
-  const { clock, log, workers } = context.env;
-  const step = plan.step(clock.wallMs());
-  switch (step.type) {
-    case "again":
-      nextTurn(context, { type: "ReorganiseOn" });
-      return;
-    case "read":
-      context.pipe(readBlocks(context.env.store, step.hashes, step.bytesMax), (outcome) => ({
-        type: "BranchRead",
-        blocks: outcome.ok ? outcome.value : undefined,
-      }));
-      return;
-    case "check":
-      // The branch's blocks were checked when they came; their effects are computed from bytes.
-      context.pipe(workers.validateBlocks(step.job), (outcome) => ({
-        type: "BranchChecked",
-        verdict: outcome.ok ? outcome.value : undefined,
-      }));
-      return;
-    case "store":
-      storeUndo(state, step.undo, context);
-      return;
-    case "commit": {
-      const { change } = step;
-      log.write("info", "chain reorganised", {
-        forkHeight: plan.forkHeight,
-        disconnected: change.disconnected.length,
-        connected: change.connected.length,
-        head: change.head.hash,
-      });
-      const answer = answerTo(command, { ok: true, head: change.head });
-      state.reorganisation = undefined;
-      state.commits.commit(step.staged, { answer, change }, context);
-      nextTurn(context, { type: "TakeUp" });
-      return;
-    }
-    default:
-      giveUp(state, step.type === "not-undone" ? state.deep.judge(step) : step, context);
-  }
-}
-
-function branchRead(state: State, blocks: readonly Uint8Array[] | undefined, context: Ctx): void {
-  if (state.reorganisation === undefined) return;
-  if (blocks === undefined) {
-    giveUp(state, { type: "store-failed" }, context);
-    return;
-  }
-  state.reorganisation.plan.read(blocks);
-  reorganise(state, context);
-}
-
-function branchChecked(state: State, verdict: BlocksVerdict | undefined, context: Ctx): void {
-  if (state.reorganisation === undefined) return;
-  if (verdict === undefined) {
-    // The pool lost the job; whoever offers the branch again starts anew.
-    giveUp(state, { type: "busy" }, context);
-    return;
-  }
-  state.reorganisation.plan.checked(verdict);
-  reorganise(state, context);
-}
-
-/** Ahead of the commit that needs it, so that the commit need not hold it. */
-function storeUndo(
-  state: State,
-  undo: readonly { readonly hash: HashHex; readonly bytes: Uint8Array }[],
-  context: Ctx,
-): void {
-  const { store } = context.env;
-  const bytes = undo.reduce((sum, { bytes: { length } }) => sum + length, 0);
-  state.undoBytes += bytes;
-  const write = new Promise<void>((resolve) => {
-    resolve(store.commit({ blocks: [], undo, state: [] }));
-  });
-  context.pipe(write, (outcome) =>
-    outcome.ok
-      ? { type: "UndoStored", bytes }
-      : { type: "UndoStored", bytes, error: outcome.error },
-  );
-  state.stalled = state.undoBytes > UNDO_BYTES_MAX;
-  if (!state.stalled) nextTurn(context, { type: "ReorganiseOn" });
-}
-
-function undoStored(state: State, bytes: number, error: unknown, context: Ctx): void {
-  state.undoBytes -= bytes;
-  if (error !== undefined) {
-    state.commits.failed(error, context);
-    if (state.reorganisation !== undefined) giveUp(state, { type: "store-failed" }, context);
-    return;
-  }
-  if (!state.stalled || state.undoBytes > UNDO_BYTES_MAX) return;
-  state.stalled = false;
-  reorganise(state, context);
-}
-
-type GivenUp = BranchEnd | { readonly type: "busy" | "store-failed" };
-
-/** Everything stays as it was. */
-function giveUp(state: State, end: GivenUp, context: Ctx): void {
-  const { commits, reorganisation } = state;
-  if (reorganisation === undefined) return;
-  const { plan, tip, command } = reorganisation;
-  state.reorganisation = undefined;
-  state.stalled = false;
-  switch (end.type) {
-    case "fault":
-      // Our clock may have been set back since the block was stored: then its time comes again.
-      if (!blamesNobody(end.fault.rule)) {
-        for (const { hash } of plan.unapplied) state.invalid.set(hash, end.fault);
-      }
-      commits.answer(command, notConnected(state, end.hash, end.fault));
-      break;
-    case "too-deep": {
-      const fields = { forkHeight: plan.forkHeight, height: context.env.store.head().height };
-      context.env.log.write("warn", "a branch is too deep to follow", { ...fields, why: end.why });
-      commits.raiseFloor(end.floor);
-      for (const { hash } of [...plan.unapplied, tip]) state.deep.add(hash);
-      commits.answer(command, { ok: false, reason: "too-deep" });
-      break;
-    }
-    default:
-      commits.answer(command, { ok: false, reason: end.type });
-  }
-  nextTurn(context, { type: "TakeUp" });
-}
-
 /** One that waited. Should it begin another reorganisation, the end of that one goes on here. */
-function takeUp(state: State, context: Ctx): void {
+function takeUp(state: ConsensusState, context: ConsensusContext): void {
   const next = state.reorganisation === undefined ? state.waiting.shift() : undefined;
   if (next === undefined) return;
   state.waitingBytes -= bytesOf(next);

@@ -1,0 +1,66 @@
+// What the block producer is told and what it keeps. Types.
+
+import type { ActorRef, Context } from "../../runtime/actor.js";
+import type { BlockParts, HashHex } from "../../types/chain.js";
+import type { NodeEnv } from "../env.js";
+import type { EventBusMessage } from "../events/event-bus.js";
+import type { NetworkEvent } from "../events/event-types.js";
+import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
+import type { ChainChanged } from "./chain-events.js";
+import type { ConsensusMessage } from "./consensus-integration.js";
+import type { SelectedTransactions } from "./mempool-integration.js";
+import type { SelectionTrial } from "./selection-trial.js";
+
+export type ProducerMessage =
+  | { readonly type: "BeginDue" }
+  | SelectedTransactions
+  | { readonly type: "Sealed"; readonly round: number; readonly header: Uint8Array | undefined }
+  | { readonly type: "SealFailed"; readonly round: number; readonly error: unknown }
+  | { readonly type: "SealDue"; readonly round: number }
+  | ProducedOutcome
+  | ChainChanged
+  | NetworkEvent;
+
+export interface ProducerArgs {
+  readonly consensus: ActorRef<ConsensusMessage>;
+  readonly system: ActorRef<SystemRouterMessage>;
+  readonly blockHandler: ActorRef<BlockHandlerMessage>;
+  readonly events: ActorRef<EventBusMessage>;
+}
+
+export type ProducerEnv = Pick<
+  NodeEnv,
+  "blocks" | "clock" | "config" | "consensus" | "log" | "random" | "workers"
+>;
+
+/** What the block under way is made of. */
+export interface Template {
+  readonly parts: BlockParts;
+  /** Of its transactions, in order; undefined: of the consensus's own making. */
+  readonly ids: readonly (HashHex | undefined)[];
+}
+
+export interface ProducerState extends ProducerArgs {
+  /** Every new head or template begins a round; what earlier rounds bring is stale. */
+  round: number;
+  syncing: boolean;
+  template: Template | undefined;
+  search: Search;
+  /** The block that the block handler has, and its tag. */
+  made: { readonly tag: number; readonly ids: Template["ids"] } | undefined;
+  readonly trial: SelectionTrial;
+  /** Times in a row that the pool lost our block. */
+  lost: number;
+}
+
+export interface Search {
+  nonce: bigint;
+  /** Nonces of one task. */
+  attempts: number;
+  startedMs: number;
+  /** The last wait, after a search that searched nothing. */
+  pauseMs: number;
+}
+
+export type ProducerContext = Context<ProducerMessage, ProducerEnv>;

@@ -58,6 +58,7 @@ const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   knownPeers: whole.optional(),
   byzantine: z.array(z.unknown()).max(NODES_MAX).optional(),
   config: object.optional(),
+  protocols: callback.optional(),
   links: z.strictObject(links).optional(),
   pool: object.optional(),
   commitMs: range.optional(),

@@ -1,7 +1,7 @@
 // What a world is made of: its options and their defaults.
 
 import type { NetworkConfigInput } from "../config.js";
-import type { LogLevel, Random } from "../ports.js";
+import type { LogLevel, Random, ServiceProtocol } from "../ports.js";
 import type { Task } from "../workers/jobs.js";
 import type { ByzantineScript } from "./byzantine/script.js";
 import type { SimChain } from "./chain.js";
@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly config?: NetworkConfigInput;
   /** By node, over that. */
   readonly configs?: readonly NetworkConfigInput[];
+  /** Called at each start of a node, with its name: what services bring to it. */
+  readonly protocols?: (node: string) => readonly ServiceProtocol[];
   readonly links?: Partial<LinkOptions>;
   readonly pool?: Partial<PoolOptions>;
   /** From a commit to its durability. */

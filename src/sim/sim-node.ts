@@ -2,63 +2,22 @@
 // what its stores kept. The world owns it; scripts use its `network` like any embedder.
 
 import type { HashHex, HeaderSummary } from "../types/chain.js";
-import { AGENT, genesisOf, handleOf, spawnNode } from "../compose.js";
+import { genesisOf, handleOf, spawnNode } from "../compose.js";
 import { DEFAULTS, type NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
-import type { NetworkEventOf } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { ChainView, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
 import type { ActorInsight } from "../runtime/actor.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
-import { chainView } from "../storage/chain-view.js";
-import type { SeededRandom } from "../runtime/random.js";
-import type { Scheduler } from "../runtime/scheduler.js";
 import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
-import type { MemoryNetwork } from "../transport/memory.js";
-import { createScheduledExecutor } from "../workers/inline-executor.js";
 import { BanAuditor } from "./ban-auditor.js";
-import type { ChainAuditor } from "./chain-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
-import type { IndexAuditor } from "./index-auditor.js";
-import { watchMempool, type MempoolWatch, type RefillAuditor } from "./refill-auditor.js";
-import { losingPool } from "./losing-pool.js";
-import type { PoolOptions } from "./options.js";
-import type { SimChain } from "./chain.js";
-import { drawFrom, type Range } from "./range.js";
-import type { SimSignatures } from "./signatures.js";
+import type { MempoolWatch } from "./refill-auditor.js";
+import { drawFrom } from "./range.js";
 import { ActorCrash, isActorCrash, typesOf } from "./actor-crash.js";
+import { environmentOf, type SimNodeOptions, type Surroundings } from "./sim-environment.js";
 import { SimLoop, type HoldOptions } from "./sim-loop.js";
-
-/** What the nodes of a world share. */
-export interface Surroundings {
-  readonly clock: Clock;
-  readonly scheduler: Scheduler;
-  /** Deliveries so far. */
-  readonly turn: () => number;
-  readonly links: MemoryNetwork;
-  readonly chain: SimChain;
-  readonly signatures: SimSignatures;
-  readonly auditor: ChainAuditor;
-  readonly indexAuditor: IndexAuditor;
-  readonly refill: RefillAuditor;
-  readonly pool: PoolOptions;
-  readonly commitMs: Range;
-  /** A node banned a peer. */
-  readonly banned: (node: string, ban: NetworkEventOf<"PeerBanned">) => void;
-  /** A check failed: in one sentence. */
-  readonly violated: (sentence: string) => void;
-  readonly log: (node: string, ...line: Parameters<NodeEnv["log"]["write"]>) => void;
-}
-
-export interface SimNodeOptions {
-  readonly name: string;
-  readonly peerId: PeerId;
-  readonly config: NetworkConfig;
-  /** The node's own view of time. */
-  readonly clock: Clock;
-  readonly random: SeededRandom;
-}
 
 export interface CrashOptions {
   /** The machine loses its power: peers see no reset, only silence, until it is back. */
@@ -181,10 +140,21 @@ export class SimNode {
     const random = this.#options.random.fork(`life ${++this.#starts}`);
     const loop = new SimLoop(this.clock, around.scheduler, (path) => this.#actorCrash.meet(path));
     const watch: MempoolWatch = { stale: new Set(), offered: new Set() };
-    const env = this.#environment(random, loop, watch);
+    const env = environmentOf({
+      options: this.#options,
+      around,
+      random,
+      loop,
+      stores: this.#stores,
+      bans: this.#bans,
+      watch,
+      tasksLost: () => this.tasksLost,
+      wallShownMs: () => this.#wallShownMs,
+    });
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
       name,
+      protocols: around.protocolsOf(name),
       onFault: ({ path, action, error }: FaultReport) => {
         if (isActorCrash(error)) return;
         around.violated(`${path} failed (${action}): ${describeError(error)}`);
@@ -378,47 +348,6 @@ export class SimNode {
   get #alive(): Life {
     invariant(this.#life !== undefined, `${this.name} is up`);
     return this.#life;
-  }
-
-  #environment(random: SeededRandom, loop: SimLoop, watch: MempoolWatch): NodeEnv {
-    const { config } = this.#options;
-    const { clock } = loop;
-    const { auditor, chain, links, log, pool, signatures } = this.#around;
-    const { name, peerId } = this;
-    const { consensus } = chain;
-    const transport = loop.transport(links.transport(peerId, { host: name, clock }));
-    const poolRandom = random.fork("pool");
-    const pooled = createScheduledExecutor({
-      rules: consensus.rules,
-      verify: signatures.verify,
-      clock,
-      threads: pool.threads,
-      queueMax: config.pool.queueMax,
-      delayMs: (task) => pool.taskMs(task, poolRandom),
-    });
-    const fraction = (): number => this.tasksLost;
-    const workers = losingPool(pooled, { fraction, random: random.fork("losses"), clock });
-    const stores = this.#stores;
-    // What it checked by the clock before it was set back may be committed after.
-    const auditClock = { wallMs: () => Math.max(clock.wallMs(), this.#wallShownMs) };
-    const store = auditor.watch(stores.blocks, { name, clock: auditClock });
-    return {
-      config,
-      clock,
-      random: random.fork("actors"),
-      log: { write: (...line) => log(name, ...line) },
-      health: loop,
-      peerId,
-      agent: AGENT,
-      transports: new Map([[transport.scheme, transport]]),
-      workers,
-      store,
-      blocks: chainView(store),
-      ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
-      peers: this.#bans.watch(stores.peers, clock),
-      mempool: watchMempool(chain.mempool(config), watch),
-      consensus,
-    };
   }
 
   #observe({ network, events, abandoned }: Life): void {

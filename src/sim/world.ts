@@ -17,9 +17,7 @@ import { Population, type Ban } from "./byzantine/population.js";
 import { ChainAuditor } from "./chain-auditor.js";
 import { SIM_CHAIN, type SimChain } from "./chain.js";
 import { connectKnown, converge } from "./convergence.js";
-import { creditFault, linkFault, linkSideOf } from "./credit-auditor.js";
-import { LagAuditor, type Follower } from "./lag-auditor.js";
-import { addressOf, configOf, nameAt } from "./node-config.js";
+import { addressOf, configOf } from "./node-config.js";
 import { SIM_POOL, type WorldOptions } from "./options.js";
 import { SIM_LINKS } from "./places.js";
 import { IndexAuditor } from "./index-auditor.js";
@@ -28,7 +26,9 @@ import { createPlaces, type Places } from "./places.js";
 import { Propagation } from "./propagation.js";
 import { RefillAuditor } from "./refill-auditor.js";
 import { RelayAuditor } from "./relay-auditor.js";
-import { SimNode, type CrashOptions, type Surroundings } from "./sim-node.js";
+import { RegularChecks } from "./regular-checks.js";
+import type { Surroundings } from "./sim-environment.js";
+import { SimNode, type CrashOptions } from "./sim-node.js";
 import { Trace } from "./trace.js";
 import { SimulationFailed, type Violation } from "./violation.js";
 
@@ -37,10 +37,6 @@ const WALL_OFFSET_MAX_MS = 500;
 const SLICE_MESSAGES_MAX = 512;
 const DRIFT_MAX_PPM = 200;
 const CHECK_EVERY_MS = 1_000;
-/** Names of peer handlers begin so. */
-const PEER = "peer-";
-/** Stores are walked once in so many checks: that takes as long as the chain. */
-const STORE_CHECKS = 60;
 const SETTLE_MS = 60_000;
 const BYZANTINE_TICK_MS = 1_000;
 
@@ -67,9 +63,8 @@ export class World {
   #propagation = new Propagation();
   readonly #relays: RelayAuditor;
   readonly #population: Population;
-  readonly #lags: LagAuditor;
+  readonly #regular: RegularChecks;
   #running = false;
-  #checks = 0;
 
   constructor(options: WorldOptions) {
     invariant(options.nodes >= 1, "a world has a node");
@@ -104,8 +99,8 @@ export class World {
       onBlame: (node, report) => this.#population.blamed(node, report),
     });
     this.nodes = this.#createNodes(random);
-    this.#lags = new LagAuditor({
-      followers: this.nodes.map(followerOf),
+    this.#regular = new RegularChecks({
+      nodes: this.nodes,
       prefers: this.chain.consensus.prefers,
       reachable: (from, to) => this.#links.reachable(from, to),
       report: violated,
@@ -116,7 +111,7 @@ export class World {
       this.every(BYZANTINE_TICK_MS, () => node.tick());
     }
     for (const node of this.nodes.slice(0, options.nodes - (options.late ?? 0))) node.start();
-    this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regularCheck());
+    this.every(options.checkEveryMs ?? CHECK_EVERY_MS, () => this.#regular.look(this.nowMs));
   }
 
   /** Virtual time since the world began. */
@@ -294,11 +289,7 @@ export class World {
 
   /** What peers' messages hold is in somebody's hand. `atRest`: and nothing is under way on links. */
   checkCredit({ atRest = false } = {}): void {
-    const peers = this.nodes.flatMap((node) => node.insights(PEER));
-    const wrong = peers.map(creditFault).find((fault) => fault !== undefined);
-    const sides = peers.map(linkSideOf).filter((side) => side !== undefined);
-    const fault = wrong ?? linkFault(sides, atRest);
-    if (fault !== undefined) this.report(fault);
+    this.#regular.credit(atRest);
   }
 
   /** A check of a script failed: `what` is wrong, in one sentence. The run ends with it. */
@@ -335,6 +326,7 @@ export class World {
       refill: new RefillAuditor(book, rules, this.chain.params),
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
+      protocolsOf: this.#options.protocols ?? (() => []),
       banned: (node, ban) => this.#population.banned(node, ban),
       violated: (what) => this.report(what),
       log: (node, level, event, fields = {}) =>
@@ -405,30 +397,4 @@ export class World {
       await macrotask();
     } while (!this.#scheduler.idle);
   }
-
-  #regularCheck(): void {
-    const walk = ++this.#checks % STORE_CHECKS === 0;
-    for (const node of this.nodes) {
-      node.checkActors();
-      if (walk) node.checkStores();
-    }
-    this.#lags.see(this.nowMs);
-    this.checkCredit();
-  }
-}
-
-function followerOf(node: SimNode): Follower {
-  const { name, config } = node;
-  return {
-    name,
-    known: config.seedPeers.map(nameAt),
-    get life() {
-      return node.starts;
-    },
-    get isSound() {
-      return node.sound;
-    },
-    head: () => node.head(),
-    hashAt: (height) => node.network.header(height)?.hash,
-  };
 }

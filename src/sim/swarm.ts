@@ -185,8 +185,7 @@ function drawLimits(whole: Whole): NetworkConfigInput {
     serve: { repliesQueuedMax: whole(1, 4), bytesSoftMax: whole(1, 32) * KIB },
     sync: {
       headersPerRequest: whole(1, 32),
-      // Eight exchanges share it, before one is chosen.
-      headersAheadMax: 8 * whole(32, 64),
+      headersAheadMax: whole(32, 64),
       rangeBlocksMax: whole(1, 8),
       rangesPerPeerMax: whole(1, 4),
       tasksInPoolMax: whole(1, 4),

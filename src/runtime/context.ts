@@ -79,7 +79,7 @@ export class CellContext implements Context<unknown, unknown> {
   }
 
   unwatch(target: ActorRef<never>): void {
-    if (target instanceof LocatedRef) target.lifeline()?.watchers.remove(this.cell);
+    if (target instanceof LocatedRef) target.unwatch(this.cell);
   }
 
   startTimer(key: string, delayMs: number, message: unknown): void {

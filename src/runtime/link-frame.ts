@@ -18,6 +18,7 @@ export interface ThreadEnd {
 /** What few frames have. */
 export interface Extras {
   readonly watch: Address[];
+  readonly unwatch: Address[];
   readonly gone: Address[];
   readonly faults: FaultReport[];
   /** Questions of the other side that end without an answer, by their ticket there. */
@@ -75,6 +76,7 @@ export class Frame {
   get extras(): Extras {
     return (this.rare ??= {
       watch: [],
+      unwatch: [],
       gone: [],
       faults: [],
       unanswered: [],

@@ -1,17 +1,18 @@
 // Messages between two threads: batches over one MessagePort, with credit. Each side has a Link,
 // which stands for the actors of the other side and delivers what they send. A message that was
-// accepted is not lost: if its target's mailbox is full it is held here, keeps its credit, and so
-// slows those down who tell this target, and nobody else, until it has room.
+// accepted is not lost: if its target's mailbox is full it is held (link-inbox.ts), keeps its credit,
+// and so slows those down who tell this target, and nobody else, until it has room.
 
 import type { MessagePort } from "node:worker_threads";
 import type { AskOutcome, Signal } from "./actor.js";
 import type { FaultReport, Kernel } from "./kernel.js";
-import type { Observer } from "./located-ref.js";
-import type { Address, PostedFrame, ThreadEnd } from "./link-frame.js";
+import type { Address, Extras, PostedFrame, ThreadEnd } from "./link-frame.js";
+import type { Lifeline, Observer } from "./located-ref.js";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { CodedError } from "../errors.js";
-import { Lifeline, LocatedRef, Observers } from "./located-ref.js";
+import { LocatedRef, Observers } from "./located-ref.js";
 import { Frame, messagesOf, RUN_NUMBERS, TAKEN_NUMBERS } from "./link-frame.js";
+import { LinkInbox } from "./link-inbox.js";
 import { DROPPED, Obligation, REFUSED, STOPPED, type Unanswered } from "./obligation.js";
 import {
   isOfReceiver,
@@ -22,8 +23,9 @@ import {
   TicketOwner,
   type Homeward,
 } from "./remote-question.js";
-import { Ring } from "./ring.js";
-import { decodeRefs, encodeRefs, eachRef } from "./wire-refs.js";
+import { GoneRef, RemoteRef, type Carrier } from "./remote-ref.js";
+import { RemoteWatches } from "./remote-watches.js";
+import { decodeRefs, encodeRefs } from "./wire-refs.js";
 
 export interface LinkLimits {
   /** Messages to one actor that its mailbox has not taken yet; beyond it tell refuses. */
@@ -38,62 +40,7 @@ interface Target {
   readonly waiters: Observers;
 }
 
-/** An actor on the other side of a link. */
-export class RemoteRef extends LocatedRef {
-  readonly path: string;
-  readonly uid: number;
-  private readonly link: Link;
-  private watched: Lifeline | undefined;
-
-  constructor(link: Link, path: string, uid: number) {
-    super();
-    this.link = link;
-    this.path = path;
-    this.uid = uid;
-  }
-
-  tell(message: unknown): boolean {
-    return this.link.send(this, message);
-  }
-
-  get isGone(): boolean {
-    return this.link.isClosed;
-  }
-
-  lifeline(): Lifeline | undefined {
-    if (this.watched === undefined || this.watched.ended) this.watched = this.link.watch(this);
-    return this.watched;
-  }
-}
-
-/** What a reference becomes when its actor stopped before the message arrived. */
-class GoneRef extends LocatedRef {
-  readonly path: string;
-  readonly uid: number;
-  private readonly kernel: Kernel;
-
-  constructor(kernel: Kernel, path: string, uid: number) {
-    super();
-    this.kernel = kernel;
-    this.path = path;
-    this.uid = uid;
-  }
-
-  tell(): boolean {
-    this.kernel.deadLetters++;
-    return false;
-  }
-
-  get isGone(): boolean {
-    return true;
-  }
-
-  lifeline(): undefined {
-    return undefined;
-  }
-}
-
-export class Link implements Observer, Homeward {
+export class Link implements Observer, Homeward, Carrier {
   readonly incarnation = 0;
   /** Called once, when the other side says that its top actor is gone. */
   onEnd: ((end: ThreadEnd) => void) | undefined;
@@ -112,12 +59,12 @@ export class Link implements Observer, Homeward {
   private readonly questions = new TicketOwner();
   /** Actors of the other side that were told something which their mailbox has not taken, by path. */
   private readonly targets = new Map<string, Target>();
-  /** Actors of the other side that somebody here watches or has asked. */
-  private readonly lifelines = new Map<string, Lifeline>();
-  /** Actors of this side that the other side wants to hear of. */
-  private readonly watched = new Map<string, Address>();
-  /** Messages that wait for room in a mailbox of this side, by its path. */
-  private readonly held = new Map<string, { ref: LocatedRef; messages: Ring<unknown> }>();
+  private readonly watches: RemoteWatches;
+  private readonly inbox: LinkInbox;
+  private readonly taken = (path: string): void => {
+    this.frame.addTaken(path);
+    this.postFlush();
+  };
   private readonly flushNow = (): void => this.flush();
   private readonly addRef = (ref: LocatedRef): number =>
     this.frame.addRef(ref.path, this.uidOf(ref));
@@ -131,6 +78,12 @@ export class Link implements Observer, Homeward {
     this.kernel = kernel;
     this.port = port;
     this.limits = limits;
+    const extras = (): Extras => {
+      this.postFlush();
+      return this.frame.extras;
+    };
+    this.inbox = new LinkInbox(kernel, this, this.taken);
+    this.watches = new RemoteWatches({ kernel, observer: this, extras });
   }
 
   /** Starts to receive; what came earlier waits in the port. */
@@ -225,18 +178,12 @@ export class Link implements Observer, Homeward {
     }
   }
 
-  /** The lifeline of an actor of the other side; the first use asks that side to report its end. */
   watch(ref: RemoteRef): Lifeline | undefined {
-    if (this.closed) return undefined;
-    const key = keyOf([ref.path, ref.uid]);
-    let lifeline = this.lifelines.get(key);
-    if (lifeline === undefined) {
-      lifeline = new Lifeline();
-      this.lifelines.set(key, lifeline);
-      this.frame.extras.watch.push([ref.path, ref.uid]);
-      this.postFlush();
-    }
-    return lifeline;
+    return this.closed ? undefined : this.watches.watch(ref);
+  }
+
+  unwatch(ref: RemoteRef, observer: Observer): void {
+    this.watches.unwatch(ref, observer);
   }
 
   report(report: FaultReport): void {
@@ -307,14 +254,19 @@ export class Link implements Observer, Homeward {
   private receive(frame: PostedFrame): void {
     if (this.closed) return;
     const [, runs, , , , , , taken, extras] = frame;
-    if (extras !== undefined) for (const address of extras.watch) this.observe(address);
+    if (extras !== undefined) {
+      for (const address of extras.watch) this.watches.observe(address);
+      for (const address of extras.unwatch) {
+        this.watches.unobserve(address, this.inbox.holds(address[0]));
+      }
+    }
     if (runs.length > 0) this.receiveMessages(frame);
     if (extras !== undefined) {
       for (const report of extras.faults) this.kernel.report(report);
       for (const { ticket, reason } of extras.unanswered) {
         this.questions.find(ticket)?.settle({ ok: false, reason });
       }
-      for (const address of extras.gone) this.endLifeline(address);
+      for (const address of extras.gone) this.watches.gone(address);
     }
     for (let run = 0; run < taken.length; run += TAKEN_NUMBERS) {
       this.credit(frame[0][taken[run]!]!, taken[run + 1]!);
@@ -334,7 +286,7 @@ export class Link implements Observer, Homeward {
     }
     const messages = messagesOf(frame);
     const unsent = extras?.unsent ?? [];
-    this.asSender(() => {
+    this.inbox.asSender(() => {
       let i = 0;
       for (let run = 0; run < runs.length; run += RUN_NUMBERS) {
         const path = paths[runs[run]!]!;
@@ -345,7 +297,7 @@ export class Link implements Observer, Homeward {
           if (uid < 0)
             this.answered(ticketOf(uid), isEmpty ? DROPPED : { ok: true, value: messages[i] });
           else if (isEmpty) this.taken(path);
-          else this.deliver(path, target, messages[i]);
+          else this.inbox.deliver(path, target, messages[i]);
         }
       }
     });
@@ -357,98 +309,17 @@ export class Link implements Observer, Homeward {
     else question.settle(outcome);
   }
 
-  private deliver(path: string, ref: LocatedRef | undefined, message: unknown): void {
-    if (ref === undefined) {
-      this.undeliverable(path, message);
-      return;
-    }
-    const held = this.held.size === 0 ? undefined : this.held.get(path);
-    if (held?.ref === ref) {
-      held.messages.push(message);
-      return;
-    }
-    if (ref.tell(message)) {
-      this.taken(path);
-      return;
-    }
-    const lifeline = ref.lifeline();
-    if (lifeline === undefined) {
-      this.undeliverable(path, message);
-      return;
-    }
-    const messages = new Ring<unknown>();
-    messages.push(message);
-    this.held.set(path, { ref, messages });
-    lifeline.watchers.add(this);
-  }
-
-  /** Its actor is gone: what it asked hears of it. */
-  private undeliverable(path: string, message: unknown): void {
-    this.kernel.deadLetters++;
-    this.taken(path);
-    eachRef(message, isQuestion, (question) => void question.settle(STOPPED));
-  }
-
   /** It ends with its thread: lists need not forget it. */
   waitsIn(): void {}
 
   waitsNoMore(): void {}
 
   notify(signal: Signal): void {
-    if (signal.type === "writable") this.deliverHeld(signal.path);
-    if (signal.type === "terminated") this.ended(signal.path);
-  }
-
-  private deliverHeld(path: string): void {
-    const held = this.held.get(path);
-    if (held === undefined) return;
-    const { ref, messages } = held;
-    this.asSender(() => {
-      while (messages.length > 0 && ref.tell(messages.peek())) {
-        messages.shift();
-        this.taken(path);
-      }
-    });
-    if (messages.length === 0) this.held.delete(path);
-  }
-
-  /** So that a mailbox that refuses tells this link when it has room. */
-  private asSender(deliver: () => void): void {
-    const before = this.kernel.sender;
-    this.kernel.sender = this;
-    try {
-      deliver();
-    } finally {
-      this.kernel.sender = before;
-    }
-  }
-
-  private observe(address: Address): void {
-    const lifeline = this.kernel.resolve(...address)?.lifeline();
-    if (lifeline === undefined) {
-      this.frame.extras.gone.push(address);
-      this.postFlush();
-      return;
-    }
-    this.watched.set(address[0], address);
-    lifeline.watchers.add(this);
-  }
-
-  /** An actor of this side stopped for good. */
-  private ended(path: string): void {
-    const left = this.held.get(path)?.messages;
-    this.held.delete(path);
-    while (left !== undefined && left.length > 0) this.undeliverable(path, left.shift());
-    const address = this.watched.get(path);
-    if (address === undefined) return;
-    this.watched.delete(path);
-    this.frame.extras.gone.push(address);
-    this.postFlush();
-  }
-
-  private taken(path: string): void {
-    this.frame.addTaken(path);
-    this.postFlush();
+    const { type } = signal;
+    if (type === "writable") this.inbox.writable(signal.path);
+    if (type !== "terminated") return;
+    this.inbox.ended(signal.path);
+    this.watches.ended(signal.path);
   }
 
   private credit(path: string, taken: number): void {
@@ -458,13 +329,6 @@ export class Link implements Observer, Homeward {
     if (target.inFlight > this.limits.creditMax >> 1) return;
     if (target.inFlight === 0) this.targets.delete(path);
     if (target.waiters.size > 0) target.waiters.tell({ type: "writable", path });
-  }
-
-  private endLifeline(address: Address): void {
-    const key = keyOf(address);
-    const lifeline = this.lifelines.get(key);
-    this.lifelines.delete(key);
-    lifeline?.end(address[0]);
   }
 
   // ---- the end --------------------------------------------------------------------------------
@@ -483,27 +347,16 @@ export class Link implements Observer, Homeward {
     if (this.closed) return;
     this.closed = true;
     this.port.close();
-    for (const { messages } of this.held.values()) this.kernel.deadLetters += messages.length;
-    this.held.clear();
+    this.inbox.close();
     for (const { waiters } of this.targets.values()) waiters.clear();
     this.targets.clear();
-    const lifelines = [...this.lifelines];
-    this.lifelines.clear();
-    for (const [key, lifeline] of lifelines) lifeline.end(key.slice(0, key.lastIndexOf("#")));
+    this.watches.close();
     this.questions.settle(STOPPED);
   }
 }
 
-function keyOf([path, uid]: Address): string {
-  return `${path}#${uid}`;
-}
-
 function isLocated(value: object): value is LocatedRef {
   return value instanceof LocatedRef;
-}
-
-function isQuestion(value: object): value is Obligation {
-  return value instanceof Obligation;
 }
 
 function cloneable(error: unknown): unknown {

@@ -12,6 +12,11 @@ export abstract class LocatedRef implements ActorRef<unknown> {
   abstract get isGone(): boolean;
   /** Undefined: the actor is gone. */
   abstract lifeline(): Lifeline | undefined;
+
+  /** This observer is not told of its end. */
+  unwatch(observer: Observer): void {
+    this.lifeline()?.watchers.remove(observer);
+  }
 }
 
 /** Who can be signalled: an actor, or a link on behalf of a remote one. */
@@ -61,7 +66,7 @@ export class Observers {
 
 /** Everybody who must learn that one actor stopped for good. */
 export class Lifeline {
-  readonly watchers = new Observers();
+  readonly watchers: Observers = new Observers();
   ended = false;
 
   end(path: string): void {

@@ -3,7 +3,7 @@
 
 import type { ActorFigures } from "./actor.js";
 import type { Timer } from "../ports.js";
-import type { RemoteRef } from "./link.js";
+import type { RemoteRef } from "./remote-ref.js";
 import type { ThreadEnd } from "./link-frame.js";
 import type { ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
 import type { LocatedRef } from "./located-ref.js";

@@ -1,5 +1,6 @@
 import test from "ava";
 import type { ExecutionContext } from "ava";
+import { setTimeout as turnOfLoop } from "node:timers/promises";
 import { MessageChannel, threadId } from "node:worker_threads";
 import type { ActorRef, AskOutcome, Signal } from "../../src/runtime/actor.js";
 import type { FaultReport } from "../../src/runtime/actor-system.js";
@@ -8,6 +9,7 @@ import type { AskBack, WorkerEnv, WorkerMessage, Whereabouts } from "./thread-ac
 import { createActorSystem } from "../../src/runtime/actor-system.js";
 import type { Kernel } from "../../src/runtime/kernel.js";
 import { Link } from "../../src/runtime/link.js";
+import type { LocatedRef } from "../../src/runtime/located-ref.js";
 import { systemClock } from "../../src/runtime/clock.js";
 import { seededRandom } from "../../src/runtime/random.js";
 import { createScheduler } from "../../src/runtime/scheduler.js";
@@ -22,6 +24,8 @@ import {
 
 const moduleUrl = new URL("./thread-actors.js", import.meta.url).href;
 const timeoutMs = 30_000;
+
+type ThreadSystem = ReturnType<typeof createThreadSystem>["system"];
 
 function createThreadSystem(t: ExecutionContext, options: Partial<WorkerThreadsOptions> = {}) {
   const faults: FaultReport[] = [];
@@ -382,6 +386,50 @@ test("an actor whose mailbox is full takes no credit from others of its thread",
   t.true(taken < 200, `${taken} messages for an actor that sleeps`);
   t.is((await where(ref)).path, "/app/worker");
   t.is(faults.length, 1);
+});
+
+test("a watch that is taken back, or whose watcher ended, is taken back on the other side too", async (t) => {
+  const { port1, port2 } = new MessageChannel();
+  const [here, there] = [port1, port2].map((port) => {
+    const { system } = createThreadSystem(t);
+    const kernel = system as unknown as Kernel;
+    const link = new Link(kernel, port, { creditMax: 8, batchMax: 4 });
+    link.open();
+    t.teardown(() => link.close());
+    return { system, link };
+  }) as [{ system: ThreadSystem; link: Link }, { system: ThreadSystem; link: Link }];
+  const target = here.system.spawn(scripted(), { log: [] }, { name: "target" });
+  const { path, uid } = target as unknown as LocatedRef;
+  const remote = there.link.locate(path, uid) as ActorRef<never>;
+  const watchers = (): number => (target as unknown as LocatedRef).lifeline()?.watchers.size ?? 0;
+  const become = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < 5_000 && watchers() !== count; turn++) await turnOfLoop(1);
+    t.is(watchers(), count);
+  };
+  const log: unknown[] = [];
+  const [first, second] = ["first", "second"].map((name) =>
+    there.system.spawn(scripted(), { log }, { name }),
+  );
+  first!.tell((context) => context.watch(remote));
+  second!.tell((context) => context.watch(remote));
+  await become(1);
+  first!.tell((context) => context.unwatch(remote));
+  second!.tell((context) => context.stop());
+  await become(0);
+  first!.tell((context) => {
+    context.unwatch(remote);
+    context.watch(remote);
+    context.unwatch(remote);
+    context.watch(remote);
+  });
+  await become(1);
+  target.tell((context) => context.stop());
+  const isTold = (): boolean => log.some((entry) => (entry as Signal).type === "terminated");
+  for (let turn = 0; turn < 5_000 && !isTold(); turn++) await turnOfLoop(1);
+  t.deepEqual(
+    log.filter((entry) => (entry as Signal).type === "terminated"),
+    [{ type: "terminated", path }],
+  );
 });
 
 test("a thread whose messages cannot be read any more is lost, by name", async (t) => {

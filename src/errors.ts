@@ -41,6 +41,23 @@ export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Of what a caller's function answered, which may be a promise whatever its type says: unheeded, one
+ * that rejects would end the process. True: it is a promise.
+ */
+export function whenRejected(answer: unknown, onRejected: (error: unknown) => void): boolean {
+  const isObject = typeof answer === "object" && answer !== null;
+  if (!isObject || typeof (answer as { then?: unknown }).then !== "function") return false;
+  Promise.resolve(answer).catch(onRejected);
+  return true;
+}
+
+/** The answer of a caller's function for which nobody waits: a promise is a TypeError. */
+export function atOnce<T>(answer: T): T {
+  if (whenRejected(answer, () => undefined)) throw new TypeError("it answered a promise");
+  return answer;
+}
+
 /** Throws when a programmer's assumption does not hold. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant: ${message}`);

@@ -3,7 +3,7 @@
 
 import { pino, type DestinationStream } from "pino";
 import { printableIn } from "./bytes/printable.js";
-import { errorText } from "./errors.js";
+import { errorText, whenRejected } from "./errors.js";
 import type { Clock, Log, LogLevel } from "./ports.js";
 
 export interface LogOptions {
@@ -53,19 +53,22 @@ export function createLog({ level, destination, clock }: LogOptions): Log {
 }
 
 /**
- * A caller's own log, which is shown to people too. A line that it throws at is lost, for nobody here
- * could mend it; the first time a process warning says so.
+ * A caller's own log, which is shown to people too. A line that it throws at, or rejects, is lost, for
+ * nobody here could mend it; the first time a process warning says so.
  */
 export function callersLog(log: Log): Log {
   let told = false;
+  const onFailed = (error: unknown): void => {
+    if (told) return;
+    told = true;
+    process.emitWarning(`the log of the network failed: ${errorText(error)}`, "LogFailed");
+  };
   return {
     write(level, event, fields) {
       try {
-        log.write(level, event, fields && printableIn({ ...fields }));
+        whenRejected(log.write(level, event, fields && printableIn({ ...fields })), onFailed);
       } catch (error) {
-        if (told) return;
-        told = true;
-        process.emitWarning(`the log of the network failed: ${errorText(error)}`, "LogFailed");
+        onFailed(error);
       }
     },
   };

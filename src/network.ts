@@ -70,7 +70,7 @@ export interface Network {
   protocol(name: string): ProtocolLink;
   /**
    * Calls `onEvent` for each event of these types; answers the function that ends it. An `onEvent`
-   * that throws is not called again: a process warning says so, and the log.
+   * that throws, or whose promise rejects, is not called again: a process warning says so.
    */
   subscribe<T extends NetworkEventType>(
     types: readonly T[],
@@ -189,7 +189,7 @@ export function networkHandle(parts: NetworkParts): Network {
     subscribe(types, onEvent) {
       const args = {
         onEvent: subscriberOf(types, onEvent),
-        onFailed,
+        onFailed: subscriberFailed,
         onMissed: () => parts.missed.count++,
       };
       const tap = running(system).spawn(eventTap, args, { name: `tap-${++taps}` });
@@ -276,7 +276,7 @@ function lifeOf(parts: NetworkParts): Life {
 type Subscriber = (event: NetworkEvent) => void;
 
 /** Of a host's function that threw, for those too who gave no log. */
-function onFailed(error: unknown): void {
+export function subscriberFailed(error: unknown): void {
   process.emitWarning(`a subscriber of the network failed: ${String(error)}`, "ActorFault");
 }
 

@@ -7,9 +7,9 @@ import { transfer, wrap, type Remote } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
-import { CodedError, errorText } from "./errors.js";
+import { CodedError, errorText, whenRejected } from "./errors.js";
 import { callersLog } from "./log.js";
-import { subscriberOf, type Network } from "./network.js";
+import { subscriberFailed, subscriberOf, type Network } from "./network.js";
 import type { Log, LogLevel, Timer } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
@@ -30,7 +30,7 @@ export interface NetworkThreadOptions {
   readonly ports?: PortModules;
   /** Called in this thread; a line at which it throws is lost. Default: silent. */
   readonly log?: Log;
-  /** Called once, when a network that had started has ended for whatever reason. Must not throw. */
+  /** Called once, when a network that had started has ended for whatever reason. */
   readonly onExit?: (exit: NetworkThreadExit) => void;
   /** After this long a stop that is not over ends the thread by force. Default 15 s. */
   readonly stopTimeoutMs?: number;
@@ -234,12 +234,16 @@ class Owner {
       this.#log?.write(...(value as [LogLevel, string, Readonly<Record<string, unknown>>]));
       return;
     }
-    try {
-      this.#subscribers.get(id)?.(value as NetworkEvent);
-    } catch (error) {
-      // As within a network: a function that throws ends its own subscription.
+    // As within a network: a function that fails ends its own subscription.
+    const onFailed = (error: unknown): void => {
+      if (!this.#subscribers.has(id)) return;
       this.#unsubscribe(id);
-      process.emitWarning(`a subscriber of the network failed: ${String(error)}`, "ActorFault");
+      subscriberFailed(error);
+    };
+    try {
+      whenRejected(this.#subscribers.get(id)?.(value as NetworkEvent), onFailed);
+    } catch (error) {
+      onFailed(error);
     }
   }
 
@@ -265,8 +269,18 @@ class Owner {
     const over = this.#over(this.#exit);
     for (const fail of this.#pending) fail(over);
     this.#subscribers.clear();
-    if (this.#started) this.#options.onExit?.(this.#exit);
+    if (this.#started) this.#tellExit(this.#exit);
     return this.#exit;
+  }
+
+  #tellExit(exit: NetworkThreadExit): void {
+    const onFailed = (error: unknown): void =>
+      process.emitWarning(`onExit of the network failed: ${errorText(error)}`, "NetworkEnded");
+    try {
+      whenRejected(this.#options.onExit?.(exit), onFailed);
+    } catch (error) {
+      onFailed(error);
+    }
   }
 
   #death(code: number): Error {

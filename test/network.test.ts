@@ -218,6 +218,35 @@ test("a subscriber that throws is reported, and the others go on", async (t) => 
   t.is(network.missed, 0);
 });
 
+test("a subscriber whose promise rejects is reported and not called again", async (t) => {
+  const network = await startNode({ ...inline, produce: true, producer: { intervalMs: 1 } });
+  t.teardown(() => network.stop());
+  const warned = new Promise<Error>((resolve) => {
+    const onWarning = (warning: Error): void => {
+      if (!warning.message.includes("a late")) return;
+      process.off("warning", onWarning);
+      resolve(warning);
+    };
+    process.on("warning", onWarning);
+  });
+  let calls = 0;
+  network.subscribe(["BlockConnected"], async () => {
+    calls++;
+    await Promise.reject(new Error("a late subscriber"));
+  });
+  t.regex((await warned).message, /a subscriber of the network failed: .*a late subscriber/);
+  const before = calls;
+  for (let i = 0; i < 2; i++) {
+    await new Promise<void>((resolve) => {
+      const end = network.subscribe(["BlockConnected"], () => {
+        end();
+        resolve();
+      });
+    });
+  }
+  t.is(calls, before);
+});
+
 test("two networks on loopback answer every question of their hosts", async (t) => {
   const one = await startNetwork({ ...inline, bindAddr: "127.0.0.1:0", nodeId: "one" });
   t.teardown(() => one.stop());

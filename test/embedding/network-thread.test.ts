@@ -191,6 +191,40 @@ test.serial("a subscriber that throws ends its own subscription alone", async (t
 });
 
 test.serial(
+  "what the functions of a host reject with, or throw at the end, ends nothing",
+  async (t) => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on("warning", onWarning);
+    t.teardown(() => process.off("warning", onWarning));
+    const log: Log = { write: () => Promise.reject(new Error("a late log")) as never };
+    const onExit = (): void => {
+      throw new Error("a careless end");
+    };
+    const network = await startNetworkThread({ bindAddr: loopback }, { log, onExit });
+    let calls = 0;
+    network.subscribe(["TransactionAccepted"], async () => {
+      calls++;
+      await Promise.reject(new Error("a late subscriber"));
+    });
+    for (const nonce of [1, 2]) {
+      const heard = new Promise((resolve) => network.subscribe(["TransactionAccepted"], resolve));
+      await network.broadcastTransaction(makeTransaction(makeKey(1), nonce));
+      await heard;
+    }
+    t.is(calls, 1);
+    await network.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const what of ["a late log", "a late subscriber", "a careless end"]) {
+      t.true(
+        warnings.some((warning) => warning.includes(what)),
+        what,
+      );
+    }
+  },
+);
+
+test.serial(
   "log lines come to the log of the owner, the last ones before the stop is over",
   async (t) => {
     const lines: Parameters<Log["write"]>[] = [];

@@ -1,7 +1,7 @@
 // A caller's own consensus may throw, or answer what no store can keep. That costs what it was asked
 // about, a block for instance, with a fault that blames nobody, in place of the one writer of the chain.
 
-import { errorText } from "../../errors.js";
+import { atOnce, errorText } from "../../errors.js";
 import { fault } from "../../chain/faults.js";
 import type { ChainRules, Checked, CheckedBlock, HeaderSummary } from "../../types/chain.js";
 import type { Consensus, Log, StateView, StateWrite } from "../../ports.js";
@@ -21,7 +21,7 @@ export class GuardedConsensus {
   /** False also when it threw: then the head stays. */
   prefers(candidate: HeaderSummary, current: HeaderSummary): boolean {
     try {
-      return this.#consensus.prefers(candidate, current);
+      return atOnce(this.#consensus.prefers(candidate, current));
     } catch (error) {
       this.#log.write("error", "the consensus failed", failure("prefers", error));
       return false;
@@ -33,7 +33,7 @@ export class GuardedConsensus {
     view: StateView,
   ): ReturnType<Consensus["connect"]> {
     try {
-      const connected = this.#consensus.connect(block, view);
+      const connected = atOnce(this.#consensus.connect(block, view));
       checkConnected(connected);
       return connected;
     } catch (error) {
@@ -44,7 +44,7 @@ export class GuardedConsensus {
   /** Undefined: these undo data are of no use. */
   disconnect(undo: Uint8Array): readonly StateWrite[] | undefined {
     try {
-      const writes = this.#consensus.disconnect(undo);
+      const writes = atOnce(this.#consensus.disconnect(undo));
       checkWrites(writes);
       return writes;
     } catch (error) {
@@ -102,15 +102,16 @@ export function guardConsensus(consensus: Consensus, log: Log): Consensus {
     prefers: (candidate, current) => guarded.prefers(candidate, current),
     connect: (block, view) => consensus.connect(block, view),
     disconnect: (undo) => consensus.disconnect(undo),
-    template: (parent, transactions, nowMs) => consensus.template(parent, transactions, nowMs),
-    assemble: (parts) => consensus.assemble(parts),
+    template: (parent, transactions, nowMs) =>
+      atOnce(consensus.template(parent, transactions, nowMs)),
+    assemble: (parts) => atOnce(consensus.assemble(parts)),
   };
 }
 
 function guardRules(rules: ChainRules): ChainRules {
   const tried = <T>(call: string, ask: () => Checked<T>): Checked<T> => {
     try {
-      return ask();
+      return atOnce(ask());
     } catch (error) {
       return fault("consensus-failed", `${call} threw: ${errorText(error)}`);
     }

@@ -3,7 +3,7 @@
 // its messages, and a mempool that goes on so the actor.
 
 import { refusalName } from "../../chain/refusals.js";
-import { errorText } from "../../errors.js";
+import { atOnce, errorText } from "../../errors.js";
 import type {
   DroppedTransaction,
   Log,
@@ -16,40 +16,41 @@ import type {
 export type GuardedMempool = Required<Omit<Mempool, "invariants">>;
 
 export function guardMempool(mempool: Mempool, log: Log): GuardedMempool {
-  const tried = <T>(call: string, otherwise: T, ask: () => T): T => {
+  const tried: Tried = (call, otherwise, ask, check) => {
     try {
-      return ask();
+      const answer = atOnce(ask());
+      return check === undefined ? answer : check(answer);
     } catch (error) {
       log.write("error", "the mempool failed", { call, error: errorText(error) });
       return otherwise;
     }
   };
+  const restore: Mempool["add"] = (transaction, view) =>
+    mempool.restore === undefined
+      ? mempool.add(transaction, view)
+      : mempool.restore(transaction, view);
   return {
     add: (transaction, view) =>
-      tried("add", failed, () => answered(mempool.add(transaction, view))),
+      tried("add", failed, () => mempool.add(transaction, view), answered),
     restore: (transaction, view) =>
-      tried("restore", failed, () =>
-        answered(
-          mempool.restore === undefined
-            ? mempool.add(transaction, view)
-            : mempool.restore(transaction, view),
-        ),
-      ),
+      tried("restore", failed, () => restore(transaction, view), answered),
     has: (id) => tried("has", false, () => mempool.has(id)),
-    get: (id) => tried("get", undefined, () => bytesOrNone(mempool.get(id))),
-    select: (bytesMax, view) => tried("select", [], () => selected(mempool.select(bytesMax, view))),
+    get: (id) => tried("get", undefined, () => mempool.get(id), bytesOrNone),
+    select: (bytesMax, view) => tried("select", [], () => mempool.select(bytesMax, view), selected),
     confirmed: (ids, view) => tried("confirmed", undefined, () => mempool.confirmed(ids, view)),
     best: () => guardedWalk(() => mempool.best?.(), tried),
     remove: (ids) => tried("remove", undefined, () => mempool.remove?.(ids)),
-    takeDropped: () => tried("takeDropped", [], () => dropped(mempool.takeDropped?.() ?? [])),
+    takeDropped: () => tried("takeDropped", [], () => mempool.takeDropped?.() ?? [], dropped),
     get count() {
-      return tried("count", 0, () => amount(mempool.count));
+      return tried("count", 0, () => mempool.count, amount);
     },
     get bytes() {
-      return tried("bytes", 0, () => amount(mempool.bytes));
+      return tried("bytes", 0, () => mempool.bytes, amount);
     },
   };
 }
+
+type Tried = <T>(call: string, otherwise: T, ask: () => T, check?: (answer: T) => T) => T;
 
 const failed: MempoolAnswer = { ok: false, reason: "failed" };
 
@@ -81,8 +82,6 @@ function amount(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new TypeError("it is no whole number");
 }
-
-type Tried = <T>(call: string, otherwise: T, ask: () => T) => T;
 
 /** Ends where the walk throws, or at once where there is none. */
 function guardedWalk(begin: () => Iterator<string> | undefined, tried: Tried): Iterator<string> {

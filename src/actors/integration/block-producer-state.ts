@@ -11,6 +11,7 @@ import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import type { SelectedTransactions } from "./mempool-integration.js";
 import type { SelectionTrial } from "./selection-trial.js";
+import type { SyncPause } from "./sync-pause.js";
 
 export type ProducerMessage =
   | { readonly type: "BeginDue" }
@@ -44,7 +45,7 @@ export interface Template {
 export interface ProducerState extends ProducerArgs {
   /** Every new head or template begins a round; what earlier rounds bring is stale. */
   round: number;
-  syncing: boolean;
+  readonly pause: SyncPause;
   template: Template | undefined;
   search: Search;
   /** The block that the block handler has, and its tag. */

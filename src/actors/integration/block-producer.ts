@@ -20,16 +20,14 @@ import type {
 } from "./block-producer-state.js";
 import type { SelectedTransactions } from "./mempool-integration.js";
 import { SelectionTrial } from "./selection-trial.js";
+import { SyncPause } from "./sync-pause.js";
 
 export type { ProducerArgs, ProducerEnv, ProducerMessage } from "./block-producer-state.js";
 
+type SyncNews = "SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed";
+
 /** A template older than this is built anew, for its timestamp and newer transactions. */
 const TEMPLATE_MS = 2_000;
-/**
- * A sync that connects no block for so long does not keep us from producing: the better chain that
- * it follows may never come.
- */
-const SYNC_PATIENCE_MS = 5_000;
 const RETRY_MS = 250;
 /** After a refused block, when there is something left to leave out. */
 const RETRY_WITH_LESS_MS = 10;
@@ -72,13 +70,13 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
       args.events.tell({
         type: "Subscribe",
         subscriber: context.self,
-        types: ["SyncStarted", "SyncFinished", "SyncFailed"],
+        types: ["SyncStarted", "SyncProgressed", "SyncFinished", "SyncFailed"],
       });
       const { intervalMs, emptyBlocks, attemptsPerTask } = context.env.config.producer;
       const state: ProducerState = {
         ...args,
         round: 0,
-        syncing: false,
+        pause: new SyncPause(),
         template: undefined,
         search: { nonce: 0n, attempts: attemptsPerTask, startedMs: 0, pauseMs: 0 },
         made: undefined,
@@ -94,9 +92,13 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
         case "ChainChanged":
           begin(state, context);
           return;
-        case "BeginDue":
-          select(state, context);
+        case "BeginDue": {
+          // A sync that went on meanwhile prolonged the pause.
+          const pauseMs = state.pause.leftMs(context.env.clock.monotonicMs());
+          if (pauseMs > 0) beginIn(pauseMs, context);
+          else select(state, context);
           return;
+        }
         case "SelectedTransactions":
           build(state, message, context);
           return;
@@ -115,13 +117,10 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
           ended(state, message, context);
           return;
         case "SyncStarted":
-          state.syncing = true;
-          begin(state, context);
-          return;
+        case "SyncProgressed":
         case "SyncFinished":
         case "SyncFailed":
-          state.syncing = false;
-          begin(state, context);
+          syncChanged(state, message.type, context);
           return;
         case "ListenerBound":
         case "ConnectionRefused":
@@ -134,7 +133,6 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
         case "BlockRejected":
         case "TransactionAccepted":
         case "TransactionRejected":
-        case "SyncProgressed":
           return;
         default:
           unreachable(message);
@@ -172,8 +170,20 @@ function begin(state: ProducerState, context: ProducerContext): void {
   beginIn(dueInMs(state, context), context);
 }
 
-function dueInMs({ syncing }: ProducerState, { env }: ProducerContext): number {
-  if (syncing) return SYNC_PATIENCE_MS;
+/** What is under way goes on unless the pause begins or ends with this. */
+function syncChanged(state: ProducerState, type: SyncNews, context: ProducerContext): void {
+  const { pause } = state;
+  const nowMs = context.env.clock.monotonicMs();
+  const paused = pause.leftMs(nowMs) > 0;
+  if (type === "SyncStarted") pause.started(nowMs);
+  else if (type === "SyncProgressed") pause.progressed(nowMs);
+  else pause.ended(type === "SyncFinished");
+  if (paused !== pause.leftMs(nowMs) > 0) begin(state, context);
+}
+
+function dueInMs({ pause }: ProducerState, { env }: ProducerContext): number {
+  const pauseMs = pause.leftMs(env.clock.monotonicMs());
+  if (pauseMs > 0) return pauseMs;
   const { intervalMs } = env.config.producer;
   const dueMs = env.blocks.head().timestampMs + intervalMs - env.clock.wallMs();
   // Far in the future only when the clocks disagree: never wait longer than one interval.

@@ -79,6 +79,7 @@ test("it follows the chain and the state of sync", async (t) => {
   t.like(harness.consensus.received, [{ type: "Subscribe" }]);
   t.deepEqual(harness.events.of("Subscribe")[0]?.types, [
     "SyncStarted",
+    "SyncProgressed",
     "SyncFinished",
     "SyncFailed",
   ]);
@@ -148,7 +149,9 @@ test("while a sync makes progress it produces nothing, and takes up again afterw
         connected: [],
         head: header,
       } as const;
+      const { height } = header;
       harness.ref.tell(change);
+      harness.ref.tell({ type: "SyncProgressed", height, targetHeight: 10, transactionCount: 0 });
     }
     t.is(harness.blocks.received.length, 0);
     harness.ref.tell(end);

@@ -18,6 +18,7 @@ import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.
 import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { DialOutcome } from "./actors/service/dial-messages.js";
 import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
+import type { Traffic } from "./protocol/session/traffic.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-messages.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
@@ -37,7 +38,10 @@ export interface Network {
   readonly listenAddress: string | null;
   status(): Promise<NodeStatus>;
   peers(): Promise<readonly PeerReport[]>;
+  /** What was handed to the handlers of each kind. */
   kindStatistics(): Promise<KindStatistics>;
+  /** What all connections carried, by kind, those that have ended included. */
+  traffic(): Promise<Traffic>;
   bans(): Promise<readonly BanRecord[]>;
   /** The ledger behind a peer's score. */
   explainPeer(peerId: PeerId): Promise<PeerExplanation>;
@@ -141,6 +145,7 @@ export function networkHandle(parts: NetworkParts): Network {
     ...listening(parts),
     status: () => ask((replyTo) => ({ type: "GetStatus", replyTo })),
     peers: () => ask((replyTo) => ({ type: "GetPeers", replyTo })),
+    traffic: () => ask((replyTo) => ({ type: "GetTraffic", replyTo })),
     kindStatistics: () => ask((replyTo) => ({ type: "GetKindStatistics", replyTo })),
     bans: () => ask((replyTo) => ({ type: "GetBans", replyTo })),
     async explainPeer(id) {

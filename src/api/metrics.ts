@@ -5,6 +5,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import { printable } from "../bytes/printable.js";
 import type { NetworkEvent } from "../actors/events/event-types.js";
+import { RULE_NAMES } from "../chain/faults.js";
+import { TRANSACTION_REFUSALS } from "../chain/refusals.js";
+import type { RefusalRule } from "../ports.js";
+import { DISCONNECT_REASONS } from "../protocol/types/message.js";
+import { VIOLATION_RULES } from "../protocol/violation.js";
 import { actorType } from "../actors/actor-type.js";
 import type { Network } from "../network.js";
 import type { ActorFigures } from "../runtime/actor.js";
@@ -31,6 +36,23 @@ const EVENTS = [
   "TransactionRejected",
 ] as const;
 
+const REFUSAL_RULES: Readonly<Record<RefusalRule, true>> = {
+  "pending-limit": true,
+  "address-rate": true,
+  "handshake-timeout": true,
+  "tls-failed": true,
+  "no-certificate": true,
+  "certificate-key-type": true,
+  "small-order-key": true,
+  alpn: true,
+  "session-reused": true,
+  "tls-handshake-size": true,
+  "tls-records": true,
+};
+/** What services call the rules of their protocols is theirs. */
+const OTHER_RULE = "service";
+const WIRE_RULES: ReadonlySet<string> = new Set([...VIOLATION_RULES, "tls-records", OTHER_RULE]);
+
 export function createMetrics(network: Network): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -42,9 +64,13 @@ export function createMetrics(network: Network): Metrics {
   const addLost = lostCounters(registry);
   return {
     async text() {
-      const [status, kinds] = await Promise.all([network.status(), network.kindStatistics()]);
+      const [status, kinds, traffic] = await Promise.all([
+        network.status(),
+        network.kindStatistics(),
+        network.traffic(),
+      ]);
       setState(status);
-      addMessages(kinds);
+      addMessages(kinds, traffic);
       addActors(network.figures());
       addLost(network);
       return registry.metrics();
@@ -79,6 +105,13 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
   const left = counterOf(to, "peers_disconnected", "Peers that went away, by reason", "reason");
   const banned = counterOf(to, "peers_banned", "Bans spoken");
   const failed = counterOf(to, "syncs_failed", "Sync sessions that were given up");
+  const broken = counterOf(to, "violations", "Ends by a rule of the wire", "rule", "by");
+  for (const rule of RULE_NAMES) badBlocks.inc({ rule }, 0);
+  for (const rule of [...RULE_NAMES, ...Object.keys(TRANSACTION_REFUSALS)]) badTxs.inc({ rule }, 0);
+  for (const rule of Object.keys(REFUSAL_RULES)) refused.inc({ rule }, 0);
+  for (const direction of ["inbound", "outbound"]) arrived.inc({ direction }, 0);
+  for (const reason of [...DISCONNECT_REASONS, "Closed", "Fault"]) left.inc({ reason }, 0);
+  for (const rule of WIRE_RULES) for (const by of ["peer", "us"]) broken.inc({ rule, by }, 0);
   return (event) => {
     switch (event.type) {
       case "BlockConnected":
@@ -94,11 +127,15 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
       case "TransactionRejected":
         return badTxs.inc({ rule: printable(event.rule) });
       case "ConnectionRefused":
-        return refused.inc({ rule: printable(event.rule) });
+        return refused.inc({ rule: event.rule });
       case "PeerConnected":
         return arrived.inc({ direction: event.direction });
       case "PeerDisconnected":
-        return left.inc({ reason: printable(event.reason) });
+        if (event.rule !== undefined) {
+          const rule = WIRE_RULES.has(event.rule) ? event.rule : OTHER_RULE;
+          broken.inc({ rule, by: event.byPeer ? "us" : "peer" });
+        }
+        return left.inc({ reason: event.reason });
       case "PeerBanned":
         return banned.inc();
       case "SyncFailed":
@@ -140,17 +177,44 @@ function stateGauges(registry: Registry): (status: Status) => void {
 }
 
 type Kinds = Awaited<ReturnType<Network["kindStatistics"]>>;
+type Traffic = Awaited<ReturnType<Network["traffic"]>>;
 
-function messageCounters(registry: Registry): (kinds: Kinds) => void {
+/** Every kind that this node knows is there from the start. */
+function messageCounters(registry: Registry): (kinds: Kinds, traffic: Traffic) => void {
   const to = [registry];
-  const messages = counterOf(to, "messages_received", "Messages handed to handlers", "kind");
-  const bytes = counterOf(to, "message_bytes_received", "Their bytes", "kind");
+  const handed = counterOf(to, "messages_handed_on", "Peers' messages given to handlers", "kind");
+  const counters = {
+    received: counterOf(to, "messages_received", "Whole messages that came", "kind"),
+    bytesReceived: counterOf(to, "message_bytes_received", "Bytes of their payloads", "kind"),
+    sent: counterOf(to, "messages_sent", "Messages put into the queue to a peer", "kind"),
+    bytesSent: counterOf(to, "message_bytes_sent", "Bytes of their payloads", "kind"),
+    droppedIn: counterOf(to, "messages_dropped_in", "One-way messages above their rate", "kind"),
+    droppedOut: counterOf(
+      to,
+      "messages_dropped_out",
+      "One-way messages above their rate, or without room for a slow reader",
+      "kind",
+    ),
+  };
   const advances = new Advances();
-  return (kinds) => {
+  return (kinds, traffic) => {
+    for (const [kind, { received, sent, droppedIn, droppedOut }] of Object.entries(traffic)) {
+      const totals = {
+        received: received.messages,
+        bytesReceived: received.bytes,
+        sent: sent.messages,
+        bytesSent: sent.bytes,
+        droppedIn,
+        droppedOut,
+      };
+      for (const [name, counter] of Object.entries(counters)) {
+        const total = totals[name as keyof typeof totals];
+        counter.inc({ kind }, advances.of(`${name} ${kind}`, total));
+      }
+    }
     for (const [kind, figures] of Object.entries(kinds)) {
       if (figures === undefined) continue;
-      messages.inc({ kind }, advances.of(`messages ${kind}`, figures.messages));
-      bytes.inc({ kind }, advances.of(`bytes ${kind}`, figures.bytes));
+      handed.inc({ kind }, advances.of(`handed ${kind}`, figures.messages));
     }
   };
 }
@@ -159,7 +223,12 @@ function actorCounters(registry: Registry): (figures: readonly ActorFigures[]) =
   const to = [registry];
   const actors = gaugeOf(to, "actors", "Living actors", "type");
   const depth = gaugeOf(to, "actor_mailbox_messages", "Messages that wait", "type", "lane");
-  const sliceMax = gaugeOf(to, "actor_slice_max_seconds", "The longest drain slice", "type");
+  const sliceMax = gaugeOf(
+    to,
+    "actor_slice_max_seconds",
+    "The longest slice of half a minute",
+    "type",
+  );
   const handled = counterOf(to, "actor_messages_handled", "Messages handled", "type");
   const refused = counterOf(to, "actor_messages_refused", "Refused tells", "type", "reason");
   const lost = counterOf(to, "actor_messages_lost", "By a fault, or too late", "type", "reason");

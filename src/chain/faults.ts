@@ -2,6 +2,26 @@
 
 import type { Checked, RuleName } from "../types/chain.js";
 
+const RULES: Readonly<Record<RuleName, true>> = {
+  encoding: true,
+  size: true,
+  link: true,
+  height: true,
+  time: true,
+  difficulty: true,
+  "total-difficulty": true,
+  "proof-of-work": true,
+  future: true,
+  root: true,
+  signature: true,
+  nonce: true,
+  "state-root": true,
+  custom: true,
+  "consensus-failed": true,
+};
+/** Every one there is. */
+export const RULE_NAMES = Object.keys(RULES) as readonly RuleName[];
+
 /** `transaction`: the index of the one to blame. */
 export function fault(rule: RuleName, detail: string, transaction?: number): Checked<never> {
   const place = transaction === undefined ? {} : { transaction };

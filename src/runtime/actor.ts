@@ -144,7 +144,7 @@ export interface ActorFigures {
   readonly lost: { readonly crashed: number; readonly late: number };
   readonly restarts: number;
   readonly faults: number;
-  /** Time spent in drain slices: the sum, and the longest one. */
+  /** Time spent in drain slices: the sum, and the longest one of the last half to whole minute. */
   readonly busyMs: number;
   readonly sliceMaxMs: number;
 }

@@ -13,6 +13,7 @@ import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
 import { CRASHED, DROPPED, Obligation, Owner, STOPPED, type Unanswered } from "./obligation.js";
 import { Ring } from "./ring.js";
 import { invariant } from "../errors.js";
+import { WindowMax } from "./window-max.js";
 
 const NOTHING = Symbol("nothing");
 
@@ -45,7 +46,7 @@ export class Cell extends Life implements Runnable, Asker {
   private crashed = 0;
   private late = 0;
   private busyMs = 0;
-  private sliceMaxMs = 0;
+  private readonly sliceMax = new WindowMax();
 
   constructor(options: LifeOptions) {
     super(options);
@@ -141,9 +142,9 @@ export class Cell extends Life implements Runnable, Asker {
     return this.scheduled;
   }
 
-  charge(elapsedMs: number): void {
+  charge(elapsedMs: number, nowMs: number): void {
     this.busyMs += elapsedMs;
-    if (elapsedMs > this.sliceMaxMs) this.sliceMaxMs = elapsedMs;
+    this.sliceMax.add(elapsedMs, nowMs);
   }
 
   private get ready(): boolean {
@@ -347,7 +348,7 @@ export class Cell extends Life implements Runnable, Asker {
       restarts: this.restarts,
       faults: this.faults,
       busyMs: this.busyMs,
-      sliceMaxMs: this.sliceMaxMs,
+      sliceMaxMs: this.sliceMax.read(this.kernel.clock.monotonicMs()),
     };
   }
 

@@ -14,8 +14,8 @@ export interface Runnable {
   drain(messagesMax: number, nowMs?: number): boolean;
   /** Ends the slice (batch hooks run here); true when the cell wants another one. */
   endSlice(): boolean;
-  /** The time of the slice, for the actor's figures. */
-  charge(elapsedMs: number): void;
+  /** How long the slice took that ended at `nowMs`, for the actor's figures. */
+  charge(elapsedMs: number, nowMs: number): void;
 }
 
 export interface Scheduler {
@@ -115,7 +115,7 @@ class TurnScheduler implements Scheduler {
     }
     if (cell.endSlice()) this.ready.push(cell);
     nowMs = this.clock.monotonicMs();
-    cell.charge(nowMs - startMs);
+    cell.charge(nowMs - startMs, nowMs);
     return nowMs;
   }
 

@@ -17,6 +17,7 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
   status: true,
   peers: true,
   kindStatistics: true,
+  traffic: true,
   bans: true,
   explainPeer: true,
   unbanPeer: true,

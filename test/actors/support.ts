@@ -68,7 +68,7 @@ export class TestScheduler implements Scheduler {
       path: cell.path,
       drain: () => cell.drain(this.messagesPerTurn),
       endSlice: () => cell.endSlice(),
-      charge: (elapsedMs) => cell.charge(elapsedMs),
+      charge: (elapsedMs, nowMs) => cell.charge(elapsedMs, nowMs),
     });
   }
 

@@ -8,6 +8,8 @@ import { toHex } from "../../src/bytes/hex.js";
 import { CodedError } from "../../src/errors.js";
 import { startNetwork, type Network, type NetworkConfigInput } from "../../src/index.js";
 import { silentLog } from "../../src/log.js";
+import type { NetworkEvent } from "../../src/actors/events/event-types.js";
+import { MESSAGE_KINDS } from "../../src/protocol/types/message.js";
 import { makeKey, makeTransaction, transactionId } from "../support/chain.js";
 
 interface Answer {
@@ -234,6 +236,67 @@ test("GET /metrics counts by closed sets and never names a peer", async (t) => {
   }
   t.true(body.includes("nodejs_eventloop_lag_seconds"));
   t.false(body.includes(peer.peerId));
+});
+
+test("labelled counters are there before their first event, and each kind is counted both ways", async (t) => {
+  const alone = await serve(t);
+  const before = (await alone.get("/metrics")).body as string;
+  for (const line of [
+    'vibecoin_blocks_rejected_total{rule="proof-of-work"} 0',
+    'vibecoin_transactions_rejected_total{rule="nonce"} 0',
+    'vibecoin_transactions_rejected_total{rule="evicted"} 0',
+    'vibecoin_connections_refused_total{rule="tls-failed"} 0',
+    'vibecoin_peers_connected_total{direction="outbound"} 0',
+    'vibecoin_peers_disconnected_total{reason="ProtocolViolation"} 0',
+    'vibecoin_violations_total{rule="flood",by="peer"} 0',
+    ...MESSAGE_KINDS.flatMap((kind) => [
+      `vibecoin_messages_received_total{kind="${kind}"} 0`,
+      `vibecoin_message_bytes_sent_total{kind="${kind}"} 0`,
+      `vibecoin_messages_dropped_out_total{kind="${kind}"} 0`,
+    ]),
+  ]) {
+    t.true(before.includes(`\n${line}\n`), line);
+  }
+  const { node } = await serveWithPeer(t);
+  const shaken = (await node.get("/metrics")).body as string;
+  for (const name of ["received", "sent"]) {
+    t.true(shaken.includes(`\nvibecoin_messages_${name}_total{kind="Handshake"} 1\n`));
+    const bytes = new RegExp(
+      `^vibecoin_message_bytes_${name}_total\\{kind="Handshake"\\} (\\d+)$`,
+      "m",
+    );
+    t.true(Number(bytes.exec(shaken)?.[1]) > 100);
+  }
+});
+
+test("metrics count by the rule, whatever stands in the detail", async (t) => {
+  const publish: ((event: NetworkEvent) => void)[] = [];
+  const subscribe: Network["subscribe"] = (_types, onEvent) => {
+    publish.push(onEvent as (event: NetworkEvent) => void);
+    return () => undefined;
+  };
+  const { get } = await serve(t, {}, { subscribe });
+  const gone = { type: "PeerDisconnected", peerId: "", reason: "ProtocolViolation" } as const;
+  const ends = [
+    ["flood", true],
+    ["chat/1/spam", false],
+    ["chat/1/lies", false],
+  ] as const;
+  for (const tell of publish) {
+    tell({ type: "TransactionRejected", id: "", rule: "custom", detail: "nonce: low: full" });
+    for (const [rule, byPeer] of ends) tell({ ...gone, rule, detail: "credit: x", byPeer });
+  }
+  const text = (await get("/metrics")).body as string;
+  for (const line of [
+    'transactions_rejected_total{rule="custom"} 1',
+    'transactions_rejected_total{rule="nonce"} 0',
+    'violations_total{rule="flood",by="us"} 1',
+    'violations_total{rule="service",by="peer"} 2',
+    'violations_total{rule="credit",by="peer"} 0',
+  ]) {
+    t.true(text.includes(`\nvibecoin_${line}\n`), line);
+  }
+  t.false(text.includes("chat/1"));
 });
 
 test("GET /blocks tells of a block by height and by hash", async (t) => {

@@ -142,18 +142,18 @@ test("a service blames a peer by a rule of its own, and the connection ends", as
 
 test("what a service calls an offence costs less, and enough of them bring a ban", async (t) => {
   const { here, there } = await twoNodes(t);
-  const { report } = there.protocol("chat/1");
-  report(here.peerId, { rule: "caps", detail: "x".repeat(9_999) }, "offence");
+  const chat = there.protocol("chat/1");
+  chat.report(here.peerId, { rule: "caps", detail: "x".repeat(9_999) }, "offence");
   await until(async () => (await there.explainPeer(here.peerId)).entries.length > 0);
   const { entries } = await there.explainPeer(here.peerId);
   const offence = entries.find(({ rule }) => rule === "chat/1/caps");
   t.like(offence, { event: "ServiceOffence", detail: "x".repeat(200), delta: -10 });
   t.is((await there.peers()).length, 1);
   const banned = nextEvent(there, "PeerBanned");
-  for (let i = 0; i < 12; i++) report(here.peerId, { rule: "caps", detail: "" }, "offence");
+  for (let i = 0; i < 12; i++) chat.report(here.peerId, { rule: "caps", detail: "" }, "offence");
   t.like(await banned, { peerId: here.peerId, reason: "ServiceOffence", rule: "chat/1/caps" });
   for (const rule of ["", "Caps", "a/b", "a: b", "x".repeat(33)]) {
-    t.throws(() => report(here.peerId, { rule, detail: "" }), { instanceOf: TypeError }, rule);
+    t.throws(() => chat.report(here.peerId, { rule, detail: "" }), { instanceOf: TypeError }, rule);
   }
 });
 
@@ -197,6 +197,29 @@ test("codes follow the names that both sides gave, and limits are held at the wi
   const flags = TRANSACTION_LANE;
   peer.sendBytes(frameBytes({ code: 0x82, flags, payload: new Uint8Array(107) }));
   t.regex((await peer.farewell())!.detail, /message-length: chat\/1\/Say of more than 106 bytes/);
+});
+
+test("what is dropped on either side is counted, for its kind and its peer", async (t) => {
+  const { here, there, link } = await twoNodes(t);
+  for (let i = 0; i < 500; i++) link.send(there.peerId, "Say", bytes("much"));
+  const counted = async () => (await here.traffic())["chat/1/Say"]!;
+  await until(async () => {
+    const now = await counted();
+    return now.droppedOut + now.sent.messages === 500;
+  });
+  const { droppedOut, sent } = await counted();
+  t.true(droppedOut > 0);
+  t.is(sent.bytes, sent.messages * 6);
+  await until(async () => {
+    await here.pingPeer(there.peerId);
+    return (await here.status()).peers[0]?.droppedOut === droppedOut;
+  });
+  const peer = await rawPeer(t, there, ["chat/1"]);
+  await until(async () => (await there.peers()).length === 2);
+  const payload = Uint8Array.of(0x81, 0x42, ...bytes("hi"));
+  const frame = frameBytes({ code: 0x82, flags: TRANSACTION_LANE, payload });
+  peer.sendBytes(Buffer.concat(Array.from({ length: 2_000 }, () => Buffer.from(frame))));
+  await until(async () => (await there.traffic())["chat/1/Say"]!.droppedIn > 0);
 });
 
 test("what a service may not send is refused where it is called", async (t) => {

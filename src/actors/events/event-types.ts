@@ -4,6 +4,7 @@ import type { HashHex, RuleName } from "../../types/chain.js";
 import type { BanRecord, Direction, PeerId, RefusalRule } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 
+/** A label for people: how far behind a sync began. One machinery serves both. */
 export type SyncStrategy = "full" | "incremental";
 
 export type NetworkEvent =

@@ -1,7 +1,8 @@
-// Peer registry: the one owner of the peer book and the parent of every PeerHandler.
+// Peer registry (there is no plainer one: its name is from the first description of the system): the
+// one owner of the peer book and the parent of every PeerHandler.
 // Told by: listener, dialer, peer handlers, reputation, service. Tells: subscribers (sync,
-// broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book the
-// registry would keep connections that it no longer knows.
+// broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book
+// the registry would keep connections that it no longer knows.
 
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
@@ -9,6 +10,7 @@ import { ESCALATE } from "../policies.js";
 import type { Connection } from "../../ports.js";
 import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
+import { TrafficCounts } from "../../protocol/session/traffic.js";
 import { ByteBudget } from "./byte-budget.js";
 import { LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
@@ -61,6 +63,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       ...newDials(context.env, book),
       subscribers: new Map(),
       windowGrowth: new ByteBudget(config.lanes.windowGrowthBytesMax),
+      traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
       nextId: 1,
       stopping: false,
@@ -117,6 +120,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       case "GetPeers":
         message.replyTo.tell(reports(state, context.env.clock));
         return;
+      case "GetTraffic":
+        message.replyTo.tell(state.traffic.byKind());
+        return;
       case "PingPeer":
         ping(book.connections.readyOf(message.peerId)?.handler, message.replyTo, context);
         return;
@@ -170,6 +176,7 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "HandlerMeasured",
   "HeadClaimed",
   "GetPeers",
+  "GetTraffic",
   "PingPeer",
   "Connect",
   "GetDialStatus",
@@ -220,6 +227,7 @@ function accept(
       router: state.router,
       reputation: state.reputation,
       windowGrowth: state.windowGrowth,
+      traffic: state.traffic,
       local: state.local,
       // A connection that is refused still hears why, so that an honest peer backs off rightly.
       ...(admission.admit ? {} : { refusal: admission }),

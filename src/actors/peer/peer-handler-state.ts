@@ -5,6 +5,7 @@ import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { Connection, PeerId } from "../../ports.js";
 import type { ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
 import type { SharedBytes } from "../../protocol/codec/window-options.js";
+import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { PeerSession } from "../../protocol/session/peer-session.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
@@ -26,6 +27,7 @@ export interface PeerHandlerArgs {
   readonly reputation: ActorRef<ReputationMessage>;
   /** Shared by all connections. */
   readonly windowGrowth: SharedBytes;
+  readonly traffic: TrafficCounts;
   readonly local: LocalInfo;
   /** Set: say why and close, without a handshake. */
   readonly refusal?: { readonly reason: DisconnectReason; readonly detail: string };

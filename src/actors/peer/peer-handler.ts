@@ -182,7 +182,7 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 ]);
 
 function openSession(
-  { connection, windowGrowth, local, refusal }: PeerHandlerArgs,
+  { connection, windowGrowth, traffic, local, refusal }: PeerHandlerArgs,
   { env }: PeerHandlerContext,
   nowMs: number,
 ): PeerSession<Asker> {
@@ -196,6 +196,7 @@ function openSession(
     remoteId: connection.peerId,
     openedAtMs: connection.openedAtMs,
     windowGrowth,
+    traffic,
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,

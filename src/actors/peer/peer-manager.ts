@@ -1,5 +1,6 @@
-// Admission policy of the peer table: who may take a slot. Pure, so that it can be tested and
-// replaced without an actor. Closing connections hold no slot.
+// Admission policy of the peer table: who may take a slot. It manages nobody: the registry asks it
+// and acts. Pure, so that it can be tested and replaced without an actor. Closing connections hold
+// no slot.
 
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import { keepConnection } from "../../protocol/handshake.js";

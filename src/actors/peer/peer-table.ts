@@ -1,8 +1,10 @@
-// What the registry tells those who work with peers, and the messages it takes. Types only, apart
-// from the actor so that listener, dialer, sync and broadcaster can speak to it without its code.
+// The messages about the peer table, which is the registry's own: what it tells those who work with
+// peers, and what it takes. Types only, apart from the actor so that listener, dialer, sync and
+// broadcaster can speak to it without its code.
 
 import type { ActorRef } from "../../runtime/actor.js";
 import type { Connection, Direction, PeerId } from "../../ports.js";
+import type { Traffic } from "../../protocol/session/traffic.js";
 import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
@@ -35,6 +37,7 @@ export type RegistryMessage =
     }
   | { readonly type: "HeadClaimed"; readonly peerId: PeerId; readonly head: ChainHead }
   | { readonly type: "GetPeers"; readonly replyTo: ActorRef<readonly PeerReport[]> }
+  | { readonly type: "GetTraffic"; readonly replyTo: ActorRef<Traffic> }
   | {
       readonly type: "PingPeer";
       readonly peerId: PeerId;

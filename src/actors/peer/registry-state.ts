@@ -1,6 +1,7 @@
 // What the registry holds, for those of its files that work on it.
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
+import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
@@ -21,6 +22,8 @@ export interface RegistryState extends RegistryArgs, DialsState {
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
   /** What the credit windows of all connections may grow by. */
   readonly windowGrowth: ByteBudget;
+  /** What all connections carried. */
+  readonly traffic: TrafficCounts;
   /** What all connections say of this node. */
   readonly local: LocalInfo;
   nextId: number;

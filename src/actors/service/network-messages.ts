@@ -19,12 +19,14 @@ import type { SyncStatus } from "../sync/sync-messages.js";
 import type { DialMessage, DialStatus } from "./dial-messages.js";
 import type { ActorLost } from "./given-up.js";
 import type { ListenOutcome } from "./listener.js";
+import type { Traffic } from "../../protocol/session/traffic.js";
 import type { KindStatistics } from "./message-router.js";
 import type { NodeStatus } from "./node-status.js";
 
 export type NetworkMessage =
   | { readonly type: "GetStatus"; readonly replyTo: ActorRef<NodeStatus> }
   | { readonly type: "GetPeers"; readonly replyTo: ActorRef<readonly PeerReport[]> }
+  | { readonly type: "GetTraffic"; readonly replyTo: ActorRef<Traffic> }
   | { readonly type: "GetKindStatistics"; readonly replyTo: ActorRef<KindStatistics> }
   | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
   | {

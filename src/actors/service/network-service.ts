@@ -70,6 +70,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         state.status.take(message.query, message.part, state, context.env);
         return;
       case "GetPeers":
+      case "GetTraffic":
       case "PingPeer":
       case "Connect":
         context.forward(children.registry, message, message.replyTo);

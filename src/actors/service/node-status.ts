@@ -47,6 +47,14 @@ export interface PeerStatus {
   readonly clockOffsetMs: number | null;
   /** 0-1. */
   readonly score: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** One-way messages of services that it sent above their rate. */
+  readonly droppedIn: number;
+  /** News that it was not sent, because too much waited for it or came above a rate. */
+  readonly droppedOut: number;
+  /** Requests to it that it did not answer in time. */
+  readonly timeouts: number;
 }
 
 export function peerStatus(report: PeerReport): PeerStatus {
@@ -61,5 +69,10 @@ export function peerStatus(report: PeerReport): PeerStatus {
     pingMs: performance.pingMs ?? null,
     clockOffsetMs,
     score: performance.score,
+    bytesIn: performance.bytesIn,
+    bytesOut: performance.bytesOut,
+    droppedIn: performance.droppedIn,
+    droppedOut: performance.droppedOut,
+    timeouts: performance.timeouts,
   };
 }

@@ -15,6 +15,7 @@ import {
   type WireMessage,
 } from "../types/message.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
+import type { TrafficCounts } from "./traffic.js";
 
 /** Bytes in one write: two of the largest frames, which are never cut for it. */
 export const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
@@ -35,11 +36,17 @@ export class Outbox<A> {
     droppedOut: 0,
     droppedIn: 0,
   };
+  readonly traffic: TrafficCounts | undefined;
   readonly #queueBytesMax: number;
   readonly #allocate: Allocate | undefined;
   readonly #events = new Fifo<SessionEvent<A>>();
 
-  constructor({ lanes }: SessionSettings, allocate: Allocate | undefined) {
+  constructor(
+    { lanes }: SessionSettings,
+    allocate: Allocate | undefined,
+    traffic: TrafficCounts | undefined,
+  ) {
+    this.traffic = traffic;
     this.#queueBytesMax = lanes.sendQueueBytesMax;
     this.#allocate = allocate;
     this.lanes = new SendLanes({
@@ -65,11 +72,17 @@ export class Outbox<A> {
   offer(kind: WireKind, rule: KindRule, payload: Uint8Array): boolean {
     const queued = rule.lane === "control" ? 0 : this.lanes.dataBytes;
     if (queued > 0 && queued + payload.length > this.#queueBytesMax) {
-      this.figures.droppedOut++;
+      this.dropped(kind, rule);
       return false;
     }
     this.put(kind, payload, 0, rule);
     return true;
+  }
+
+  /** A message that nobody asked for stays here. */
+  dropped(kind: WireKind, rule: KindRule): void {
+    this.figures.droppedOut++;
+    this.traffic?.droppedOut(rule, kind);
   }
 
   put(
@@ -79,6 +92,7 @@ export class Outbox<A> {
     rule: KindRule = this.kinds.rule(kind),
   ): void {
     this.figures.messagesOut++;
+    this.traffic?.sent(rule, kind, payload.length);
     this.lanes.enqueue(kind, requestId, payload, rule);
   }
 

@@ -71,7 +71,7 @@ export class PeerSession<A = undefined> {
       windowBytesMax: lanes.windowMaxBytes,
       ...(options.windowGrowth && { growth: options.windowGrowth }),
     });
-    this.#outbox = new Outbox(settings, options.allocate);
+    this.#outbox = new Outbox(settings, options.allocate, options.traffic);
     this.#asking = new Asking(settings, this.#outbox, this.#decoder);
     this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax, this.#outbox.kinds);
     this.#limits = new ControlLimits(liveness);
@@ -146,7 +146,7 @@ export class PeerSession<A = undefined> {
   #offer(kind: WireKind, rule: KindRule, payload: Uint8Array, nowMs: number): boolean {
     if (this.#phase === "closing") return false;
     if (!this.#ownRates.maySend(kind, nowMs)) {
-      this.#outbox.figures.droppedOut++;
+      this.#outbox.dropped(kind, rule);
       return false;
     }
     this.#beginWaiting(nowMs);
@@ -329,6 +329,7 @@ export class PeerSession<A = undefined> {
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
     const { kind, rule, payload, requestId } = received;
+    this.#outbox.traffic?.received(rule, kind, payload.length);
     const isLarge = payload.length > LARGE_BYTES_MIN && rule.decode === "pool";
     if (isLarge && this.#options.decodesElsewhere === true) {
       this.#asking.arrived(requestId);
@@ -375,6 +376,7 @@ export class PeerSession<A = undefined> {
       case "oneWay":
         if (!this.#ownRates.mayCome(message.kind, this.#nowMs)) {
           this.#outbox.figures.droppedIn++;
+          this.#outbox.traffic?.droppedIn(received.rule, message.kind);
           this.consumed(lane, bytes, this.#nowMs);
           return undefined;
         }

@@ -4,6 +4,7 @@ import type { NetworkConfig } from "../../config.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Allocate } from "../codec/send-lanes.js";
 import type { SharedBytes } from "../codec/window-options.js";
+import type { TrafficCounts } from "./traffic.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 import type {
   DisconnectReason,
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly openedAtMs: number;
   /** Shared by all sessions. */
   readonly windowGrowth?: SharedBytes;
+  /** Shared by all sessions of a node, which has the same protocols of services. */
+  readonly traffic?: TrafficCounts | undefined;
   /** A nonce that no other open Ping has; `tellsTime`: one that tells the clock. */
   readonly nonce: (tellsTime: boolean) => bigint;
   /** Where `transmit` writes; by default to memory of its own. */

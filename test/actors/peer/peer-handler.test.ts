@@ -1,5 +1,6 @@
 import test from "ava";
 import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
+import { TrafficCounts } from "../../../src/protocol/session/traffic.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
@@ -113,6 +114,7 @@ test("the handshake's time starts when the connection was opened, not when it wa
     router: harness.probe<MessageRouterMessage>().ref,
     reputation: harness.probe<ReputationMessage>().ref,
     windowGrowth: new ByteBudget(0),
+    traffic: new TrafficCounts(),
     local: new LocalInfo(harness.env),
   });
   await harness.advance(999);

@@ -170,7 +170,9 @@ for (const named of [true, false]) {
     const [one, two] = world.nodes as [SimNode, SimNode];
     await world.runFor(5_000);
     const told = new Map<HashHex, string>();
-    one.network.subscribe(["TransactionRejected"], ({ id, rule }) => void told.set(id, rule));
+    one.network.subscribe(["TransactionRejected"], ({ id, rule, detail }) => {
+      told.set(id, `${rule}: ${detail}`);
+    });
     await fillMempool(world, one, 24);
     const bad = await submit(world, one, payment("forbidden", 0, 1_000n));
     const users: HashHex[] = [];

@@ -4,5 +4,5 @@ import { runChecks } from "./checks.mjs";
 import { prepare } from "./prepare-project.mjs";
 
 await prepare();
-const { failed } = await runChecks();
+const { failed } = await runChecks({ fresh: true });
 process.exitCode = failed === 0 ? 0 : 1;

@@ -30,7 +30,7 @@ async function runEverything() {
   if (all) rmSync(coverageFolder, { recursive: true, force: true });
   const env = all ? { NODE_V8_COVERAGE: coverageFolder } : {};
   // What the shared files test knows no time, so nothing else has to be still meanwhile.
-  const [checks] = await Promise.all([runChecks(), runShared(shared, env)]);
+  const [checks] = await Promise.all([runChecks({ fresh: all }), runShared(shared, env)]);
   add(checks);
   await runTests(all ? [...slow, ...own] : own, env);
   if (all) await checkCoverage();

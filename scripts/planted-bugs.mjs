@@ -33,6 +33,7 @@ const SCENARIOS = {
   fullPool: { file: "sync", title: "what a full pool*" },
   actorCrashes: { file: "supervision", title: "every type of actor may crash*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
+  refill: { file: "refill", title: "a mempool that crashes*" },
 };
 
 export const plantedBugs = [
@@ -421,6 +422,19 @@ export const plantedBugs = [
     find: "{ events, untold, onStoreFailed",
     with: "{ events, untold: { changes: [], durable: 0, published: 0 }, onStoreFailed",
     scenario: SCENARIOS.actorCrashes,
+  },
+  {
+    name: "a mempool that crashed forgets what it had still to take back",
+    in: "actors/integration/mempool-follower.js",
+    find: "this.#tip = followed.hash ??= ",
+    with: "this.#tip = followed.hash = ",
+    scenario: SCENARIOS.refill,
+  },
+  {
+    name: "a window grants a byte less than it says",
+    in: "protocol/codec/receive-lanes.js",
+    find: "state.availableBytes += bytes;",
+    with: "state.availableBytes += bytes - 1;",
   },
   {
     name: "a ban never ends",

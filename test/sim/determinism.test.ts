@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import test from "ava";
-import { formatDelivery } from "../../src/sim/index.js";
+import { drawSwarm, formatDelivery, simulate } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED, splitAndCrash } from "./support.js";
 
 const seed = SEED_ASKED ?? "split";
@@ -41,4 +41,14 @@ test("another process has the same trace", async (t) => {
   });
   const here = await splitAndCrash({ seed, replay });
   t.is(stdout, here.world.traceHash);
+});
+
+test("what else runs in the process, before or at the same time, changes no trace", async (t) => {
+  // Actors crash in them, and what is known of an error must not depend on who ran the world.
+  const seeds = ["7", "0", "3", "15"];
+  const traceOf = async (one: string) => (await simulate(drawSwarm(one))).traceHash;
+  const alone: string[] = [];
+  for (const one of seeds) alone.push(await traceOf(one));
+  const together = await Promise.all([traceOf("8"), ...seeds.map(traceOf)]);
+  t.deepEqual(together.slice(1), alone);
 });

@@ -89,8 +89,10 @@ export function stopped(state: State, path: string, error: unknown, ctx: Ctx): v
   const entry = connections.byPath(path);
   if (entry === undefined) return;
   if (entry.state.phase !== "closing") {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
-    ctx.env.log.write("error", "a peer handler failed", { peerId: entry.peerId, error: detail });
+    const detail = errorText(error);
+    const shown = error instanceof Error ? (error.stack ?? detail) : detail;
+    ctx.env.log.write("error", "a peer handler failed", { peerId: entry.peerId, error: shown });
+    // Where in the code it failed is for the log: who hears of peers is told what happened.
     leave(state, entry, { reason: "Fault", byPeer: false, detail }, ctx);
   }
   connections.remove(entry);

@@ -28,8 +28,8 @@ export interface LagAuditorParts {
   readonly report: (sentence: string) => void;
 }
 
-export const LAG_BLOCKS_MAX = 10;
-export const LAG_MS_MAX = 60_000;
+const LAG_BLOCKS_MAX = 10;
+const LAG_MS_MAX = 60_000;
 
 export class LagAuditor {
   readonly #parts: LagAuditorParts;

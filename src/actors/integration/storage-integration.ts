@@ -1,5 +1,5 @@
-// Storage integration (it stores no block, consensus does): serves blocks and headers from the store
-// within the serving caps, and keeps the transaction index in step with the chain
+// Storage integration (it stores no block, consensus does): serves blocks and headers from the
+// store within the serving caps, and keeps the transaction index in step with the chain
 // (index-follower.ts).
 // Told by: block and sync handlers (through the system router), consensus integration, the service.
 // Tells: peer handlers (replies), requesters.

@@ -1,5 +1,5 @@
-// Peer registry (there is no plainer one: its name is from the first description of the system): the
-// one owner of the peer book and the parent of every PeerHandler.
+// Peer registry (there is no plainer one: its name is from the first description of the system):
+// the one owner of the peer book and the parent of every PeerHandler.
 // Told by: listener, dialer, peer handlers, reputation, service. Tells: subscribers (sync,
 // broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book
 // the registry would keep connections that it no longer knows.

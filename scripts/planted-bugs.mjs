@@ -32,6 +32,7 @@ const SCENARIOS = {
   mutatedCopy: { file: "fetching", title: "a copy with another body*" },
   fullPool: { file: "sync", title: "what a full pool*" },
   actorCrashes: { file: "supervision", title: "every type of actor may crash*" },
+  leases: { file: "memory", title: "what a crashed actor held*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
   refill: { file: "refill", title: "a mempool that crashes*" },
 };
@@ -274,11 +275,25 @@ export const plantedBugs = [
     scenario: SCENARIOS.deepFork,
   },
   {
-    name: "a connection that ended keeps what its windows grew by",
-    in: "protocol/codec/receive-lanes.js",
-    find: "release() {",
-    with: "release() {\n        return;",
+    name: "what a connection leased is not released with its handler",
+    in: "actors/peer/peer-handler.js",
+    find: "context.owns(new PeerLeases(context.env.memory))",
+    with: "new PeerLeases(context.env.memory)",
     scenario: SCENARIOS.windows,
+  },
+  {
+    name: "what a crashed actor leased is never given back",
+    in: "runtime/cell.js",
+    find: "this.shares.release();",
+    with: "",
+    scenario: SCENARIOS.leases,
+  },
+  {
+    name: "the lease of a message ends with its connection, not with its answer",
+    in: "runtime/cell.js",
+    find: 'if (note.kind !== "pipe" && note.kind !== "question")',
+    with: "if (!carriesReply(note))",
+    scenario: SCENARIOS.leases,
   },
   {
     name: "what can be undone is told by the head of the moment",
@@ -412,8 +427,8 @@ export const plantedBugs = [
   {
     name: "the credit of a message is lost with the actor that crashed at it",
     in: "actors/peer/peer-news.js",
-    find: "state.handedBytes -= bytes;",
-    with: "if (!message.outcome?.ok) return;\n    state.handedBytes -= bytes;",
+    find: "message.free();",
+    with: "if (!message.outcome?.ok) return;\n    message.free();",
     scenario: SCENARIOS.actorCrashes,
   },
   {

@@ -1,7 +1,8 @@
 // The composition root: the only place that constructs adapters and wires them. main, the library,
 // the network thread and the simulator all build their nodes here.
 
-import type { NodeEnv } from "./actors/env.js";
+import type { NodeParts } from "./actors/node-memory.js";
+import { planInMiB } from "./config/memory-plan.js";
 import { CAPABILITIES } from "./actors/peer/local-info.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { createPowConsensus } from "./chain/consensus.js";
@@ -33,6 +34,7 @@ import { checkProtocols } from "./protocol/kinds/own.js";
 import type { FaultReport } from "./runtime/actor-system.js";
 import { systemClock } from "./runtime/clock.js";
 import { createLoopHealth } from "./runtime/loop-health.js";
+import { anonymousBytes } from "./runtime/process-memory.js";
 import { createSystemRandom } from "./runtime/random.js";
 import { createScheduler } from "./runtime/scheduler.js";
 
@@ -55,6 +57,7 @@ export async function startNode(
   const config = resolveConfig(input);
   checkAddresses(config);
   checkProtocols(own.protocols ?? [], CAPABILITIES);
+  if (own.log !== undefined) callersLog(own.log).write("debug", "memory plan", planInMiB(config));
   const closers: Closers = [];
   try {
     const built = await buildEnv(config, own, closers);
@@ -116,7 +119,7 @@ function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void
 }
 
 interface BuiltEnv {
-  readonly env: NodeEnv;
+  readonly env: NodeParts;
   readonly threadsStarted: Promise<unknown>;
   /** Resolves to why, once nothing can be written, or the pool's rules prove to be unsound. */
   readonly failed: Promise<CodedError>;
@@ -154,12 +157,12 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   );
   const workers = await openWorkers(config, consensus, log);
   closers.push(() => workers.close());
-  const env: NodeEnv = {
+  const env: NodeParts = {
     config,
     clock,
     random,
     log,
-    health,
+    health: { loopDelayMs: () => health.loopDelayMs(), anonymousBytes },
     peerId: identity.peerId,
     agent: AGENT,
     transports: new Map([[tcp.scheme, tcp]]),

@@ -3,6 +3,7 @@
 // where a node has the chain's, so that what it measures is the network and not validation.
 
 import { eventBus } from "../../src/actors/events/event-bus.js";
+import { MemoryLedger } from "../../src/actors/memory-ledger.js";
 import type { NodeEnv } from "../../src/actors/env.js";
 import { advancedPeerRegistry } from "../../src/actors/peer/advanced-peer-registry.js";
 import { peerReputation } from "../../src/actors/peer/peer-reputation.js";
@@ -61,6 +62,7 @@ export async function startWireNode(input: NetworkConfigInput = {}): Promise<Wir
     random,
     log: silentLog,
     health,
+    memory: new MemoryLedger(config),
     peerId: identity.peerId,
     agent: AGENT,
     transports: new Map([[tcp.scheme, tcp]]),

@@ -18,6 +18,7 @@ import type {
   TxStore,
   WorkerPool,
 } from "../ports.js";
+import type { MemoryLedger } from "./memory-ledger.js";
 
 export interface NodeEnv {
   readonly config: NetworkConfig;
@@ -25,6 +26,8 @@ export interface NodeEnv {
   readonly random: Random;
   readonly log: Log;
   readonly health: Health;
+  /** Who holds how much: actors of one thread share it, and learn nothing of each other by it. */
+  readonly memory: MemoryLedger;
   /** This node's own id. */
   readonly peerId: PeerId;
   /** Software name and version, as told to peers. */

@@ -6,6 +6,7 @@ export { DEFAULTS } from "../config/defaults.js";
 export type { NetworkConfig } from "../config.js";
 export type * from "../ports.js";
 export type { NodeEnv } from "./env.js";
+export { MemoryLedger } from "./memory-ledger.js";
 
 export { eventBus } from "./events/event-bus.js";
 export type * from "./events/event-bus.js";

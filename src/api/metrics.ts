@@ -157,6 +157,9 @@ function stateGauges(registry: Registry): (status: Status) => void {
   const clock = gaugeOf(to, "clock_offset_seconds", "Outbound peers' clocks ahead of ours; median");
   const queued = gaugeOf(to, "pool_tasks_queued", "Tasks that wait for a pool thread");
   const running = gaugeOf(to, "pool_tasks_running", "Tasks in pool threads");
+  const budget = gaugeOf(to, "memory_budget_bytes", "All that limits may hold at once");
+  const leased = gaugeOf(to, "memory_lease_bytes", "Who holds how much of it", "holder");
+  const limit = gaugeOf(to, "memory_limit_bytes", "And of how much at most", "holder");
   const lost = gaugeOf(to, "actors_given_up", "Actors that the network goes on without", "actor");
   return (status) => {
     height.set(status.height);
@@ -171,6 +174,11 @@ function stateGauges(registry: Registry): (status: Status) => void {
     if (status.clock.offsetMs !== null) clock.set(status.clock.offsetMs / 1_000);
     queued.set(status.pool.queued);
     running.set(status.pool.running);
+    budget.set(status.memory.budgetBytes);
+    for (const { name: holder, heldBytes, limitBytes } of status.memory.holders) {
+      leased.set({ holder }, heldBytes);
+      limit.set({ holder }, limitBytes);
+    }
     lost.reset();
     for (const { actor } of status.degraded) lost.set({ actor }, 1);
   };

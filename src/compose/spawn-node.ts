@@ -2,6 +2,7 @@
 // with its own.
 
 import type { NodeEnv } from "../actors/env.js";
+import { accounted, type NodeParts } from "../actors/node-memory.js";
 import { eventBus } from "../actors/events/event-bus.js";
 import { nothingUntold } from "../actors/integration/chain-commits.js";
 import type { StoreFailed } from "../actors/integration/consensus-integration.js";
@@ -31,10 +32,11 @@ export interface SpawnOptions {
 export type SpawnedNode = Pick<
   NetworkParts,
   "system" | "service" | "serviceGone" | "missed" | "links"
->;
+> &
+  Pick<NodeEnv, "memory">;
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
-export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
+export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   const { clock, random, log } = env;
   const { scheduler, name = "node", protocols = [], onFault, onStarted } = options;
   const linked = protocols.map(({ name: protocol, kinds }, index) => {
@@ -44,7 +46,7 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
     return { ...own, service: protocols[index]!, link };
   });
   const consensus = guardConsensus(env.consensus, log);
-  const guarded: NodeEnv = { ...env, consensus, protocols: linked };
+  const guarded = accounted({ ...env, consensus, protocols: linked });
   // A fault that escalates is reported where it began first, and that is what ends the network.
   let last: Pick<FaultReport, "path" | "error"> = { path: "network", error: "it stopped" };
   const onReport = (report: FaultReport): void => {
@@ -71,12 +73,12 @@ export function spawnNode(env: NodeEnv, options: SpawnOptions): SpawnedNode {
   const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));
-  return { system, service, serviceGone, missed, links };
+  return { system, service, serviceGone, missed, links, memory: guarded.memory };
 }
 
 /** The handle of a spawned node. */
 export function handleOf(
-  { peerId, blocks, config }: NodeEnv,
+  { peerId, blocks, config }: NodeParts,
   spawned: SpawnedNode,
   rest: Pick<NetworkParts, "listenAddresses" | "close" | "diskWaitMs">,
 ): Network {

@@ -1,38 +1,163 @@
-// The most memory that the limits of a configuration can hold, by what holds it.
+// Who holds memory, as data: each holder's part of `memoryBudgetBytes`, the most that the limits of a
+// configuration let it hold. The ledger (actors/memory-ledger.ts) counts against it.
 
 import { KIB, MIB } from "./setting.js";
 import type { NetworkConfig } from "./settings.js";
 
+interface HolderPlan {
+  readonly bytes: (config: NetworkConfig) => number;
+  /** What it holds, for whoever reads a status. */
+  readonly text: string;
+}
+
 /** The largest message of the protocol. */
 const MESSAGE_BYTES_MAX = 4 * MIB;
+/** What is charged for a raw connection whose TLS handshake goes on. */
+export const PENDING_CONNECTION_BYTES = 64 * KIB;
+/** An offer of a wanted id: the id as text, its places in two tables and what is known of it. */
+export const WANTED_ID_BYTES = 256;
+/** Offers of blocks at the tip: as many as there may be peers, and more. */
+export const BLOCK_OFFERS_MAX = 4_096;
+/** An id that a peer or this node is known to have, and one that waits to be announced: measured. */
+export const KNOWN_ID_BYTES = 128;
+export const PENDING_ID_BYTES = 48;
+/** Transactions whose ids this node knows: on their way or taken, and never valid. */
+export const HELD_IDS_MAX = 65_536;
+export const INVALID_IDS_MAX = 16_384;
+/** Beside its last full chunk an inbox takes one more. */
+const INBOX_BYTES_MAX = MIB + 64 * KIB;
+/** An entry of the cache of signatures. */
+export const SIGNATURE_BYTES = 32;
+/** Undo data and commits that wait for the disk beside blocks. */
+const UNDO_BYTES_MAX = 4 * MIB;
+/** What the last step of a reorganisation adds: a block of 20,000 senders. */
+const REORG_STEP_BYTES = 8 * MIB;
+/** Over half of a send queue come one more request and what the control lane holds. */
+const QUEUE_BYTES_EXTRA = 256 * KIB;
 
-export function memoryPlan(config: NetworkConfig): Readonly<Record<string, number>> {
-  const peers = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
-  const { chain, gossip, lanes, sync, mempool, pool } = config;
-  return {
-    // Three data lanes, whose unfinished messages may have twice the room of what arrived, and one
-    // message a peer that is larger than its window.
-    receiveLanes: peers * (3 * 2 * lanes.windowInitialBytes + MESSAGE_BYTES_MAX),
-    windowGrowth: lanes.windowGrowthBytesMax,
-    inboxes: peers * MIB,
-    // Half of a queue is for replies, which are its own; what is broadcast all queues share.
-    sendQueues: (peers * lanes.sendQueueBytesMax) / 2 + lanes.sendQueueBytesMax,
+export const MEMORY_HOLDERS = {
+  receiveLanes: {
+    // Of three data lanes the room of an unfinished message may be twice of what came, and one
+    // message a peer may be larger than its window.
+    bytes: (config) =>
+      peersOf(config) * (3 * 2 * config.lanes.windowInitialBytes + MESSAGE_BYTES_MAX + KIB) +
+      config.lanes.windowGrowthBytesMax,
+    text: "messages of peers that are not whole, or that nobody has dealt with yet",
+  },
+  windowGrowth: {
+    bytes: ({ lanes }) => lanes.windowGrowthBytesMax,
+    text: "what peers may send beyond their first windows",
+  },
+  inboxes: {
+    bytes: (config) => peersOf(config) * INBOX_BYTES_MAX,
+    text: "bytes that were read from sockets and are no messages yet",
+  },
+  sendQueues: {
+    // Half of a queue is for replies and requests, which are its own; what is over it shares the rest.
+    bytes: (config) =>
+      peersOf(config) * (ownQueueBytes(config) + QUEUE_BYTES_EXTRA) +
+      config.lanes.sendQueueBytesMax,
+    text: "encoded messages that wait for their peer",
+  },
+  socketBuffers: {
     // Read ahead: a chunk that is being fed to TLS and the next one.
-    socketBuffers: peers * (lanes.socketBufferBytes + 2 * 64 * KIB),
+    bytes: (config) => peersOf(config) * (config.lanes.socketBufferBytes + 2 * 64 * KIB),
+    text: "written to the sockets of peers and not sent",
+  },
+  closing: {
     // In the socket's buffer one write over its mark, and as much of it encrypted.
-    closing: config.inbound.closingMax * 2 * (lanes.socketBufferBytes + 128 * KIB),
-    pendingInbound: config.inbound.pendingMax * 64 * KIB,
-    // What the pool checks and the store writes is there twice.
-    syncBodies: sync.bytesInFlightMax * 2,
-    syncHeaders: sync.headersAheadMax * KIB,
-    mempool: mempool.bytesMax,
-    fetches: gossip.transactionFetchBytesMax + gossip.blockFetchBytesMax,
-    // An id as text, its places in two tables and what is known of it.
-    wanted: gossip.wantedMax * 256,
-    // Without a data directory the blocks themselves, with one what is known of them.
-    sideBranches: config.dataDir === null ? chain.sideBytesMax : chain.sideBytesMax / 8,
-    reorganisation: config.chain.reorgBytesMax,
-    signatureCache: pool.signatureCacheEntries * 32,
-    poolHeaps: 64 * MIB,
-  };
+    bytes: ({ inbound, lanes }) => inbound.closingMax * 2 * (lanes.socketBufferBytes + 128 * KIB),
+    text: "the same of connections that have ended",
+  },
+  pendingInbound: {
+    bytes: ({ inbound }) => inbound.pendingMax * PENDING_CONNECTION_BYTES,
+    text: "connections whose TLS handshake goes on, 64 KiB each",
+  },
+  syncBodies: {
+    bytes: ({ sync }) => sync.bytesInFlightMax,
+    text: "blocks of a sync that are asked for, by the most that may come, or in hand",
+  },
+  connects: {
+    bytes: ({ sync }) => sync.bytesInFlightMax + UNDO_BYTES_MAX,
+    text: "blocks that wait for a reorganisation to end, and undo data that wait for the disk",
+  },
+  poolJobs: {
+    bytes: ({ pool }) => pool.jobBytesMax,
+    text: "copies that the pool works on",
+  },
+  syncHeaders: {
+    bytes: ({ sync }) => sync.headersAheadMax * KIB,
+    text: "proven headers ahead of their bodies",
+  },
+  mempool: {
+    bytes: ({ mempool }) => mempool.bytesMax,
+    text: "transactions that wait for a block",
+  },
+  fetches: {
+    bytes: ({ gossip }) =>
+      gossip.transactionFetchBytesMax + gossip.submittedBytesMax + gossip.blockFetchBytesMax,
+    text:
+      "announced transactions and blocks that are asked for, by the most that may come, or being " +
+      "checked, and submitted transactions",
+  },
+  wanted: {
+    bytes: ({ gossip }) => (gossip.wantedMax + BLOCK_OFFERS_MAX) * WANTED_ID_BYTES,
+    text: "ids of what was announced and is to be fetched",
+  },
+  knownIds: {
+    bytes: (config) =>
+      peersOf(config) * config.gossip.knownPerPeerMax * (KNOWN_ID_BYTES + PENDING_ID_BYTES) +
+      (HELD_IDS_MAX + INVALID_IDS_MAX) * KNOWN_ID_BYTES,
+    text: "ids of what this node and its peers have, and what peers are to be told",
+  },
+  sideBranches: {
+    bytes: (config) => sideBytes(config.chain.sideBytesMax, config),
+    text: "blocks beside the best chain; with a data directory what is known of them",
+  },
+  reorganisation: {
+    bytes: ({ chain }) => chain.reorgBytesMax + REORG_STEP_BYTES,
+    text: "what a reorganisation is to write",
+  },
+  signatureCache: {
+    bytes: ({ pool }) => pool.signatureCacheEntries * SIGNATURE_BYTES,
+    text: "signatures that were checked",
+  },
+} as const satisfies Readonly<Record<string, HolderPlan>>;
+
+export type MemoryHolder = keyof typeof MEMORY_HOLDERS;
+
+export type MemoryPlan = Readonly<Record<MemoryHolder, number>>;
+
+export const memoryHolders = Object.keys(MEMORY_HOLDERS) as readonly MemoryHolder[];
+
+export function memoryPlan(config: NetworkConfig): MemoryPlan {
+  const planned = memoryHolders.map((name) => [name, MEMORY_HOLDERS[name].bytes(config)] as const);
+  return Object.fromEntries(planned) as MemoryPlan;
+}
+
+/** For the log: whoever reads it can tell what to lower. */
+export function planInMiB(config: NetworkConfig): Readonly<Record<string, number>> {
+  const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
+  const parts = Object.entries(memoryPlan(config)).map(
+    ([name, bytes]) => [name, mib(bytes)] as const,
+  );
+  return { budget: mib(config.memoryBudgetBytes), ...Object.fromEntries(parts) };
+}
+
+/** What one queue may have for itself: half of it, and a message however large. */
+function ownQueueBytes({ lanes }: Pick<NetworkConfig, "lanes">): number {
+  return Math.max(lanes.sendQueueBytesMax / 2, MESSAGE_BYTES_MAX);
+}
+
+/**
+ * Of side branches of this weight, without a data directory the blocks themselves. What is spared
+ * beyond the bound, to move to a heavier branch, is as good as the chain's.
+ */
+export function sideBytes(weight: number, { chain, dataDir }: NetworkConfig): number {
+  const counted = Math.min(weight, chain.sideBytesMax);
+  return dataDir === null ? counted : counted / 8;
+}
+
+function peersOf({ maxInbound, maxOutbound, trustedPeers }: NetworkConfig): number {
+  return maxInbound + maxOutbound + trustedPeers.length;
 }

@@ -11,4 +11,6 @@ export interface Log {
 export interface Health {
   /** The recent worst delay of the event loop. */
   loopDelayMs(): number;
+  /** Anonymous memory of the process, all threads together; undefined or absent: nobody says. */
+  anonymousBytes?(): number | undefined;
 }

@@ -84,6 +84,15 @@ export interface DialOptions {
   readonly timeoutMs: number;
 }
 
+/** What a transport holds of memory: bytes that were written to connections and not sent. */
+export interface TransportHeld {
+  readonly openBytes: number;
+  /** Of those that have ended. */
+  readonly closingBytes: number;
+  /** Connections whose handshake goes on. */
+  readonly pendingInbound: number;
+}
+
 export interface Transport {
   /** Without the colon: `tcp`, `memory`. */
   readonly scheme: string;
@@ -94,5 +103,7 @@ export interface Transport {
    * naming the address and the rule, or with ADDRESS_INVALID.
    */
   dial(endpoint: Endpoint, options: DialOptions): Promise<Connection>;
+  /** Absent: nothing that counts. */
+  held?(): TransportHeld;
   close(): Promise<void>;
 }

@@ -20,7 +20,8 @@ export interface MailboxSpec<M> {
   replyOf?(message: M): ActorRef<never> | undefined;
   /**
    * Releases what a message owns (a socket, a file) that this actor will never deal with: it was
-   * dropped, it was in hand at a crash or waited at a stop, or it is a result that came too late.
+   * dropped, it was in hand at a crash or waited at a stop, or it is a result or the end of a
+   * question that came too late.
    */
   dispose?(message: M): void;
   /** Called for each message that `overflow` drops. Must not throw. */
@@ -52,12 +53,19 @@ export interface SpawnOptions {
   readonly at?: Placement;
 }
 
+/** What an actor has of something that others have a share in. */
+export interface Releasable {
+  release(): void;
+}
+
 export interface Context<M, E> {
   readonly self: ActorRef<M>;
   readonly env: E;
   spawn<A, N, S>(type: ActorType<A, N, S, E>, args: A, options: SpawnOptions): ActorRef<N>;
   /** Stops a child (by ref) or, without an argument, this actor after the current message. */
   stop(child?: ActorRef<never>): void;
+  /** Released when this incarnation ends, by a stop, a restart or a crash. Answers its argument. */
+  owns<T extends Releasable>(held: T): T;
   watch(target: ActorRef<never>): void;
   /** Takes it back, unless the target has stopped already. What watches and ends takes its own back. */
   unwatch(target: ActorRef<never>): void;

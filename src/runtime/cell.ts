@@ -12,6 +12,7 @@ import { ACCEPTED, CONTROL_FULL, Mailbox } from "./mailbox.js";
 import { carriesReply, KeyedTimers, messageOf } from "./notes.js";
 import { CRASHED, DROPPED, Obligation, Owner, STOPPED, type Unanswered } from "./obligation.js";
 import { Ring } from "./ring.js";
+import { Shares } from "./shares.js";
 import { invariant } from "../errors.js";
 import { WindowMax } from "./window-max.js";
 
@@ -21,6 +22,7 @@ export class Cell extends Life implements Runnable, Asker {
   pendingAsks = 0;
   /** The questions that it has not answered, those in its mailbox among them. */
   readonly owned = new Owner();
+  readonly shares = new Shares();
   private readonly context: CellContext;
   private readonly mailbox: Mailbox<unknown>;
   private readonly spec: MailboxSpec<unknown>;
@@ -227,10 +229,9 @@ export class Cell extends Life implements Runnable, Asker {
   }
 
   private discard(note: Note): void {
-    if (!carriesReply(note)) return;
-    this.lateReply();
-    const { spec } = this;
-    if (spec.dispose !== undefined) this.tried(() => spec.dispose?.(messageOf(note)));
+    if (note.kind !== "pipe" && note.kind !== "question") return;
+    if (carriesReply(note)) this.lateReply();
+    this.tried(() => this.spec.dispose?.(messageOf(note)));
   }
 
   /** It leaves the mailbox for nobody. */
@@ -240,8 +241,7 @@ export class Cell extends Life implements Runnable, Asker {
   }
 
   private dispose(message: unknown): void {
-    const { spec } = this;
-    if (spec.dispose !== undefined) this.tried(() => spec.dispose?.(message));
+    this.tried(() => this.spec.dispose?.(message));
   }
 
   private tried(act: () => void): void {
@@ -324,6 +324,7 @@ export class Cell extends Life implements Runnable, Asker {
     this.started = false;
     this.state = undefined;
     this.timers.clear();
+    this.shares.release();
     for (const list of this.lists ?? []) list.remove(this);
     for (let note = this.notes.shift(); note !== undefined; note = this.notes.shift()) {
       this.discard(note);

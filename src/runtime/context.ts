@@ -6,6 +6,7 @@ import type {
   AskOutcome,
   Context,
   PipeOutcome,
+  Releasable,
   SpawnOptions,
 } from "./actor.js";
 import { Ask, type Adapt } from "./ask.js";
@@ -14,6 +15,7 @@ import { LocatedRef, type Observer } from "./located-ref.js";
 import type { Note } from "./notes.js";
 import { Obligation, REFUSED, type Owner } from "./obligation.js";
 import type { Asker, Question } from "./question.js";
+import type { Shares } from "./shares.js";
 import { invariant } from "../errors.js";
 
 /** Questions of one actor that wait for their outcome; beyond it they are refused. */
@@ -26,6 +28,7 @@ export interface ActingCell extends ActorRef<unknown>, Asker, Observer, Parent {
   readonly kernel: Kernel;
   readonly active: boolean;
   readonly owned: Owner;
+  readonly shares: Shares;
   pendingAsks: number;
   requestStop(): void;
   startTimer(key: string, delayMs: number, message: unknown): void;
@@ -65,6 +68,11 @@ export class CellContext implements Context<unknown, unknown> {
       child.path.startsWith(`${this.cell.path}/`),
       `${this.cell.path} stops only its own children, not ${child.path}`,
     );
+  }
+
+  owns<T extends Releasable>(held: T): T {
+    this.cell.shares.add(held);
+    return held;
   }
 
   watch(target: ActorRef<never>): void {

@@ -27,7 +27,8 @@ interface Out {
 
 /** What is wrong with one peer handler's sums; `peer`: of an actor of that type. */
 export function creditFault(peer: ActorInsight): string | undefined {
-  const { session, handedBytes } = peer.state as PeerHandlerState;
+  const { session, leases } = peer.state as PeerHandlerState;
+  const { handedBytes } = leases;
   // What comes after the end of a connection has nothing to go back to.
   if (session.phase === "closing") return undefined;
   const { bytes, requests } = outOf(peer);

@@ -1,6 +1,7 @@
 // What a simulated node runs on: ports of one life, which the world's auditors watch.
 
 import type { NodeEnv } from "../actors/env.js";
+import type { NodeParts } from "../actors/node-memory.js";
 import type { NetworkEventOf } from "../actors/events/event-types.js";
 import { AGENT } from "../compose.js";
 import type { NetworkConfig } from "../config.js";
@@ -68,7 +69,7 @@ export interface EnvironmentParts {
   readonly wallShownMs: () => number;
 }
 
-export function environmentOf(parts: EnvironmentParts): NodeEnv {
+export function environmentOf(parts: EnvironmentParts): NodeParts {
   const { options, around, random, loop, stores, bans, watch, tasksLost, wallShownMs } = parts;
   const { name, peerId, config } = options;
   const { clock } = loop;

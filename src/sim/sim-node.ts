@@ -6,13 +6,16 @@ import { genesisOf, handleOf, spawnNode } from "../compose.js";
 import { DEFAULTS, type NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
+import type { MemoryLedger } from "../actors/memory-ledger.js";
 import type { Network } from "../network.js";
 import type { ChainView, Clock, Mempool, PeerId, Transport, WorkerPool } from "../ports.js";
 import type { ActorInsight } from "../runtime/actor.js";
 import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
 import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
+import { macrotask } from "../runtime/scheduler.js";
 import { BanAuditor } from "./ban-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
+import { nothingAtWork } from "./memory-auditor.js";
 import type { MempoolWatch } from "./refill-auditor.js";
 import { drawFrom } from "./range.js";
 import { ActorCrash, isActorCrash, typesOf } from "./actor-crash.js";
@@ -31,6 +34,7 @@ const STARTED_AGAIN_MS = 100;
 interface Life {
   readonly network: Network;
   readonly system: ActorSystem<NodeEnv>;
+  readonly memory: MemoryLedger;
   readonly blocks: ChainView;
   readonly transport: Transport;
   readonly workers: WorkerPool;
@@ -180,10 +184,10 @@ export class SimNode {
       head: blocks.head().hash,
       report: (what) => around.violated(`${name}: ${what}`),
     });
-    const { system } = spawned;
+    const { memory, system } = spawned;
     const abandoned: HashHex[] = [];
     const watched = { events, mempool, abandoned, watch };
-    const life = { network, system, blocks, transport, workers, loop, ...watched };
+    const life = { network, system, memory, blocks, transport, workers, loop, ...watched };
     this.#life = life;
     this.#observe(life);
   }
@@ -280,15 +284,18 @@ export class SimNode {
   /** Throws nothing: what is wrong is reported. */
   checkActors(): void {
     if (this.#life === undefined) return;
-    const { system, loop } = this.#life;
+    const { system, memory, loop } = this.#life;
     this.#check("a state is wrong", () => system.invariants());
+    this.#check("too much memory is held", () => memory.invariants());
     if (!loop.held) this.#bans.check();
   }
 
   /** Why this node is not at rest; undefined: nothing is under way, and no actor holds a place. */
   get unrest(): string | undefined {
     try {
-      this.#life?.system.atRest();
+      if (this.#life === undefined) return undefined;
+      this.#life.system.atRest();
+      nothingAtWork(this.#life.memory);
       return undefined;
     } catch (error) {
       return describeError(error);
@@ -379,6 +386,8 @@ export class SimNode {
     }
     await transport.close();
     await workers.close();
+    await macrotask();
+    this.#check("memory is held after its end", () => life.memory.nothingLeased());
   }
 
   #check(what: string, check: () => void): void {

@@ -64,6 +64,16 @@ export class TcpConnection implements Connection {
     return this.#socket.writableLength;
   }
 
+  /** Nothing is written any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Written and not sent: plain, and encrypted. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength + this.#args.feed.unsentBytes;
+  }
+
   open(handler: ConnectionHandler): void {
     invariant(this.#handler === undefined, "a connection is opened once");
     this.#handler = handler;

@@ -73,6 +73,11 @@ export class TcpFeed extends Duplex {
     this.on("resume", this.#feed);
   }
 
+  /** Encrypted and not taken by the system. */
+  get unsentBytes(): number {
+    return this.writableLength + this.#raw.writableLength;
+  }
+
   /** Feeds this socket from now on. A broken rule is told once, and nothing is fed after it. */
   attach(tls: TLSSocket, onBroken: (broken: BrokenTlsRule) => void): void {
     this.#tls = tls;

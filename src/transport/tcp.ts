@@ -17,6 +17,7 @@ import type {
   Direction,
   ListenHandler,
   Transport,
+  TransportHeld,
   TransportListener,
 } from "../ports.js";
 import { formatAddress } from "../protocol/address.js";
@@ -78,6 +79,7 @@ class NodeTcpTransport implements TcpTransport {
   readonly #listeners = new Set<TcpListener>();
   readonly #dials = new Set<(error: Error) => void>();
   readonly #sockets = new Set<TLSSocket>();
+  readonly #connections = new Set<TcpConnection>();
   #closed = false;
 
   constructor(options: TcpTransportOptions) {
@@ -95,6 +97,16 @@ class NodeTcpTransport implements TcpTransport {
       pendingDials: this.#dials.size,
       connections: this.#sockets.size,
     };
+  }
+
+  held(): TransportHeld {
+    let openBytes = 0;
+    let closingBytes = 0;
+    for (const connection of this.#connections) {
+      if (connection.ended) closingBytes += connection.unsentBytes;
+      else openBytes += connection.unsentBytes;
+    }
+    return { openBytes, closingBytes, pendingInbound: this.#limits.pending };
   }
 
   async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
@@ -221,8 +233,11 @@ class NodeTcpTransport implements TcpTransport {
     facts: ConnectionFacts,
   ): Connection {
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
-    return new TcpConnection({
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#connections.delete(connection);
+    });
+    const connection = new TcpConnection({
       socket,
       feed,
       ...facts,
@@ -231,6 +246,8 @@ class NodeTcpTransport implements TcpTransport {
       bufferBytesMax: this.#config.lanes.socketBufferBytes,
       closeTimeoutMs: this.#config.shutdown.drainMs,
     });
+    this.#connections.add(connection);
+    return connection;
   }
 
   #assertOpen(): void {

@@ -26,6 +26,7 @@ import { resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { genesisOf } from "../../src/compose.js";
 import type { BlockStore, LogLevel } from "../../src/ports.js";
 import type { NodeEnv } from "../../src/actors/env.js";
+import { MemoryLedger } from "../../src/actors/memory-ledger.js";
 import type { EventBusMessage } from "../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../src/actors/events/event-types.js";
 import { StateOverlay } from "../../src/actors/integration/state-overlay.js";
@@ -116,8 +117,10 @@ export function createHarness(options: HarnessOptions = {}) {
   if (options.chain !== undefined) connectAll(stores.blocks, checkedBlocks(options.chain));
   const log: LogLine[] = [];
   const loop = { delayMs: 0 };
+  const memory = new MemoryLedger(config);
   const env: NodeEnv = {
     config,
+    memory,
     clock,
     random: random.fork("env"),
     log: { write: (level, event, fields = {}) => log.push({ level, event, fields }) },
@@ -153,6 +156,7 @@ export function createHarness(options: HarnessOptions = {}) {
       await new Promise((resolve) => setImmediate(resolve));
     } while (!scheduler.inner.idle);
     system.invariants();
+    memory.invariants();
     const fault = faults.find(({ path }) => !expectedFaults.includes(path));
     if (fault !== undefined) throw fault.error;
   }

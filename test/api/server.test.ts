@@ -5,8 +5,10 @@ import { createServer, type AddressInfo } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { openHttpServer } from "../../src/api/server.js";
 import { toHex } from "../../src/bytes/hex.js";
+import { DEFAULTS } from "../../src/config.js";
 import { CodedError } from "../../src/errors.js";
 import { startNetwork, type Network, type NetworkConfigInput } from "../../src/index.js";
+import type { MemoryStatus } from "../../src/actors/service/node-status.js";
 import { silentLog } from "../../src/log.js";
 import type { NetworkEvent } from "../../src/actors/events/event-types.js";
 import { MESSAGE_KINDS } from "../../src/protocol/types/message.js";
@@ -87,6 +89,17 @@ test("GET /status says where the node stands and who its peers are", async (t) =
     claimedHeight: "0",
   });
   t.is(typeof body.peers[0].score, "number");
+  const { budgetBytes, heldBytes, holders, anonymousBytes } = body.memory as MemoryStatus;
+  t.is(budgetBytes, DEFAULTS.memoryBudgetBytes);
+  const sum = (name: "heldBytes" | "limitBytes"): number =>
+    holders.reduce((total, holder) => total + holder[name], 0);
+  t.is(sum("heldBytes"), heldBytes);
+  t.true(sum("limitBytes") <= budgetBytes);
+  t.like(
+    holders.find(({ name }) => name === "mempool"),
+    { heldBytes: 0, limitBytes: DEFAULTS.mempool.bytesMax },
+  );
+  if (process.platform === "linux") t.true(anonymousBytes! > 1_048_576);
   t.true("pingMs" in body.peers[0]);
 });
 

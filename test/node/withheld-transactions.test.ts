@@ -145,7 +145,11 @@ test("a transaction that gave way is fetched again when there is room", async (t
 
 test("10,000 transactions of 200 to 65,000 bytes arrive, though a silent peer announced all first", async (t) => {
   t.timeout(100_000);
-  const roomy = { mempool: { countMax: 20_000 }, gossip: { knownPerPeerMax: 20_000 } };
+  const roomy = {
+    memoryBudgetBytes: 2 ** 31,
+    mempool: { countMax: 20_000 },
+    gossip: { knownPerPeerMax: 20_000 },
+  };
   const node = await listening(t, roomy);
   const honest = await listening(t, roomy);
   const all = Array.from({ length: 10_000 }, (_, index) => {

@@ -250,18 +250,24 @@ class Expected extends Question<number> {
 test("an expected reply is the expecting actor's until it is told on, and ends like any other", (t) => {
   const { system, first, held, settle, advance } = createTrio();
   const ends: string[] = [];
+  const disposed: string[] = [];
+  const shown = ({ name, outcome }: Expected): string =>
+    `${name} ${outcome?.ok === true ? outcome.value : outcome?.reason}`;
   type Expecting = Expected | { readonly expect: string } | { readonly crash: true };
   const expecting = system.spawn(
     defineActor<null, Expecting, null, unknown>({
       name: "expecting",
-      mailbox: { dataMax: 8, controlMax: 1, overflow: "reject" },
+      mailbox: {
+        dataMax: 8,
+        controlMax: 1,
+        overflow: "reject",
+        dispose: (message) => void (message instanceof Expected && disposed.push(shown(message))),
+      },
       onFault: always,
       init: () => null,
       receive(_state, message, context) {
-        if (message instanceof Expected) {
-          const { name, outcome } = message;
-          ends.push(`${name} ${outcome?.ok === true ? outcome.value : outcome?.reason}`);
-        } else if ("crash" in message) crash();
+        if (message instanceof Expected) ends.push(shown(message));
+        else if ("crash" in message) crash();
         else {
           const replyTo = new Expected(message.expect);
           context.expect(replyTo);
@@ -289,6 +295,7 @@ test("an expected reply is the expecting actor's until it is told on, and ends l
   tell({ crash: true });
   advance(1_000);
   t.deepEqual(ends, ["a 1", "b crashed"], "what an earlier incarnation expected is not told");
+  t.deepEqual(disposed, ["kept crashed"], "but disposed of, though it was not answered");
 });
 
 test("an actor that is asked must declare where its messages carry the reply", (t) => {

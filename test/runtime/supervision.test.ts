@@ -1,6 +1,6 @@
 import test from "ava";
 import type { ActorRef, OnFault, Signal } from "../../src/runtime/actor.js";
-import type { Script } from "./harness.js";
+import type { Script, ScriptContext } from "./harness.js";
 import { always, crash, createHarness, scripted } from "./harness.js";
 import { RestartHistory } from "../../src/runtime/supervision.js";
 import { seededRandom } from "../../src/runtime/random.js";
@@ -178,6 +178,46 @@ test("a full control lane is a fault of the receiver; the control messages stay"
   advance(1_000);
   t.deepEqual(log.slice(1), [1, 2]);
   t.is(figures("/test/a")?.lost.crashed, 0);
+});
+
+test("what an incarnation owns is released once when it ends, by a stop, a crash or its parent", (t) => {
+  const { system, settle, advance } = createHarness();
+  const released: string[] = [];
+  const owning = (name: string) => ({
+    log: [],
+    onInit: (context: ScriptContext): void => {
+      const held = { release: () => void released.push(name) };
+      t.is(context.owns(held), held);
+    },
+  });
+  const restarting = system.spawn(scripted(always), owning("restarting"), { name: "a" });
+  restarting.tell((context) => {
+    context.owns({ release: () => void released.push("in hand") });
+    crash();
+  });
+  settle();
+  t.deepEqual(released.splice(0), ["restarting", "in hand"]);
+  advance(1_000);
+  restarting.tell((context) => context.stop());
+  settle();
+  t.deepEqual(released.splice(0), ["restarting"]);
+
+  const parent = system.spawn(
+    scripted({ kind: "stop" }),
+    {
+      log: [],
+      onInit: (context) => void context.spawn(scripted(), owning("child"), { name: "c" }),
+    },
+    { name: "b" },
+  );
+  settle();
+  parent.tell(crash);
+  settle();
+  t.deepEqual(released.splice(0), ["child"]);
+  system.spawn(scripted(), owning("killed"), { name: "d" });
+  settle();
+  system.kill();
+  t.deepEqual(released, ["killed"]);
 });
 
 test("a throw while stopping is reported and changes nothing", (t) => {

@@ -4,13 +4,15 @@ import { creditFault, linkFault, type LinkSide } from "../../src/sim/credit-audi
 import { createWorld, startTraffic } from "../../src/sim/index.js";
 import { replayOf, SEED_ASKED } from "./support.js";
 
+const NO_LEASES = { handedBytes: 0, dealt: () => undefined };
+
 function peer(handedBytes: number, openServes: number, phase = "ready") {
   return {
     path: "/n0/peer-1",
-    state: { handedBytes, session: { phase, openServes } },
+    state: { leases: { handedBytes }, session: { phase, openServes } },
     questions: [
-      new Dealt({ lane: "sync", bytes: 100, requestId: 7 }),
-      new Dealt({ lane: "block", bytes: 20, requestId: 0 }),
+      new Dealt({ lane: "sync", bytes: 100, requestId: 7 }, NO_LEASES),
+      new Dealt({ lane: "block", bytes: 20, requestId: 0 }, NO_LEASES),
       {},
     ],
   };

@@ -62,7 +62,11 @@ test("10,000 transactions arrive within 15 s, though a silent peer announced all
     nodes: 2,
     late: 1,
     byzantine: [silent],
-    config: { mempool: { countMax: 20_000 }, gossip: { knownPerPeerMax: 20_000 } },
+    config: {
+      memoryBudgetBytes: 2 ** 31,
+      mempool: { countMax: 20_000 },
+      gossip: { knownPerPeerMax: 20_000 },
+    },
   });
   const [holder, late] = world.nodes as [SimNode, SimNode];
   await world.runFor(1_000);

@@ -47,7 +47,10 @@ const announce = ({ header }: typeof stranger, height = header.height) => ({
 });
 
 function answered(value: Message): Dealt {
-  const dealt = new Dealt({ lane: "sync", bytes: 0, requestId: 1 });
+  const dealt = new Dealt(
+    { lane: "sync", bytes: 0, requestId: 1 },
+    { handedBytes: 0, dealt: () => undefined },
+  );
   dealt.tell(value);
   return dealt;
 }

@@ -1,5 +1,7 @@
-// docs/configuration.md's tables, from the settings.
+// docs/configuration.md's tables, from the settings and from the plan of memory.
 
+import { MEMORY_HOLDERS, memoryHolders, memoryPlan } from "../../src/config/memory-plan.js";
+import { DEFAULTS } from "../../src/config.js";
 import { isSetting, type Setting, type Settings } from "../../src/config/setting.js";
 import { RELATIONS } from "../../src/config/relations.js";
 import { SETTINGS } from "../../src/config/settings.js";
@@ -15,7 +17,18 @@ export function renderSettings(): string {
       renderTable(`\`${name}\``, `${name}.`, section as Settings),
     ),
   ];
-  return tables.join("\n");
+  return [...tables, renderHolders()].join("\n");
+}
+
+function renderHolders(): string {
+  const plan = memoryPlan(DEFAULTS);
+  const rows = memoryHolders.map((name) => {
+    const mib = (plan[name] / 2 ** 20).toFixed(1);
+    return `| \`${name}\` | ${mib} MiB | ${MEMORY_HOLDERS[name].text} |`;
+  });
+  const head = ["| holder | at most, by default | what it holds |", "| --- | --- | --- |"];
+  const text = "The parts of `memoryBudgetBytes`, as `memory.holders` of the status names them.";
+  return ["## Who may hold memory", "", text, "", ...head, ...rows, ""].join("\n");
 }
 
 function renderTable(title: string, prefix: string, section: Settings): string {

@@ -26,7 +26,7 @@ export function check(
   origin: BlockOrigin,
   context: BlockHandlerContext,
 ): void {
-  const { blocks, clock, consensus, workers } = context.env;
+  const { blocks, clock, config, consensus, workers } = context.env;
   const { inHand, fetch } = state;
   const { peerId } = origin;
   const header = headerOf(block, context.env);
@@ -48,7 +48,9 @@ export function check(
     drop(isKnown ? "known" : "lighter");
     return;
   }
-  if (!inHand.hasRoom(origin)) {
+  // An answer so late that its room was given to others has none.
+  const freeBytes = config.gossip.blockFetchBytesMax - fetch.leasedBytes - inHand.fetchedBytes;
+  if (!inHand.hasRoom(origin) || origin.fetchedBytes > freeBytes) {
     if (!inHand.has(hash)) fetch.wants.letGo(hash);
     drop("busy");
     return;

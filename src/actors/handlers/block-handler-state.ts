@@ -5,6 +5,7 @@ import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { Fault } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
+import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
@@ -52,7 +53,7 @@ export interface BlockHandlerArgs {
 
 export type BlockHandlerEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "random" | "workers"
+  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "workers"
 >;
 
 export interface BlockOrigin {
@@ -70,6 +71,9 @@ export interface BlockOrigin {
 export interface BlockHandlerState extends BlockHandlerArgs {
   readonly inHand: BlocksInHand<BlockOrigin>;
   readonly fetch: PeerFetch;
+  /** Of the node's memory: blocks that are fetched or were, and what is wanted. */
+  readonly bytesLease: Lease;
+  readonly wantedLease: Lease;
   nextTag: number;
 }
 

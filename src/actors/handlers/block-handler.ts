@@ -4,6 +4,7 @@
 // Told by: message router, producer, peer handlers (answers). Tells: system router, broadcaster,
 // sync, reputation, event bus, peer handlers.
 
+import { WANTED_ID_BYTES } from "../../config/memory-plan.js";
 import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
@@ -51,6 +52,8 @@ export const blockHandler = defineActor<
         kind: "RequestBlock",
         hash: hash!,
       })),
+      bytesLease: context.owns(context.env.memory.lease("fetches")),
+      wantedLease: context.owns(context.env.memory.lease("wanted")),
       nextTag: firstTag(random),
     };
   },
@@ -91,7 +94,10 @@ export const blockHandler = defineActor<
 
   afterBatch(state, context) {
     checkReady(state, context);
-    state.fetch.proceed(context, state.inHand.fetchedBytes);
+    const { fetch, inHand } = state;
+    fetch.proceed(context, inHand.fetchedBytes);
+    state.bytesLease.resize(fetch.leasedBytes + inHand.fetchedBytes);
+    state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
   },
 
   invariants({ inHand, fetch }) {

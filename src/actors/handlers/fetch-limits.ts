@@ -1,5 +1,6 @@
 // What may be fetched at once of what kind, from the configuration and the limits of the wire.
 
+import { BLOCK_OFFERS_MAX } from "../../config/memory-plan.js";
 import type { NetworkConfig } from "../../config.js";
 import { ITEM_LIMITS, KINDS } from "../../protocol/types/message.js";
 import type { FetchLimits } from "./fetch-announcer.js";
@@ -7,8 +8,6 @@ import type { FetchLimits } from "./fetch-announcer.js";
 /** The tip is one block ahead: more than a few of one peer are forks, or lies. */
 const BLOCKS_PER_PEER_MAX = 4;
 const OFFERS_PER_PEER_MAX = 32;
-/** As many peers as there may be, and more. */
-const OFFERS_MAX = 4_096;
 
 export function blockFetchLimits({ gossip }: Pick<NetworkConfig, "gossip">): FetchLimits {
   return {
@@ -18,7 +17,7 @@ export function blockFetchLimits({ gossip }: Pick<NetworkConfig, "gossip">): Fet
     answerBytesMax: KINDS.ResponseBlock.payloadBytesMax,
     bytesMax: gossip.blockFetchBytesMax,
     offersPerAnnouncerMax: OFFERS_PER_PEER_MAX,
-    offersMax: OFFERS_MAX,
+    offersMax: BLOCK_OFFERS_MAX,
     patienceMinMs: gossip.blockPatienceMs,
   };
 }

@@ -63,6 +63,10 @@ export class Fetcher<Id, Source> {
     return this.#leasedBytes;
   }
 
+  get offerCount(): number {
+    return this.#offerCount;
+  }
+
   has(id: Id): boolean {
     return this.#wants.has(id);
   }

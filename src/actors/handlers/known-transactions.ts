@@ -2,16 +2,18 @@
 // handler.
 
 import { IdCache } from "../id-cache.js";
+import { HELD_IDS_MAX, INVALID_IDS_MAX } from "../../config/memory-plan.js";
 import type { HashHex } from "../../types/chain.js";
-
-const HELD_MAX = 65_536;
-const INVALID_MAX = 16_384;
 
 export class KnownTransactions {
   /** On their way into the mempool, in it, confirmed or refused for good. */
-  readonly #held = new IdCache(HELD_MAX);
+  readonly #held = new IdCache(HELD_IDS_MAX);
   /** An id is the hash of all bytes, so what is invalid once is so from whomever it comes. */
-  readonly #invalid = new IdCache(INVALID_MAX);
+  readonly #invalid = new IdCache(INVALID_IDS_MAX);
+
+  get size(): number {
+    return this.#held.size + this.#invalid.size;
+  }
 
   has(id: HashHex): boolean {
     return this.#held.has(id) || this.#invalid.has(id);

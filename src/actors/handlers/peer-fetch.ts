@@ -40,6 +40,16 @@ export class PeerFetch {
     return this.#fetcher;
   }
 
+  /** The most that unanswered requests may bring. */
+  get leasedBytes(): number {
+    return this.#fetcher.leasedBytes;
+  }
+
+  /** Of all announcers. */
+  get offerCount(): number {
+    return this.#fetcher.offerCount;
+  }
+
   /** Remembers who has what is not in hand. */
   announced(
     from: ActorRef<PeerHandlerMessage>,

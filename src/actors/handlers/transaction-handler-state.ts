@@ -6,6 +6,7 @@ import type { Breach } from "../../types/breach.js";
 import type { HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
+import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MempoolChanged } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
@@ -54,7 +55,7 @@ export interface TransactionHandlerArgs {
 
 export type TransactionHandlerEnv = Pick<
   NodeEnv,
-  "clock" | "config" | "log" | "random" | "workers"
+  "clock" | "config" | "log" | "memory" | "random" | "workers"
 >;
 
 /** One transaction on its way into the mempool. */
@@ -84,6 +85,10 @@ export interface TransactionHandlerState extends TransactionHandlerArgs {
   readonly fetch: PeerFetch;
   /** Wait or are checked, and hold no credit: they were asked for, or submitted here. */
   heldBytes: number;
+  /** Of the node's memory: what is fetched or held, ids that are wanted, and ids that are known. */
+  readonly bytesLease: Lease;
+  readonly wantedLease: Lease;
+  readonly knownLease: Lease;
   nextTag: number;
 }
 

@@ -5,6 +5,7 @@
 
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
+import { KNOWN_ID_BYTES, WANTED_ID_BYTES } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
@@ -59,6 +60,9 @@ export const transactionHandler = defineActor<
         ids,
       })),
       heldBytes: 0,
+      bytesLease: context.owns(context.env.memory.lease("fetches")),
+      wantedLease: context.owns(context.env.memory.lease("wanted")),
+      knownLease: context.owns(context.env.memory.lease("knownIds")),
       nextTag: firstTag(context.env.random),
     };
   },
@@ -110,6 +114,10 @@ export const transactionHandler = defineActor<
     const { transactionQueueMax } = context.env.config.gossip;
     if (state.queue.length < transactionQueueMax) state.fetch.proceed(context, state.heldBytes);
     checkWaiting(state, context);
+    const { fetch, known } = state;
+    state.bytesLease.resize(fetch.leasedBytes + state.heldBytes);
+    state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
+    state.knownLease.resize(known.size * KNOWN_ID_BYTES);
   },
 
   invariants({ queue, batches, fetch, heldBytes }, { env }) {
@@ -178,10 +186,17 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   state.heldBytes += heldBytesOf(candidate);
 }
 
-/** What was asked for is taken, for there was room when it was: no push takes its place. */
-function hasRoom({ queue }: State, { peerReply, replyTo }: Candidate, { env }: Ctx): boolean {
+/**
+ * What was asked for is taken, for there was room when it was: no push takes its place. Only an
+ * answer that is so late that its room was given to others has none.
+ */
+function hasRoom({ fetch, heldBytes, queue }: State, candidate: Candidate, { env }: Ctx): boolean {
+  const { peerReply, replyTo } = candidate;
   const fetched = peerReply === undefined && replyTo === undefined;
-  const { transactionQueueMax } = env.config.gossip;
+  const { submittedBytesMax, transactionFetchBytesMax, transactionQueueMax } = env.config.gossip;
+  const bytes = heldBytesOf(candidate);
+  const bytesMax = transactionFetchBytesMax + (fetched ? 0 : submittedBytesMax);
+  if (bytes > 0 && heldBytes + fetch.leasedBytes + bytes > bytesMax) return false;
   return queue.length < transactionQueueMax + (fetched ? FETCHED_QUEUE_MAX : 0);
 }
 

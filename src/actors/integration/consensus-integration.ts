@@ -11,6 +11,7 @@ import type { CheckedBlock, HashHex } from "../../types/chain.js";
 import { nextTurn } from "../next-turn.js";
 import { ESCALATE } from "../policies.js";
 import { ChainCommits, type OutcomeBody } from "./chain-commits.js";
+import { ChainLeases } from "./chain-leases.js";
 import { changeOf, transactionsOf } from "./chain-events.js";
 import {
   answerTo,
@@ -51,7 +52,7 @@ export const consensusIntegration = defineActor<
   onFault: ESCALATE,
 
   init(context, args) {
-    const { store, config, log } = context.env;
+    const { store, config, log, memory } = context.env;
     const consensus = new GuardedConsensus(context.env.consensus, log);
     const prefers = consensus.prefers.bind(consensus);
     const side = new SideBranches(config.chain, prefers, store.sideBlocks?.() ?? []);
@@ -71,6 +72,7 @@ export const consensusIntegration = defineActor<
       waitingBytes: 0,
       undoBytes: 0,
       stalled: false,
+      leases: context.owns(new ChainLeases(memory)),
     };
   },
 
@@ -111,6 +113,10 @@ export const consensusIntegration = defineActor<
       default:
         unreachable(message);
     }
+  },
+
+  afterBatch(state, { env }) {
+    state.leases.settle(state, env.config);
   },
 
   signal(state, signal) {

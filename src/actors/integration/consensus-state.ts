@@ -14,6 +14,7 @@ import type {
   OutcomeBody,
   Requester,
 } from "./chain-commits.js";
+import type { ChainLeases } from "./chain-leases.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { DeepBranches } from "./deep-branches.js";
 import type { GuardedConsensus } from "./guarded-consensus.js";
@@ -46,7 +47,7 @@ export type ConsensusArgs = CommitArgs;
 
 export type ConsensusEnv = Pick<
   NodeEnv,
-  "clock" | "config" | "consensus" | "log" | "store" | "transactions" | "workers"
+  "clock" | "config" | "consensus" | "log" | "memory" | "store" | "transactions" | "workers"
 >;
 
 export interface ConsensusState {
@@ -74,6 +75,7 @@ export interface ConsensusState {
   /** Undo data that the store has not made durable yet; a reorganisation waits for a slow disk. */
   undoBytes: number;
   stalled: boolean;
+  readonly leases: ChainLeases;
 }
 
 export type ConsensusContext = Context<ConsensusMessage, ConsensusEnv>;

@@ -95,10 +95,13 @@ export class Reorganisation {
     return this.#branch.slice(this.#connected.length);
   }
 
+  get heldBytes(): number {
+    const headers = this.#branch.length + this.#disconnected.length;
+    return this.#overlay.bytes + HEADER_BYTES * headers;
+  }
+
   step(nowMs: number): ReorganisationStep {
-    const held =
-      this.#overlay.bytes + HEADER_BYTES * (this.#branch.length + this.#disconnected.length);
-    if (held > this.#env.bytesMax) {
+    if (this.heldBytes > this.#env.bytesMax) {
       return this.#tooDeep(this.#env.floor, `it would hold more than ${this.#env.bytesMax} bytes`);
     }
     switch (this.#phase) {

@@ -11,7 +11,6 @@ import type { Connection } from "../../ports.js";
 import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import { TrafficCounts } from "../../protocol/session/traffic.js";
-import { ByteBudget } from "./byte-budget.js";
 import { LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
 import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
@@ -41,6 +40,9 @@ import {
 
 export type { RegistryArgs } from "./registry-state.js";
 
+/** What ends with a connection. */
+const OF_CONNECTIONS = ["windowGrowth", "inboxes", "sendQueues"] as const;
+
 export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, State, NodeEnv>({
   name: "registry",
   mailbox: {
@@ -62,7 +64,6 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       ...args,
       ...newDials(context.env, book),
       subscribers: new Map(),
-      windowGrowth: new ByteBudget(config.lanes.windowGrowthBytesMax),
       traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
       nextId: 1,
@@ -154,15 +155,13 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     }
   },
 
-  invariants({ book, stopping, windowGrowth }, { env }) {
+  invariants({ book, stopping }, { env }) {
     book.invariants();
     const { size, closingCount } = book.connections;
     const { closingMax } = env.config.inbound;
     const lingers = stopping || closingCount <= closingMax;
     invariant(lingers, `${closingCount} connections are closing`);
-    windowGrowth.invariants();
-    const { takenBytes } = windowGrowth;
-    invariant(size > 0 || takenBytes === 0, `${takenBytes} bytes of windows leaked`);
+    if (size === 0) env.memory.nothingLeased(OF_CONNECTIONS);
   },
 
   atRest({ waiting }) {
@@ -226,7 +225,6 @@ function accept(
       registry: ctx.self,
       router: state.router,
       reputation: state.reputation,
-      windowGrowth: state.windowGrowth,
       traffic: state.traffic,
       local: state.local,
       // A connection that is refused still hears why, so that an honest peer backs off rightly.

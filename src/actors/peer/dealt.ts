@@ -3,6 +3,7 @@
 // of it.
 
 import type { Lane, WireMessage } from "../../protocol/types/message.js";
+import type { PeerLeases } from "./peer-leases.js";
 import { Question } from "../../runtime/question.js";
 
 /** What a message of the peer holds until it is dealt with. */
@@ -14,6 +15,9 @@ export interface Held {
   readonly requestId: number;
 }
 
+/** The part of its connection's leases that a message concerns. */
+type HandedOn = Pick<PeerLeases, "handedBytes" | "dealt">;
+
 /** What the peer's request is answered with; of any other message only that it was dealt with. */
 export type Answer = WireMessage | "Done";
 
@@ -22,13 +26,24 @@ export class Dealt extends Question<Answer> implements Held {
   declare readonly lane: Lane;
   declare readonly bytes: number;
   declare readonly requestId: number;
+  /** Of its connection, which counts its bytes until it is dealt with, and when it has ended too. */
+  declare private leases: HandedOn | undefined;
 
-  constructor({ lane, bytes, requestId }: Held) {
+  constructor({ lane, bytes, requestId }: Held, leases: HandedOn) {
     super();
     this.type = "Dealt";
     this.lane = lane;
     this.bytes = bytes;
     this.requestId = requestId;
+    this.leases = leases;
+    leases.handedBytes += bytes;
+  }
+
+  /** It was dealt with, or lost, perhaps with its handler: counted once. */
+  free(): void {
+    const { leases } = this;
+    this.leases = undefined;
+    leases?.dealt(this.bytes);
   }
 
   /** Undefined: it was none that wants one, or it was lost. */

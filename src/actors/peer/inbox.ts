@@ -34,6 +34,11 @@ export class Inbox {
     return this.#paused ? this.#bytes + 2 * INBOX_BYTES_MAX : this.#bytes;
   }
 
+  /** What of it is in this node's memory. */
+  get heldBytes(): number {
+    return this.#bytes;
+  }
+
   get empty(): boolean {
     return this.#bytes === 0;
   }

@@ -3,6 +3,7 @@
 // the transactions that wait.
 // Told by: registry, handlers, consensus and mempool integration. Tells: peer handlers, mempool.
 
+import { KNOWN_ID_BYTES, PENDING_ID_BYTES } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
 import { IdCache } from "../id-cache.js";
@@ -12,6 +13,7 @@ import type { PeerId } from "../../ports.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
+import type { Lease } from "../memory-ledger.js";
 import type { ChainChanged } from "../integration/chain-events.js";
 import type { ConsensusMessage } from "../integration/consensus-integration.js";
 import type {
@@ -41,7 +43,7 @@ export interface BroadcasterArgs {
   readonly mempool: ActorRef<MempoolMessage>;
 }
 
-export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "random">;
+export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "memory" | "random">;
 
 interface Peer {
   readonly handler: ActorRef<PeerHandlerMessage>;
@@ -68,6 +70,7 @@ interface State {
   /** Became ready since the last welcome began. */
   newcomers: Set<PeerId>;
   welcome: Welcome | undefined;
+  readonly idsLease: Lease;
 }
 
 type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
@@ -101,6 +104,7 @@ export const peerBroadcaster = defineActor<
       timing: false,
       newcomers: new Set(),
       welcome: undefined,
+      idsLease: context.owns(context.env.memory.lease("knownIds")),
     };
   },
 
@@ -168,6 +172,14 @@ export const peerBroadcaster = defineActor<
       default:
         unreachable(message);
     }
+  },
+
+  afterBatch({ idsLease, peers }) {
+    let bytes = 0;
+    for (const { known, pending } of peers.values()) {
+      bytes += known.size * KNOWN_ID_BYTES + pending.size * PENDING_ID_BYTES;
+    }
+    idsLease.resize(bytes);
   },
 
   invariants({ peers, newcomers }, { env }) {

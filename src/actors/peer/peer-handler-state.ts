@@ -4,7 +4,6 @@
 import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { Connection, PeerId } from "../../ports.js";
 import type { ReceivedMessage } from "../../protocol/codec/receive-lanes.js";
-import type { SharedBytes } from "../../protocol/codec/window-options.js";
 import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { PeerSession } from "../../protocol/session/peer-session.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
@@ -13,6 +12,7 @@ import type { MessageRouterMessage } from "../service/message-router.js";
 import type { Inbox } from "./inbox.js";
 import type { LocalInfo } from "./local-info.js";
 import type { Incoming, PeerHandlerMessage, RequestOutcome } from "./peer-handler-messages.js";
+import type { PeerLeases } from "./peer-leases.js";
 import type { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import type { RegistryMessage } from "./peer-table.js";
@@ -25,8 +25,6 @@ export interface PeerHandlerArgs {
   readonly registry: ActorRef<RegistryMessage>;
   readonly router: ActorRef<MessageRouterMessage>;
   readonly reputation: ActorRef<ReputationMessage>;
-  /** Shared by all connections. */
-  readonly windowGrowth: SharedBytes;
   readonly traffic: TrafficCounts;
   readonly local: LocalInfo;
   /** Set: say why and close, without a handshake. */
@@ -44,14 +42,13 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   /** Monotonic time of this turn. */
   nowMs: number;
   readonly inbox: Inbox;
+  readonly leases: PeerLeases;
   /** The socket's buffer is full: nothing is written until it drains. */
   isBlocked: boolean;
   /** When the timer of the session fires; Infinity: it is not set. */
   timerMs: number;
   /** Messages that the router could not take. */
   readonly held: Incoming[];
-  /** Credit of messages that are not dealt with, those that wait in this handler among them. */
-  handedBytes: number;
   /** Large messages on their way through the pool: next, and in the running job. */
   readonly decodeNext: ReceivedMessage[];
   decodeRunning: readonly ReceivedMessage[];

@@ -20,6 +20,7 @@ import type {
   PeerHandlerContext,
   PeerHandlerState,
 } from "./peer-handler-state.js";
+import { PeerLeases } from "./peer-leases.js";
 import { PeerPerformance } from "./peer-performance.js";
 import { dealt, heed, routeHeld } from "./peer-news.js";
 
@@ -43,22 +44,25 @@ export const peerHandler = defineActor<
     overflow: "reject",
     replyOf: replyToOf,
     isControl: (message) => !DATA.has(message.type),
+    // Nobody is owed the credit of a message when the connection is over, but its bytes are free.
+    dispose: (message) => void (message.type === "Dealt" && message.free()),
   },
   onFault: { kind: "stop" },
 
   init(context, args) {
     const { connection, refusal } = args;
     const nowMs = context.env.clock.monotonicMs();
+    const leases = context.owns(new PeerLeases(context.env.memory));
     const inbox = new Inbox(connection, () => context.self.tell({ type: "Readable" }));
     const state: PeerHandlerState = {
       peerId: connection.peerId,
-      session: openSession(args, context, nowMs),
+      session: openSession(args, leases, context, nowMs),
       nowMs,
       inbox,
+      leases,
       isBlocked: false,
       timerMs: Number.POSITIVE_INFINITY,
       held: [],
-      handedBytes: 0,
       decodeNext: [],
       decodeRunning: [],
       decodeResting: false,
@@ -142,6 +146,7 @@ export const peerHandler = defineActor<
   afterBatch(state, context) {
     decodeCollected(state, context);
     carry(state, context);
+    state.leases.settle(state);
   },
 
   signal(state, signal, context) {
@@ -155,7 +160,7 @@ export const peerHandler = defineActor<
     }
   },
 
-  invariants({ session, handedBytes, decodeNext, decodeRunning }) {
+  invariants({ session, leases: { handedBytes }, decodeNext, decodeRunning }) {
     session.invariants();
     const decoding = [...decodeNext, ...decodeRunning];
     const undecoded = decoding.reduce((sum, { creditBytes }) => sum + creditBytes, 0);
@@ -164,7 +169,7 @@ export const peerHandler = defineActor<
     invariant(accounted, `${held} bytes of credit are out, ${handedBytes} in hand`);
   },
 
-  atRest({ session, held, handedBytes, decodeNext, decodeRunning }) {
+  atRest({ session, held, leases: { handedBytes }, decodeNext, decodeRunning }) {
     session.atRest();
     invariant(handedBytes === 0, `${handedBytes} bytes of credit are out`);
     invariant(held.length === 0, `${held.length} messages are held for the router`);
@@ -182,7 +187,8 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 ]);
 
 function openSession(
-  { connection, windowGrowth, traffic, local, refusal }: PeerHandlerArgs,
+  { connection, traffic, local, refusal }: PeerHandlerArgs,
+  { windowGrowth }: PeerLeases,
   { env }: PeerHandlerContext,
   nowMs: number,
 ): PeerSession<Asker> {

@@ -81,8 +81,7 @@ function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHand
     const head = { height, hash, totalDifficulty };
     state.registry.tell({ type: "HeadClaimed", peerId, head });
   }
-  state.handedBytes += bytes;
-  const replyTo = new Dealt(event);
+  const replyTo = new Dealt(event, state.leases);
   context.expect(replyTo);
   const from = context.self;
   route(state, { type: "Incoming", peerId, from, message, lane, bytes, requestId, replyTo });
@@ -92,7 +91,7 @@ function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHand
 export function dealt(state: PeerHandlerState, message: Dealt): void {
   const { lane, bytes, requestId } = message;
   const { session, nowMs } = state;
-  state.handedBytes -= bytes;
+  message.free();
   session.consumed(lane, bytes, nowMs);
   if (requestId !== 0) session.reply(requestId, message.answer ?? BUSY, nowMs);
 }

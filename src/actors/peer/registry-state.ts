@@ -5,7 +5,6 @@ import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
-import type { ByteBudget } from "./byte-budget.js";
 import type { LocalInfo } from "./local-info.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
@@ -20,8 +19,6 @@ export interface RegistryArgs {
 
 export interface RegistryState extends RegistryArgs, DialsState {
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
-  /** What the credit windows of all connections may grow by. */
-  readonly windowGrowth: ByteBudget;
   /** What all connections carried. */
   readonly traffic: TrafficCounts;
   /** What all connections say of this node. */

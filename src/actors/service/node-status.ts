@@ -3,6 +3,7 @@
 
 import type { HashHex } from "../../types/chain.js";
 import type { Direction, PeerId } from "../../ports.js";
+import type { MemoryReport } from "../memory-ledger.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { PeerReport } from "../peer/peer-table.js";
@@ -31,6 +32,13 @@ export interface NodeStatus {
   readonly degraded: readonly Degraded[];
   /** 0 of both when its actor does not answer. */
   readonly mempool: MempoolSize;
+  readonly memory: MemoryStatus;
+}
+
+/** Who holds how much of the node's memory, and of how much at most. */
+export interface MemoryStatus extends MemoryReport {
+  /** Of the whole process, where the system says it: what holds no lease too. */
+  readonly anonymousBytes: number | null;
 }
 
 export interface PeerStatus {

@@ -14,7 +14,7 @@ import { peerStatus, type NodeStatus } from "./node-status.js";
 import type { SystemRouterMessage } from "./system-router.js";
 
 type Asked = Pick<NetworkActors, "registry" | "sync" | "system">;
-type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "peerId" | "workers">;
+type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "health" | "memory" | "peerId" | "workers">;
 /** What the service knows itself. */
 interface Known extends Pick<NodeStatus, "degraded"> {
   readonly listenAddresses: readonly string[] | undefined;
@@ -88,7 +88,7 @@ export class StatusQueries {
     if (peers === undefined || sync === undefined) return;
     if (dial === undefined || mempool === undefined) return;
     this.#open.delete(id);
-    const { blocks, config, peerId, workers } = env;
+    const { blocks, config, health, memory, peerId, workers } = env;
     const head = blocks.head();
     const { queued, running } = workers.load();
     query.replyTo.tell({
@@ -106,6 +106,7 @@ export class StatusQueries {
       pool: { queued, running },
       clock: clockStatus(peers, config.clock.offsetMaxMs),
       mempool,
+      memory: { ...memory.report(), anonymousBytes: health.anonymousBytes?.() ?? null },
     });
   }
 }

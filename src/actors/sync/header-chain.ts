@@ -73,6 +73,11 @@ export class HeaderChain {
     return this.#promised ?? this.tip.summary;
   }
 
+  /** Of headers at hand, with what they cost beside. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   /** Headers at hand. */
   get count(): number {
     return this.#headers.length;

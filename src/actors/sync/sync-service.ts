@@ -61,6 +61,8 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       strategy: null,
       invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
       asks: new OpenAsks(nextTag),
+      bodyLease: context.owns(context.env.memory.lease("syncBodies")),
+      headerLease: context.owns(context.env.memory.lease("syncHeaders")),
       connects: new Set(),
       lookTimer: new FairTimer(),
       looking: false,
@@ -149,6 +151,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       state.considerDue = false;
       consider(state, context);
     }
+    resizeLeases(state);
     const waits = state.session !== undefined || state.exchanges.all().length > 0;
     if (waits && !state.looking) lookLater(state, context, LOOK_INTERVAL_MS);
   },
@@ -188,6 +191,16 @@ function peerGone(state: SyncState, peerId: PeerId): void {
   if (state.session?.headerPeer === peerId) state.session.chain.exhausted = true;
   // Its place is free.
   state.considerDue = true;
+}
+
+/** Before the requests of this turn can be answered. */
+function resizeLeases({ asks, bodyLease, exchanges, headerLease, session }: SyncState): void {
+  bodyLease.resize(session?.bodies.bytesInFlight ?? asks.bytes);
+  const chains = new Set(exchanges.all().map(({ chain }) => chain));
+  chains.add(session?.chain);
+  let bytes = 0;
+  for (const chain of chains) bytes += chain?.heldBytes ?? 0;
+  headerLease.resize(bytes);
 }
 
 function lookLater(state: SyncState, context: SyncContext, delayMs: number): void {

@@ -8,6 +8,7 @@ import type { Fault, HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 import type { FairTimer } from "../../protocol/fair-wait.js";
 import type { NodeEnv } from "../env.js";
+import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent, SyncStrategy } from "../events/event-types.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
@@ -29,7 +30,7 @@ export interface SyncArgs {
 
 export type SyncEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "random" | "workers"
+  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "workers"
 >;
 
 export type SyncContext = Context<SyncMessage, SyncEnv>;
@@ -44,6 +45,9 @@ export interface SyncState extends SyncArgs {
   readonly invalid: LRUCache<HashHex, InvalidBlock>;
   /** Requests for ranges, those of sessions that ended too. */
   readonly asks: OpenAsks;
+  /** Of the node's memory: bodies asked for or in hand, and headers. */
+  readonly bodyLease: Lease;
+  readonly headerLease: Lease;
   /** Tags of connects under way. */
   readonly connects: Set<number>;
   /** For the waits that judge peers; `looking` while its timer runs. */

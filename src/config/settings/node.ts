@@ -60,7 +60,7 @@ export const NODE = {
   ),
   txIndex: flag(false, "Keep an index from transaction id to block: about 4% of a sync."),
   memoryBudgetBytes: bytes(
-    832 * MIB,
+    1_024 * MIB,
     [MIB, 2 ** 50],
     "All that the limits below may hold at once; a start where they can exceed it is refused.",
   ),
@@ -80,6 +80,12 @@ export const HOST = {
       "Added to the threads' niceness on Linux, so that the event loop comes first.",
     ),
     queueMax: count(256, [4, 65_536], "Tasks that wait for a thread; a further one is refused."),
+    jobBytesMax: bytes(
+      64 * MIB,
+      [16 * MIB, 2 ** 40],
+      "Bytes of the tasks that wait for a thread or are at one: copies of what came. At least what the " +
+        "windows of one connection hold; a task beyond it is refused as one beyond `pool.queueMax` is.",
+    ),
     heapMiB: number(256, "MiB", [16, 65_536], "The old generation of each thread's heap."),
     signatureCacheEntries: count(
       131_072,

@@ -188,6 +188,11 @@ export const PEERS = {
       [4 * MIB, 2 ** 40],
       "Transactions that are asked for, by the most that may come, or came and wait to be checked.",
     ),
+    submittedBytesMax: bytes(
+      16 * MIB,
+      [MIB, 2 ** 40],
+      "Transactions that were submitted here and wait to be checked, beside what is fetched.",
+    ),
     transactionPatienceMs: ms(
       500,
       [1, HOUR_MS],

@@ -153,6 +153,13 @@ export class ReceiveLanes {
     return this.#lanes.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
   }
 
+  /** Of messages that came, whole or not, and are not consumed. */
+  get arrivedBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes) bytes += lane.heldBytes + lane.openBytes;
+    return bytes;
+  }
+
   /** A message of this lane is dealt with. Returns the update to send, if one is due. */
   consumed(lane: Lane, bytes: number, nowMs: number): MessageOf<"WindowUpdate"> | undefined {
     if (lane === "control") return undefined;

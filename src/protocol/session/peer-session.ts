@@ -289,6 +289,11 @@ export class PeerSession<A = undefined> {
     return this.#outbox.poll();
   }
 
+  /** Of messages that came, whole or not, and are not consumed. */
+  get receivedBytes(): number {
+    return this.#receiveLanes.arrivedBytes;
+  }
+
   /** Credit of messages that came out of it and are not consumed. */
   get handedOnBytes(): number {
     return this.#receiveLanes.unconsumedBytes - this.#serves.waitingBytes;

@@ -1,6 +1,5 @@
 // The bench of the peer handler: one connection, its neighbours and the peer at its other end.
 
-import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
 import { TrafficCounts } from "../../../src/protocol/session/traffic.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
@@ -40,7 +39,6 @@ export function start(options: StartOptions = {}) {
     registry: registry.ref,
     router: router.ref,
     reputation: reputation.ref,
-    windowGrowth: new ByteBudget(1_048_576),
     traffic: new TrafficCounts(),
     local: new LocalInfo(harness.env),
     ...(options.refusal === undefined ? {} : { refusal: options.refusal }),

@@ -1,5 +1,4 @@
 import test from "ava";
-import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
 import { TrafficCounts } from "../../../src/protocol/session/traffic.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
@@ -113,7 +112,6 @@ test("the handshake's time starts when the connection was opened, not when it wa
     registry: registry.ref,
     router: harness.probe<MessageRouterMessage>().ref,
     reputation: harness.probe<ReputationMessage>().ref,
-    windowGrowth: new ByteBudget(0),
     traffic: new TrafficCounts(),
     local: new LocalInfo(harness.env),
   });

@@ -1,6 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
-import { ByteBudget } from "../../../src/actors/peer/byte-budget.js";
+import { MemoryLedger } from "../../../src/actors/memory-ledger.js";
+import { resolveConfig } from "../../../src/config.js";
 import { FrameDecoder } from "../../../src/protocol/codec/frame.js";
 import type { Frame } from "../../../src/protocol/codec/frame.js";
 import { ReceiveLanes } from "../../../src/protocol/codec/receive-lanes.js";
@@ -346,7 +347,8 @@ test("one lane at a time goes beyond its window for a large message; the next wa
 });
 
 test("windows grow only by what the connections' shared bytes allow, and give it back", (t) => {
-  const growth = new ByteBudget(192 * KIB);
+  const config = resolveConfig({ lanes: { windowGrowthBytesMax: 192 * KIB } });
+  const growth = new MemoryLedger(config).lease("windowGrowth");
   const lanes = [new ReceiveLanes({ ...WINDOW, growth }), new ReceiveLanes({ ...WINDOW, growth })];
   const payload = new Uint8Array(64 * KIB - 10);
   const frame: Frame = {
@@ -368,6 +370,6 @@ test("windows grow only by what the connections' shared bytes allow, and give it
   t.is(use(lanes[0]!), 256 * KIB);
   t.is(use(lanes[1]!), 64 * KIB);
   lanes[0]!.release();
-  t.is(growth.takenBytes, 0);
+  t.is(growth.bytes, 0);
   t.is(use(lanes[1]!), 256 * KIB);
 });

@@ -1,0 +1,34 @@
+// The environment of a node with its ledger of memory, which is told too what those of its parts hold
+// that are no actors and count themselves.
+
+import { PENDING_CONNECTION_BYTES, SIGNATURE_BYTES } from "../config/memory-plan.js";
+import type { TransportHeld } from "../ports.js";
+import type { NodeEnv } from "./env.js";
+import { guardMempool } from "./integration/guarded-mempool.js";
+import { leasedPool } from "./leased-pool.js";
+import { MemoryLedger } from "./memory-ledger.js";
+
+const NOTHING: TransportHeld = { openBytes: 0, closingBytes: 0, pendingInbound: 0 };
+
+/** An environment before anybody counts. */
+export type NodeParts = Omit<NodeEnv, "memory">;
+
+/** With a ledger, which pool jobs take leases of too. */
+export function accounted(parts: NodeParts): NodeEnv {
+  const memory = ledgerOf(parts);
+  return { ...parts, memory, workers: leasedPool(parts.workers, memory) };
+}
+
+function ledgerOf({ config, log, mempool, transports }: NodeParts): MemoryLedger {
+  const memory = new MemoryLedger(config);
+  const guarded = guardMempool(mempool, log);
+  memory.read("mempool", () => guarded.bytes);
+  memory.read("signatureCache", () => config.pool.signatureCacheEntries * SIGNATURE_BYTES);
+  for (const transport of transports.values()) {
+    const held = (): TransportHeld => transport.held?.() ?? NOTHING;
+    memory.read("socketBuffers", () => held().openBytes);
+    memory.read("closing", () => held().closingBytes);
+    memory.read("pendingInbound", () => held().pendingInbound * PENDING_CONNECTION_BYTES);
+  }
+  return memory;
+}

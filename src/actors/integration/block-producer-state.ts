@@ -23,6 +23,9 @@ export type ProducerMessage =
   | ChainChanged
   | NetworkEvent;
 
+/** What a sync says of itself, which a producer waits for. */
+export type SyncNews = "SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed";
+
 export interface ProducerArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
   readonly system: ActorRef<SystemRouterMessage>;

@@ -16,6 +16,7 @@ import type {
   ProducerEnv,
   ProducerMessage,
   ProducerState,
+  SyncNews,
   Template,
 } from "./block-producer-state.js";
 import type { SelectedTransactions } from "./mempool-integration.js";
@@ -23,8 +24,6 @@ import { SelectionTrial } from "./selection-trial.js";
 import { SyncPause } from "./sync-pause.js";
 
 export type { ProducerArgs, ProducerEnv, ProducerMessage } from "./block-producer-state.js";
-
-type SyncNews = "SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed";
 
 /** A template older than this is built anew, for its timestamp and newer transactions. */
 const TEMPLATE_MS = 2_000;

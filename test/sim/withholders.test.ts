@@ -100,7 +100,7 @@ for (const bytesPerSecond of [100, 10_000]) {
       const { world, height, isThere, joining } = await joined(own, keeper, {
         config: { sync: { headersFirst: 4, headersPerRequest: 4 } },
       });
-      t.true(await world.runUntil(isThere, 5_000), `height ${joining.head().height} of ${height}`);
+      t.true(await world.runUntil(isThere, 10_000), `height ${joining.head().height} of ${height}`);
     });
   }
 }

@@ -4,10 +4,10 @@
 // `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
 
 import { decodeBy, encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
-import { FrameDecoder, type Frame } from "../codec/frame.js";
-import { ReceiveLanes, type ReceivedMessage } from "../codec/receive-lanes.js";
+import type { Frame } from "../codec/frame.js";
+import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
-import { KINDS_BEFORE_HANDSHAKE, TIME_CAPABILITY, negotiate } from "../handshake.js";
+import { TIME_CAPABILITY, negotiate } from "../handshake.js";
 import type {
   DisconnectReason,
   KindRule,
@@ -17,14 +17,11 @@ import type {
   WireMessage,
 } from "../types/message.js";
 import { breachText, readBreach, violation, type Violation } from "../violation.js";
+import { Arrivals } from "./arrivals.js";
 import { Asking } from "./asking.js";
-import { ControlLimits } from "./control-limits.js";
-import { LeastRate } from "./least-rate.js";
+import { Control } from "./control.js";
 import { Outbox } from "./outbox.js";
 import { OwnRates } from "./own-rates.js";
-import { ARRIVING_BYTES_PER_MS_MIN } from "./own-requests.js";
-import { timeOfNonce } from "./ping-time.js";
-import { Pings } from "./pings.js";
 import { ServeQueue } from "./serve-queue.js";
 import type {
   End,
@@ -42,43 +39,29 @@ const STRANGER_DRAIN_MS = 400;
 
 export class PeerSession<A = undefined> {
   readonly #options: SessionOptions;
-  readonly #decoder = new FrameDecoder(KINDS_BEFORE_HANDSHAKE);
-  readonly #receiveLanes: ReceiveLanes;
+  readonly #arrivals: Arrivals<A>;
   readonly #outbox: Outbox<A>;
   readonly #asking: Asking<A>;
   readonly #serves: ServeQueue;
-  readonly #limits: ControlLimits;
-  readonly #leastRate: LeastRate;
+  readonly #control: Control<A>;
   readonly #vigil: Vigil;
-  readonly #pings = new Pings<A>();
   #ownRates = new OwnRates();
   #phase: "handshaking" | "ready" | "closing" = "handshaking";
   /** The time of the call that goes on. */
   #nowMs: number;
-  /** `time/1` was negotiated. */
-  #tellsTime = false;
   /** The carrier takes nothing until it drains. */
   #isBlocked = false;
 
   /** Says hello. */
   constructor(options: SessionOptions, nowMs: number) {
     const { settings, info } = options;
-    const { lanes, liveness, requests } = settings;
     this.#options = options;
     this.#nowMs = nowMs;
-    this.#receiveLanes = new ReceiveLanes({
-      windowBytesInitial: lanes.windowInitialBytes,
-      windowBytesMax: lanes.windowMaxBytes,
-      ...(options.windowGrowth && { growth: options.windowGrowth }),
-    });
     this.#outbox = new Outbox(settings, options.allocate, options.traffic);
-    this.#asking = new Asking(settings, this.#outbox, this.#decoder);
+    this.#arrivals = new Arrivals(options, this.#outbox);
+    this.#asking = new Asking(settings, this.#outbox, this.#arrivals.decoder);
     this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax, this.#outbox.kinds);
-    this.#limits = new ControlLimits(liveness);
-    this.#leastRate = new LeastRate({
-      patienceMs: requests.timeoutMaxMs,
-      bytesPerMsMin: ARRIVING_BYTES_PER_MS_MIN,
-    });
+    this.#control = new Control(settings, options.nonce, this.#outbox);
     this.#vigil = new Vigil(settings, options.openedAtMs, nowMs);
     if (options.isMute === true) return;
     const payload = options.infoPayload ?? encodeMessage({ kind: "Handshake", ...info });
@@ -95,12 +78,12 @@ export class PeerSession<A = undefined> {
 
   /** Whole frames that came so far: a measure of the work that they made. */
   get framesIn(): number {
-    return this.#decoder.framesIn;
+    return this.#arrivals.decoder.framesIn;
   }
 
   /** Smoothed; undefined until a ping was answered. */
   get roundTripMs(): number | undefined {
-    return this.#pings.roundTripMs;
+    return this.#control.roundTripMs;
   }
 
   /** Payload bytes that wait to be sent on the data lanes. */
@@ -111,7 +94,7 @@ export class PeerSession<A = undefined> {
   /** Of a data lane: what this side may still send, and what it lets the other side send. */
   credit(lane: Lane): { readonly ownBytes: number; readonly grantedBytes: number } {
     const ownBytes = this.#outbox.lanes.creditBytes(lane);
-    return { ownBytes, grantedBytes: this.#receiveLanes.availableBytes(lane) };
+    return { ownBytes, grantedBytes: this.#arrivals.availableBytes(lane) };
   }
 
   // ---- in -------------------------------------------------------------------------------------
@@ -121,12 +104,11 @@ export class PeerSession<A = undefined> {
     if (this.#phase === "closing") return;
     this.#nowMs = nowMs;
     this.#vigil.heard(nowMs);
-    this.#outbox.figures.bytesIn += bytes.length;
-    const breach = this.#decoder.push(bytes, this.#onFrame);
+    const breach = this.#arrivals.push(bytes, this.#onFrame);
     if (breach !== undefined) this.violate(breach, nowMs);
     if (this.#isClosing()) return;
-    for (const update of this.#receiveLanes.updates(nowMs)) this.#outbox.say(update);
-    if (LeastRate.isDue(this.#decoder, this.#receiveLanes)) this.#sweepLater();
+    this.#arrivals.grant(nowMs);
+    if (this.#arrivals.hasBegun) this.#sweepLater();
     this.#handOn();
   }
 
@@ -184,20 +166,12 @@ export class PeerSession<A = undefined> {
   consumed(lane: Lane, bytes: number, nowMs: number): void {
     if (bytes === 0 || this.#phase === "closing") return;
     this.#nowMs = nowMs;
-    const update = this.#receiveLanes.consumed(lane, bytes, nowMs);
-    if (update !== undefined) this.#outbox.say(update);
-    for (const due of this.#receiveLanes.updates(nowMs)) this.#outbox.say(due);
+    this.#arrivals.consumed(lane, bytes, nowMs);
   }
 
   /** Ends in one `pinged`. */
   ping(asker: A | undefined, nowMs: number): void {
-    if (this.#phase !== "ready" || this.#pings.isFull) {
-      this.#outbox.tell({ type: "pinged", asker, elapsedMs: undefined });
-      return;
-    }
-    const nonce = this.#options.nonce(this.#tellsTime);
-    this.#pings.sent(nonce, { sentMs: nowMs, asker });
-    this.#outbox.say({ kind: "Ping", nonce });
+    this.#control.ping(asker, this.#phase === "ready", nowMs);
   }
 
   /** What was found in a large message. */
@@ -291,12 +265,12 @@ export class PeerSession<A = undefined> {
 
   /** Of messages that came, whole or not, and are not consumed. */
   get receivedBytes(): number {
-    return this.#receiveLanes.arrivedBytes;
+    return this.#arrivals.heldBytes;
   }
 
   /** Credit of messages that came out of it and are not consumed. */
   get handedOnBytes(): number {
-    return this.#receiveLanes.unconsumedBytes - this.#serves.waitingBytes;
+    return this.#arrivals.unconsumedBytes - this.#serves.waitingBytes;
   }
 
   /** Requests of the other side that came out of it and have no answer yet. */
@@ -306,8 +280,7 @@ export class PeerSession<A = undefined> {
 
   /** Throws when the state contradicts itself or exceeds a bound. */
   invariants(): void {
-    this.#decoder.invariants();
-    this.#receiveLanes.invariants();
+    this.#arrivals.invariants();
     this.#outbox.invariants();
     this.#asking.invariants();
     this.#serves.invariants();
@@ -328,7 +301,7 @@ export class PeerSession<A = undefined> {
       const objection = this.#asking.objection(frame.requestId, frame.kind);
       if (objection !== undefined) return objection;
     }
-    return this.#receiveLanes.accept(frame, this.#onMessage);
+    return this.#arrivals.accept(frame, this.#onMessage);
   };
 
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
@@ -357,14 +330,11 @@ export class PeerSession<A = undefined> {
         return undefined;
       }
       case "Ping":
-        return this.#pinged(message.nonce);
+        return this.#control.pinged(message.nonce, this.#nowMs);
       case "Pong":
         return this.#ponged(message.nonce);
-      case "WindowUpdate": {
-        const { lanes } = this.#outbox;
-        const flood = this.#limits.update(lanes.dataFramesOut, this.#nowMs);
-        return flood ?? lanes.grant(message.lane, message.bytes);
-      }
+      case "WindowUpdate":
+        return this.#control.granted(message, this.#nowMs);
       default:
         return this.#handle(message, received);
     }
@@ -409,11 +379,11 @@ export class PeerSession<A = undefined> {
     }
     const { capabilities, kinds } = agreed;
     this.#phase = "ready";
-    this.#decoder.allow(kinds);
+    this.#arrivals.decoder.allow(kinds);
     this.#adopt(capabilities);
     this.#vigil.ready(this.#nowMs);
     this.#asking.keepTo(remote.quotas);
-    this.#tellsTime = capabilities.has(TIME_CAPABILITY);
+    this.#control.tellsTime = capabilities.has(TIME_CAPABILITY);
     // The windows are tuned by the round trip, so it is measured at once.
     if (this.#options.isMute !== true) this.ping(undefined, this.#nowMs);
     this.#outbox.tell({ type: "ready", info: remote, capabilities });
@@ -425,26 +395,15 @@ export class PeerSession<A = undefined> {
     if (protocols.length === 0) return;
     const { kinds } = this.#outbox;
     kinds.adopt(protocols);
-    this.#decoder.allowOwn(kinds.own);
+    this.#arrivals.decoder.allowOwn(kinds.own);
     this.#ownRates = new OwnRates(kinds.own);
   }
 
-  #pinged(nonce: bigint): Violation | undefined {
-    const flood = this.#limits.ping(this.#outbox.lanes.pongsWaiting, this.#nowMs);
-    if (flood !== undefined) return flood;
-    this.#outbox.say({ kind: "Pong", nonce });
-    // A claim like any other: it is compared with those of others, and sets nothing.
-    if (this.#tellsTime) this.#outbox.tell({ type: "time", wallMs: timeOfNonce(nonce) });
-    return undefined;
-  }
-
   #ponged(nonce: bigint): Violation | undefined {
-    const ping = this.#pings.answered(nonce, this.#nowMs);
-    if (ping === undefined) return this.#limits.pong(this.#nowMs);
-    this.#receiveLanes.setRoundTrip(this.#pings.roundTripMs!);
-    const { asker, sentMs } = ping;
-    this.#outbox.tell({ type: "pinged", asker, elapsedMs: this.#nowMs - sentMs });
-    return undefined;
+    const flood = this.#control.ponged(nonce, this.#nowMs);
+    const { roundTripMs } = this.#control;
+    if (roundTripMs !== undefined) this.#arrivals.setRoundTrip(roundTripMs);
+    return flood;
   }
 
   /** Hands waiting requests on, as far as the queue of replies has room. */
@@ -472,15 +431,13 @@ export class PeerSession<A = undefined> {
   #sweep(sweep: Sweep): void {
     this.#asking.expire(sweep, this.#nowMs);
     let why = this.#asking.isAbandoned ? "no request is answered any more" : undefined;
-    if (sweep === "stalled" || sweep === "behind") this.#leastRate.renew();
-    else if (sweep === "sound")
-      why ??= this.#leastRate.look(this.#decoder, this.#receiveLanes, this.#nowMs);
+    if (sweep === "stalled" || sweep === "behind") this.#arrivals.renew();
+    else if (sweep === "sound") why ??= this.#arrivals.tooSlow(this.#nowMs);
     if (why !== undefined) {
       this.#timedOut(why);
       return;
     }
-    const hasBegun = LeastRate.isDue(this.#decoder, this.#receiveLanes);
-    if (hasBegun || !this.#asking.isIdle) this.#sweepLater();
+    if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
   }
 
   #timedOut(detail: string): void {
@@ -504,13 +461,11 @@ export class PeerSession<A = undefined> {
     if (isSaid && reason !== "Closed") this.#outbox.farewell(reason, text);
     else this.#outbox.lanes.clear();
     // Until its carrier is gone a closing session holds no more than that does.
-    this.#receiveLanes.release();
+    this.#arrivals.release();
     this.#serves.clear();
     this.#outbox.tell({ type: "closing", end });
     this.#asking.settleAll();
-    for (const { asker } of this.#pings.drain()) {
-      this.#outbox.tell({ type: "pinged", asker, elapsedMs: undefined });
-    }
+    this.#control.settleAll();
     this.#vigil.closing(waitMs, this.#nowMs);
   }
 }

@@ -275,11 +275,19 @@ export const plantedBugs = [
     scenario: SCENARIOS.deepFork,
   },
   {
+    name: "a connection that ended keeps what its windows grew by",
+    in: "protocol/codec/receive-lanes.js",
+    find: "release() {",
+    with: "release() {\n        return;",
+    also: [{ in: "actors/peer/peer-leases.js", find: "this.windowGrowth.release();", with: "" }],
+    scenario: SCENARIOS.windows,
+  },
+  {
     name: "what a connection leased is not released with its handler",
     in: "actors/peer/peer-handler.js",
     find: "context.owns(new PeerLeases(context.env.memory))",
     with: "new PeerLeases(context.env.memory)",
-    scenario: SCENARIOS.windows,
+    scenario: SCENARIOS.leases,
   },
   {
     name: "what a crashed actor leased is never given back",
@@ -293,7 +301,7 @@ export const plantedBugs = [
     in: "runtime/cell.js",
     find: 'if (note.kind !== "pipe" && note.kind !== "question")',
     with: "if (!carriesReply(note))",
-    scenario: SCENARIOS.leases,
+    scenario: SCENARIOS.actorCrashes,
   },
   {
     name: "what can be undone is told by the head of the moment",

@@ -1,6 +1,6 @@
 // The reputation actor alone, in a gateway that keeps scores of its own clients.
 import { banText, DEFAULTS, peerReputation } from "vibecoin-network/actors";
-import type { BanRecord, ReputationEnv } from "vibecoin-network/actors";
+import type { BanRecord, ReputationEnv, ReputationVerdict } from "vibecoin-network/actors";
 import * as runtime from "vibecoin-network/runtime";
 
 let onBan: (ban: BanRecord) => void;
@@ -11,16 +11,20 @@ const env: ReputationEnv = {
   config: DEFAULTS,
   health: { loopDelayMs: () => 0 },
   log: { write: () => {} },
-  peers: {
-    bans: () => [],
-    putBan: async (ban) => onBan(ban),
-    deleteBan: async () => {},
-    close: async () => {},
-  },
 };
+// Whoever keeps bans stores what it is told, and tells them at the next start by RestoreBans.
+const keeper = runtime.defineActor<null, ReputationVerdict, null, unknown>({
+  name: "keeper",
+  mailbox: { dataMax: 64, controlMax: 64, overflow: "reject" },
+  onFault: { kind: "stop" },
+  init: () => null,
+  receive: (_state, verdict) => void (verdict.type === "PeerBanned" && onBan(verdict.ban)),
+});
 const [scheduler, random] = [runtime.createScheduler(clock), runtime.createSystemRandom()];
 const system = runtime.createActorSystem({ env, clock, random, scheduler });
 const reputation = system.spawn(peerReputation, { mailboxMax: 1_024 }, { name: "reputation" });
+const subscriber = system.spawn(keeper, null, { name: "keeper" });
+reputation.tell({ type: "Subscribe", subscriber });
 for (const event of ["UsefulData", "InvalidBlock"] as const) {
   reputation.tell({ type: "Report", peerId: "client-1", event, detail: "seen by the gateway" });
 }

@@ -12,10 +12,4 @@ export const createReputationEnv: ThreadEnvFactory<ReputationEnv> = (options, { 
   config: { reputation: DEFAULTS.reputation, ...(options as EnvOptions) },
   health: { loopDelayMs: () => 0 },
   log: { write: () => {} },
-  peers: {
-    bans: () => [],
-    putBan: async () => {},
-    deleteBan: async () => {},
-    close: async () => {},
-  },
 });

@@ -182,9 +182,9 @@ export const plantedBugs = [
   },
   {
     name: "a restart forgets the bans",
-    in: "actors/peer/peer-reputation.js",
-    find: "trustedPeers, env.peers.bans(), now)",
-    with: "trustedPeers, [], now)",
+    in: "actors/peer/advanced-peer-registry.js",
+    find: "book.restore(store.records(), momentOf(context))",
+    with: "[]",
   },
   {
     name: "blocks that left the chain are told oldest first",

@@ -3,7 +3,7 @@ import test from "ava";
 import { createPowConsensus } from "../src/chain/consensus.js";
 import { genesisOf, networkParams, startNode } from "../src/compose.js";
 import { startNetwork } from "../src/index.js";
-import type { Log, PeerStore } from "../src/ports.js";
+import type { BlockStore, Log, PeerStore } from "../src/ports.js";
 import { openMemoryStores } from "../src/storage/memory-stores.js";
 
 const inline = { pool: { inline: true } } as const;
@@ -60,26 +60,22 @@ test.serial("a log that throws loses its lines and harms nobody", async (t) => {
   t.regex((await warned).message, /log of the network failed: the host's disk is full/);
 });
 
+/** A store whose `head` throws while `isSprung` says so, and then no actor can start. */
+function trapStore(isSprung: () => boolean): BlockStore {
+  const { blocks } = openMemoryStores({ genesis });
+  const head = blocks.head.bind(blocks);
+  blocks.head = () => {
+    if (isSprung()) throw new Error("planned");
+    return head();
+  };
+  return blocks;
+}
+
 test("a network whose root gives up tells its host and leaves nothing open", async (t) => {
-  const { peers } = openMemoryStores({ genesis });
-  const peerId = "ab".repeat(32);
-  const peerStore: PeerStore = {
-    ...peers,
-    bans: () => [{ peerId, untilWallMs: Number.MAX_SAFE_INTEGER, reason: "test", count: 1 }],
-    deleteBan() {
-      throw new Error("planned");
-    },
-  };
-  let faultAgain = (): void => undefined;
-  const log: Log = {
-    write(_level, event, fields) {
-      // Each time the root is about to start again, the next fault waits for it.
-      if (event === "an actor failed" && fields?.["action"] === "restarting") faultAgain();
-    },
-  };
-  const network = await startNode(inline, { peerStore, log });
-  faultAgain = () => network.unbanPeer(peerId);
-  faultAgain();
+  let sprung = false;
+  const network = await startNode(inline, { blockStore: trapStore(() => sprung) });
+  sprung = true;
+  await t.throwsAsync(network.status());
   await t.throwsAsync(network.stopped, { code: "STOPPED", message: /gave up after repeated/ });
   await t.throwsAsync(network.status(), { code: "STOPPED", message: /stopped: .*gave up after/ });
   await t.notThrowsAsync(network.stop());
@@ -98,19 +94,53 @@ test("a network whose store fails ends at once, says why and leaves nothing open
 });
 
 test("a network whose actors cannot start is refused after some attempts", async (t) => {
-  const { peers } = openMemoryStores({ genesis });
   let attempts = 0;
-  const peerStore: PeerStore = {
-    ...peers,
-    bans() {
-      attempts++;
-      throw new Error("planned");
+  const log: Log = {
+    write(_level, event, fields) {
+      if (event === "an actor failed" && fields?.["path"] === "/node/network") attempts++;
     },
   };
-  const start = startNode({ ...inline, bindAddr: "127.0.0.1:0" }, { peerStore });
+  const blockStore = trapStore(() => true);
+  const start = startNode({ ...inline, bindAddr: "127.0.0.1:0" }, { blockStore, log });
   await t.throwsAsync(start, { code: "STOPPED", message: /gave up after repeated/ });
   t.is(attempts, 4);
 });
+
+for (const failing of ["throws", "rejects", "answers nonsense"] as const) {
+  test(`a peer store that ${failing} costs lines of the log and nothing else`, async (t) => {
+    const peerId = "ab".repeat(32);
+    const ban = { untilWallMs: Number.MAX_SAFE_INTEGER, reason: "test", count: 1 };
+    const fail = (): Promise<void> => {
+      if (failing === "throws") throw new Error("planned");
+      if (failing === "rejects") return Promise.reject(new Error("planned"));
+      return 7 as unknown as Promise<void>;
+    };
+    const nonsense = [null, 7, { peerId: 7 }, { peerId, ban: { count: -1 }, endpoints: [{}, 7] }];
+    const peerStore: PeerStore = {
+      records: () => (failing === "answers nonsense" ? (nonsense as never) : [{ peerId, ban }]),
+      put: fail,
+      delete: fail,
+      close: async () => undefined,
+    };
+    const lines: unknown[] = [];
+    const log: Log = { write: (level, event, fields) => lines.push({ level, event, ...fields }) };
+    const listening = { ...inline, bindAddr: "127.0.0.1:0" };
+    const network = await startNode(listening, { peerStore, log });
+    const other = await startNode(listening);
+    t.teardown(() => Promise.all([network.stop(), other.stop()]));
+    t.is((await network.bans()).length, failing === "answers nonsense" ? 0 : 1);
+    await network.connect(...other.listenAddresses);
+    network.unbanPeer(peerId);
+    t.deepEqual(await network.bans(), []);
+    t.is((await network.status()).peers.length, 1);
+    t.deepEqual(
+      network.figures().filter(({ faults }) => faults > 0),
+      [],
+    );
+    const failed = lines.filter((line) => (line as { event: string }).event.includes("peer store"));
+    t.is(failed.length > 0, failing !== "answers nonsense");
+  });
+}
 
 test("addresses that are none are refused where they are given", async (t) => {
   await t.throwsAsync(startNetwork({ ...inline, seedPeers: ["nowhere"] }), {

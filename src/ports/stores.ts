@@ -142,9 +142,32 @@ export interface BanRecord {
   readonly count: number;
 }
 
+/** Where a peer was dialed and found. */
+export interface StoredEndpoint {
+  /** The text of an endpoint. */
+  readonly address: string;
+  /** When it was found there last, milliseconds since 1970 UTC. */
+  readonly readyWallMs: number;
+}
+
+/** What is kept of one peer over a restart: at least one of the two. */
+export interface PeerRecord {
+  readonly peerId: PeerId;
+  /** In force, or over and remembered. */
+  readonly ban?: Omit<BanRecord, "peerId">;
+  /** The latest first. */
+  readonly endpoints?: readonly StoredEndpoint[];
+}
+
+/**
+ * What a node remembers of its peers: a few thousand records at most. What it throws, rejects with or
+ * answers against these types is logged and costs what it was about, nothing else.
+ */
 export interface PeerStore {
-  bans(): readonly BanRecord[];
-  putBan(ban: BanRecord): Promise<void>;
-  deleteBan(peerId: PeerId): Promise<void>;
+  /** Asked once at each start of the network. */
+  records(): readonly PeerRecord[];
+  /** In place of what is stored of that peer. */
+  put(record: PeerRecord): Promise<void>;
+  delete(peerId: PeerId): Promise<void>;
   close(): Promise<void>;
 }

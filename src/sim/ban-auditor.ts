@@ -2,7 +2,7 @@
 // ends when its time is over, and one that was acknowledged as durable survives a crash.
 
 import type { NetworkEvent } from "../actors/events/event-types.js";
-import type { BanRecord, Clock, PeerId, PeerStore } from "../ports.js";
+import type { BanRecord, Clock, PeerId, PeerRecord, PeerStore } from "../ports.js";
 
 /** From the end of a ban to the event that says so: a timer and a few messages. */
 const GRACE_MS = 5_000;
@@ -16,7 +16,9 @@ export class BanAuditor {
   readonly #report: (sentence: string) => void;
   /** Bans in force, as far as events say, and when each ends by the monotonic clock. */
   readonly #inForce = new Map<PeerId, number>();
-  readonly #durable = new Map<PeerId, BanRecord>();
+  readonly #durable = new Map<PeerId, number>();
+  /** What its store was told of each peer last, in whatever life. */
+  readonly #told = new Map<PeerId, PeerRecord>();
 
   constructor(clock: AuditClock, report: (sentence: string) => void) {
     this.#clock = clock;
@@ -27,13 +29,24 @@ export class BanAuditor {
   watch(store: PeerStore, clock: AuditClock): PeerStore {
     this.#clock = clock;
     this.#inForce.clear();
-    for (const ban of store.bans()) this.#begin(ban);
+    for (const { peerId, ban } of store.records()) {
+      if (ban !== undefined) this.#begin({ peerId, untilWallMs: ban.untilWallMs });
+    }
     return {
-      bans: () => store.bans(),
-      putBan: (ban) => store.putBan(ban).then(() => void this.#durable.set(ban.peerId, ban)),
-      deleteBan: (peerId) => {
+      records: () => store.records(),
+      put: (record) => {
+        const { peerId, ban } = record;
+        this.#told.set(peerId, record);
+        if (ban === undefined) this.#durable.delete(peerId);
+        return store.put(record).then(() => {
+          if (ban === undefined || this.#told.get(peerId) !== record) return;
+          this.#durable.set(peerId, ban.untilWallMs);
+        });
+      },
+      delete: (peerId) => {
+        this.#told.delete(peerId);
         this.#durable.delete(peerId);
-        return store.deleteBan(peerId);
+        return store.delete(peerId);
       },
       close: () => store.close(),
     };
@@ -65,11 +78,11 @@ export class BanAuditor {
   }
 
   /** What a crash left. */
-  crashed(store: Pick<PeerStore, "bans">): void {
+  crashed(store: Pick<PeerStore, "records">): void {
     const wallMs = this.#clock.wallMs();
-    const kept = new Map(store.bans().map((ban) => [ban.peerId, ban]));
-    for (const [peerId, { untilWallMs }] of this.#durable) {
-      if (untilWallMs <= wallMs || (kept.get(peerId)?.untilWallMs ?? 0) >= untilWallMs) continue;
+    const kept = new Map(store.records().map(({ peerId, ban }) => [peerId, ban?.untilWallMs ?? 0]));
+    for (const [peerId, untilWallMs] of this.#durable) {
+      if (untilWallMs <= wallMs || (kept.get(peerId) ?? 0) >= untilWallMs) continue;
       this.#report(`the ban of peer ${peerId}, which was durable, is lost`);
     }
   }

@@ -21,9 +21,8 @@ import { damaged, readOnlyEngine, saysDamaged } from "./lmdb-reader.js";
 import type { WriterData } from "./lmdb-writer.js";
 import { storesOn, type Stores } from "./stores.js";
 import { Table, TABLE_SPECS } from "./tables.js";
+import { FORMAT_KEY, isKnown, SCHEMA, upgrade, writeFormat, type Format } from "./upgrade.js";
 
-const SCHEMA = 1;
-const FORMAT_KEY = "format";
 const MAP_SIZE_BYTES = 2 ** 38;
 
 export interface LmdbStoresOptions {
@@ -41,11 +40,6 @@ export interface LmdbStores extends Stores {
 }
 
 type MetaTable = Database<Buffer, string>;
-
-interface Format {
-  readonly schema: number;
-  readonly genesis: string;
-}
 
 /**
  * Rejects with DATA_LOCKED (another process or thread holds the directory), DATA_UNREADABLE (no
@@ -80,7 +74,8 @@ async function openDirectory(
   checkOurs(directory, root);
   const tables = openTextTables(root);
   const meta = tables[Table.meta]!;
-  const isNew = checkFormat(directory, meta, genesis);
+  const found = checkFormat(directory, meta, genesis);
+  if (found !== undefined) upgrade(root, tables, found);
   // What is written before the thread runs waits in its port; should it not start, the engine fails.
   const writer = new Worker(threadModule("./lmdb-writer.js", import.meta.url), {
     workerData: writerData,
@@ -88,10 +83,10 @@ async function openDirectory(
   const parts = { directory, root, tables, writer, clock, afterClose: () => lock.release() };
   const engine = new LmdbKeyValue(parts);
   undoSteps.splice(0, undoSteps.length, () => engine.close());
-  if (isNew) {
+  if (found === undefined) {
     const format: Format = { schema: SCHEMA, genesis: genesis.header.hash };
     putGenesis(engine, genesis);
-    engine.put(Table.meta, FORMAT_KEY, toJson(format));
+    engine.put(Table.meta, FORMAT_KEY, writeFormat(format));
     await engine.durable();
   }
   const files = [directory, lock.file, join(directory, "lock.mdb"), join(directory, "data.mdb")];
@@ -121,7 +116,9 @@ export async function readLmdbStores(
     checkOurs(directory, root);
     const tables = openTextTables(root);
     const meta = tables[Table.meta]!;
-    if (checkFormat(directory, meta, genesis)) throw unreadable(directory, "it holds no chain");
+    if (checkFormat(directory, meta, genesis) === undefined) {
+      throw unreadable(directory, "it holds no chain");
+    }
     return storesOn(readOnlyEngine(directory, tables, close));
   } catch (error) {
     await root?.close();
@@ -152,25 +149,21 @@ function nameOfTable(key: unknown): string {
   return String(key).replace(/\0$/, "");
 }
 
-/** True when the directory is new: nothing was ever committed to it. */
-function checkFormat(directory: string, meta: MetaTable, genesis: StoredBlock): boolean {
+/** Undefined: the directory is new, nothing was ever committed to it. */
+function checkFormat(directory: string, meta: MetaTable, genesis: StoredBlock): Format | undefined {
   const bytes = meta.get(FORMAT_KEY);
-  if (!bytes) return true;
+  if (!bytes) return undefined;
   const format = JSON.parse(bytes.toString()) as Format;
-  if (format.schema !== SCHEMA) {
-    const detail = `its schema is ${format.schema} and this version reads ${SCHEMA}`;
+  if (!isKnown(format.schema)) {
+    const detail = `its schema is ${format.schema} and this version reads up to ${SCHEMA}`;
     throw unreadable(directory, detail);
   }
-  if (format.genesis === genesis.header.hash) return false;
+  if (format.genesis === genesis.header.hash) return format;
   throw new CodedError(
     "CONFIG_INVALID",
     `The data directory ${directory} holds another chain: its genesis is ${format.genesis}, ` +
       `the configured one is ${genesis.header.hash}.`,
   );
-}
-
-function toJson(value: Format): Buffer {
-  return Buffer.from(JSON.stringify(value));
 }
 
 function unreadable(directory: string, detail: string, cause?: unknown): CodedError {

@@ -1,8 +1,8 @@
-// PeerStore on a key-value engine: the bans, one JSON record each, held in memory besides because
-// there are few and every connection asks. Used by the reputation integration.
+// PeerStore on a key-value engine: one JSON record a peer, held in memory besides because there are
+// few. Used by the registry, which owns what is known about peers.
 
 import { invariant } from "../errors.js";
-import type { BanRecord, PeerId, PeerStore } from "../ports.js";
+import type { BanRecord, PeerId, PeerRecord, PeerStore } from "../ports.js";
 import type { KeyValue, SharedKeyValue } from "./key-value.js";
 import { Table } from "./tables.js";
 
@@ -11,41 +11,46 @@ const PEER_ID = /^[0-9a-f]{64}$/;
 export class KeyValuePeerStore implements PeerStore {
   readonly close: () => Promise<void>;
   private readonly engine: KeyValue;
-  private readonly byPeer = new Map<PeerId, BanRecord>();
+  private readonly byPeer = new Map<PeerId, PeerRecord>();
 
   constructor(shared: SharedKeyValue) {
     this.engine = shared.engine;
-    for (const peerId of this.engine.keys(Table.bans, Infinity).sort()) {
-      const record = Buffer.from(this.engine.get(Table.bans, peerId)!).toString();
-      this.byPeer.set(peerId, JSON.parse(record) as BanRecord);
+    for (const peerId of this.engine.keys(Table.peers, Infinity).sort()) {
+      this.byPeer.set(peerId, readPeerRecord(this.engine.get(Table.peers, peerId)!));
     }
     this.close = shared.use();
   }
 
-  bans(): readonly BanRecord[] {
+  records(): readonly PeerRecord[] {
     return [...this.byPeer.values()];
   }
 
-  putBan(ban: BanRecord): Promise<void> {
+  put(record: PeerRecord): Promise<void> {
     const refusal = this.engine.refusal();
     if (refusal) return Promise.reject(refusal);
-    invariant(PEER_ID.test(ban.peerId), "a peer id is 64 lower-case hex characters");
-    const { peerId, untilWallMs, reason, rule, detail, count } = ban;
-    const why = {
-      reason,
-      ...(rule !== undefined && { rule }),
-      ...(detail !== undefined && { detail }),
-    };
-    const record = { peerId, untilWallMs, ...why, count };
+    const { peerId } = record;
+    invariant(PEER_ID.test(peerId), "a peer id is 64 lower-case hex characters");
     this.byPeer.set(peerId, record);
-    this.engine.put(Table.bans, peerId, Buffer.from(JSON.stringify(record)));
+    this.engine.put(Table.peers, peerId, writePeerRecord(record));
     return this.engine.durable();
   }
 
-  deleteBan(peerId: PeerId): Promise<void> {
+  delete(peerId: PeerId): Promise<void> {
     const refusal = this.engine.refusal();
     if (refusal) return Promise.reject(refusal);
-    if (this.byPeer.delete(peerId)) this.engine.delete(Table.bans, peerId);
+    if (this.byPeer.delete(peerId)) this.engine.delete(Table.peers, peerId);
     return this.engine.durable();
   }
+}
+
+export function writePeerRecord(record: PeerRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Of schema 1 too, whose records were bans. Throws for what is no JSON. */
+export function readPeerRecord(bytes: Uint8Array): PeerRecord {
+  const record = JSON.parse(Buffer.from(bytes).toString()) as PeerRecord | BanRecord;
+  if (!("untilWallMs" in record)) return record;
+  const { peerId, ...ban } = record;
+  return { peerId, ban };
 }

@@ -25,8 +25,8 @@ export const Table = {
   state: 6,
   /** leading bytes of a transaction id -> height, index. */
   transactions: 7,
-  /** peer id -> ban record as JSON. */
-  bans: 8,
+  /** peer id -> what is kept of it, as JSON. */
+  peers: 8,
 } as const;
 
 export type Table = (typeof Table)[keyof typeof Table];
@@ -40,6 +40,8 @@ export const TABLE_SPECS: readonly TableSpec[] = [
   { name: "undo", keys: "hex" },
   { name: "state", keys: "latin1" },
   { name: "transactions", keys: "latin1" },
+  // Named for what it held in schema 1: that release tells a newer schema by its number, and takes a
+  // directory with a table that it does not know for something else's.
   { name: "bans", keys: "hex" },
 ];
 

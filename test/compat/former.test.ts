@@ -8,6 +8,7 @@ import type { ServiceProtocol } from "../../src/ports.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { makeKey, makeTransaction } from "../support/chain.js";
 import { MAIN, runCli, startCli, temporaryDirectory, type Cli } from "../cli/child.js";
+import { frameBytes, identityOf, RawPeer } from "../support/raw-peer.js";
 import { formerMain } from "./former.js";
 
 const BLOCKS = 60;
@@ -113,6 +114,31 @@ test.serial("the former build ignores the protocols that a service brought", asy
   t.deepEqual(met, []);
   await stop(t, serving);
 });
+
+test.serial(
+  "whom the former release banned is refused by the present one on its data directory",
+  async (t) => {
+    t.timeout(60_000);
+    const data = await formerData(t);
+    const identity = identityOf(7);
+    /** What its connection is ended with; `breaks`: it breaks the protocol as soon as it can. */
+    const farewell = async ({ address }: Node, breaks: boolean): Promise<string | undefined> => {
+      const peer = await RawPeer.connect({ address, identity });
+      if (breaks) peer.sendBytes(frameBytes({ code: 0x7f, flags: 0 }));
+      const said = await peer.farewell();
+      peer.destroy();
+      return said?.reason;
+    };
+    const former = await start(t, "former", "--data", data);
+    let reason: string | undefined;
+    for (let i = 0; i < 4 && reason !== "Banned"; i++) reason = await farewell(former, true);
+    t.is(reason, "Banned");
+    await stop(t, former);
+    const present = await start(t, "present", "--data", data);
+    t.is(await farewell(present, false), "Banned");
+    await stop(t, present);
+  },
+);
 
 test.serial("a data directory of the former release opens, goes on and verifies", async (t) => {
   t.timeout(60_000);

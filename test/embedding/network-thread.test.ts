@@ -13,7 +13,7 @@ import type { NetworkThread, NetworkThreadExit, NetworkThreadOptions } from "../
 import { genesisBlock } from "../../src/chain/networks.js";
 import { makeKey, makeTransaction, testParams, transactionId } from "../support/chain.js";
 import { nextEvent, startTestNode } from "../node/nodes.js";
-import { portModule, TRAP_PEER, type Trap, type TrapOptions } from "./thread-ports.js";
+import { portModule, TRAP_BLOCK, type Trap, type TrapOptions } from "./thread-ports.js";
 
 const loopback = "127.0.0.1:0";
 const consensus = portModule("createTestConsensus");
@@ -318,17 +318,10 @@ test.serial("a thread that throws is told with its error", async (t) => {
 });
 
 test.serial("a network that gives up ends its thread and says why", async (t) => {
-  let faultAgain = (): unknown => undefined;
-  const log: Log = {
-    write(_level, event, fields) {
-      // Each time the root is about to start again, the next fault waits for it.
-      if (event === "an actor failed" && fields?.["action"] === "restarting") faultAgain();
-    },
-  };
-  const ports = { peerStore: portModule("createTrapPeerStore") };
-  const { network, exits } = await start(t, {}, { ports, log });
-  faultAgain = () => network.unbanPeer(TRAP_PEER);
-  await faultAgain();
+  const ports = { blockStore: portModule("createTrapBlockStore") };
+  const { network, exits } = await start(t, {}, { ports });
+  await network.header(TRAP_BLOCK);
+  await t.throwsAsync(network.status());
   const error = await t.throwsAsync(network.stopped, { code: "STOPPED", message: /gave up after/ });
   t.is(exits[0]?.error, error);
   t.is(exits[0]?.code, 1);

@@ -55,28 +55,31 @@ export function createTrapMempool({ trap, channel }: TrapOptions): Mempool {
   return mempool;
 }
 
-/** Banned in the trap peer store, and whoever lifts the ban runs into the trap. */
-export const TRAP_PEER = "ab".repeat(32);
+/** Whoever asks the trap store for this block cannot have any actor start again. */
+export const TRAP_BLOCK = "ab".repeat(32);
 
-export function createTrapPeerStore(): PeerStore {
-  const ban = { peerId: TRAP_PEER, untilWallMs: Number.MAX_SAFE_INTEGER, reason: "", count: 1 };
-  return {
-    bans: () => [ban],
-    putBan: async () => undefined,
-    deleteBan() {
-      throw new Error("planned");
-    },
-    close: async () => undefined,
+export function createTrapBlockStore(): BlockStore {
+  const { blocks } = openMemoryStores({ genesis: genesisOf(createTestConsensus()) });
+  const [head, summary] = [blocks.head.bind(blocks), blocks.summary.bind(blocks)];
+  let sprung = false;
+  blocks.summary = (hash) => {
+    sprung ||= hash === TRAP_BLOCK;
+    return summary(hash);
   };
+  blocks.head = () => {
+    if (sprung) throw new Error("planned");
+    return head();
+  };
+  return blocks;
 }
 
 /** Writes a file when it is closed. */
 export function createClosingPeerStore(file: string): PeerStore {
   const { peers } = openMemoryStores({ genesis: genesisOf(createTestConsensus()) });
   return {
-    bans: () => peers.bans(),
-    putBan: (ban) => peers.putBan(ban),
-    deleteBan: (peerId) => peers.deleteBan(peerId),
+    records: () => peers.records(),
+    put: (record) => peers.put(record),
+    delete: (peerId) => peers.delete(peerId),
     close: () => writeFile(file, "closed"),
   };
 }

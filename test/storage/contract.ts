@@ -147,7 +147,7 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     t.deepEqual(blocks.block(GENESIS.header.hash), GENESIS.bytes);
     t.is(blocks.undo(GENESIS.header.hash), undefined);
     t.is(transactions.indexedHeight(), -1);
-    t.deepEqual(peers.bans(), []);
+    t.deepEqual(peers.records(), []);
     await close();
   });
 
@@ -301,29 +301,24 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     await stores.close();
   });
 
-  test("bans outlive the process until they are deleted", async (t) => {
+  test("what is kept of peers outlives the process until it is deleted", async (t) => {
     let stores = await subject.open();
-    const ban = {
-      peerId: "ab".repeat(32),
-      untilWallMs: 1e12,
-      reason: "ProtocolViolation",
-      rule: "flood",
-      detail: "spam – ü",
-      count: 1,
-    };
-    const other = { peerId: "0c".repeat(32), untilWallMs: 1, reason: "Older: text", count: 1 };
+    const ban = { untilWallMs: 1e12, reason: "spam – ü", count: 1 };
+    const endpoints = [{ address: "tcp://10.0.0.1:8765", readyWallMs: 1e12 }];
+    const [peerId, other] = ["ab".repeat(32), "0c".repeat(32)];
     const put = Promise.all([
-      stores.peers.putBan(ban),
-      stores.peers.putBan(other),
-      stores.peers.putBan({ ...ban, count: 2 }),
-      stores.peers.deleteBan(other.peerId),
-      stores.peers.deleteBan("ff".repeat(32)),
+      stores.peers.put({ peerId, ban }),
+      stores.peers.put({ peerId: other, endpoints }),
+      stores.peers.put({ peerId, ban: { ...ban, count: 2 }, endpoints }),
+      stores.peers.delete(other),
+      stores.peers.delete("ff".repeat(32)),
     ]);
-    t.deepEqual(stores.peers.bans(), [{ ...ban, count: 2 }]);
+    const kept = [{ peerId, ban: { ...ban, count: 2 }, endpoints }];
+    t.deepEqual(stores.peers.records(), kept);
     subject.settle();
     await put;
     stores = await subject.reopen(stores);
-    t.deepEqual(stores.peers.bans(), [{ ...ban, count: 2 }]);
+    t.deepEqual(stores.peers.records(), kept);
     await stores.close();
   });
 
@@ -341,7 +336,7 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     const empty = { blocks: [], undo: [], state: [] };
     await t.throwsAsync(stores.blocks.commit(empty), { code: "CLOSED" });
     await t.throwsAsync(stores.blocks.prune(1), { code: "CLOSED" });
-    await t.throwsAsync(stores.peers.deleteBan("ab"), { code: "CLOSED" });
+    await t.throwsAsync(stores.peers.delete("ab"), { code: "CLOSED" });
     t.throws(() => stores.blocks.state(bytesOf("k")), { code: "CLOSED" });
     t.throws(() => stores.blocks.has(GENESIS.header.hash), { code: "CLOSED" });
   });

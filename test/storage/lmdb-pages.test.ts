@@ -27,8 +27,10 @@ test.before(async () => {
   await stores.close();
   // Small commits move what lies on the last page to one that was freed.
   const again = await openLmdbStores({ directory: sound, genesis: GENESIS });
-  const ban = { peerId: "ab".repeat(32), untilWallMs: 1, reason: "test", count: 1 };
-  for (let count = 1; count <= 3; count++) await again.peers.putBan({ ...ban, count });
+  const peerId = "ab".repeat(32);
+  const ban = { untilWallMs: 1, reason: "test" };
+  for (let count = 1; count <= 3; count++)
+    await again.peers.put({ peerId, ban: { ...ban, count } });
   await again.close();
 });
 

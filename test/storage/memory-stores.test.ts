@@ -134,6 +134,6 @@ test("a store that failed rejects what was pending and all that comes", async (t
   await t.throwsAsync(stores.blocks.commit(extension([makeBlock(one.header, "2")])), {
     code: "STORE_FAILED",
   });
-  await t.throwsAsync(stores.peers.deleteBan("ab"), { code: "STORE_FAILED" });
+  await t.throwsAsync(stores.peers.delete("ab"), { code: "STORE_FAILED" });
   await stores.close();
 });

@@ -11,6 +11,7 @@ import type { Connection } from "../../ports.js";
 import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import { TrafficCounts } from "../../protocol/session/traffic.js";
+import { guardPeerStore } from "./guarded-peer-store.js";
 import { LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
 import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
@@ -30,9 +31,10 @@ import {
   tellGone,
 } from "./registry-connections.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
-import { aboutVerdicts } from "./registry-verdicts.js";
+import { aboutVerdicts, keepChanges } from "./registry-verdicts.js";
 import {
   announce,
+  momentOf,
   type RegistryArgs,
   type RegistryContext as Ctx,
   type RegistryState as State,
@@ -57,12 +59,16 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
 
   init(context, args) {
     args.reputation.tell({ type: "Subscribe", subscriber: context.self });
-    const { config, peerId, random } = context.env;
+    const { config, log, peerId, peers, random } = context.env;
+    const store = guardPeerStore(peers, log);
     const book = new PeerBook({ self: peerId, config, float: () => random.float() });
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
+    const bans = book.restore(store.records(), momentOf(context));
+    if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
     return {
       ...args,
       ...newDials(context.env, book),
+      store,
       subscribers: new Map(),
       traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
@@ -73,77 +79,8 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   },
 
   receive(state, message, context) {
-    const { book } = state;
-    switch (message.type) {
-      case "Connected":
-        accept(state, message.connection, message.dialed, context);
-        return;
-      case "HandlerReady":
-        ready(state, message, context);
-        return;
-      case "HandlerClosing": {
-        const entry = book.connections.get(message.connectionId);
-        if (entry === undefined || entry.state.phase === "closing") return;
-        leave(state, entry, message.gone, context);
-        return;
-      }
-      case "HandlerStopped":
-        stopped(state, message.path, message.error, context);
-        return;
-      case "HandlerMeasured": {
-        const entry = book.connections.get(message.connectionId);
-        if (entry === undefined) return;
-        entry.performance = message.performance;
-        const { peerId } = entry;
-        announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
-        return;
-      }
-      case "HeadClaimed": {
-        const { peerId } = message;
-        const entry = book.claimed(peerId, message.head);
-        if (entry?.head === undefined) return;
-        announce(state, { type: "PeerClaimed", peerId, head: entry.head });
-        return;
-      }
-      case "DialerStarted":
-      case "DialEnded":
-      case "DialDue":
-      case "Connect":
-      case "GetDialStatus":
-        aboutDials(state, message, context);
-        return;
-      case "Listening":
-        state.local.bound(message.endpoints);
-        return;
-      case "Subscribe":
-        subscribe(state, message.subscriber, context);
-        return;
-      case "GetPeers":
-        message.replyTo.tell(reports(state, context.env.clock));
-        return;
-      case "GetTraffic":
-        message.replyTo.tell(state.traffic.byKind());
-        return;
-      case "PingPeer":
-        ping(book.connections.readyOf(message.peerId)?.handler, message.replyTo, context);
-        return;
-      case "PeerBanned":
-      case "PeerUnbanned":
-      case "Disconnect":
-        aboutVerdicts(state, message, context);
-        return;
-      case "Shutdown":
-        state.stopping = true;
-        state.drained = message.replyTo;
-        context.cancelTimer("dial");
-        for (const entry of book.connections.all()) {
-          entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
-        }
-        answerDrained(state);
-        return;
-      default:
-        unreachable(message);
-    }
+    dealWith(state, message, context);
+    keepChanges(state);
   },
 
   signal(state, signal, context) {
@@ -168,6 +105,82 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     invariant(waiting.size === 0, `${waiting.size} addresses are waited for`);
   },
 });
+
+function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
+  const { book } = state;
+  switch (message.type) {
+    case "Connected":
+      accept(state, message.connection, message.dialed, context);
+      return;
+    case "HandlerReady":
+      ready(state, message, context);
+      return;
+    case "HandlerClosing": {
+      const entry = book.connections.get(message.connectionId);
+      if (entry === undefined || entry.state.phase === "closing") return;
+      leave(state, entry, message.gone, context);
+      return;
+    }
+    case "HandlerStopped":
+      stopped(state, message.path, message.error, context);
+      return;
+    case "HandlerMeasured": {
+      const entry = book.connections.get(message.connectionId);
+      if (entry === undefined) return;
+      entry.performance = message.performance;
+      const { peerId } = entry;
+      announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
+      return;
+    }
+    case "HeadClaimed": {
+      const { peerId } = message;
+      const entry = book.claimed(peerId, message.head);
+      if (entry?.head === undefined) return;
+      announce(state, { type: "PeerClaimed", peerId, head: entry.head });
+      return;
+    }
+    case "DialerStarted":
+    case "DialEnded":
+    case "DialDue":
+    case "Connect":
+    case "GetDialStatus":
+      aboutDials(state, message, context);
+      return;
+    case "Listening":
+      state.local.bound(message.endpoints);
+      return;
+    case "Subscribe":
+      subscribe(state, message.subscriber, context);
+      return;
+    case "GetPeers":
+      message.replyTo.tell(reports(state, context.env.clock));
+      return;
+    case "GetTraffic":
+      message.replyTo.tell(state.traffic.byKind());
+      return;
+    case "PingPeer":
+      ping(book.connections.readyOf(message.peerId)?.handler, message.replyTo, context);
+      return;
+    case "PeerBanned":
+    case "PeerUnbanned":
+    case "BanForgotten":
+    case "PeerJudged":
+    case "Disconnect":
+      aboutVerdicts(state, message, context);
+      return;
+    case "Shutdown":
+      state.stopping = true;
+      state.drained = message.replyTo;
+      context.cancelTimer("dial");
+      for (const entry of book.connections.all()) {
+        entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
+      }
+      answerDrained(state);
+      return;
+    default:
+      unreachable(message);
+  }
+}
 
 /** What peers and clients can cause at will: these wait in the bounded, refusing lane. */
 const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([

@@ -27,6 +27,8 @@ export interface KnownEndpoint {
   dialedWallMs: number | undefined;
   /** Why the last dial, or the connection that it brought, ended. */
   end: string | undefined;
+  /** Wall-clock time at which a peer was ready there last; absent: nobody ever was. */
+  readyWallMs: number | undefined;
 }
 
 type Settings = NetworkConfig["dial"];
@@ -42,12 +44,18 @@ export interface Failed {
 export class KnownEndpoints {
   readonly #settings: Settings;
   readonly #float: () => number;
+  readonly #onRemoved: (target: KnownEndpoint) => void;
   readonly #known = new Map<string, KnownEndpoint>();
 
   /** `float` answers uniformly in [0, 1). */
-  constructor(settings: Settings, float: () => number) {
+  constructor(
+    settings: Settings,
+    float: () => number,
+    onRemoved: (target: KnownEndpoint) => void = () => undefined,
+  ) {
     this.#settings = settings;
     this.#float = float;
+    this.#onRemoved = onRemoved;
   }
 
   get(endpoint: Endpoint): KnownEndpoint | undefined {
@@ -84,13 +92,15 @@ export class KnownEndpoints {
       notBeforeMs,
       dialedWallMs: undefined,
       end: undefined,
+      readyWallMs: undefined,
     };
     this.#known.set(address, added);
     return added;
   }
 
-  remove({ address }: KnownEndpoint): void {
-    this.#known.delete(address);
+  remove(target: KnownEndpoint): void {
+    this.#known.delete(target.address);
+    this.#onRemoved(target);
   }
 
   /** Somebody wants it now: its past does not count, and it is the first that is due. */

@@ -26,6 +26,9 @@ interface Ban {
   readonly endsMs: number;
 }
 
+/** Of a ban that was told to be over. */
+const OVER = Number.NEGATIVE_INFINITY;
+
 /** What its reputation makes of it, until its score has decayed to another class. */
 export interface Judgement {
   readonly class: PeerClass;
@@ -80,6 +83,20 @@ export class KnownPeers {
   banned(record: BanRecord, now: Moment): void {
     const endsMs = now.monotonicMs + record.untilWallMs - now.wallMs;
     this.use(record.peerId).ban = { record, endsMs };
+  }
+
+  unbanned(peerId: PeerId): boolean {
+    const peer = this.#peers.get(peerId);
+    if (peer?.ban === undefined || peer.ban.endsMs === OVER) return false;
+    peer.ban = { ...peer.ban, endsMs: OVER };
+    return true;
+  }
+
+  banForgotten(peerId: PeerId): boolean {
+    const peer = this.#peers.get(peerId);
+    if (peer?.ban === undefined) return false;
+    peer.ban = undefined;
+    return true;
   }
 
   /** The ban in force, if any. */

@@ -4,7 +4,7 @@
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import type { BanRecord, PeerId } from "../../ports.js";
+import type { BanRecord, PeerId, PeerRecord } from "../../ports.js";
 import {
   formatAddress,
   hostGroup,
@@ -18,7 +18,8 @@ import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import type { Entry } from "./peer-entry.js";
-import type { Moment, PeerClass } from "./reputation-ledger.js";
+import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
+import { readStoredPeer, STORED_ENDPOINTS_MAX, type FoundEndpoint } from "./stored-peers.js";
 
 export interface PeerBookOptions {
   /** This node's own id. */
@@ -38,12 +39,12 @@ export type WantOutcome =
   | { readonly type: "unknown" };
 
 /** Who is dialed first. Without a class: as one that is neutral. */
-const RANKS: Readonly<Record<PeerClass, number | undefined>> = {
+const RANKS: Readonly<Record<PeerClass, number>> = {
   preferred: 0,
   good: 1,
   neutral: 1,
   probation: 2,
-  banned: undefined,
+  banned: 2,
 };
 
 export class PeerBook {
@@ -53,12 +54,14 @@ export class PeerBook {
   readonly trusted: ReadonlySet<PeerId>;
   readonly #self: PeerId;
   readonly #config: NetworkConfig;
+  /** Whose record is to be stored anew. */
+  readonly #changed = new Set<PeerId>();
 
   constructor({ self, config, float }: PeerBookOptions) {
     this.#self = self;
     this.#config = config;
     this.trusted = new Set(config.trustedPeers);
-    this.endpoints = new KnownEndpoints(config.dial, float);
+    this.endpoints = new KnownEndpoints(config.dial, float, (target) => this.#changes(target));
     const { peersTrackedMax, bansKeptMax } = config.reputation;
     const slots = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
     const keptMax = 2 * slots + config.dial.candidatesMax;
@@ -120,6 +123,11 @@ export class PeerBook {
     if (entry.dialed === undefined) return;
     const target = this.endpoints.add(entry.dialed, "asked");
     if (target === undefined) return;
+    // What was stored of whoever was there before is theirs no longer.
+    if (target.peerId !== undefined && target.peerId !== entry.peerId) {
+      this.#changes(target);
+      target.readyWallMs = undefined;
+    }
     if (entry.state.phase === "closing") target.peerId = entry.peerId;
     else this.endpoints.connected(target, entry.peerId);
   }
@@ -132,6 +140,10 @@ export class PeerBook {
     peer.group = hostGroup(entry.remote.host);
     peer.told = info.listenAddresses.flatMap(dialableOf);
     peer.readyWallMs = wallMs;
+    const target = entry.dialed === undefined ? undefined : this.endpoints.get(entry.dialed);
+    if (target === undefined) return true;
+    target.readyWallMs = wallMs;
+    this.#changes(target);
     return true;
   }
 
@@ -156,18 +168,73 @@ export class PeerBook {
     return target;
   }
 
-  // ---- who is banned -------------------------------------------------------------------------
+  // ---- what reputation decided ---------------------------------------------------------------
 
   banned(ban: BanRecord, now: Moment): void {
+    const before = this.peers.get(ban.peerId)?.ban?.record;
     this.peers.banned(ban, now);
+    const isStored = before?.count === ban.count && before.untilWallMs === ban.untilWallMs;
+    if (!isStored) this.#changed.add(ban.peerId);
   }
 
-  /** A ban ends before its time; what it was is remembered. False: it was not in force. */
+  /** A ban is over or lifted, and remembered. False: that is known, or there was none. */
   unbanned(peerId: PeerId): boolean {
-    const peer = this.peers.get(peerId);
-    if (peer?.ban === undefined) return false;
-    peer.ban = undefined;
-    return true;
+    return this.peers.unbanned(peerId);
+  }
+
+  banForgotten(peerId: PeerId): void {
+    if (this.peers.banForgotten(peerId)) this.#changed.add(peerId);
+  }
+
+  /** `lastsMs` from now on. */
+  judged(peerId: PeerId, { class: peerClass, score, lastsMs }: Verdict, nowMs: number): void {
+    const judgement = { class: peerClass, score, endsMs: nowMs + lastsMs };
+    this.peers.use(peerId).judgement = judgement;
+  }
+
+  // ---- what outlives the process -------------------------------------------------------------
+
+  /**
+   * Records as a store answers them, in whatever state they are. Answers the bans among them; what
+   * could not be believed or is too much is to be stored anew, see `takeChanged`.
+   */
+  restore(records: readonly unknown[], now: Moment): readonly BanRecord[] {
+    const stored = records.flatMap((record) => readStoredPeer(record) ?? []);
+    const { bansKeptMax } = this.#config.reputation;
+    const bans = stored.flatMap(({ ban }) => ban ?? []);
+    const kept = bans.sort((a, b) => b.untilWallMs - a.untilWallMs).slice(0, bansKeptMax);
+    for (const ban of kept) this.peers.banned(ban, now);
+    for (const { peerId, isWhole } of stored) if (!isWhole) this.#changed.add(peerId);
+    for (const { peerId } of bans.slice(bansKeptMax)) this.#changed.add(peerId);
+    const found = stored
+      .flatMap(({ peerId, endpoints }) => endpoints.map((one) => ({ ...one, peerId })))
+      .sort((a, b) => b.readyWallMs - a.readyWallMs);
+    for (const one of found) if (!this.#restoreEndpoint(one, now)) this.#changed.add(one.peerId);
+    return kept;
+  }
+
+  /** What is to be stored of a peer; undefined: nothing. */
+  recordOf(peerId: PeerId): PeerRecord | undefined {
+    const ban = this.peers.get(peerId)?.ban?.record;
+    const endpoints = this.#found(peerId).map(({ address, readyWallMs = 0 }) => ({
+      address,
+      readyWallMs,
+    }));
+    if (ban === undefined && endpoints.length === 0) return undefined;
+    const { peerId: _, ...kept } = ban ?? { peerId };
+    return {
+      peerId,
+      ...(ban === undefined ? {} : { ban: kept as Omit<BanRecord, "peerId"> }),
+      ...(endpoints.length === 0 ? {} : { endpoints }),
+    };
+  }
+
+  /** Whose records are not stored as they are now. */
+  takeChanged(): readonly PeerId[] {
+    if (this.#changed.size === 0) return [];
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
   }
 
   invariants(): void {
@@ -197,7 +264,33 @@ export class PeerBook {
     if (this.connections.readyOf(peerId) !== undefined) return undefined;
     const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
     if (isBanned && !this.trusted.has(peerId)) return undefined;
-    return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"] ?? RANKS.probation;
+    return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];
+  }
+
+  #changes({ peerId, readyWallMs }: KnownEndpoint): void {
+    if (peerId !== undefined && readyWallMs !== undefined) this.#changed.add(peerId);
+  }
+
+  /** Where it was ready, the latest first. */
+  #found(peerId: PeerId): readonly KnownEndpoint[] {
+    return [...this.endpoints.all()]
+      .filter((target) => target.peerId === peerId && target.readyWallMs !== undefined)
+      .sort((a, b) => (b.readyWallMs ?? 0) - (a.readyWallMs ?? 0))
+      .slice(0, STORED_ENDPOINTS_MAX);
+  }
+
+  /** Dialed after those that the operator named, which are due at once. */
+  #restoreEndpoint(
+    { endpoint, readyWallMs, peerId }: FoundEndpoint & { readonly peerId: PeerId },
+    { monotonicMs, wallMs }: Moment,
+  ): boolean {
+    const { rememberedMs, backoffMinMs } = this.#config.dial;
+    if (readyWallMs > wallMs || wallMs - readyWallMs > rememberedMs) return false;
+    const target = this.endpoints.add(endpoint, "stored", monotonicMs + backoffMinMs);
+    if (target === undefined || target.peerId !== undefined) return false;
+    target.peerId = peerId;
+    target.readyWallMs = readyWallMs;
+    return true;
   }
 
   #kept(): ReadonlySet<PeerId> {

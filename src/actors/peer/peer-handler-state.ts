@@ -56,6 +56,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   decodeResting: boolean;
   readonly performance: PeerPerformance;
   measuredMs: number;
+  /** When a slow answer was last charged. */
+  chargedMs: number;
   /** When a quick answer was last rewarded. */
   rewardedMs: number;
 }

@@ -68,6 +68,7 @@ export const peerHandler = defineActor<
       decodeResting: false,
       performance: new PeerPerformance(),
       measuredMs: Number.NEGATIVE_INFINITY,
+      chargedMs: Number.NEGATIVE_INFINITY,
       rewardedMs: Number.NEGATIVE_INFINITY,
       // Last: V8 needs 20 KB and 60 µs for a literal of this size that begins with a spread.
       ...args,

@@ -12,6 +12,14 @@ import type { ReputationEvent } from "./reputation-ledger.js";
 /** A smoothed answer under this is quick. */
 const QUICK_RESPONSE_MS = 250;
 const MEASURE_INTERVAL_MS = 1_000;
+/** An answer that takes so many times as long as this peer's usually do, and a second, is slow. */
+const SLOW_FACTOR = 4;
+const SLOW_RESPONSE_MS = 1_000;
+/**
+ * Slowness is charged so often at most: within a half-life it adds up to 60 points and their remains
+ * to 87, which is probation and never a ban.
+ */
+const SLOW_INTERVAL_MS = 10_000;
 /** Half a minute of quick answers reaches the cap of a minute's gains. */
 const REWARD_INTERVAL_MS = 300;
 
@@ -119,6 +127,7 @@ function settled(state: PeerHandlerState, asker: Asker, outcome: Outcome): void 
   const { tag, replyTo } = asker;
   replyTo.tell(outcomeOf(tag, peerId, outcome));
   if (outcome.ok) {
+    charge(state, outcome.elapsedMs);
     performance.answered(outcome.elapsedMs);
     if (outcome.elapsedMs < QUICK_RESPONSE_MS) reward(state);
     measured(state);
@@ -134,6 +143,17 @@ function outcomeOf(tag: number, peerId: string, outcome: Outcome): RequestOutcom
     return { type: "RequestOutcome", tag, peerId, ok: false, reason: outcome.reason };
   const { message, elapsedMs } = outcome;
   return { type: "RequestOutcome", tag, peerId, ok: true, message, elapsedMs };
+}
+
+/** Before the answer counts among the usual ones. */
+function charge(state: PeerHandlerState, elapsedMs: number): void {
+  const { nowMs, performance } = state;
+  const usualMs = performance.responseMs ?? performance.pingMs;
+  if (usualMs === undefined || nowMs - state.chargedMs < SLOW_INTERVAL_MS) return;
+  if (elapsedMs < Math.max(SLOW_RESPONSE_MS, SLOW_FACTOR * usualMs)) return;
+  state.chargedMs = nowMs;
+  const usual = `${Math.round(usualMs)} ms is usual`;
+  report(state, "SlowResponse", `an answer took ${Math.round(elapsedMs)} ms, ${usual}`);
 }
 
 /** Once in a while: gains are capped, and at thousands of answers a second each would cost more. */

@@ -1,8 +1,8 @@
-// Reputation: keeps every peer's score and bans, and tells those who act on them.
-// Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
+// Reputation: judges peers. Keeps every peer's score and bans, and tells those who act on them and
+// store them. Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
 // Before a slow peer pays, it asks whether this process itself was slow.
 
-import { errorText, invariant, unreachable } from "../../errors.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
@@ -14,6 +14,7 @@ import {
   type Moment,
   type PeerExplanation,
   type ReputationEvent,
+  type Verdict,
 } from "./reputation-ledger.js";
 
 export type ReputationMessage =
@@ -43,13 +44,17 @@ export type ReputationMessage =
       readonly replyTo: ActorRef<PeerExplanation>;
     }
   | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
-  | { readonly type: "BanStored"; readonly error?: unknown }
+  /** Bans of an earlier run, in whatever state they are stored: a subscriber's, told at its start. */
+  | { readonly type: "RestoreBans"; readonly bans: readonly BanRecord[] }
   /** A ban ends, or is to be forgotten. */
   | { readonly type: "BansDue" };
 
 export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
+  /** Its ban is over, or lifted: it makes the next one longer until it is forgotten. */
   | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
+  | { readonly type: "BanForgotten"; readonly peerId: PeerId }
+  | ({ readonly type: "PeerJudged"; readonly peerId: PeerId } & Verdict)
   /** It broke a rule that ends its connection. */
   | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell);
 
@@ -57,7 +62,7 @@ export interface ReputationArgs {
   readonly mailboxMax: number;
 }
 
-export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log" | "peers"> & {
+export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log"> & {
   readonly config: Pick<NodeEnv["config"], "reputation" | "trustedPeers">;
 };
 
@@ -84,18 +89,14 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
   }),
   onFault: ESCALATE,
 
-  init(context) {
-    const { env } = context;
+  init({ env }) {
     const { reputation, trustedPeers } = env.config;
-    const now = momentOf(env);
-    const state: State = {
-      ledger: new ReputationLedger(reputation, trustedPeers, env.peers.bans(), now),
+    return {
+      ledger: new ReputationLedger(reputation, trustedPeers, [], momentOf(env)),
       told: new Set(),
       subscribers: new Map(),
       readyPeers: 0,
     };
-    keepStep(state, context);
-    return state;
   },
 
   receive(state, message, context) {
@@ -122,11 +123,18 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "Subscribe":
         state.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
-        for (const { peerId } of state.ledger.bans(momentOf(env))) {
-          const ban = state.ledger.banOf(peerId, momentOf(env));
-          if (ban === undefined) continue;
-          state.told.add(peerId);
+        for (const ban of state.ledger.inForce(momentOf(env))) {
+          state.told.add(ban.peerId);
           message.subscriber.tell({ type: "PeerBanned", ban });
+        }
+        return;
+      case "RestoreBans":
+        state.ledger.restore(message.bans, momentOf(env));
+        keepStep(state, context);
+        for (const ban of state.ledger.inForce(momentOf(env))) {
+          if (state.told.has(ban.peerId)) continue;
+          state.told.add(ban.peerId);
+          tellAll(state, { type: "PeerBanned", ban });
         }
         return;
       case "PeersCounted":
@@ -135,6 +143,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "Unban":
         if (!state.ledger.unban(message.peerId)) return;
         keepStep(state, context);
+        tellAll(state, { type: "PeerJudged", peerId: message.peerId, ...FRESH });
         return;
       case "BansDue":
         keepStep(state, context);
@@ -144,12 +153,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         return;
       case "GetBans":
         message.replyTo.tell(state.ledger.bans(momentOf(env)));
-        return;
-      case "BanStored":
-        // The ban holds in memory all the same; only a restart would forget it.
-        if (message.error !== undefined) {
-          env.log.write("error", "a ban was not stored", { error: errorText(message.error) });
-        }
         return;
       default:
         unreachable(message);
@@ -173,16 +176,22 @@ function record(
   context: Context<ReputationMessage, ReputationEnv>,
 ): void {
   const { env } = context;
-  const ban = state.ledger.record(peerId, deed, momentOf(env), state.readyPeers);
+  const now = momentOf(env);
+  const ban = state.ledger.record(peerId, deed, now, state.readyPeers);
+  const verdict = state.ledger.takeVerdict(peerId, now.monotonicMs);
+  if (verdict !== undefined) tellAll(state, { type: "PeerJudged", peerId, ...verdict });
   if (ban === undefined) return;
   env.log.write("warn", "peer banned", { ...ban });
+  // Whoever gives way to it is told first: nobody has to keep more than the most.
+  keepStep(state, context);
   state.told.add(peerId);
   tellAll(state, { type: "PeerBanned", ban });
-  context.pipe(env.peers.putBan(ban), stored);
-  keepStep(state, context);
 }
 
-/** Tells which bans are over, deletes what is forgotten, and wakes for the next. */
+/** Of a peer that nothing is known of. */
+const FRESH: Verdict = { class: "good", score: 0, lastsMs: Number.POSITIVE_INFINITY };
+
+/** Tells which bans are over and which are forgotten, and wakes for the next. */
 function keepStep(state: State, context: Context<ReputationMessage, ReputationEnv>): void {
   const { env } = context;
   const { ledger } = state;
@@ -194,9 +203,8 @@ function keepStep(state: State, context: Context<ReputationMessage, ReputationEn
     state.told.delete(peerId);
     tellAll(state, { type: "PeerUnbanned", peerId });
   }
-  const forgotten = ledger.takeForgotten(nowMs);
-  if (forgotten.length > 0) {
-    context.pipe(Promise.all(forgotten.map((peerId) => env.peers.deleteBan(peerId))), stored);
+  for (const peerId of ledger.takeForgotten(nowMs)) {
+    tellAll(state, { type: "BanForgotten", peerId });
   }
   const waitMs = ledger.untilNextMs(nowMs);
   if (waitMs === undefined) context.cancelTimer("bans");
@@ -209,8 +217,4 @@ function momentOf(env: ReputationEnv): Moment {
 
 function tellAll(state: State, verdict: ReputationVerdict): void {
   for (const subscriber of state.subscribers.values()) subscriber.tell(verdict);
-}
-
-function stored(outcome: { ok: boolean; error?: unknown }): ReputationMessage {
-  return outcome.ok ? { type: "BanStored" } : { type: "BanStored", error: outcome.error };
 }

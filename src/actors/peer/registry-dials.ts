@@ -11,6 +11,8 @@ import type { KnownEndpoint } from "./known-endpoints.js";
 import { Loneliness } from "./loneliness.js";
 import { peerAt, type PeerBook } from "./peer-book.js";
 import type { Entry } from "./peer-entry.js";
+import type { ReputationMessage } from "./peer-reputation.js";
+import { wasReady } from "./peer-state.js";
 import type { RegistryMessage } from "./peer-table.js";
 
 export interface DialsState {
@@ -20,6 +22,7 @@ export interface DialsState {
   /** Who waits for the connection to an address. */
   readonly waiting: Map<string, ActorRef<DialOutcome>[]>;
   readonly loneliness: Loneliness;
+  readonly reputation: ActorRef<ReputationMessage>;
   readonly stopping: boolean;
 }
 
@@ -28,7 +31,10 @@ type Ctx = Context<RegistryMessage, NodeEnv>;
 /** A connection that lasted this long was good: its end starts the backoff anew. */
 const STABLE_MS = 60_000;
 
-export function newDials({ clock }: NodeEnv, book: PeerBook): Omit<DialsState, "stopping"> {
+export function newDials(
+  { clock }: NodeEnv,
+  book: PeerBook,
+): Omit<DialsState, "reputation" | "stopping"> {
   return {
     book,
     dialer: undefined,
@@ -145,6 +151,7 @@ function dialEnded(
     grows: outcome.ok && !isCoded(error, "QUEUE_FULL"),
     alone,
   });
+  if (isCoded(error, "DIAL_FAILED")) unreached(state, peerAt(target), reason);
   answer(state, address, { ok: false, why: reason });
   env.log.write(isCoded(error, "DIAL_FAILED") ? "info" : "warn", "dial failed", {
     address,
@@ -199,6 +206,8 @@ function targetLost(
     return;
   }
   if (readyForMs >= STABLE_MS) target.failures = 0;
+  const brokeOff = reason === "Closed" || reason === "Timeout";
+  if (brokeOff && !wasReady(entry.state)) unreached(state, entry.peerId, "in its handshake");
   const isDouble = reason === "DuplicateConnection";
   const why = `the connection was ended by ${byPeer ? "the peer" : "this node"} (${reason})`;
   // Of a double the other connection may still shake hands: who waits hears when it is ready.
@@ -211,6 +220,17 @@ function targetLost(
     grows: reason !== "TooManyConnections" && !isDouble,
     alone: state.loneliness.alone,
   });
+}
+
+/** A peer that was here before cannot be reached; with nobody else here it may well be our own line. */
+function unreached(
+  { book, loneliness, reputation }: DialsState,
+  peerId: PeerId | undefined,
+  detail: string,
+): void {
+  if (peerId === undefined || loneliness.alone) return;
+  if (book.peers.get(peerId)?.readyWallMs === undefined) return;
+  reputation.tell({ type: "Report", peerId, event: "ConnectionFailure", detail });
 }
 
 function answerConnected(state: DialsState, peerId: PeerId): void {

@@ -25,10 +25,25 @@ export function aboutVerdicts(
       events.tell({ type: "Publish", event: { type: "PeerUnbanned", peerId } });
       return;
     }
+    case "BanForgotten":
+      book.banForgotten(message.peerId);
+      return;
+    case "PeerJudged":
+      book.judged(message.peerId, message, context.env.clock.monotonicMs());
+      return;
     case "Disconnect":
       close(state, message.peerId, message);
       return;
     default:
       unreachable(message);
+  }
+}
+
+/** What the store is to hold of whom something changed: in the same turn, so that no crash is between. */
+export function keepChanges({ book, store }: RegistryState): void {
+  for (const peerId of book.takeChanged()) {
+    const record = book.recordOf(peerId);
+    if (record === undefined) store.delete(peerId);
+    else store.put(record);
   }
 }

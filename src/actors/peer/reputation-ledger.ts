@@ -70,7 +70,21 @@ interface Account {
   gainedInMinute: number;
   minuteStartMs: number;
   readonly entries: LedgerEntry[];
+  /** What was told last of its class, and when. */
+  toldClass: PeerClass;
+  toldMs: number;
 }
+
+/** What a score amounts to, for so long as nothing happens. */
+export interface Verdict {
+  readonly class: PeerClass;
+  readonly score: number;
+  /** Then it has decayed to another class. */
+  readonly lastsMs: number;
+}
+
+/** A class that stays is told again so often, since its score moved meanwhile. */
+const TOLD_AGAIN_MS = 60_000;
 
 type Settings = NetworkConfig["reputation"];
 
@@ -112,6 +126,11 @@ export class ReputationLedger {
   ) {
     this.#settings = settings;
     this.#trusted = new Set(trusted);
+    this.restore(bans, now);
+  }
+
+  /** Adds stored bans, in whatever state they are, as the constructor takes them. */
+  restore(bans: readonly BanRecord[], now: Moment): void {
     for (const record of bans.filter(isBan).sort((a, b) => a.untilWallMs - b.untilWallMs)) {
       const lastsMs = Math.min(record.untilWallMs - now.wallMs, this.#lengthMs(record.count));
       const untilWallMs = now.wallMs + lastsMs;
@@ -163,6 +182,11 @@ export class ReputationLedger {
     return [...this.#bans.values()].map((ban) => shown(ban, now));
   }
 
+  inForce(now: Moment): readonly BanRecord[] {
+    const inForce = [...this.#bans.values()].filter(({ endsMs }) => endsMs > now.monotonicMs);
+    return inForce.map((ban) => shown(ban, now));
+  }
+
   /** Until the next ban ends or is to be forgotten; undefined: there is none. */
   untilNextMs(nowMs: number): number | undefined {
     const { banRememberedMs } = this.#settings;
@@ -184,6 +208,20 @@ export class ReputationLedger {
   score(peerId: PeerId, monotonicMs: number): number {
     const account = this.#accounts.get(peerId);
     return account === undefined ? 0 : this.#decayed(account, monotonicMs);
+  }
+
+  /** The class of a peer that was just recorded, when that is news. */
+  takeVerdict(peerId: PeerId, nowMs: number): Verdict | undefined {
+    const account = this.#accounts.get(peerId);
+    if (account === undefined) return undefined;
+    const score = this.#decayed(account, nowMs);
+    const verdict = this.#verdictOf(score);
+    const isKnown = verdict.class === account.toldClass;
+    const isShort = verdict.lastsMs < Number.POSITIVE_INFINITY;
+    if (isKnown && !(isShort && nowMs - account.toldMs >= TOLD_AGAIN_MS)) return undefined;
+    account.toldClass = verdict.class;
+    account.toldMs = nowMs;
+    return verdict;
   }
 
   explain(peerId: PeerId, now: Moment): PeerExplanation {
@@ -213,6 +251,16 @@ export class ReputationLedger {
     if (score <= probationScore) return "probation";
     if (score < 0) return "neutral";
     return score < preferredScore ? "good" : "preferred";
+  }
+
+  #verdictOf(score: number): Verdict {
+    const { banScore, probationScore, preferredScore, halfLifeMs } = this.#settings;
+    const peerClass = this.#classOf(score);
+    const until = { banned: banScore, probation: probationScore, preferred: preferredScore };
+    const bound = until[peerClass as keyof typeof until] as number | undefined;
+    const lastsMs =
+      bound === undefined ? Number.POSITIVE_INFINITY : halfLifeMs * Math.log2(score / bound);
+    return { class: peerClass, score, lastsMs };
   }
 
   #charge(peerId: PeerId, account: Account, event: ReputationEvent, nowMs: number): number {
@@ -294,6 +342,8 @@ export class ReputationLedger {
         gainedInMinute: 0,
         minuteStartMs: nowMs,
         entries: [],
+        toldClass: "good",
+        toldMs: nowMs,
       };
       const oldest = this.#accounts.keys().next();
       if (this.#accounts.size >= this.#settings.peersTrackedMax && !oldest.done) {
@@ -314,7 +364,9 @@ export class ReputationLedger {
 }
 
 /** A caller's store, or one that was written by hand, may answer anything. */
-function isBan({ peerId, untilWallMs, reason, rule = "", detail = "", count }: BanRecord): boolean {
+export function isBan(record: BanRecord): boolean {
+  if (typeof record !== "object" || (record as BanRecord | null) === null) return false;
+  const { peerId, untilWallMs, reason, rule = "", detail = "", count } = record;
   const isCounted = Number.isSafeInteger(count) && count >= 1;
   const isSaid = [reason, rule, detail].every(isText);
   return PEER_ID.test(peerId) && Number.isFinite(untilWallMs) && isCounted && isSaid;

@@ -104,6 +104,11 @@ export const PEERS = {
     ),
     aloneWarnMs: ms(30_000, [SECOND_MS, DAY_MS], "How often the log says that there is no peer."),
     candidatesMax: count(1_024, ENTRIES, "Addresses that are kept to be dialed."),
+    rememberedMs: ms(
+      30 * DAY_MS,
+      [0, 3_650 * DAY_MS],
+      "An address where a peer was found is dialed after a restart too, for so long.",
+    ),
   },
   lanes: {
     windowInitialBytes: bytes(
@@ -241,8 +246,8 @@ export const PEERS = {
     scoreMax: points(1_000, [1, 1_000_000], "No score is higher, and none lower than minus this."),
     gainPerMinuteMax: points(100, [0, 1_000_000], "What a peer can gain in a minute."),
     banScore: points(-100, [-1_000_000, -1], "At this score a peer is banned."),
-    probationScore: points(-50, [-1_000_000, -1], "At this score it is watched."),
-    preferredScore: points(50, [1, 1_000_000], "At this score it comes first."),
+    probationScore: points(-50, [-1_000_000, -1], "At this score it is dialed last."),
+    preferredScore: points(50, [1, 1_000_000], "At this score it is dialed first."),
     banMs: ms(3_600_000, [1, 365 * DAY_MS], "A first ban; each further one is twice as long."),
     banMaxMs: ms(86_400_000, [1, 3_650 * DAY_MS], "No ban is longer."),
     banRememberedMs: ms(
@@ -265,6 +270,10 @@ export const PEERS = {
     ),
     selfBlameLoopDelayMs: ms(250, [1, HOUR_MS], "Over this loop delay a timeout is our own fault."),
     ledgerEntriesMax: count(32, [1, 65_536], "Reasons of a score that are kept for each peer."),
-    peersTrackedMax: count(4_096, ENTRIES, "Peers whose score is kept; the oldest go first."),
+    peersTrackedMax: count(
+      4_096,
+      ENTRIES,
+      "Peers that are remembered, and whose score is kept; the oldest go first.",
+    ),
   },
 } as const;

@@ -155,3 +155,92 @@ test("a ban refuses its peer until it ends, whatever becomes of the wall clock",
   t.is(reason(59_999), "Banned");
   t.is(reason(60_000), "admitted");
 });
+
+test("preferred peers are dialed first, those on probation last, while that lasts", (t) => {
+  const { book } = bookOf();
+  for (const number of [1, 2, 3]) {
+    const target = book.endpoints.add(endpoint(number), "configured", number)!;
+    target.peerId = peerIdOf(number);
+  }
+  book.judged(peerIdOf(1), { class: "probation", score: -60, lastsMs: 1_000 }, 0);
+  book.judged(peerIdOf(3), { class: "preferred", score: 60, lastsMs: 2_000 }, 0);
+  const order = (nowMs: number) => book.due(nowMs).map(({ peerId }) => Number(peerId));
+  t.deepEqual(order(999), [3, 2, 1]);
+  t.deepEqual(order(1_000), [3, 1, 2]);
+  t.deepEqual(order(2_000), [1, 2, 3]);
+});
+
+test("what was stored is known again: bans hold, and endpoints are dialed after the seeds", (t) => {
+  const first = bookOf();
+  const entry = first.open(1, { direction: "outbound", dialed: endpoint(1) });
+  first.book.becameReady(entry, handshakeOf(), at(0));
+  first.ban(2, 60_000);
+  const records = first.book.takeChanged().map((peerId) => first.book.recordOf(peerId)!);
+  t.is(records.length, 2);
+  const { book } = bookOf();
+  book.endpoints.add(endpoint(3), "configured");
+  t.deepEqual(
+    book.restore(records, at(1_000)).map(({ peerId }) => peerId),
+    [peerIdOf(2)],
+  );
+  t.deepEqual(book.takeChanged(), [], "nothing is to be written");
+  t.deepEqual(
+    records.map(({ peerId }) => book.recordOf(peerId)),
+    records,
+  );
+  t.deepEqual(addresses(book.due(1_000)), ["tcp://10.0.3.1:8765"]);
+  const laterMs = 1_000 + book.endpoints.all().next().value!.notBeforeMs + 10_000;
+  t.deepEqual(addresses(book.due(laterMs)), ["tcp://10.0.3.1:8765", "tcp://10.0.1.1:8765"]);
+  t.not(book.peers.banOf(peerIdOf(2), 1_000), undefined);
+  t.is(book.peers.banOf(peerIdOf(2), 60_000), undefined);
+});
+
+test("an endpoint belongs to whoever was found there last", (t) => {
+  const { book, open } = bookOf();
+  const visit = (number: number): void => {
+    const entry = open(number, { direction: "outbound", dialed: endpoint(1) });
+    book.becameReady(entry, handshakeOf(), at(number));
+    book.connections.beganClosing(entry, 0);
+    book.endpoints.failed(book.targetOf(entry)!, 0, { why: "", alone: true });
+  };
+  visit(1);
+  t.is(book.recordOf(peerIdOf(1))?.endpoints?.length, 1);
+  book.takeChanged();
+  visit(2);
+  t.deepEqual([...book.takeChanged()].sort(), [peerIdOf(1), peerIdOf(2)]);
+  t.is(book.recordOf(peerIdOf(1)), undefined);
+  t.is(book.recordOf(peerIdOf(2))?.endpoints?.length, 1);
+});
+
+test("whatever a store answers, what is none is left out and written anew", (t) => {
+  const { book } = bookOf({ dial: { candidatesMax: 4 }, reputation: { bansKeptMax: 2 } });
+  const [good, half] = [peerIdOf(1), peerIdOf(2)];
+  const ban = { untilWallMs: WALL_MS + 1_000, reason: "", count: 1 };
+  const where = { address: "tcp://10.0.0.1:1", readyWallMs: WALL_MS };
+  const nonsense = [null, 7, "x", [], {}, { peerId: 7 }, { peerId: "AB" }, { peerId: "x", ban }];
+  const odd = [
+    { ...where, address: "nowhere" },
+    { ...where, address: "tcp://10.0.0.1:0" },
+    { ...where, readyWallMs: "now" },
+    { ...where, address: "tcp://10.0.0.2:1", readyWallMs: WALL_MS + 1 },
+    { ...where, address: "tcp://10.0.0.3:1", readyWallMs: 0 },
+    null,
+  ];
+  const many = Array.from({ length: 9 }, (_, i) => ({ ...where, address: `tcp://10.1.0.${i}:1` }));
+  book.restore(
+    [
+      ...nonsense,
+      { peerId: good, ban, endpoints: [where] },
+      { peerId: half, ban: { ...ban, count: 0 }, endpoints: odd },
+      { peerId: peerIdOf(3), ban },
+      { peerId: peerIdOf(4), ban: { ...ban, untilWallMs: WALL_MS - 1 } },
+      { peerId: peerIdOf(5), endpoints: many },
+    ],
+    at(0),
+  );
+  book.invariants();
+  t.deepEqual([...book.takeChanged()].sort(), [half, peerIdOf(4), peerIdOf(5)]);
+  t.is(book.recordOf(half), undefined);
+  t.deepEqual(book.recordOf(good), { peerId: good, ban, endpoints: [where] });
+  t.is([...book.endpoints.all()].length, 4);
+});

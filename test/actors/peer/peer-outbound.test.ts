@@ -106,6 +106,30 @@ test("a peer that answers no request any more is left when there is no place for
   t.like(harness.remote.heardOf("Disconnect"), [{ message: { reason: "Timeout" } }]);
 });
 
+test("an answer that takes far longer than usual is slow, and charged now and then", async (t) => {
+  const harness = await ready({
+    config: { requests: { timeoutMinMs: 60_000, timeoutMaxMs: 60_000 } },
+  });
+  const answerAfter = async (delayMs: number): Promise<void> => {
+    harness.ask(requestBlock, 1);
+    await harness.settle();
+    await harness.advance(delayMs);
+    const [asked] = harness.remote.heardOf("RequestBlock");
+    harness.remote.send(responseBlock, asked!.requestId);
+    harness.remote.pong();
+    await harness.settle();
+  };
+  const slow = (): readonly string[] =>
+    harness.blames().filter((blame) => blame.startsWith("SlowResponse"));
+  for (let i = 0; i < 5; i++) await answerAfter(300);
+  await answerAfter(900);
+  t.deepEqual(slow(), [], "less than a second is not slow");
+  for (let i = 0; i < 4; i++) await answerAfter(4_000 * (i + 1));
+  const told = slow();
+  t.true(told.length >= 1 && told.length <= 3, `${told.length}`);
+  t.regex(told[0]!, /^SlowResponse: an answer took 4000 ms, \d+ ms is usual$/);
+});
+
 test("what is under way or waits when the connection ends is answered", async (t) => {
   const harness = await ready({ config: { requests: { inFlightMax: 1 } } });
   harness.ask(requestBlock, 1);

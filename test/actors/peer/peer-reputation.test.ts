@@ -7,6 +7,9 @@ import {
 } from "../../../src/actors/peer/peer-reputation.js";
 import { banText, type PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
 import type { ReputationEvent } from "../../../src/actors/peer/reputation-ledger.js";
+import { advancedPeerRegistry } from "../../../src/actors/peer/advanced-peer-registry.js";
+import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { CodedError } from "../../../src/errors.js";
 import { createHarness, peerIdOf, START_WALL_MS, type HarnessOptions } from "../support.js";
@@ -17,6 +20,12 @@ const HOUR_MS = 3_600_000;
 function start(options: HarnessOptions = {}) {
   const harness = createHarness(options);
   const reputation = harness.spawn(peerReputation, { mailboxMax: 64 });
+  // It stores what it is told, and tells at its start what is stored.
+  harness.spawn(advancedPeerRegistry, {
+    router: harness.probe<MessageRouterMessage>().ref,
+    reputation,
+    events: harness.probe<EventBusMessage>().ref,
+  });
   const subscriber = harness.probe<ReputationVerdict>();
   reputation.tell({ type: "Subscribe", subscriber: subscriber.ref });
   const report = (event: ReputationEvent, times = 1, peerId = peer): void => {
@@ -34,6 +43,12 @@ async function explain(harness: ReturnType<typeof start>, peerId = peer): Promis
   harness.reputation.tell({ type: "Explain", peerId, replyTo: asker.ref });
   await harness.settle();
   return asker.last!;
+}
+
+function bansIn(peers: PeerStore): readonly BanRecord[] {
+  return peers
+    .records()
+    .flatMap(({ peerId, ban }) => (ban === undefined ? [] : [{ peerId, ...ban }]));
 }
 
 async function bansOf(
@@ -57,8 +72,8 @@ test("a ban is told to subscribers, stored and logged", async (t) => {
     detail: "why",
     count: 1,
   };
-  t.deepEqual(harness.subscriber.take(), [{ type: "PeerBanned", ban }]);
-  t.deepEqual(harness.stores.peers.bans(), [ban]);
+  t.deepEqual(harness.subscriber.of("PeerBanned"), [{ type: "PeerBanned", ban }]);
+  t.deepEqual(bansIn(harness.stores.peers), [ban]);
   t.deepEqual(await bansOf(harness, harness.reputation), [ban]);
   t.true(harness.log.some(({ event }) => event === "peer banned"));
 });
@@ -74,16 +89,17 @@ test("the rule that was broken is a field of its own: in the ledger, the ban and
   for (const entry of entries) t.like(entry, why);
   t.like(ban, { reason: "ProtocolViolation", ...why });
   t.like(harness.subscriber.of("Disconnect")[0], { reason: "ProtocolViolation", ...why });
-  t.like(harness.stores.peers.bans(), [{ reason: "ProtocolViolation", ...why }]);
+  t.like(bansIn(harness.stores.peers), [{ reason: "ProtocolViolation", ...why }]);
 });
 
 test("a ban that an older version stored with a text for its reason holds, and is told by it", async (t) => {
   const { peers } = createHarness().stores;
   const reason = "ProtocolViolation: flood: too many pings";
-  const ban = { peerId: peer, untilWallMs: START_WALL_MS + HOUR_MS, reason, count: 1 };
-  await peers.putBan(ban);
+  const ban = { untilWallMs: START_WALL_MS + HOUR_MS, reason, count: 1 };
+  await peers.put({ peerId: peer, ban });
   const harness = start({ env: { peers } });
-  t.deepEqual(await bansOf(harness, harness.reputation), [ban]);
+  await harness.settle();
+  t.deepEqual(await bansOf(harness, harness.reputation), [{ peerId: peer, ...ban }]);
   t.is(banText(ban), reason);
 });
 
@@ -139,7 +155,7 @@ test("slowness bans only while enough peers are ready", async (t) => {
   const harness = start();
   harness.report("Timeout", 60);
   await harness.settle();
-  t.deepEqual(harness.subscriber.take(), []);
+  t.is(harness.subscriber.of("PeerBanned").length, 0);
   harness.reputation.tell({ type: "PeersCounted", ready: 9 });
   await harness.settle();
   harness.report("Timeout");
@@ -154,8 +170,11 @@ test("to unban is told, stored, and resets the score", async (t) => {
   harness.subscriber.take();
   harness.reputation.tell({ type: "Unban", peerId: peer });
   await harness.settle();
-  t.deepEqual(harness.subscriber.take(), [{ type: "PeerUnbanned", peerId: peer }]);
-  t.deepEqual(harness.stores.peers.bans(), []);
+  t.deepEqual(
+    harness.subscriber.take().map(({ type }) => type),
+    ["PeerUnbanned", "BanForgotten", "PeerJudged"],
+  );
+  t.deepEqual(harness.stores.peers.records(), []);
   t.is((await explain(harness)).score, 0);
   harness.reputation.tell({ type: "Unban", peerId: peer });
   await harness.settle();
@@ -185,9 +204,9 @@ test("the end of a ban is told, and long after it is gone from the store", async
   t.is(harness.subscriber.of("PeerUnbanned").length, 0);
   await harness.advance(1);
   t.deepEqual(harness.subscriber.of("PeerUnbanned"), [{ type: "PeerUnbanned", peerId: peer }]);
-  t.is(harness.stores.peers.bans().length, 1);
+  t.is(bansIn(harness.stores.peers).length, 1);
   await harness.advance(harness.config.reputation.banRememberedMs);
-  t.deepEqual(harness.stores.peers.bans(), []);
+  t.deepEqual(harness.stores.peers.records(), []);
   t.is(harness.subscriber.of("PeerUnbanned").length, 1);
 });
 
@@ -196,17 +215,17 @@ test("of too many stored bans, and of those long past, nothing stays in the stor
   const { peers } = first.stores;
   for (let i = 0; i < 50; i++) {
     const untilWallMs = START_WALL_MS + (i < 10 ? -7 * 24 * HOUR_MS : HOUR_MS);
-    await peers.putBan({ peerId: peerIdOf(i), untilWallMs, reason: "", count: 1 });
+    await peers.put({ peerId: peerIdOf(i), ban: { untilWallMs, reason: "", count: 1 } });
   }
   const harness = start({ env: { peers }, config: { reputation: { bansKeptMax: 16 } } });
   await harness.settle();
-  t.is(peers.bans().length, 16);
+  t.is(peers.records().length, 16);
   harness.report("InvalidBlock", 1, peerIdOf(99));
   await harness.settle();
-  t.is(peers.bans().length, 16);
-  t.true(peers.bans().some(({ peerId }) => peerId === peerIdOf(99)));
+  t.is(peers.records().length, 16);
+  t.true(peers.records().some(({ peerId }) => peerId === peerIdOf(99)));
   await harness.advance(7 * 24 * HOUR_MS);
-  t.deepEqual(peers.bans(), []);
+  t.deepEqual(peers.records(), []);
 });
 
 test("a ban that gives way to newer ones is told to have ended", async (t) => {
@@ -238,18 +257,39 @@ test("bans survive a restart of the node", async (t) => {
 });
 
 test("a ban that cannot be stored holds in memory, and the failure is logged", async (t) => {
-  const failing: PeerStore = {
-    bans: () => [],
-    putBan: () => Promise.reject(new CodedError("STORE_FAILED", "The disk is full.")),
-    deleteBan: () => Promise.reject(new CodedError("STORE_FAILED", "The disk is full.")),
-    close: () => Promise.resolve(),
-  };
+  const full = (): Promise<void> =>
+    Promise.reject(new CodedError("STORE_FAILED", "The disk is full."));
+  const failing: PeerStore = { records: () => [], put: full, delete: full, close: async () => {} };
   const harness = start({ env: { peers: failing } });
   harness.report("InvalidBlock");
   await harness.settle();
   t.is(harness.subscriber.of("PeerBanned").length, 1);
-  const line = harness.log.find(({ event }) => event === "a ban was not stored");
+  const line = harness.log.find(({ event }) => event === "the peer store failed");
   t.regex(String(line?.fields.error), /The disk is full/);
+});
+
+test("a class is told when it changes, with how long it lasts, and now and then while it stays", async (t) => {
+  const harness = start();
+  const { halfLifeMs, probationScore } = harness.config.reputation;
+  harness.report("ProtocolViolation");
+  await harness.settle();
+  const told = () => harness.subscriber.of("PeerJudged");
+  t.like(told()[0], { class: "probation", score: probationScore, lastsMs: 0 });
+  harness.report("InvalidTransaction");
+  await harness.settle();
+  t.is(told().length, 1, "it is on probation");
+  await harness.advance(61_000);
+  harness.report("InvalidTransaction");
+  await harness.settle();
+  const { score, lastsMs } = told().at(-1)!;
+  t.is(told().length, 2);
+  t.true(Math.abs(score * 0.5 ** (lastsMs / halfLifeMs) - probationScore) < 1e-6);
+  harness.reputation.tell({ type: "Unban", peerId: peer });
+  harness.report("InvalidBlock");
+  await harness.settle();
+  harness.reputation.tell({ type: "Unban", peerId: peer });
+  await harness.settle();
+  t.like(told().at(-1), { class: "good", score: 0 });
 });
 
 test("under a flood of reports the oldest are dropped, and commands still come through", async (t) => {

@@ -382,3 +382,26 @@ test("the address of a banned peer is left alone until its ban ends", async (t) 
   while (harness.dials().length === 0) await harness.advance(1_000);
   t.true(harness.clock.wallMs() < untilWallMs + 60_000);
 });
+
+test("a peer that was here and cannot be reached is charged, unless nobody else is here", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  const charged = (): readonly string[] =>
+    harness.reputation
+      .of("Report")
+      .filter(({ event }) => event === "ConnectionFailure")
+      .map(({ peerId, detail }) => `${peerId}: ${detail}`);
+  await harness.goodbye(await harness.handshake(await harness.succeed()));
+  await harness.untilDials();
+  await harness.fail();
+  t.deepEqual(charged(), [], "our own line may be down");
+  const other = await harness.join(peerIdOf(9));
+  while (harness.transport.dials.length === 0) await harness.awake([other], 1_000);
+  await harness.fail();
+  t.deepEqual(charged(), [`${peerIdOf(1)}: refused`]);
+  while (harness.transport.dials.length === 0) await harness.awake([other], 1_000);
+  const remote = await harness.succeed();
+  remote.connection.end();
+  await harness.settle();
+  t.deepEqual(charged().at(-1), `${peerIdOf(1)}: in its handshake`);
+  t.is(charged().length, 2);
+});

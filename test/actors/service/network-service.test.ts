@@ -346,29 +346,23 @@ test("a handler that crashes restarts alone, and the network goes on", async (t)
 });
 
 test("a part that the others registered with takes the network through a restart", async (t) => {
-  let crashes = 1;
-  const { peers } = createHarness().stores;
-  const harness = await start({
-    config: { bindAddr: BIND },
-    env: {
-      peers: {
-        bans: () => [{ peerId: peerIdOf(7), untilWallMs: 1e15, reason: "test", count: 1 }],
-        putBan: (ban) => peers.putBan(ban),
-        deleteBan: (peerId) => {
-          if (crashes-- > 0) throw new Error("planned");
-          return peers.deleteBan(peerId);
-        },
-        close: () => peers.close(),
-      },
-    },
-  });
-  for (const path of ["/test/network/reputation", "/test/network"]) harness.expectFault({ path });
+  const harness = await start({ config: { bindAddr: BIND } });
+  for (const path of ["/test/network/registry", "/test/network"]) harness.expectFault({ path });
   const remote = await harness.join();
   const heard = harness.probe<NetworkEvent>();
   const types = ["PeerConnected"] as const;
   harness.service.tell({ type: "Subscribe", subscriber: heard.ref, types });
   await harness.settle();
-  harness.service.tell({ type: "UnbanPeer", peerId: peerIdOf(7) });
+  // When a dial that failed is tried again is drawn.
+  const { random } = harness.env;
+  const float = random.float.bind(random);
+  random.float = () => {
+    random.float = float;
+    throw new Error("planned");
+  };
+  const endpoint = parseAddress("10.0.0.1:1");
+  const replyTo = harness.probe<DialOutcome>().ref;
+  harness.service.tell({ type: "Connect", endpoint, replyTo });
   await harness.advance(2_000);
   t.deepEqual(
     harness.faults.map(({ action }) => action),

@@ -6,12 +6,8 @@ import * as runtime from "vibecoin-network/runtime";
 let onBan: (ban: BanRecord) => void;
 const banned = new Promise<BanRecord>((resolve) => (onBan = resolve));
 const clock = runtime.systemClock;
-const env: ReputationEnv = {
-  clock,
-  config: DEFAULTS,
-  health: { loopDelayMs: () => 0 },
-  log: { write: () => {} },
-};
+const [health, log] = [{ loopDelayMs: () => 0 }, { write: () => {} }];
+const env: ReputationEnv = { clock, config: DEFAULTS, health, log };
 // Whoever keeps bans stores what it is told, and tells them at the next start by RestoreBans.
 const keeper = runtime.defineActor<null, ReputationVerdict, null, unknown>({
   name: "keeper",

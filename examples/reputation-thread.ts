@@ -12,7 +12,7 @@ const gate = runtime.defineActor<OnVerdict, ReputationVerdict, OnVerdict, unknow
   mailbox: { dataMax: 64, controlMax: 64, overflow: "reject" },
   onFault: { kind: "stop" },
   init: (_context, onVerdict) => onVerdict,
-  receive: (onVerdict, verdict) => onVerdict(verdict),
+  receive: (onVerdict, verdict) => void (verdict.type === "PeerBanned" && onVerdict(verdict)),
 });
 
 const clock = runtime.systemClock;

@@ -17,7 +17,7 @@ import type {
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { DialOutcome } from "./actors/service/dial-messages.js";
-import type { PeerExplanation } from "./actors/peer/reputation-ledger.js";
+import type { PeerHistory } from "./actors/peer/peer-history.js";
 import type { Traffic } from "./protocol/session/traffic.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-messages.js";
@@ -43,8 +43,8 @@ export interface Network {
   /** What all connections carried, by kind, those that have ended included. */
   traffic(): Promise<Traffic>;
   bans(): Promise<readonly BanRecord[]>;
-  /** The ledger behind a peer's score. */
-  explainPeer(peerId: PeerId): Promise<PeerExplanation>;
+  /** All that is known of a peer: the reasons of its score, its connections, where it was dialed. */
+  explainPeer(peerId: PeerId): Promise<PeerHistory>;
   unbanPeer(peerId: PeerId): void;
   disconnectPeer(peerId: PeerId): void;
   /** Milliseconds of a round trip on the control lane; undefined when the peer is not connected. */

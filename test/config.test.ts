@@ -179,7 +179,12 @@ test("no time is longer than a timer can wait, but for what no timer waits for",
   const times = settings().flatMap(([path, setting]) =>
     setting.kind === "number" && setting.unit === "ms" && setting.max > 2 ** 31 - 1 ? [path] : [],
   );
-  t.deepEqual(times, ["reputation.halfLifeMs", "reputation.banMs", "reputation.banMaxMs"]);
+  t.deepEqual(times, [
+    "dial.rememberedMs",
+    "reputation.halfLifeMs",
+    "reputation.banMs",
+    "reputation.banMaxMs",
+  ]);
 });
 
 test("each relation names settings that exist, and the defaults keep all of them", (t) => {

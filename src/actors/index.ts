@@ -51,6 +51,7 @@ export type * from "./peer/peer-broadcaster.js";
 export { peerHandler } from "./peer/peer-handler.js";
 export type * from "./peer/peer-handler-messages.js";
 export type { PeerHandlerArgs } from "./peer/peer-handler-state.js";
+export type * from "./peer/peer-history.js";
 export type { PerformanceSnapshot } from "./peer/peer-performance.js";
 export { peerReputation } from "./peer/peer-reputation.js";
 export type * from "./peer/peer-reputation.js";

@@ -94,12 +94,14 @@ function hexOf(body: unknown): string | undefined {
   return hex !== "" && isHex(hex) ? hex : undefined;
 }
 
-/** The ledger behind a peer's reputation, and how it does now when it is connected. */
+/** All that is known of a peer, and how it does now when it is connected. */
 async function explain(network: Network, id: string, reply: FastifyReply): Promise<unknown> {
   if (!isHash(id)) return refuse(reply, 400, { error: "A peer id is 64 hex digits." });
   const [explanation, { peers }] = await Promise.all([network.explainPeer(id), network.status()]);
   const connected = peers.find((peer) => peer.id === id) ?? null;
-  if (connected === null && explanation.entries.length === 0 && explanation.ban === undefined) {
+  const { entries, ban, endpoints, readyWallMs } = explanation;
+  const isUnknown = entries.length === 0 && endpoints.length === 0 && readyWallMs === null;
+  if (connected === null && isUnknown && ban === undefined) {
     return refuse(reply, 404, { error: `Nothing is known of the peer ${id}.` });
   }
   return { ...explanation, connected };

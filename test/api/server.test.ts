@@ -340,6 +340,7 @@ test("GET /peers explains a peer's score, connected or not", async (t) => {
   t.is(status, 200);
   t.is(body.connected.id, peer.peerId);
   t.true(Array.isArray(body.entries));
+  t.is(body.connections.length, 1);
   t.is((await node.get(`/peers/${"0".repeat(64)}`)).status, 404);
   t.is((await node.get("/peers/nobody")).status, 400);
   const nothing = await node.get("/nothing");

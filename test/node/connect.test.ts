@@ -39,3 +39,23 @@ test("connect says that the peer is full, and that it is ourselves", async (t) =
     message: /our own node/,
   });
 });
+
+test("a peer is explained: where it was dialed, how that ended, and its connection", async (t) => {
+  const server = await startTestNode(t, { bindAddr: "127.0.0.1:0" });
+  const node = await startTestNode(t);
+  const [address] = server.listenAddresses as [string];
+  await node.connect(address);
+  const connected = await node.explainPeer(server.peerId);
+  t.like(connected.endpoints, [{ address, source: "asked", state: "connected", end: null }]);
+  t.like(connected.connections, [{ direction: "outbound", phase: "ready" }]);
+  t.deepEqual(connected.told, [address]);
+  const met = await server.explainPeer(node.peerId);
+  t.like(met.connections, [{ direction: "inbound" }]);
+  t.deepEqual([...met.endpoints, ...met.told], [], "it does not listen, and nobody dialed it");
+  await server.stop();
+  while ((await node.status()).peers.length > 0) await new Promise(setImmediate);
+  const gone = await node.explainPeer(server.peerId);
+  t.deepEqual(gone.connections, []);
+  t.regex(gone.endpoints[0]!.end!, /ended by the peer \(Shutdown\)/);
+  t.true(gone.readyWallMs! > 0);
+});

@@ -11,6 +11,7 @@ import type { Connection } from "../../ports.js";
 import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import { TrafficCounts } from "../../protocol/session/traffic.js";
+import { historyOf } from "./explain-peer.js";
 import { guardPeerStore } from "./guarded-peer-store.js";
 import { LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
@@ -19,6 +20,7 @@ import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { Admission } from "./peer-manager.js";
 import { PeerPerformance } from "./peer-performance.js";
+import type { ReputationMessage } from "./peer-reputation.js";
 import { connected, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
 import {
@@ -31,6 +33,7 @@ import {
   tellGone,
 } from "./registry-connections.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
+import type { PeerExplanation } from "./reputation-ledger.js";
 import { aboutVerdicts, keepChanges } from "./registry-verdicts.js";
 import {
   announce,
@@ -161,6 +164,10 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "PingPeer":
       ping(book.connections.readyOf(message.peerId)?.handler, message.replyTo, context);
       return;
+    case "Explain":
+    case "Explained":
+      explain(state, message, context);
+      return;
     case "PeerBanned":
     case "PeerUnbanned":
     case "BanForgotten":
@@ -169,13 +176,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
       aboutVerdicts(state, message, context);
       return;
     case "Shutdown":
-      state.stopping = true;
-      state.drained = message.replyTo;
-      context.cancelTimer("dial");
-      for (const entry of book.connections.all()) {
-        entry.handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
-      }
-      answerDrained(state);
+      shutDown(state, message.replyTo, context);
       return;
     default:
       unreachable(message);
@@ -192,7 +193,19 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "PingPeer",
   "Connect",
   "GetDialStatus",
+  "Explain",
 ]);
+
+/** Nobody is let in or dialed any more, and whoever is here goes. */
+function shutDown(state: State, replyTo: ActorRef<"Drained">, context: Ctx): void {
+  state.stopping = true;
+  state.drained = replyTo;
+  context.cancelTimer("dial");
+  for (const { handler } of state.book.connections.all()) {
+    handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
+  }
+  answerDrained(state);
+}
 
 /** A fault of the policy costs this connection, not the table. */
 function judge({ book }: State, connection: Connection, { env }: Ctx): Admission {
@@ -285,6 +298,26 @@ function ping(
 ): void {
   if (handler === undefined) replyTo.tell({ elapsedMs: undefined });
   else context.forward(handler, { type: "Ping", replyTo }, replyTo);
+}
+
+/** Without the reasons of its score, if reputation cannot tell them in time. */
+function explain(
+  { book, reputation }: State,
+  message: Extract<RegistryMessage, { type: "Explain" | "Explained" }>,
+  context: Ctx,
+): void {
+  const { peerId, replyTo } = message;
+  if (message.type === "Explained") {
+    const ledger = message.outcome.ok ? message.outcome.value : undefined;
+    replyTo.tell(historyOf(book, peerId, ledger, momentOf(context)));
+    return;
+  }
+  context.ask<ReputationMessage, PeerExplanation>(
+    reputation,
+    (to) => ({ type: "Explain", peerId, replyTo: to }),
+    context.env.config.calls.timeoutMs / 2,
+    (outcome) => ({ type: "Explained", peerId, outcome, replyTo }),
+  );
 }
 
 function reports(state: State, clock: NodeEnv["clock"]): readonly PeerReport[] {

@@ -26,7 +26,7 @@ export function guardPeerStore(store: PeerStore, log: Log): GuardedPeerStore {
     records() {
       try {
         const records: unknown = store.records();
-        if (Array.isArray(records)) return records;
+        if (Array.isArray(records)) return records as readonly unknown[];
         throw new TypeError("it answered no list of records");
       } catch (error) {
         failed("records", error);

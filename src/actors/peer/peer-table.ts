@@ -2,7 +2,7 @@
 // peers, and what it takes. Types only, apart from the actor so that listener, dialer, sync and
 // broadcaster can speak to it without its code.
 
-import type { ActorRef } from "../../runtime/actor.js";
+import type { ActorRef, AskOutcome } from "../../runtime/actor.js";
 import type { Connection, Direction, PeerId } from "../../ports.js";
 import type { Traffic } from "../../protocol/session/traffic.js";
 import type { Endpoint } from "../../protocol/address.js";
@@ -10,8 +10,10 @@ import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { DialMessage } from "../service/dial-messages.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
+import type { PeerHistory } from "./peer-history.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
+import type { PeerExplanation } from "./reputation-ledger.js";
 
 export type RegistryMessage =
   /** From the listener or the dialer; `dialed` is the endpoint as it was dialed. */
@@ -42,6 +44,14 @@ export type RegistryMessage =
       readonly type: "PingPeer";
       readonly peerId: PeerId;
       readonly replyTo: ActorRef<PingOutcome>;
+    }
+  /** Answered with all that is known of a peer: the registry asks reputation for its reasons. */
+  | { readonly type: "Explain"; readonly peerId: PeerId; readonly replyTo: ActorRef<PeerHistory> }
+  | {
+      readonly type: "Explained";
+      readonly peerId: PeerId;
+      readonly outcome: AskOutcome<PeerExplanation>;
+      readonly replyTo: ActorRef<PeerHistory>;
     }
   | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell)
   /** Closes every connection; answers when all are gone. */

@@ -14,7 +14,7 @@ import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { TransactionLocated } from "../integration/storage-integration.js";
 import type { PingOutcome } from "../peer/peer-handler-messages.js";
 import type { PeerReport } from "../peer/peer-table.js";
-import type { PeerExplanation } from "../peer/reputation-ledger.js";
+import type { PeerHistory } from "../peer/peer-history.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 import type { DialMessage, DialStatus } from "./dial-messages.js";
 import type { ActorLost } from "./given-up.js";
@@ -32,7 +32,7 @@ export type NetworkMessage =
   | {
       readonly type: "ExplainPeer";
       readonly peerId: PeerId;
-      readonly replyTo: ActorRef<PeerExplanation>;
+      readonly replyTo: ActorRef<PeerHistory>;
     }
   | { readonly type: "UnbanPeer"; readonly peerId: PeerId }
   | { readonly type: "PingPeer"; readonly peerId: PeerId; readonly replyTo: ActorRef<PingOutcome> }

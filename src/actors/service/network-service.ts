@@ -82,7 +82,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         context.forward(children.reputation, message, message.replyTo);
         return;
       case "ExplainPeer":
-        context.forward(children.reputation, { ...message, type: "Explain" }, message.replyTo);
+        context.forward(children.registry, { ...message, type: "Explain" }, message.replyTo);
         return;
       case "UnbanPeer":
         children.reputation.tell({ ...message, type: "Unban" });

@@ -1,4 +1,5 @@
 import test from "ava";
+import { historyOf } from "../../../src/actors/peer/explain-peer.js";
 import { PeerBook } from "../../../src/actors/peer/peer-book.js";
 import type { Entry } from "../../../src/actors/peer/peer-entry.js";
 import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
@@ -243,4 +244,43 @@ test("whatever a store answers, what is none is left out and written anew", (t) 
   t.is(book.recordOf(half), undefined);
   t.deepEqual(book.recordOf(good), { peerId: good, ban, endpoints: [where] });
   t.is([...book.endpoints.all()].length, 4);
+});
+
+test("a peer is explained by all that is known of it", (t) => {
+  const { book, open, ban } = bookOf({ trustedPeers: [peerIdOf(1)], maxInbound: 8 });
+  const unknown = historyOf(book, peerIdOf(9), undefined, at(0));
+  t.like(unknown, { class: "good", score: 0, trusted: false, readyWallMs: null });
+  t.deepEqual([...unknown.connections, ...unknown.endpoints, ...unknown.told], []);
+  const target = book.endpoints.add(endpoint(1), "configured")!;
+  book.endpoints.dialing(target, WALL_MS);
+  book.endpoints.failed(target, 0, { why: "refused", alone: true });
+  const listenAddresses = ["tcp://1.2.3.4:5"];
+  const entry = open(1, { direction: "outbound", dialed: endpoint(1) });
+  book.becameReady(entry, handshakeOf({ listenAddresses }), at(500));
+  ban(1, 60_000);
+  const history = historyOf(book, peerIdOf(1), undefined, at(2_000));
+  const { address } = target;
+  t.like(history, {
+    class: "banned",
+    trusted: true,
+    readyWallMs: WALL_MS + 500,
+    told: listenAddresses,
+  });
+  t.is(history.ban?.untilWallMs, WALL_MS + 60_000);
+  t.deepEqual(history.connections, [
+    { direction: "outbound", address, phase: "ready", forMs: 1_500 },
+  ]);
+  t.deepEqual(history.endpoints, [
+    {
+      address,
+      source: "configured",
+      state: "connected",
+      failures: 1,
+      dialedWallMs: WALL_MS,
+      readyWallMs: WALL_MS + 500,
+      end: "refused",
+      waitMs: 0,
+    },
+  ]);
+  t.deepEqual(structuredClone(history), history);
 });

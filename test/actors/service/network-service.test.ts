@@ -8,7 +8,7 @@ import type { StoreFailed } from "../../../src/actors/integration/consensus-inte
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 import type { PingOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
-import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import type { PeerHistory } from "../../../src/actors/peer/peer-history.js";
 import type { ActorLost } from "../../../src/actors/service/given-up.js";
 import type { ListenOutcome } from "../../../src/actors/service/listener.js";
 import type { KindStatistics } from "../../../src/actors/service/message-router.js";
@@ -205,7 +205,7 @@ test("questions are handed to whom they are for", async (t) => {
   t.is(Object.keys(kinds!).length, 8);
   const bans = await harness.ask<readonly BanRecord[]>((replyTo) => ({ type: "GetBans", replyTo }));
   t.deepEqual(bans, []);
-  const explained = await harness.ask<PeerExplanation>((replyTo) => ({
+  const explained = await harness.ask<PeerHistory>((replyTo) => ({
     type: "ExplainPeer",
     peerId,
     replyTo,

@@ -46,8 +46,9 @@ const REFUSAL_RULES: Readonly<Record<RefusalRule, true>> = {
   "small-order-key": true,
   alpn: true,
   "session-reused": true,
-  "tls-handshake-size": true,
+  "handshake-size": true,
   "tls-records": true,
+  "own-fault": true,
 };
 /** What services call the rules of their protocols is theirs. */
 const OTHER_RULE = "service";

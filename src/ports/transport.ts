@@ -18,9 +18,11 @@ export type RefusalRule =
   | "alpn"
   | "session-reused"
   /** More bytes than a handshake needs. */
-  | "tls-handshake-size"
+  | "handshake-size"
   /** Too many TLS records without data. */
-  | "tls-records";
+  | "tls-records"
+  /** Nothing of the peer's: a fault of this node's own while it let the connection in. */
+  | "own-fault";
 
 /** What ended a connection, or refused one, below the frames. */
 export interface TransportBreach extends Breach {

@@ -3,21 +3,15 @@
 // blocked, cuts and losses of power are set from outside.
 
 import { CodedError } from "../errors.js";
-import type {
-  Clock,
-  Connection,
-  DialOptions,
-  ListenHandler,
-  PeerId,
-  Transport,
-  TransportListener,
-} from "../ports.js";
+import type { Clock, PeerId, Transport, TransportListener } from "../ports.js";
 import { addressInvalid, formatAddress } from "../protocol/address.js";
 import type { Endpoint } from "../protocol/address.js";
-import { checkBindable, checkDialable } from "./check-endpoint.js";
-import { connectionReset, MemoryConnection } from "./memory-connection.js";
+import type { Carrier, CarrierListener, Opening } from "./carrier.js";
+import type { Channel } from "./channel.js";
+import { connectionReset, MemoryStream } from "./memory-stream.js";
 import { lineOf, Paths, type Obstacle, type PathOptions } from "./memory-paths.js";
 import { MemoryPipe } from "./memory-pipe.js";
+import { pairTransport } from "./paired-transport.js";
 
 export interface MemoryNetworkOptions extends PathOptions {
   /** Of each direction of each link; unlimited unless given. */
@@ -78,13 +72,13 @@ export function createMemoryNetwork(options: MemoryNetworkOptions): MemoryNetwor
 
 interface Link {
   readonly hosts: readonly [string, string];
-  readonly sides: readonly [MemoryConnection, MemoryConnection];
+  readonly sides: readonly [MemoryStream, MemoryStream];
 }
 
 interface Listening {
   readonly peerId: PeerId;
   readonly clock: Clock;
-  readonly accept: (connection: MemoryConnection) => void;
+  readonly accept: (connection: MemoryStream) => void;
 }
 
 interface Caller {
@@ -118,7 +112,8 @@ class Network implements MemoryNetwork {
   transport(peerId: PeerId, { host, clock = this.clock }: HostOptions): Transport {
     this.paths.powerOn(host);
     this.#wake((_from, to) => to === host);
-    return new MemoryTransport(this, { peerId, host, clock });
+    const carrier = new MemoryCarrier(this, { peerId, host, clock });
+    return pairTransport({ carrier, channel: BELIEVING, clock });
   }
 
   obstruct(obstacle: Obstacle): () => void {
@@ -172,7 +167,7 @@ class Network implements MemoryNetwork {
   }
 
   /** Links a caller to a listener and returns the caller's side. */
-  connect(caller: Caller, to: Endpoint, listening: Listening): MemoryConnection {
+  connect(caller: Caller, to: Endpoint, listening: Listening): MemoryStream {
     const hosts = [caller.host, to.host] as const;
     const { paths } = this;
     const common = {
@@ -188,7 +183,7 @@ class Network implements MemoryNetwork {
       port: this.freePort(caller.host),
     };
     const far: Endpoint = { scheme: "memory", host: to.host, port: to.port };
-    const dialed = new MemoryConnection({
+    const dialed = new MemoryStream({
       ...common,
       clock: caller.clock,
       reachable: () => paths.reachable(to.host, caller.host),
@@ -199,7 +194,7 @@ class Network implements MemoryNetwork {
       openedAtMs: caller.dialedAtMs,
       onOpened: () => {},
     });
-    const accepted: MemoryConnection = new MemoryConnection({
+    const accepted: MemoryStream = new MemoryStream({
       ...common,
       clock: listening.clock,
       reachable: () => paths.reachable(caller.host, to.host),
@@ -223,11 +218,7 @@ class Network implements MemoryNetwork {
     return dialed;
   }
 
-  #pipe(
-    from: MemoryConnection,
-    to: MemoryConnection,
-    hosts: readonly [string, string],
-  ): MemoryPipe {
+  #pipe(from: MemoryStream, to: MemoryStream, hosts: readonly [string, string]): MemoryPipe {
     const { random, bytesPerSecond, bufferBytes, pieceBytesMax } = this.#options;
     const own = lineOf(bytesPerSecond);
     const shared = this.paths.linesBetween(...hosts);
@@ -254,124 +245,66 @@ class Network implements MemoryNetwork {
   }
 }
 
-class MemoryTransport implements Transport {
+/** Opens and accepts links of one host. Its streams say whose they are: by the name given here. */
+class MemoryCarrier implements Carrier<MemoryStream> {
   readonly scheme = "memory";
   readonly #network: Network;
-  readonly #peerId: PeerId;
-  readonly #host: string;
-  readonly #clock: Clock;
-  readonly #listeners = new Set<TransportListener>();
-  readonly #dials = new Set<(error: Error) => void>();
-  readonly #connections = new Set<MemoryConnection>();
-  #closed = false;
+  readonly #own: Pick<Caller, "peerId" | "host" | "clock">;
 
   constructor(network: Network, own: Pick<Caller, "peerId" | "host" | "clock">) {
     this.#network = network;
-    this.#peerId = own.peerId;
-    this.#host = own.host;
-    this.#clock = own.clock;
+    this.#own = own;
   }
 
-  async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
-    this.#assertOpen();
-    checkBindable(this.scheme, endpoint);
-    if (endpoint.host !== this.#host) {
-      const detail = `this host is ${this.#host}, not ${endpoint.host}`;
-      throw addressInvalid(formatAddress(endpoint), detail);
+  async bind(
+    endpoint: Endpoint,
+    { onStream }: CarrierListener<MemoryStream>,
+  ): Promise<TransportListener> {
+    const { listeners } = this.#network;
+    const { peerId, host, clock } = this.#own;
+    if (endpoint.host !== host) {
+      throw addressInvalid(formatAddress(endpoint), `this host is ${host}, not ${endpoint.host}`);
     }
-    const port = endpoint.port === 0 ? this.#network.freePort(this.#host) : endpoint.port;
-    const key = `${this.#host}:${port}`;
-    if (this.#network.listeners.has(key)) {
+    const port = endpoint.port === 0 ? this.#network.freePort(host) : endpoint.port;
+    const key = `${host}:${port}`;
+    if (listeners.has(key)) {
       throw new CodedError("ADDRESS_IN_USE", `The address memory://${key} is in use.`);
     }
-    const listening: Listening = {
-      peerId: this.#peerId,
-      clock: this.#clock,
-      accept: (connection) => {
-        this.#keep(connection);
-        handler.onConnection(connection);
-      },
-    };
-    this.#network.listeners.set(key, listening);
-    const listener: TransportListener = {
-      endpoint: { scheme: this.scheme, host: this.#host, port },
+    const listening: Listening = { peerId, clock, accept: onStream };
+    listeners.set(key, listening);
+    return {
+      endpoint: { scheme: this.scheme, host, port },
       close: async () => {
-        if (!this.#listeners.delete(listener)) return;
-        this.#network.listeners.delete(key);
+        if (listeners.get(key) === listening) listeners.delete(key);
       },
     };
-    this.#listeners.add(listener);
-    return listener;
-  }
-
-  async dial(endpoint: Endpoint, options: DialOptions): Promise<Connection> {
-    this.#assertOpen();
-    checkDialable(this.scheme, endpoint);
-    return new Promise((resolve, reject) => this.#dial(endpoint, options, resolve, reject));
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const listener of [...this.#listeners]) await listener.close();
-    for (const fail of [...this.#dials]) fail(transportClosed());
-    for (const connection of this.#connections) connection.destroy();
-    this.#connections.clear();
   }
 
   /** One round trip: the question reaches the host after one delay, its answer after another. */
-  #dial(
-    to: Endpoint,
-    options: DialOptions,
-    resolve: (connection: Connection) => void,
-    reject: (error: Error) => void,
-  ): void {
+  open(to: Endpoint, { onOpened, onFailed }: Opening<MemoryStream>): { cancel(): void } {
     const network = this.#network;
-    const { paths } = network;
-    const key = `${to.host}:${to.port}`;
-    const [clock, host] = [this.#clock, this.#host];
-    const caller = { peerId: this.#peerId, host, clock, dialedAtMs: clock.monotonicMs() };
-    const fail = (error: Error): void => {
-      timer.cancel();
-      step.cancel();
-      if (this.#dials.delete(fail)) reject(error);
-    };
-    const refuse = (reason: string): void =>
-      fail(new CodedError("DIAL_FAILED", `Cannot dial memory://${key}: ${reason}.`));
+    const { paths, clock } = network;
+    const { host } = this.#own;
+    const caller = { ...this.#own, dialedAtMs: this.#own.clock.monotonicMs() };
     const answered = (listening: Listening | undefined): void => {
       if (!paths.reachable(to.host, host)) return;
-      if (listening === undefined) return refuse("nobody listens there");
-      const expected = to.peerId ?? listening.peerId;
-      if (listening.peerId !== expected) {
-        return refuse(`the peer there is ${listening.peerId}, not ${expected}`);
-      }
-      timer.cancel();
-      this.#dials.delete(fail);
-      const connection = network.connect(caller, to, listening);
-      this.#keep(connection);
-      resolve(connection);
+      if (listening === undefined) onFailed("nobody listens there");
+      else onOpened(network.connect(caller, to, listening));
     };
-    const timer = clock.setTimer(options.timeoutMs, () =>
-      refuse(`handshake-timeout (not finished within ${options.timeoutMs} ms)`),
-    );
-    let step = network.clock.setTimer(paths.delayMs(host, to.host), () => {
+    let step = clock.setTimer(paths.delayMs(host, to.host), () => {
       if (!paths.reachable(host, to.host)) return;
-      const listening = network.listeners.get(key);
-      const backMs = paths.delayMs(to.host, host);
-      step = network.clock.setTimer(backMs, () => answered(listening));
+      const listening = network.listeners.get(`${to.host}:${to.port}`);
+      step = clock.setTimer(paths.delayMs(to.host, host), () => answered(listening));
     });
-    this.#dials.add(fail);
-  }
-
-  #keep(connection: MemoryConnection): void {
-    for (const old of this.#connections) if (old.closed) this.#connections.delete(old);
-    this.#connections.add(connection);
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw transportClosed();
+    return { cancel: () => step.cancel() };
   }
 }
 
-function transportClosed(): CodedError {
-  return new CodedError("CLOSED", "The transport is closed.");
-}
+/** Believes what a stream says of itself: links in memory reach nobody who would lie. */
+const BELIEVING: Channel<MemoryStream> = {
+  secure(raw, { onSecured, onClosed }) {
+    raw.onClosed = onClosed;
+    onSecured(raw);
+    return raw;
+  },
+};

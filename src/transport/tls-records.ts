@@ -4,17 +4,9 @@
 // bounds and judged here before and after they are fed. Pure; owned by a TlsFeed.
 
 import type { NetworkConfig } from "../config.js";
-import type { RefusalRule } from "../ports.js";
+import type { TransportBreach } from "../ports.js";
 
-export type TlsLimits = Pick<
-  NetworkConfig["tls"],
-  "handshakeBytesMax" | "silentRecordsMax" | "bytesPerSilentRecord"
->;
-
-export interface BrokenTlsRule {
-  readonly rule: RefusalRule;
-  readonly detail: string;
-}
+export type TlsLimits = Pick<NetworkConfig["tls"], "silentRecordsMax" | "bytesPerSilentRecord">;
 
 /** Content type, version, length: RFC 8446, section 5.1. */
 export const HEADER_BYTES = 5;
@@ -54,23 +46,14 @@ export class RecordCutter {
 /** Holds one connection to the limits. */
 export class RecordRules {
   readonly #limits: TlsLimits;
-  #handshakeBytes = 0;
   #silentRecords = 0;
 
   constructor(limits: TlsLimits) {
     this.#limits = limits;
   }
 
-  /** Before so many raw bytes of an unfinished handshake are fed. */
-  handshake(bytes: number): BrokenTlsRule | undefined {
-    this.#handshakeBytes += bytes;
-    const { handshakeBytesMax } = this.#limits;
-    if (this.#handshakeBytes <= handshakeBytesMax) return undefined;
-    return { rule: "tls-handshake-size", detail: `over ${handshakeBytesMax} bytes of handshake` };
-  }
-
   /** After so many whole records gave nothing to read; `plainBytes`: what all so far gave. */
-  silent(records: number, plainBytes: number): BrokenTlsRule | undefined {
+  silent(records: number, plainBytes: number): TransportBreach | undefined {
     if (records === 0) return undefined;
     this.#silentRecords += records;
     const { silentRecordsMax, bytesPerSilentRecord } = this.#limits;

@@ -19,7 +19,7 @@ import { createMemoryNetwork } from "../../src/transport/memory.js";
 import type { MemoryNetwork, MemoryNetworkOptions } from "../../src/transport/memory.js";
 import type { TcpConfig } from "../../src/transport/tcp.js";
 import { createTcpTransport } from "../../src/transport/tcp.js";
-import type { TcpTransport } from "../../src/transport/tcp.js";
+import type { PairedTransport } from "../../src/transport/paired-transport.js";
 import { createIdentity } from "../../src/transport/tls-identity.js";
 import type { Identity } from "../../src/transport/tls-identity.js";
 
@@ -39,7 +39,7 @@ export function tcpTransport(
   seedByte: number,
   config: Partial<TcpConfig> = {},
   resolve?: (host: string) => Promise<readonly string[]>,
-): TcpTransport {
+): PairedTransport {
   return createTcpTransport({
     ...(resolve && { resolve }),
     clock: systemClock,

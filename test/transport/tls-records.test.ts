@@ -93,7 +93,7 @@ test("a certificate chain is refused before it is verified", async (t) => {
   // On its own side the handshake may be done before it hears.
   const peer = RecordPeer.connect({ address: formatAddress(target.endpoint), identity });
   await peer.then(({ closed }) => closed).catch(() => undefined);
-  t.deepEqual(await target.inbox.refusal(), ["tls-handshake-size"]);
+  t.deepEqual(await target.inbox.refusal(), ["handshake-size"]);
   t.is(target.inbox.refused[0]?.detail, `over ${handshakeBytesMax} bytes of handshake`);
   t.is(target.transport.figures().pendingInbound, 0);
 });

@@ -97,7 +97,8 @@ export const listener = defineActor<ListenerArgs, ListenerMessage, State, Listen
       case "Refused": {
         const { rule, detail } = message;
         const remoteAddress = formatAddress(message.remote);
-        env.log.write("debug", "connection refused", { remoteAddress, rule, detail });
+        const level = rule === "own-fault" ? "error" : "debug";
+        env.log.write(level, "connection refused", { remoteAddress, rule, detail });
         const event = { type: "ConnectionRefused", remoteAddress, rule, detail } as const;
         state.events.tell({ type: "Publish", event });
         return;

@@ -1,15 +1,17 @@
-// One side of a memory link as the port's Connection, with the semantics of TCP: ordered bytes,
-// backpressure, an orderly end that flushes, and a reset. Made by memory.ts; the simulator's peer
-// handlers cannot tell it from a socket.
+// One side of a memory link, with the semantics of TCP: ordered bytes, backpressure, an orderly end
+// that flushes, and a reset. Made by memory.ts. It says whose it is, so that it is a Connection as
+// soon as somebody believes it; the simulator's peer handlers cannot tell it from a socket.
 
 import { CodedError, invariant } from "../errors.js";
 import type { Clock, Connection, ConnectionHandler, Direction, PeerId, Timer } from "../ports.js";
 import type { Endpoint } from "../protocol/address.js";
+import type { RawStream } from "./carrier.js";
 import type { ItemType, MemoryPipe, PipeEnds } from "./memory-pipe.js";
 
-export interface MemoryConnectionArgs {
+export interface MemoryStreamArgs {
   /** Of this side's host. */
   readonly clock: Clock;
+  /** Who the other side says it is. */
   readonly peerId: PeerId;
   readonly direction: Direction;
   readonly local: Endpoint;
@@ -24,13 +26,15 @@ export interface MemoryConnectionArgs {
   readonly onClosed: () => void;
 }
 
-export class MemoryConnection implements Connection {
+export class MemoryStream implements RawStream, Connection {
   readonly peerId: PeerId;
   readonly direction: Direction;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly openedAtMs: number;
-  readonly #args: MemoryConnectionArgs;
+  readonly #args: MemoryStreamArgs;
+  /** Of the channel that has it. */
+  onClosed: () => void = () => undefined;
   #inward: MemoryPipe | undefined;
   #outward: MemoryPipe | undefined;
   #handler: ConnectionHandler | undefined;
@@ -43,7 +47,7 @@ export class MemoryConnection implements Connection {
   #reported = false;
   #error: Error | undefined;
 
-  constructor(args: MemoryConnectionArgs) {
+  constructor(args: MemoryStreamArgs) {
     this.#args = args;
     this.peerId = args.peerId;
     this.direction = args.direction;
@@ -101,6 +105,10 @@ export class MemoryConnection implements Connection {
     this.fail(undefined);
   }
 
+  refuse(): void {
+    this.destroy();
+  }
+
   /** Ends this side at once; the other side learns of it as a reset. */
   fail(error: Error | undefined): void {
     if (this.#closed) return;
@@ -133,7 +141,7 @@ export class MemoryConnection implements Connection {
       onReset: () => undefined,
       onDrain: () => undefined,
     });
-    this.#args.onClosed();
+    this.#tellClosed();
   }
 
   /** What the pipe towards this side calls. */
@@ -169,7 +177,7 @@ export class MemoryConnection implements Connection {
   }
 
   get #out(): MemoryPipe {
-    invariant(this.#outward !== undefined, "a memory connection is attached to its pipes");
+    invariant(this.#outward !== undefined, "a memory stream is attached to its pipes");
     return this.#outward;
   }
 
@@ -185,7 +193,12 @@ export class MemoryConnection implements Connection {
     this.#error = error;
     this.#closing?.cancel();
     this.#inward?.clear();
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
     this.#args.onClosed();
+    this.onClosed();
   }
 
   #reportSoon(): void {

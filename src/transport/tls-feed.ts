@@ -1,25 +1,28 @@
-// The raw side of a TLS connection: node:tls reads and writes it in place of the socket, so that
+// The raw side of a TLS connection: node:tls reads and writes it in place of the stream, so that
 // OpenSSL is fed record by record, each judged (tls-records.ts), and no more of them in one turn
 // than others can wait for. Its buffers are freed at once: node:tls copies what it is fed, and makes
-// a copy of what it writes for us. Made and owned by the TCP transport.
+// a copy of what it writes for us. Made and owned by the TLS channel.
 
-import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 
 import { release } from "../bytes/release.js";
 import type { NetworkConfig } from "../config.js";
-import type { TcpTurns } from "./tcp-turns.js";
-import { HEADER_BYTES, RecordCutter, RecordRules, type BrokenTlsRule } from "./tls-records.js";
+import type { TransportBreach } from "../ports.js";
+import type { Securing } from "./channel.js";
+import { HEADER_BYTES, RecordCutter, RecordRules } from "./tls-records.js";
+import type { TlsTurns } from "./tls-turns.js";
 
 /** Made by node for this one read or write. */
 type Bytes = Uint8Array<ArrayBuffer>;
 type Done = (error?: Error | null) => void;
 
-export interface TcpFeedArgs {
-  readonly raw: Socket;
+export interface TlsFeedArgs {
+  readonly raw: Duplex;
   readonly limits: NetworkConfig["tls"];
-  readonly turns: TcpTurns;
+  readonly turns: TlsTurns;
+  /** Asked for every byte before the handshake is done. */
+  readonly spend: Securing["spend"];
 }
 
 /** A record of a handshake makes work for about as many others. */
@@ -34,13 +37,14 @@ const SMALL_RECORD_BYTES = 128;
 /** What a larger one counts: a message each in its own record must not wait its turn. */
 const RECORD_COST = 1 / 8;
 
-export class TcpFeed extends Duplex {
-  readonly #raw: Socket;
+export class TlsFeed extends Duplex {
+  readonly #raw: Duplex;
   readonly #recordsPerTurn: number;
-  readonly #turns: TcpTurns;
+  readonly #turns: TlsTurns;
+  readonly #spend: Securing["spend"];
   readonly #cutter = new RecordCutter();
   readonly #rules: RecordRules;
-  /** What came and was not fed yet; the socket is paused meanwhile. */
+  /** What came and was not fed yet; the raw stream is paused meanwhile. */
   #chunk: Bytes | undefined;
   #at = 0;
   #ended = false;
@@ -51,14 +55,15 @@ export class TcpFeed extends Duplex {
   /** Fed since then. */
   #rawBytes = 0;
   #records = 0;
-  #onBroken: ((broken: BrokenTlsRule) => void) | undefined;
+  #onBreach: ((breach: TransportBreach) => void) | undefined;
 
-  constructor({ raw, limits, turns }: TcpFeedArgs) {
+  constructor({ raw, limits, turns, spend }: TlsFeedArgs) {
     super({ allowHalfOpen: true });
     this.#raw = raw;
     this.#recordsPerTurn = limits.recordsPerTurn;
     this.#rules = new RecordRules(limits);
     this.#turns = turns;
+    this.#spend = spend;
     raw.on("data", (chunk: Bytes) => {
       this.#chunk = chunk;
       this.#at = 0;
@@ -79,18 +84,18 @@ export class TcpFeed extends Duplex {
   }
 
   /** Feeds this socket from now on. A broken rule is told once, and nothing is fed after it. */
-  attach(tls: TLSSocket, onBroken: (broken: BrokenTlsRule) => void): void {
+  attach(tls: TLSSocket, onBreach: (breach: TransportBreach) => void): void {
     this.#tls = tls;
-    this.#onBroken = onBroken;
+    this.#onBreach = onBreach;
     // It took this stream's: when the other side ends, what is written goes out and TLS ends too.
     tls.allowHalfOpen = false;
     tls.on("resume", this.#feed);
   }
 
   /** The handshake is done: from now on records carry data. */
-  secured(onBroken: (broken: BrokenTlsRule) => void): void {
+  secured(onBreach: (breach: TransportBreach) => void): void {
     this.#secure = true;
-    this.#onBroken = onBroken;
+    this.#onBreach = onBreach;
   }
 
   override _read(): void {
@@ -118,7 +123,7 @@ export class TcpFeed extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    this.#onBroken = undefined;
+    this.#onBreach = undefined;
     this.#turns.leave(this.#feed);
     this.#chunk = undefined;
     this.#raw.destroy();
@@ -137,12 +142,12 @@ export class TcpFeed extends Duplex {
         this.#turns.wait(this.#feed);
         return;
       }
-      const { records, bytes, broken } = this.#feedRecords(this.#chunk);
+      const { records, bytes, breach } = this.#feedRecords(this.#chunk);
       cost += records * this.#costOf(bytes / records);
-      if (broken === undefined) continue;
+      if (breach === undefined) continue;
       this.#chunk = undefined;
       this.#raw.pause();
-      this.#onBroken?.(broken);
+      this.#onBreach?.(breach);
       return;
     }
     if (this.#ended && !this.readableEnded) this.push(null);
@@ -158,7 +163,7 @@ export class TcpFeed extends Duplex {
   #feedRecords(chunk: Bytes): {
     readonly records: number;
     readonly bytes: number;
-    readonly broken: BrokenTlsRule | undefined;
+    readonly breach: TransportBreach | undefined;
   } {
     const start = this.#at;
     let end = this.#cutter.cut(chunk, start);
@@ -171,18 +176,18 @@ export class TcpFeed extends Duplex {
     if (end === chunk.length) this.#chunk = undefined;
     this.#at = end;
     const bytes = end - start;
-    const tooLarge = this.#secure ? undefined : this.#rules.handshake(bytes);
-    if (tooLarge !== undefined) return { records, bytes, broken: tooLarge };
+    const tooLarge = this.#secure ? undefined : this.#spend(bytes);
+    if (tooLarge !== undefined) return { records, bytes, breach: tooLarge };
     const secure = this.#secure;
     // Decrypts at once, and calls back with what was in it.
     this.push(bytes === chunk.length ? chunk : chunk.subarray(start, end));
     // It waits here when TLS stopped reading between two records.
     if (end === chunk.length && this.readableLength === 0) release(chunk);
-    return { records, bytes, broken: secure ? this.#judge(bytes, records) : undefined };
+    return { records, bytes, breach: secure ? this.#judge(bytes, records) : undefined };
   }
 
   /** Whether what was fed brought data, once all of it are whole records. */
-  #judge(bytes: number, records: number): BrokenTlsRule | undefined {
+  #judge(bytes: number, records: number): TransportBreach | undefined {
     this.#rawBytes += bytes;
     this.#records += records;
     if (!this.#cutter.atBound) return undefined;

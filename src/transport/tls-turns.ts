@@ -1,6 +1,6 @@
 // Turns for connections that bring more records than one may have at a time. A few are served, then
 // the event loop goes round before the next: however many connections flood, the others are read.
-// One instance for all connections of a transport.
+// One instance for all connections of a channel.
 
 import type { Clock } from "../ports.js";
 
@@ -9,7 +9,7 @@ const TURNS_AT_ONCE = 4;
 /** Between them; so one connection is read at 16,000 small records a second at most. */
 const REST_MS = 4;
 
-export class TcpTurns {
+export class TlsTurns {
   readonly #clock: Pick<Clock, "setTimer">;
   readonly #waiting = new Set<() => void>();
   #resting = false;

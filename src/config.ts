@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { DEFAULTS, deepFreeze } from "./config/defaults.js";
+import { trustedPeersBytes } from "./config/memory-plan.js";
 import { brokenRelation } from "./config/relations.js";
 import { isSetting, type NumberSetting, type Setting, type Settings } from "./config/setting.js";
 import { SETTINGS, type NetworkConfig } from "./config/settings.js";
@@ -37,10 +38,17 @@ export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
     const where = issue === undefined || issue.path.length === 0 ? "" : ` ${issue.path.join(".")}:`;
     throw invalid(`the configuration is invalid:${where} ${issue?.message ?? "unknown"}`);
   }
-  const config = deepFreeze(merge(DEFAULTS, parsed.data)) as NetworkConfig;
+  const config = deepFreeze(completed(parsed.data as NetworkConfigInput));
   const broken = brokenRelation(config);
   if (broken !== undefined) throw invalid(broken);
   return config;
+}
+
+/** A budget that nobody set has room for trusted peers: they are beside the slots. */
+function completed(input: NetworkConfigInput): NetworkConfig {
+  const config = merge(DEFAULTS, input) as NetworkConfig;
+  if (input.memoryBudgetBytes !== undefined) return config;
+  return { ...config, memoryBudgetBytes: config.memoryBudgetBytes + trustedPeersBytes(config) };
 }
 
 function schemaOf(entry: Setting | Settings): z.ZodType {

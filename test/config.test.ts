@@ -1,6 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../src/config.js";
+import { plannedBytes } from "../src/config/memory-plan.js";
 import { RELATIONS } from "../src/config/relations.js";
 import { isSetting, type Setting, type Settings } from "../src/config/setting.js";
 import { SETTINGS } from "../src/config/settings.js";
@@ -126,6 +127,25 @@ test("a section that is none, and a setting that is none, are refused in our own
   ] as const) {
     t.regex(refusal(input), expected, JSON.stringify(input).slice(0, 80));
   }
+});
+
+test("trusted peers fit into the default budget, however many, and into one that is set by a sentence", (t) => {
+  for (const dataDir of [null, "/data"]) {
+    for (const count of [0, 1, 5, 50, 256]) {
+      const trustedPeers = Array.from({ length: count }, (_, at) => `${at}`.padStart(64, "0"));
+      const config = resolveConfig({ trustedPeers, dataDir });
+      t.true(plannedBytes(config) <= config.memoryBudgetBytes);
+      const each = (config.memoryBudgetBytes - DEFAULTS.memoryBudgetBytes) / Math.max(count, 1);
+      t.true(count === 0 ? each === 0 : each > 11 * MIB && each < 13 * MIB);
+      // As a thread does with what its host has completed.
+      t.deepEqual(resolveConfig(config), config);
+    }
+  }
+  const trustedPeers = Array.from({ length: 50 }, (_, at) => `${at}`.padStart(64, "0"));
+  t.regex(
+    refusal({ trustedPeers, memoryBudgetBytes: DEFAULTS.memoryBudgetBytes }),
+    /memoryBudgetBytes is 1024 MiB, .* \(--memory \d+\), or lower trustedPeers$/,
+  );
 });
 
 test("limits that exceed the budget are answered with those that were raised, the worst first", (t) => {

@@ -144,6 +144,15 @@ export function planInMiB(config: NetworkConfig): Readonly<Record<string, number
   return { budget: mib(config.memoryBudgetBytes), ...Object.fromEntries(parts) };
 }
 
+/** What trusted peers add to the plan: their slots are beside the others, and so is their memory. */
+export function trustedPeersBytes(config: NetworkConfig): number {
+  return plannedBytes(config) - plannedBytes({ ...config, trustedPeers: [] });
+}
+
+export function plannedBytes(config: NetworkConfig): number {
+  return Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 /** What one queue may have for itself: half of it, and a message however large. */
 function ownQueueBytes({ lanes }: Pick<NetworkConfig, "lanes">): number {
   return Math.max(lanes.sendQueueBytesMax / 2, MESSAGE_BYTES_MAX);

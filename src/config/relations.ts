@@ -2,7 +2,7 @@
 // docs/configuration.md lists them beside the setting that comes first.
 
 import { DEFAULTS } from "./defaults.js";
-import { memoryPlan } from "./memory-plan.js";
+import { plannedBytes } from "./memory-plan.js";
 import { KIB, MIB } from "./setting.js";
 import type { NetworkConfig } from "./settings.js";
 
@@ -74,7 +74,7 @@ export function brokenRelation(config: NetworkConfig): string | undefined {
   );
 }
 
-/** At most three numbers by whose defaults less could be held, the worst first. */
+/** At most three settings by whose defaults less could be held, the worst first. */
 function raisedIn(config: NetworkConfig): readonly string[] {
   const planned = plannedBytes(config);
   const saved = [...withOneDefault(config, DEFAULTS)]
@@ -85,14 +85,14 @@ function raisedIn(config: NetworkConfig): readonly string[] {
   return saved.slice(0, 3).map(({ path }) => path);
 }
 
-/** The same values with one number's default in its place: for each number, by its name. */
+/** The same values with one default in its place: for each number and list, by its name. */
 function* withOneDefault(values: object, defaults: object): Generator<[string, object]> {
   const byDefault = new Map<string, unknown>(Object.entries(defaults));
   for (const [key, value] of Object.entries(values) as [string, unknown][]) {
     const other = byDefault.get(key);
-    if (typeof value === "number") {
+    if (typeof value === "number" || Array.isArray(value)) {
       yield [key, { ...values, [key]: other }];
-    } else if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    } else if (typeof value === "object" && value !== null) {
       for (const [path, inner] of withOneDefault(value, other as object)) {
         yield [`${key}.${path}`, { ...values, [key]: inner }];
       }
@@ -120,10 +120,6 @@ function numberAt(config: NetworkConfig, path: NumberPath): number {
   let value: unknown = config;
   for (const key of path.split(".")) value = (value as Record<string, unknown>)[key];
   return value as number;
-}
-
-function plannedBytes(config: NetworkConfig): number {
-  return Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 function inMiB(bytes: number): number {

@@ -62,7 +62,8 @@ export const NODE = {
   memoryBudgetBytes: bytes(
     1_024 * MIB,
     [MIB, 2 ** 50],
-    "All that the limits below may hold at once; a start where they can exceed it is refused.",
+    "All that the limits below may hold at once; a start where they can exceed it is refused. " +
+      "Where it is not set, each of `trustedPeers` adds what one peer can hold, about 12 MiB by default.",
   ),
 } as const;
 

@@ -3,7 +3,7 @@
 // handshake, the requests of both sides, pings, limits and an orderly end. Whoever owns one calls
 // `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
 
-import { decodeBy, encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
+import { encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
 import type { Frame } from "../codec/frame.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
@@ -20,9 +20,8 @@ import { breachText, readBreach, violation, type Violation } from "../violation.
 import { Arrivals } from "./arrivals.js";
 import { Asking } from "./asking.js";
 import { Control } from "./control.js";
+import { Inbound } from "./inbound.js";
 import { Outbox } from "./outbox.js";
-import { OwnRates } from "./own-rates.js";
-import { ServeQueue } from "./serve-queue.js";
 import type {
   End,
   LargeVerdict,
@@ -32,8 +31,6 @@ import type {
 } from "./session-types.js";
 import { Vigil, type Sweep } from "./vigil.js";
 
-/** Payloads over this are decoded where their kind says: a hundred transactions take 10 µs. */
-const LARGE_BYTES_MIN = 32 * 1_024;
 /** From the close of a connection that never was ready to its end. */
 const STRANGER_DRAIN_MS = 400;
 
@@ -42,10 +39,9 @@ export class PeerSession<A = undefined> {
   readonly #arrivals: Arrivals<A>;
   readonly #outbox: Outbox<A>;
   readonly #asking: Asking<A>;
-  readonly #serves: ServeQueue;
+  readonly #inbound: Inbound<A>;
   readonly #control: Control<A>;
   readonly #vigil: Vigil;
-  #ownRates = new OwnRates();
   #phase: "handshaking" | "ready" | "closing" = "handshaking";
   /** The time of the call that goes on. */
   #nowMs: number;
@@ -60,7 +56,7 @@ export class PeerSession<A = undefined> {
     this.#outbox = new Outbox(settings, options.allocate, options.traffic);
     this.#arrivals = new Arrivals(options, this.#outbox);
     this.#asking = new Asking(settings, this.#outbox, this.#arrivals.decoder);
-    this.#serves = new ServeQueue(settings, info.quotas, options.unansweredMax, this.#outbox.kinds);
+    this.#inbound = new Inbound(options, this.#arrivals, this.#asking, this.#outbox);
     this.#control = new Control(settings, options.nonce, this.#outbox);
     this.#vigil = new Vigil(settings, options.openedAtMs, nowMs);
     if (options.isMute === true) return;
@@ -106,10 +102,11 @@ export class PeerSession<A = undefined> {
     this.#vigil.heard(nowMs);
     const breach = this.#arrivals.push(bytes, this.#onFrame);
     if (breach !== undefined) this.violate(breach, nowMs);
-    if (this.#isClosing()) return;
+    // Asked of the getter: the compiler takes the field for unchanged by what a call did to it.
+    if (this.phase === "closing") return;
     this.#arrivals.grant(nowMs);
     if (this.#arrivals.hasBegun) this.#sweepLater();
-    this.#handOn();
+    this.#inbound.handOn();
   }
 
   /** A one-way message; false: nothing more may be sent, or there is no room for it. */
@@ -127,7 +124,7 @@ export class PeerSession<A = undefined> {
 
   #offer(kind: WireKind, rule: KindRule, payload: Uint8Array, nowMs: number): boolean {
     if (this.#phase === "closing") return false;
-    if (!this.#ownRates.maySend(kind, nowMs)) {
+    if (!this.#inbound.ownRates.maySend(kind, nowMs)) {
       this.#outbox.dropped(kind, rule);
       return false;
     }
@@ -150,16 +147,12 @@ export class PeerSession<A = undefined> {
   reply(requestId: number, message: WireMessage, nowMs: number): void {
     if (this.#phase === "closing") return;
     this.#beginWaiting(nowMs);
-    const payload = this.#outbox.encode(message);
-    if (this.#serves.replied(requestId, payload, this.queuedBytes) === "send") {
-      this.#outbox.put(message.kind, payload, requestId);
-    }
-    this.#handOn();
+    this.#inbound.reply(requestId, message);
   }
 
   /** A request that came as a message under this id was not answered. */
   owes(requestId: number): boolean {
-    return this.#serves.isOpen(requestId);
+    return this.#inbound.serves.isOpen(requestId);
   }
 
   /** A message was dealt with: the other side may send as much again. */
@@ -182,7 +175,7 @@ export class PeerSession<A = undefined> {
       ? this.#dispatch(messageFromItems(received.kind, verdict.payload, verdict.items), received)
       : violation("payload", verdict.detail);
     if (breach !== undefined) this.violate(breach, nowMs);
-    else this.#handOn();
+    else this.#inbound.handOn();
   }
 
   /** The other side broke this rule: it is told, and that is the end. */
@@ -200,8 +193,8 @@ export class PeerSession<A = undefined> {
   /** What carried it has ended; `breach`: by a fault of the other side. */
   carrierEnded(detail: string, breach: Breach | undefined, nowMs: number): void {
     this.#nowMs = nowMs;
-    if (breach === undefined) this.#end({ reason: "Closed", detail, by: "session" }, false);
-    else this.#end({ reason: "ProtocolViolation", ...breach, by: "session" }, false);
+    const reason = breach === undefined ? "Closed" : "ProtocolViolation";
+    this.#end({ reason, detail, ...breach, by: "session" }, false);
   }
 
   /** The carrier takes no more bytes until it drains. */
@@ -254,7 +247,7 @@ export class PeerSession<A = undefined> {
     if (bytes !== undefined || this.#phase === "closing") return bytes;
     // What has left made room.
     this.#asking.send(nowMs);
-    this.#handOn();
+    this.#inbound.handOn();
     return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull();
   }
 
@@ -270,12 +263,12 @@ export class PeerSession<A = undefined> {
 
   /** Credit of messages that came out of it and are not consumed. */
   get handedOnBytes(): number {
-    return this.#arrivals.unconsumedBytes - this.#serves.waitingBytes;
+    return this.#arrivals.unconsumedBytes - this.#inbound.serves.waitingBytes;
   }
 
   /** Requests of the other side that came out of it and have no answer yet. */
   get openServes(): number {
-    return this.#serves.openCount;
+    return this.#inbound.serves.openCount;
   }
 
   /** Throws when the state contradicts itself or exceeds a bound. */
@@ -283,13 +276,13 @@ export class PeerSession<A = undefined> {
     this.#arrivals.invariants();
     this.#outbox.invariants();
     this.#asking.invariants();
-    this.#serves.invariants();
+    this.#inbound.serves.invariants();
   }
 
   /** Throws when anything waits that would not wait in a quiet network. */
   atRest(): void {
     this.#asking.atRest();
-    this.#serves.atRest();
+    this.#inbound.serves.atRest();
   }
 
   // ---- frames and messages --------------------------------------------------------------------
@@ -297,24 +290,14 @@ export class PeerSession<A = undefined> {
   readonly #onFrame = (frame: Frame): Violation | undefined => {
     // The rest of a chunk after a Disconnect or a failed handshake is not read.
     if (this.#phase === "closing") return undefined;
-    if (frame.rule.role === "response") {
-      const objection = this.#asking.objection(frame.requestId, frame.kind);
-      if (objection !== undefined) return objection;
-    }
-    return this.#arrivals.accept(frame, this.#onMessage);
+    return this.#inbound.objection(frame) ?? this.#arrivals.accept(frame, this.#onMessage);
   };
 
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
-    const { kind, rule, payload, requestId } = received;
-    this.#outbox.traffic?.received(rule, kind, payload.length);
-    const isLarge = payload.length > LARGE_BYTES_MIN && rule.decode === "pool";
-    if (isLarge && this.#options.decodesElsewhere === true) {
-      this.#asking.arrived(requestId);
-      this.#outbox.tell({ type: "large", received });
-      return undefined;
-    }
-    const decoded = decodeBy(rule as KindRule<WireMessage>, kind, payload);
+    this.#outbox.traffic?.received(received.rule, received.kind, received.payload.length);
+    const decoded = this.#inbound.decode(received);
+    if (decoded === undefined) return undefined;
     return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
   };
 
@@ -336,36 +319,7 @@ export class PeerSession<A = undefined> {
       case "WindowUpdate":
         return this.#control.granted(message, this.#nowMs);
       default:
-        return this.#handle(message, received);
-    }
-  }
-
-  /** A message that is not for the session itself. */
-  #handle(message: WireMessage, received: ReceivedMessage): Violation | undefined {
-    const { rule, lane, creditBytes: bytes, requestId } = received;
-    switch (rule.role) {
-      case "response":
-        // What was asked for is bounded by the requests: its credit need not wait.
-        this.consumed(lane, bytes, this.#nowMs);
-        return this.#asking.answered(message, requestId, this.#nowMs);
-      case "oneWay":
-        if (!this.#ownRates.mayCome(message.kind, this.#nowMs)) {
-          this.#outbox.figures.droppedIn++;
-          this.#outbox.traffic?.droppedIn(received.rule, message.kind);
-          this.consumed(lane, bytes, this.#nowMs);
-          return undefined;
-        }
-        this.#outbox.tell({ type: "message", message, lane, bytes, requestId });
-        return undefined;
-      case "request": {
-        const event = { type: "message", message, lane, bytes, requestId } as const;
-        const admission = this.#serves.admit(event, this.#outbox.lanes.answersWaiting, this.#nowMs);
-        if (admission === "taken") return undefined;
-        if (admission !== "rateLimited") return admission;
-        this.consumed(lane, bytes, this.#nowMs);
-        this.#outbox.say({ kind: "RequestRefused", reason: "RateLimited" }, requestId);
-        return undefined;
-      }
+        return this.#inbound.handle(message, received, this.#nowMs);
     }
   }
 
@@ -380,7 +334,7 @@ export class PeerSession<A = undefined> {
     const { capabilities, kinds } = agreed;
     this.#phase = "ready";
     this.#arrivals.decoder.allow(kinds);
-    this.#adopt(capabilities);
+    this.#inbound.adopt(capabilities);
     this.#vigil.ready(this.#nowMs);
     this.#asking.keepTo(remote.quotas);
     this.#control.tellsTime = capabilities.has(TIME_CAPABILITY);
@@ -389,30 +343,11 @@ export class PeerSession<A = undefined> {
     this.#outbox.tell({ type: "ready", info: remote, capabilities });
   }
 
-  /** The protocols of services that both sides brought. */
-  #adopt(capabilities: ReadonlySet<string>): void {
-    const protocols = this.#options.protocols?.filter(({ name }) => capabilities.has(name)) ?? [];
-    if (protocols.length === 0) return;
-    const { kinds } = this.#outbox;
-    kinds.adopt(protocols);
-    this.#arrivals.decoder.allowOwn(kinds.own);
-    this.#ownRates = new OwnRates(kinds.own);
-  }
-
   #ponged(nonce: bigint): Violation | undefined {
     const flood = this.#control.ponged(nonce, this.#nowMs);
     const { roundTripMs } = this.#control;
     if (roundTripMs !== undefined) this.#arrivals.setRoundTrip(roundTripMs);
     return flood;
-  }
-
-  /** Hands waiting requests on, as far as the queue of replies has room. */
-  #handOn(): void {
-    for (;;) {
-      const request = this.#serves.next(this.queuedBytes);
-      if (request === undefined) return;
-      this.#outbox.tell(request);
-    }
   }
 
   // ---- time and the end -----------------------------------------------------------------------
@@ -433,20 +368,12 @@ export class PeerSession<A = undefined> {
     let why = this.#asking.isAbandoned ? "no request is answered any more" : undefined;
     if (sweep === "stalled" || sweep === "behind") this.#arrivals.renew();
     else if (sweep === "sound") why ??= this.#arrivals.tooSlow(this.#nowMs);
-    if (why !== undefined) {
-      this.#timedOut(why);
-      return;
-    }
-    if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
+    if (why !== undefined) this.#timedOut(why);
+    else if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
   }
 
   #timedOut(detail: string): void {
     this.#end({ reason: "Timeout", detail, by: "session" }, true);
-  }
-
-  /** Apart from the field, which the compiler takes for unchanged by what a call did to it. */
-  #isClosing(): boolean {
-    return this.#phase === "closing";
   }
 
   /** Any phase → closing. After a farewell nothing more is sent; without one, nothing at all. */
@@ -462,7 +389,7 @@ export class PeerSession<A = undefined> {
     else this.#outbox.lanes.clear();
     // Until its carrier is gone a closing session holds no more than that does.
     this.#arrivals.release();
-    this.#serves.clear();
+    this.#inbound.serves.clear();
     this.#outbox.tell({ type: "closing", end });
     this.#asking.settleAll();
     this.#control.settleAll();

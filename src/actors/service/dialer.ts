@@ -2,8 +2,9 @@
 // Told by: the registry. Tells: the registry. Each dial is a question that is answered once, so a
 // fault of this actor costs the dials that are under way and nothing else.
 
+import fastq from "fastq";
 import { CodedError, unreachable } from "../../errors.js";
-import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { Connection } from "../../ports.js";
@@ -17,7 +18,12 @@ export interface DialerArgs {
 
 export type DialerEnv = Pick<NodeEnv, "transports" | "config">;
 
-export const dialer = defineActor<DialerArgs, DialerMessage, DialerArgs, DialerEnv>({
+interface State extends DialerArgs {
+  /** Bounds how many dials run at once, whoever asks for them. */
+  readonly queue: fastq.queueAsPromised<Endpoint, Connection>;
+}
+
+export const dialer = defineActor<DialerArgs, DialerMessage, State, DialerEnv>({
   name: "dialer",
   mailbox: {
     // The registry has no more dials under way than `dial.concurrentMax`, at most 1,024.
@@ -32,16 +38,20 @@ export const dialer = defineActor<DialerArgs, DialerMessage, DialerArgs, DialerE
   },
   onFault: RESTART,
 
-  init({ self }, args) {
+  init({ env, self }, args) {
     args.registry.tell({ type: "DialerStarted", dialer: self });
-    return args;
+    const queue = fastq.promise(
+      (endpoint: Endpoint) => dial(endpoint, env),
+      env.config.dial.concurrentMax,
+    );
+    return { ...args, queue };
   },
 
-  receive({ registry }, message, context) {
+  receive({ registry, queue }, message, context) {
     const { endpoint, replyTo } = message;
     switch (message.type) {
       case "Dial":
-        context.pipe(dial(endpoint, context), (outcome) => ({
+        context.pipe(queue.push(endpoint), (outcome) => ({
           type: "Dialed",
           endpoint,
           outcome,
@@ -71,10 +81,7 @@ export const dialer = defineActor<DialerArgs, DialerMessage, DialerArgs, DialerE
   },
 });
 
-async function dial(
-  endpoint: Endpoint,
-  { env: { transports, config } }: Context<DialerMessage, DialerEnv>,
-): Promise<Connection> {
+async function dial(endpoint: Endpoint, { transports, config }: DialerEnv): Promise<Connection> {
   const transport = transports.get(endpoint.scheme);
   if (transport === undefined) {
     const sentence = `there is no transport for ${formatAddress(endpoint)}`;

@@ -199,8 +199,9 @@ function targetLost(
 ): void {
   const { book } = state;
   const { reason, byPeer } = entry.gone;
-  if (entry.peerId === env.peerId || reason === "SelfConnection") {
-    // Our own address: never again.
+  if (entry.peerId === env.peerId) {
+    // Our own address, which its key proves: never again. What the other side calls it proves
+    // nothing, and whoever answers there for a moment could have it forgotten for good.
     book.endpoints.remove(target);
     refuse(state, target.address, "this is our own node");
     return;

@@ -204,10 +204,17 @@ test("our own address is never dialed again, and gives its slot back", async (t)
   const harness = await start({ seedPeers: seeds(2), maxOutbound: 1 });
   await harness.succeed(SELF);
   t.deepEqual(harness.dials(), [seeds(2)[1]!]);
-  // The other side tells us apart first.
-  await harness.goodbye(await harness.succeed(peerIdOf(2)), "SelfConnection");
+  // The other side may tell us apart first.
+  await harness.goodbye(await harness.succeed(SELF), "SelfConnection");
   await harness.advance(3_600_000);
   t.deepEqual(harness.dials(), []);
+});
+
+test("an address at which another key answers is dialed again, though it is called our own", async (t) => {
+  const harness = await start({ seedPeers: seeds(1) });
+  await harness.goodbye(await harness.succeed(peerIdOf(2)), "SelfConnection");
+  await harness.advance(3_000);
+  t.deepEqual(harness.dials(), seeds(1));
 });
 
 test("a peer that is full does not make the pauses grow", async (t) => {
@@ -340,7 +347,7 @@ test("who wants an address hears why it cannot be", async (t) => {
     [(harness) => harness.advance(6_000), ended("Timeout", "this node")],
     [
       (harness, remote) => harness.goodbye(remote, "SelfConnection"),
-      `Cannot connect to ${first}: this is our own node.`,
+      ended("SelfConnection", "the peer"),
     ],
   ];
   for (const [end, why] of cases) {
@@ -353,6 +360,13 @@ test("who wants an address hears why it cannot be", async (t) => {
     await end(harness, remote);
     t.deepEqual(asked.outcome, { ok: false, why });
   }
+  const own = await start();
+  const ownAsked = await own.connect(first);
+  await own.succeed(SELF);
+  t.deepEqual(ownAsked.outcome, {
+    ok: false,
+    why: `Cannot connect to ${first}: this is our own node.`,
+  });
   const harness = await start({ dial: { candidatesMax: 1 } });
   const asked = await harness.connect(first);
   const why = `Cannot connect to ${second}: no more addresses are kept.`;

@@ -8,7 +8,8 @@ import type { ServiceProtocol } from "../../src/ports.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { makeKey, makeTransaction } from "../support/chain.js";
 import { MAIN, runCli, startCli, temporaryDirectory, type Cli } from "../cli/child.js";
-import { frameBytes, identityOf, RawPeer } from "../support/raw-peer.js";
+import { frameBytes } from "../support/frames.js";
+import { identityOf, RawPeer } from "../support/raw-peer.js";
 import { formerMain } from "./former.js";
 
 const BLOCKS = 60;
@@ -124,7 +125,7 @@ test.serial(
     /** What its connection is ended with; `breaks`: it breaks the protocol as soon as it can. */
     const farewell = async ({ address }: Node, breaks: boolean): Promise<string | undefined> => {
       const peer = await RawPeer.connect({ address, identity });
-      if (breaks) peer.sendBytes(frameBytes({ code: 0x7f, flags: 0 }));
+      if (breaks) peer.writeBytes(frameBytes({ code: 0x7f, flags: 0 }));
       const said = await peer.farewell();
       peer.destroy();
       return said?.reason;

@@ -14,7 +14,8 @@ import { genesisOf, networkParams } from "../../src/compose.js";
 import { DEFAULTS } from "../../src/config.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 import { startCli, temporaryDirectory } from "../cli/child.js";
-import { frameBytes, handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { frameBytes } from "../support/frames.js";
+import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 
 const params = networkParams(DEFAULTS.network);
 const consensus = createPowConsensus(params);
@@ -82,6 +83,7 @@ async function greedyPeer(
   peer.send(handshakeInfo(NETWORK_ID));
   const came = await peer.message("Handshake");
   if (came === undefined) throw new Error("the node refused a peer for which it had a slot");
+  peer.deafen();
   let arrivedBytes = 0;
   const flowing = new Promise<void>((resolve) => {
     peer.socket.on("data", (chunk: Buffer) => {
@@ -92,7 +94,7 @@ async function greedyPeer(
     });
   });
   for (let id = 1; id <= DEFAULTS.serve.repliesQueuedMax; id++) {
-    peer.send({ kind: "RequestBlock", hash: hashes[id % BLOCKS]! }, id);
+    void peer.ask({ kind: "RequestBlock", hash: hashes[id % BLOCKS]! });
   }
   await Promise.race([flowing, peer.closed]);
   return peer;
@@ -101,7 +103,7 @@ async function greedyPeer(
 const ENDINGS = [
   (peer: RawPeer) => peer.send({ kind: "Disconnect", reason: "Shutdown", detail: "" }),
   // A kind that is unknown: the node ends it.
-  (peer: RawPeer) => peer.sendBytes(frameBytes({ code: 0x7f, flags: 0 })),
+  (peer: RawPeer) => peer.writeBytes(frameBytes({ code: 0x7f, flags: 0 })),
 ];
 
 test("peers that go while much waits for them leave nothing behind but a few sockets", async (t) => {

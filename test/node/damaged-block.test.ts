@@ -121,8 +121,8 @@ test("a damaged block is not served while nobody gives it again", async (t) => {
   t.teardown(() => raw.destroy());
   raw.send(handshakeInfo(genesisOf(consensus).header.hash));
   await raw.message("Handshake");
-  raw.send({ kind: "RequestBlock", hash: tip.header.hash }, 1);
-  t.like(await raw.message("RequestRefused"), { reason: "NotFound" });
+  const outcome = await raw.ask({ kind: "RequestBlock", hash: tip.header.hash });
+  t.deepEqual(outcome, { ok: false, reason: "NotFound" });
 });
 
 test("a block is sound whose time has not come again after the clock was set back", async (t) => {
@@ -133,8 +133,7 @@ test("a block is sound whose time has not come again after the clock was set bac
   t.teardown(() => raw.destroy());
   raw.send(handshakeInfo(genesisOf(consensus).header.hash));
   await raw.message("Handshake");
-  raw.send({ kind: "RequestBlock", hash: early.header.hash }, 1);
-  await raw.message("ResponseBlock");
+  t.true((await raw.ask({ kind: "RequestBlock", hash: early.header.hash })).ok);
   raw.send({ kind: "Disconnect", reason: "Banned", detail: "InvalidBlock" });
   t.is((await one.says("blocks that a peer refused are sound")).checked, 1);
   t.is(one.count("a stored block is damaged"), 0);
@@ -150,8 +149,7 @@ test("peers that complain of sound blocks have them checked once a minute at mos
     t.teardown(() => raw.destroy());
     raw.send(handshakeInfo(genesisOf(consensus).header.hash));
     await raw.message("Handshake");
-    raw.send({ kind: "RequestBlock", hash: tip.header.hash }, 1);
-    await raw.message("ResponseBlock");
+    t.true((await raw.ask({ kind: "RequestBlock", hash: tip.header.hash })).ok);
     raw.send({ kind: "Disconnect", reason: "Banned", detail: "InvalidBlock" });
     await raw.closed;
   }

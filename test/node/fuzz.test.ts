@@ -8,7 +8,8 @@ import type { Log } from "../../src/ports.js";
 import { encodeMessage, KINDS, LANES, type Message } from "../../src/protocol/index.js";
 import { anyMessage, requestIdFor } from "../protocol/arbitraries.js";
 import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain.js";
-import { frameBytes, handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { frameBytes } from "../support/frames.js";
+import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, nextEvent, startTestNode, storeOf } from "./nodes.js";
 
 const RUNS = 200;
@@ -107,7 +108,7 @@ test("no stream of damaged frames makes an actor of the node fail", async (t) =>
       const identity = identityOf(next++);
       const peer = await RawPeer.connect({ address: node.listenAddress!, identity });
       if (shakes) peer.send(handshakeInfo(NETWORK_ID));
-      for (const [message, id, harm] of parts) peer.sendBytes(harm(frameOf(message, id)));
+      for (const [message, id, harm] of parts) peer.writeBytes(harm(frameOf(message, id)));
       peer.socket.end();
       await peer.closed;
       if (errors.length > 0) throw new Error(errors[0]);

@@ -74,8 +74,7 @@ test("a peer that sends one transaction at a time does not hold back what anothe
   await slow.until(() => sentTo(slow, "RequestTransactions").length > 0);
   other.send({ kind: "AnnounceTransactions", ids: ids.slice(3) });
   // The pong comes after what was sent before the ping was dealt with.
-  other.send({ kind: "Ping", nonce: 7n });
-  await other.message("Pong");
+  await other.ping();
   await new Promise((resolve) => setImmediate(resolve));
   const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
   const answerOf = (count: number) => (wanted: readonly string[]) =>
@@ -105,8 +104,7 @@ for (const [how, answer] of [
     await first.until(() => sentTo(first, "RequestTransactions").length > 0);
     second.send({ kind: "AnnounceTransactions", ids });
     // The pong comes after what was sent before the ping was dealt with.
-    second.send({ kind: "Ping", nonce: 7n });
-    await second.message("Pong");
+    await second.ping();
     await new Promise((resolve) => setImmediate(resolve));
     const last = nextEvent(node, "TransactionAccepted", ({ id }) => id === ids[3]);
     if (answer === undefined) first.destroy();

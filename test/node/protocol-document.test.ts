@@ -7,6 +7,7 @@ import type { Network } from "../../src/network.js";
 import { encodeMessage } from "../../src/protocol/index.js";
 import type { HandshakeInfo, Message, MessageKind, MessageOf } from "../../src/protocol/index.js";
 import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain.js";
+import { messageBytes } from "../support/frames.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, reaches, startTestNode, storeOf } from "./nodes.js";
 
@@ -26,20 +27,17 @@ async function join(
   return peer;
 }
 
-/** The answer to this request, whatever else comes meanwhile. */
-async function ask(peer: RawPeer, request: Message, requestId: number): Promise<Message> {
-  peer.send(request, requestId);
-  await peer.until(() => peer.requestIds.includes(requestId) || peer.ended);
-  return peer.received[peer.requestIds.indexOf(requestId)]!;
-}
-
-function isKind<K extends MessageKind>(
+/** The answer to this request, which is of this kind. */
+async function ask<K extends MessageKind>(
   t: ExecutionContext,
-  message: Message | undefined,
+  peer: RawPeer,
+  request: Message,
   kind: K,
-): MessageOf<K> {
-  if (message?.kind !== kind) t.fail(`${message?.kind} in place of ${kind}`);
-  return message as MessageOf<K>;
+): Promise<MessageOf<K>> {
+  const outcome = await peer.ask(request);
+  if (!outcome.ok) throw new Error(`${outcome.reason} in place of ${kind}`);
+  t.is(outcome.message.kind, kind);
+  return outcome.message as MessageOf<K>;
 }
 
 function listening(
@@ -54,11 +52,11 @@ test("a response of headers is cut at 262,144 bytes, and asking on brings the re
   const chain = makeChain(300, { fields: { extra: new Uint8Array(1_024) } });
   const node = await listening(t, { blockStore: await storeOf(chain) });
   const peer = await join(t, node);
-  peer.send({ kind: "WindowUpdate", lane: "sync", bytes: 1_000_000 });
   const headers: Uint8Array[] = [];
-  for (let locator = [GENESIS.hash], id = 1; ; id++) {
-    const answer = await ask(peer, { kind: "RequestHeaders", locator, countMax: 2_000 }, id);
-    const { headers: some } = isKind(t, answer, "ResponseHeaders");
+  for (let locator = [GENESIS.hash]; ;) {
+    const request = { kind: "RequestHeaders", locator, countMax: 2_000 } as const;
+    const answer = await ask(t, peer, request, "ResponseHeaders");
+    const { headers: some } = answer;
     if (some.length === 0) break;
     t.true(encodeMessage(answer).length <= SERVED_BYTES_MAX, "the heads of its items count too");
     headers.push(...some);
@@ -75,9 +73,9 @@ test("a locator without genesis is answered from what it has, or NotFound", asyn
   const node = await listening(t, { blockStore: await storeOf(chain) });
   const peer = await join(t, node);
   const known = { kind: "RequestHeaders", locator: [chain[1]!.header.hash], countMax: 9 } as const;
-  t.is(isKind(t, await ask(peer, known, 1), "ResponseHeaders").headers.length, 2);
+  t.is((await ask(t, peer, known, "ResponseHeaders")).headers.length, 2);
   const unknown = { ...known, locator: ["11".repeat(32)] };
-  t.is(isKind(t, await ask(peer, unknown, 2), "RequestRefused").reason, "NotFound");
+  t.deepEqual(await peer.ask(unknown), { ok: false, reason: "NotFound" });
 });
 
 test("a block of a side branch is served by its hash, and no range names one", async (t) => {
@@ -90,10 +88,10 @@ test("a block of a side branch is served by its hash, and no range names one", a
   await reaches(node, next.header.hash);
   const peer = await join(t, node);
   const { hash } = second!.header;
-  const { block } = isKind(t, await ask(peer, { kind: "RequestBlock", hash }, 1), "ResponseBlock");
+  const { block } = await ask(t, peer, { kind: "RequestBlock", hash }, "ResponseBlock");
   t.deepEqual(Buffer.from(block), Buffer.from(second!.bytes));
   const range = { kind: "RequestBlockRange", fromHeight: 1, count: 1, lastHash: hash } as const;
-  t.is(isKind(t, await ask(peer, range, 2), "RequestRefused").reason, "NotFound");
+  t.deepEqual(await peer.ask(range), { ok: false, reason: "NotFound" });
 });
 
 test("what a handshake lists without meaning, or twice, is no offence", async (t) => {
@@ -108,22 +106,20 @@ test("what a handshake lists without meaning, or twice, is no offence", async (t
     ],
   });
   const request = { kind: "RequestHeaders", locator: [GENESIS.hash], countMax: 1 } as const;
-  t.is(isKind(t, await ask(peer, request, 1), "ResponseHeaders").headers.length, 0);
+  t.is((await ask(t, peer, request, "ResponseHeaders")).headers.length, 0);
 });
 
 test("64 requests may be unanswered, one more is a flood, and a detail begins with its rule", async (t) => {
   const node = await listening(t);
   const hash = "11".repeat(32);
-  const burst = (peer: RawPeer, count: number): void => {
-    peer.socket.cork();
-    for (let id = 1; id <= count; id++) peer.send({ kind: "RequestBlock", hash }, id);
-    peer.socket.uncork();
-  };
+  const frames = (count: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, id) => messageBytes({ kind: "RequestBlock", hash }, id + 1));
   const fair = await join(t, node);
-  burst(fair, 64);
+  fair.deafen();
+  fair.writeBytes(Buffer.concat(frames(64)));
   await fair.until(() => fair.ended || fair.requestIds.filter((id) => id > 0).length === 64);
   t.false(fair.ended);
-  burst(fair, 65);
+  fair.writeBytes(Buffer.concat(frames(65)));
   const farewell = await fair.farewell();
   t.is(farewell?.reason, "ProtocolViolation");
   t.is(farewell?.detail.split(":")[0], "flood");

@@ -8,14 +8,6 @@ import { startTestNode } from "./nodes.js";
 
 const identity = identityOf(1);
 
-async function pinged(peer: RawPeer, nonce: bigint): Promise<boolean> {
-  peer.send({ kind: "Ping", nonce });
-  const answered = (): boolean =>
-    peer.received.some((message) => message.kind === "Pong" && message.nonce === nonce);
-  await peer.until(() => answered() || peer.ended);
-  return answered();
-}
-
 async function join(network: Network): Promise<RawPeer> {
   const peer = await RawPeer.connect({ address: network.listenAddress!, identity });
   peer.send(handshakeInfo(network.head().hash));
@@ -26,14 +18,14 @@ async function join(network: Network): Promise<RawPeer> {
 test("a second connection that never shakes hands leaves the first as it is", async (t) => {
   const network = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
   const first = await join(network);
-  t.true(await pinged(first, 1n));
+  t.true(await first.ping());
   const second = await RawPeer.connect({ address: network.listenAddress!, identity });
   // Its own handshake tells that the node has judged the connection.
   await second.message("Handshake");
-  t.true(await pinged(first, 2n), "the first connection goes on");
+  t.true(await first.ping(), "the first connection goes on");
   second.destroy();
   await second.closed;
-  t.true(await pinged(first, 3n));
+  t.true(await first.ping());
   t.is((await network.peers()).length, 1);
   first.destroy();
 });
@@ -41,10 +33,10 @@ test("a second connection that never shakes hands leaves the first as it is", as
 test("a second connection that becomes ready takes the place of the first", async (t) => {
   const network = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0", maxInbound: 1 });
   const first = await join(network);
-  t.true(await pinged(first, 1n));
+  t.true(await first.ping());
   const second = await join(network);
   t.is((await first.farewell())?.reason, "DuplicateConnection");
-  t.true(await pinged(second, 2n));
+  t.true(await second.ping());
   t.is((await network.peers()).length, 1);
   second.destroy();
 });

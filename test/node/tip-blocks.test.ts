@@ -40,11 +40,8 @@ function announcement({ header }: MadeBlock, hash = header.hash): Message {
 }
 
 /** Every message that it sent so far was dealt with. */
-async function settled(peer: RawPeer, nonce: bigint): Promise<void> {
-  peer.send({ kind: "Ping", nonce });
-  await peer.until(() =>
-    peer.received.some((message) => message.kind === "Pong" && message.nonce === nonce),
-  );
+async function settled(peer: RawPeer): Promise<void> {
+  await peer.ping();
   await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -56,7 +53,7 @@ async function flood(peer: RawPeer, count: number, from = 0): Promise<void> {
   for (let index = from; index < from + count; index++) {
     peer.send(announcement(one, index.toString(16).padStart(64, "0")));
   }
-  await settled(peer, 99n);
+  await settled(peer);
 }
 
 test("blocks that one peer announces and does not send keep out no block that is pushed or made", async (t) => {
@@ -96,7 +93,7 @@ test("a block that comes while its parent is fetched follows at once, and lowers
   await peer.until(() => requestsTo(peer) > 0);
   const at = peer.received.findIndex(({ kind }) => kind === "RequestBlock");
   peer.send({ kind: "NewBlock", block: two.bytes });
-  await settled(peer, 7n);
+  await settled(peer);
   peer.send({ kind: "ResponseBlock", block: one.bytes }, peer.requestIds[at]);
   await reaches(node, two.header.hash);
   const { peers } = await node.status();

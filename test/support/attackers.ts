@@ -6,7 +6,8 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { parseAddress } from "../../src/protocol/address.js";
 import { KINDS, type MessageOf } from "../../src/protocol/index.js";
 import { p256Credentials, rsaCredentials, type Credentials } from "../transport/certificates.js";
-import { frameBytes, identityOf, RawPeer } from "./raw-peer.js";
+import { frameBytes } from "./frames.js";
+import { identityOf, RawPeer } from "./raw-peer.js";
 
 /** How one attack ended. */
 export interface AttackEnd {
@@ -61,19 +62,19 @@ const ATTACKS = {
   "silent-peer": peer("Timeout", () => undefined),
   "slow-peer": peer("Timeout", ({ socket }) => trickle(socket, handshakeFrame(1_000, 0))),
   "huge-length": peer("message-length", (attacker) => {
-    attacker.sendBytes(frameBytes({ code: KINDS.Handshake.code, flags: 0, length: 2 ** 32 - 1 }));
+    attacker.writeBytes(frameBytes({ code: KINDS.Handshake.code, flags: 0, length: 2 ** 32 - 1 }));
   }),
   "cbor-depth": peer("payload", (attacker) => {
-    attacker.sendBytes(handshakeFrame(HANDSHAKE_BYTES_MAX, 0x81));
+    attacker.writeBytes(handshakeFrame(HANDSHAKE_BYTES_MAX, 0x81));
   }),
   "cbor-count": peer("payload", (attacker) => {
-    attacker.sendPayload("Handshake", Buffer.from("9bffffffffffffffff", "hex"));
+    attacker.writePayload("Handshake", Buffer.from("9bffffffffffffffff", "hex"));
   }),
   "cbor-length": peer("payload", (attacker) => {
-    attacker.sendPayload("Handshake", Buffer.from("895affffffff", "hex"));
+    attacker.writePayload("Handshake", Buffer.from("895affffffff", "hex"));
   }),
   "cbor-tags": peer("payload", (attacker) => {
-    attacker.sendBytes(handshakeFrame(HANDSHAKE_BYTES_MAX, 0xc1));
+    attacker.writeBytes(handshakeFrame(HANDSHAKE_BYTES_MAX, 0xc1));
   }),
 } as const satisfies Record<string, Attack>;
 

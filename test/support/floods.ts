@@ -5,7 +5,8 @@ import { once } from "node:events";
 import { connect as connectTls } from "node:tls";
 import { parseAddress } from "../../src/protocol/address.js";
 import { encodeMessage } from "../../src/protocol/codec/codec.js";
-import { fragmentBytes, handshakeInfo, identityOf } from "./raw-peer.js";
+import { fragmentBytes } from "./frames.js";
+import { handshakeInfo, identityOf } from "./raw-peer.js";
 import { RecordPeer } from "./record-peer.js";
 import { rsaChainOf } from "./rsa-chain.js";
 

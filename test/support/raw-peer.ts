@@ -1,11 +1,9 @@
-// A peer without manners: a proper TLS connection over which it writes whatever a test wants, frame
-// by frame or byte by byte. It grants no credit and answers nothing unless it is told to.
+// A peer without manners at the wire: a proper TLS connection, on which the real session says and
+// answers what is polite, once it was told to shake hands; anything else a test writes past it, frame
+// by frame or byte by byte. Without a handshake it says and answers nothing.
 
 import { connect, type TLSSocket } from "node:tls";
-import { decodeMessage, encodeMessage } from "../../src/protocol/codec/codec.js";
-import { FrameDecoder, writeFrameHeader, type Frame } from "../../src/protocol/codec/frame.js";
 import {
-  FRAME_HEADER_BYTES,
   KINDS,
   MESSAGE_KINDS,
   PROTOCOL_VERSION,
@@ -15,7 +13,10 @@ import {
   type MessageOf,
 } from "../../src/protocol/index.js";
 import { parseAddress } from "../../src/protocol/address.js";
+import type { Outcome } from "../../src/protocol/session/session-types.js";
 import { createIdentity, type Identity } from "../../src/transport/tls-identity.js";
+import { payloadBytes } from "./frames.js";
+import { RudeSession } from "./rude-session.js";
 
 export interface RawPeerOptions {
   /** `tcp://host:port` */
@@ -25,15 +26,6 @@ export interface RawPeerOptions {
   readonly from?: { readonly localAddress: string; readonly localPort?: number };
   /** Keep the connection half open when the other side ends it. */
   readonly allowHalfOpen?: boolean;
-}
-
-export interface RawFrame {
-  readonly code: number;
-  readonly flags: number;
-  readonly requestId?: number;
-  readonly payload?: Uint8Array;
-  /** The announced length, where it is not the payload's. */
-  readonly length?: number;
 }
 
 /** The same identity for the same number. */
@@ -64,46 +56,17 @@ export function handshakeInfo(
   };
 }
 
-/** The bytes of one frame, legal or not. */
-export function frameBytes({ code, flags, requestId = 0, payload, length }: RawFrame): Uint8Array {
-  const body = payload ?? new Uint8Array();
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, length ?? body.length);
-  bytes[4] = code;
-  bytes[5] = flags;
-  view.setUint32(6, requestId);
-  bytes.set(body, FRAME_HEADER_BYTES);
-  return bytes;
-}
-
-/** A legal frame, or one fragment, of a kind. */
-export function fragmentBytes(
-  kind: MessageKind,
-  payload: Uint8Array,
-  { requestId = 0, more = false } = {},
-): Uint8Array {
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
-  writeFrameHeader(bytes, 0, { kind, requestId, payloadBytes: payload.length, more });
-  bytes.set(payload, FRAME_HEADER_BYTES);
-  return bytes;
-}
-
 export class RawPeer {
   readonly peerId: string;
   readonly socket: TLSSocket;
-  /** Every whole message that came, in order. */
-  readonly received: Message[] = [];
-  /** The request id of each of them. */
-  readonly requestIds: number[] = [];
   /** Resolves when the socket has closed. */
   readonly closed: Promise<void>;
   /** Rejects when the TLS handshake fails; safe to ignore. */
   readonly secured: Promise<void>;
   /** The other side has ended its half, or all is over. */
   ended = false;
-  readonly #decoder = new FrameDecoder(MESSAGE_KINDS);
-  readonly #fragments = new Map<string, Uint8Array[]>();
+  readonly #session: RudeSession;
+  #isDeaf = false;
   readonly #waiting = new Set<() => void>();
 
   /** Begins to connect. */
@@ -122,8 +85,14 @@ export class RawPeer {
     const socket = connect(options);
     this.socket = socket;
     this.peerId = identity.peerId;
+    this.#session = new RudeSession({
+      localId: identity.peerId,
+      nowMs: () => performance.now(),
+      write: (bytes) => void socket.write(bytes),
+    });
     const ended = (): void => {
       this.ended = true;
+      this.#session.ended();
       this.#changed();
     };
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
@@ -137,7 +106,9 @@ export class RawPeer {
       .on("close", ended)
       .on("end", ended);
     socket.on("data", (chunk: Buffer) => {
-      this.#decoder.push(chunk, (frame) => this.#take(frame));
+      this.#session.hear(chunk);
+      if (!this.#isDeaf) this.#session.attend();
+      this.#changed();
     });
   }
 
@@ -148,22 +119,47 @@ export class RawPeer {
     return peer;
   }
 
-  /** One whole message in as few frames as there can be. */
+  /** Every whole message that came, in order. */
+  get received(): readonly Message[] {
+    return this.#session.received;
+  }
+
+  /** The request id of each of them. */
+  get requestIds(): readonly number[] {
+    return this.#session.requestIds;
+  }
+
+  /** By its session, which the first Handshake begins: as credit allows, answers to what was asked. */
   send(message: Message, requestId = 0): void {
-    this.sendPayload(message.kind, encodeMessage(message), requestId);
+    this.#session.send(message, requestId);
   }
 
-  sendPayload(kind: MessageKind, payload: Uint8Array, requestId = 0): void {
-    const step = 65_536;
-    for (let start = 0; start < payload.length; start += step) {
-      const more = start + step < payload.length;
-      const part = payload.subarray(start, start + step);
-      this.sendBytes(fragmentBytes(kind, part, { requestId, more }));
-    }
+  /** A request by its session; how it ended. */
+  ask(request: Message): Promise<Outcome> {
+    return this.#session.ask(request);
   }
 
-  sendBytes(bytes: Uint8Array): void {
-    this.socket.write(bytes);
+  /** All that it sent so far was read when this is true; false: the other side has ended it. */
+  async ping(): Promise<boolean> {
+    return (await this.#session.ping()) !== undefined;
+  }
+
+  /** Its session hears nothing more: it grants no credit and answers no ping. The test hears all. */
+  deafen(): void {
+    this.#isDeaf = true;
+  }
+
+  /** A message past its session, due or not. */
+  write(message: Message, requestId = 0): void {
+    this.#session.write(message, requestId);
+  }
+
+  writePayload(kind: MessageKind, payload: Uint8Array, requestId = 0): void {
+    this.#session.writeBytes(payloadBytes(kind, payload, requestId));
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    this.#session.writeBytes(bytes);
   }
 
   /** The first message of this kind, past or to come; undefined when the other side ends first. */
@@ -194,19 +190,6 @@ export class RawPeer {
 
   destroy(): void {
     this.socket.destroy();
-  }
-
-  #take({ kind, lane, requestId, more, payload }: Frame): undefined {
-    const parts = this.#fragments.get(lane) ?? [];
-    parts.push(payload);
-    this.#fragments.set(lane, parts);
-    if (more) return;
-    this.#fragments.delete(lane);
-    const decoded = decodeMessage(kind, Buffer.concat(parts));
-    if (!decoded.ok) throw new Error(`the node sent ${decoded.violation.detail}`);
-    this.received.push(decoded.message);
-    this.requestIds.push(requestId);
-    this.#changed();
   }
 
   #changed(): void {

@@ -43,7 +43,7 @@ const ANY_COUNT = 2 ** 31;
 const ANY_BYTES = 2 ** 48;
 
 /** No wait ends, and nothing is too much: so it needs no timer. */
-function limitless(windowInitialBytes: number): SessionSettings {
+export function limitless(windowInitialBytes: number): SessionSettings {
   const { handshake, lanes, liveness, requests, serve, shutdown } = DEFAULTS;
   return {
     handshake: { ...handshake, timeoutMs: NEVER },

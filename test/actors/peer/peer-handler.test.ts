@@ -12,7 +12,7 @@ import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
 import { createHarness, genesis, SELF } from "../support.js";
 import { FakeConnection, type FakeConnectionOptions } from "../remote-peer.js";
 import { HASH, ready, requestBlock, responseBlock, start } from "./peer-bench.js";
-import { fragmentBytes } from "../../support/raw-peer.js";
+import { fragmentBytes } from "../../support/frames.js";
 
 // ---- handshake -------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 import test from "ava";
 import { ARRIVING_BYTES_PER_MS_MIN } from "../../../src/protocol/session/own-requests.js";
 import { KINDS, type Message } from "../../../src/protocol/types/message.js";
-import { fragmentBytes } from "../../support/raw-peer.js";
+import { fragmentBytes } from "../../support/frames.js";
 import { encodeMessage } from "../../../src/protocol/codec/codec.js";
 import { HASH, INFO, KIB, MIB, Pair, settingsOf, type End } from "./pair.js";
 

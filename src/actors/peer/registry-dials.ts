@@ -211,10 +211,13 @@ function targetLost(
   if (brokeOff && !wasReady(entry.state)) unreached(state, entry.peerId, "in its handshake");
   const isDouble = reason === "DuplicateConnection";
   const why = `the connection was ended by ${byPeer ? "the peer" : "this node"} (${reason})`;
-  // Of a double the other connection may still shake hands: who waits hears when it is ready.
   if (!isDouble) refuse(state, target.address, why);
   else if (book.connections.readyOf(entry.peerId) !== undefined) {
     answerConnected(state, entry.peerId);
+  } else if (!book.connections.isOpen(entry.peerId) && target.end === why) {
+    // Of a double the other connection may still come and shake hands: who waits hears when it is
+    // ready. Of the second one in a row there is none, whatever the other side says.
+    refuse(state, target.address, why);
   }
   book.endpoints.failed(target, env.clock.monotonicMs(), {
     why,

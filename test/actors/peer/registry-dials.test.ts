@@ -375,6 +375,17 @@ test("who wants an address hears why it cannot be", async (t) => {
   t.deepEqual(asked.outcome, { ok: false, why: "refused" });
 });
 
+test("who wants an address whose peer calls each connection a double hears that at the second", async (t) => {
+  const harness = await start();
+  const asked = await harness.connect(seeds(1)[0]!);
+  await harness.goodbye(await harness.succeed(), "DuplicateConnection");
+  t.is(asked.outcome, undefined, "the other one may still come");
+  await harness.untilDials();
+  await harness.goodbye(await harness.succeed(), "DuplicateConnection");
+  const why = "the connection was ended by the peer (DuplicateConnection)";
+  t.deepEqual(asked.outcome, { ok: false, why: `Cannot connect to ${seeds(1)[0]!}: ${why}.` });
+});
+
 test("who wants an address whose peer connects from its side hears when that is ready", async (t) => {
   const harness = await start();
   const asked = await harness.connect(seeds(1)[0]!);

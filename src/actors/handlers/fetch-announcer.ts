@@ -26,7 +26,7 @@ export interface Announcer<Id, Source> {
   askedCount: number;
   /** Requests that it may owe: one more for each that brings something, half at a failure. */
   window: number;
-  /** Ids in a request: as many as its answers hold. */
+  /** Ids in a request: as many as its answers settle. */
   batch: number;
   /** Above 0 counts failures, below it answers in full since the last one. */
   record: number;
@@ -112,18 +112,31 @@ export function patienceMs<Id, Source>(
   return Math.max(patienceMinMs, Math.min(PATIENCE_FACTOR * responseMs, PATIENCE_MAX_MS));
 }
 
-/** An answer brought so many, after so long; `short`: the rest may have been cut off. */
+/** An answer settled so many ids, after so long; `short`: the rest may have been cut off. */
 export function delivered<Id, Source>(
   announcer: Announcer<Id, Source>,
   answer: { readonly count: number; readonly short: boolean; readonly elapsedMs: number },
-  { idsPerRequestMax, requestsPerAnnouncerMax }: FetchLimits,
+  limits: FetchLimits,
 ): void {
   const { responseMs: usual, batch } = announcer;
   const { count, short, elapsedMs } = answer;
   announcer.responseMs = usual === undefined ? elapsedMs : usual + GAIN * (elapsedMs - usual);
-  announcer.window = Math.min(announcer.window + 1, requestsPerAnnouncerMax);
-  announcer.batch = Math.min(short ? count : Math.max(batch, 2 * count), idsPerRequestMax);
+  announcer.window = Math.min(announcer.window + 1, limits.requestsPerAnnouncerMax);
+  if (short) announcer.batch = Math.min(count, batch);
+  else nothingCutOff(announcer, count, limits);
   if (!short) announcer.record = Math.max(announcer.record - 1, RECORD_BEST);
+}
+
+/**
+ * An answer settled all of so many ids. Also an empty one: it has none of them, and should hold up
+ * those that follow for no longer than it must.
+ */
+export function nothingCutOff<Id, Source>(
+  announcer: Announcer<Id, Source>,
+  count: number,
+  { idsPerRequestMax }: FetchLimits,
+): void {
+  announcer.batch = Math.min(Math.max(announcer.batch, 2 * count), idsPerRequestMax);
 }
 
 /** Good records are lost at once, so that nobody can save up for a failure. */

@@ -12,6 +12,7 @@ import {
   givesWay,
   isFree,
   newAnnouncer,
+  nothingCutOff,
   patienceMs,
   rest,
   type Announcer,
@@ -27,6 +28,7 @@ export interface PlannedRequest<Id, Source> {
 }
 
 interface Want<Id, Source> {
+  readonly sinceMs: number;
   /** Who was not asked yet, in the order of announcements. */
   readonly offeredBy: Announcer<Id, Source>[];
   readonly askedOf: Request<Id, Source>[];
@@ -34,7 +36,7 @@ interface Want<Id, Source> {
   held: boolean;
 }
 
-/** What could not be asked for in this time is given up. */
+/** What could not be asked for in this time is given up, nor is anybody asked again after it. */
 const OFFER_MS_MAX = 120_000;
 
 export class Fetcher<Id, Source> {
@@ -127,9 +129,10 @@ export class Fetcher<Id, Source> {
     if (brought.size === 0) {
       // What came by another way meanwhile was confirmed meanwhile, perhaps.
       if (request.ids.some((id) => this.#wants.has(id))) this.#failed(request);
+      nothingCutOff(announcer, request.ids.length, this.#limits);
     } else {
       const elapsedMs = nowMs - request.sinceMs;
-      delivered(announcer, { count: brought.size, short, elapsedMs }, this.#limits);
+      delivered(announcer, { count: last + 1, short, elapsedMs }, this.#limits);
     }
     for (const [index, id] of request.ids.entries()) {
       this.#settle(id, request, brought.size > 0 && index > last ? nowMs : undefined);
@@ -235,7 +238,7 @@ export class Fetcher<Id, Source> {
   #offer(id: Id, announcer: Announcer<Id, Source>, nowMs: number): void {
     let want = this.#wants.get(id);
     if (want === undefined) {
-      want = { offeredBy: [], askedOf: [], held: false };
+      want = { sinceMs: nowMs, offeredBy: [], askedOf: [], held: false };
       this.#wants.set(id, want);
     }
     want.offeredBy.push(announcer);
@@ -360,7 +363,8 @@ export class Fetcher<Id, Source> {
     const want = this.#wants.get(id);
     // It may have come meanwhile, gone, and been announced again.
     if (want === undefined || !remove(want.askedOf, request)) return;
-    if (againMs !== undefined) this.#offer(id, request.announcer, againMs);
+    const again = againMs !== undefined && againMs - want.sinceMs < OFFER_MS_MAX;
+    if (again) this.#offer(id, request.announcer, againMs);
     else this.#forgetIfNobodyHas(id, want);
   }
 }

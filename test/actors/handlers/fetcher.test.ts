@@ -79,11 +79,37 @@ test("the rest of a short answer is asked for again, what comes before its last 
   plan();
   answer(tag(), "b");
   t.false(fetcher.has("a"), "it skipped this one: it does not have it");
-  t.deepEqual(plan(), ["one: c", "one: d"], "it is asked for as many as it sent");
-  const second = tag(1);
+  t.deepEqual(plan(), ["one: c d"], "it is asked for as many as its answer settled");
   answer(tag(), "c");
-  answer(second, "d");
+  t.deepEqual(plan(), ["one: d"]);
+  answer(tag(), "d");
   t.true(fetcher.idle);
+});
+
+test("what an announcer has no longer is over in a few round trips, however short its answers were", (t) => {
+  const { announce, plan, tag, answer, fetcher } = fetcherOf({ requestsPerAnnouncerMax: 1 });
+  const ids = Array.from({ length: 40 }, (_, index) => `id${index}`);
+  announce("one", ids.join(" "));
+  plan();
+  answer(tag(), "id0");
+  const asked: number[] = [];
+  for (let planned = plan(); planned.length > 0; planned = plan()) {
+    asked.push(planned[0]!.split(" ").length - 1);
+    answer(tag(), "");
+  }
+  t.deepEqual(asked, [1, 2, 4, 8, 8, 8, 8]);
+  t.true(fetcher.idle);
+});
+
+test("what everybody is too busy for is given up", (t) => {
+  const { announce, plan, tag, fetcher } = fetcherOf();
+  for (const peer of ["one", "two"]) announce(peer, "a");
+  let nowMs = 0;
+  for (; fetcher.has("a") && nowMs < 600_000; nowMs += 1_000) {
+    for (const [index] of plan(nowMs).entries()) fetcher.failed(tag(index), nowMs, true);
+  }
+  t.true(fetcher.idle);
+  t.true(nowMs <= 240_000, `${nowMs} ms`);
 });
 
 test("the rest of a short answer is asked of another one that has it", (t) => {

@@ -1,23 +1,16 @@
 // A connection without a socket, and the peer at its other end: it writes and reads real frames, so
-// that a test of the peer handler is a conversation.
+// that a test of the peer handler is a conversation. It shakes hands and answers pings by the real
+// session, which hears and says nothing until the test lets it. Each other message is written past
+// the session, because its time, its id and its credit are what these tests choose.
 
-import { decodeMessage, encodeMessage } from "../../src/protocol/codec/codec.js";
-import { FrameDecoder } from "../../src/protocol/codec/frame.js";
-import { ReceiveLanes } from "../../src/protocol/codec/receive-lanes.js";
-import { SendLanes } from "../../src/protocol/codec/send-lanes.js";
+import { WRITE_BYTES } from "../../src/protocol/session/outbox.js";
 import { PROTOCOL_VERSION } from "../../src/protocol/handshake.js";
-import {
-  KINDS,
-  MESSAGE_KINDS,
-  WINDOW_BYTES_MAX,
-  type Lane,
-  type Message,
-  type MessageKind,
-  type MessageOf,
-} from "../../src/protocol/types/message.js";
+import type { Lane, Message, MessageKind, MessageOf } from "../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../src/protocol/types/node-info.js";
 import type { Endpoint } from "../../src/protocol/address.js";
 import type { Connection, ConnectionHandler, Direction } from "../../src/ports.js";
+import { messageBytes } from "../support/frames.js";
+import { RudeSession } from "../support/rude-session.js";
 import { genesis, peerIdOf } from "./support.js";
 
 export interface FakeConnectionOptions {
@@ -112,8 +105,6 @@ export interface Heard<K extends MessageKind = MessageKind> {
   readonly requestId: number;
 }
 
-const WINDOW = { windowBytesInitial: WINDOW_BYTES_MAX, windowBytesMax: WINDOW_BYTES_MAX };
-
 /** What a peer says of itself in these tests. */
 export function handshakeOf(overrides: Partial<HandshakeInfo> = {}): HandshakeInfo {
   return {
@@ -131,35 +122,37 @@ export function handshakeOf(overrides: Partial<HandshakeInfo> = {}): HandshakeIn
 
 export class RemotePeer {
   readonly connection: FakeConnection;
-  readonly #decoder = new FrameDecoder(MESSAGE_KINDS);
-  readonly #incoming = new ReceiveLanes(WINDOW);
-  readonly #outgoing = new SendLanes(WINDOW);
+  readonly #session: RudeSession;
+  #hasShaken = false;
   #heard: Heard[] = [];
 
   constructor(connection: FakeConnection) {
     this.connection = connection;
+    this.#session = new RudeSession({
+      localId: connection.peerId,
+      nowMs: () => 0,
+      write: (bytes) => connection.receive(bytes),
+    });
   }
 
+  /** By its session; a second one past it. */
   handshake(overrides: Partial<HandshakeInfo> = {}): void {
-    this.send({ kind: "Handshake", ...handshakeOf(overrides) });
+    const message = { kind: "Handshake", ...handshakeOf(overrides) } as const;
+    if (this.#hasShaken) this.send(message);
+    else this.#session.send(message);
+    this.#hasShaken = true;
   }
 
-  /** Sends it in chunks of at most 128 KiB. */
+  /** Past its session, in chunks of at most two frames. */
   send(message: Message, requestId = 0): void {
-    for (const chunk of this.bytesOf(message, requestId)) this.connection.receive(chunk);
+    for (const chunk of this.bytesOf(message, requestId)) this.#session.writeBytes(chunk);
   }
 
   bytesOf(message: Message, requestId = 0): Uint8Array[] {
-    const { lane } = KINDS[message.kind];
-    if (lane !== "control") {
-      const spent = WINDOW_BYTES_MAX - this.#outgoing.creditBytes(lane);
-      if (spent > 0) this.#outgoing.grant(lane, spent);
-    }
-    this.#outgoing.enqueue(message.kind, requestId, encodeMessage(message).slice());
+    const bytes = messageBytes(message, requestId);
     const chunks: Uint8Array[] = [];
-    for (let chunk = this.#outgoing.pull(131_072); chunk !== undefined;) {
-      chunks.push(chunk);
-      chunk = this.#outgoing.pull(131_072);
+    for (let at = 0; at < bytes.length; at += WRITE_BYTES) {
+      chunks.push(bytes.slice(at, at + WRITE_BYTES));
     }
     return chunks;
   }
@@ -182,24 +175,20 @@ export class RemotePeer {
     return found as unknown as Heard<K>[];
   }
 
-  /** Sends back what was pinged. */
+  /** Its session hears what came, and answers the pings in it. */
   pong(): void {
-    for (const { message } of this.heardOf("Ping"))
-      this.send({ kind: "Pong", nonce: message.nonce });
+    this.heardOf("Ping");
+    this.#session.attend();
   }
 
   #read(): void {
+    const { received, requestIds } = this.#session;
     for (const chunk of this.connection.written.splice(0)) {
-      const broken = this.#decoder.push(chunk, (frame) =>
-        this.#incoming.accept(frame, ({ kind, payload, requestId, lane, creditBytes }) => {
-          this.#incoming.consumed(lane, creditBytes, 0);
-          const decoded = decodeMessage(kind, payload);
-          if (!decoded.ok) return decoded.violation;
-          this.#heard.push({ message: decoded.message, requestId });
-          return undefined;
-        }),
-      );
-      if (broken !== undefined) throw new Error(`${broken.rule}: ${broken.detail}`);
+      const from = received.length;
+      this.#session.hear(chunk);
+      for (let at = from; at < received.length; at++) {
+        this.#heard.push({ message: received[at]!, requestId: requestIds[at]! });
+      }
     }
   }
 }

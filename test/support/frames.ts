@@ -45,11 +45,14 @@ export function messageBytes(message: Message, requestId = 0): Uint8Array {
 
 /** The same for a payload, which may be none of its kind's. */
 export function payloadBytes(kind: MessageKind, payload: Uint8Array, requestId = 0): Uint8Array {
-  const frames: Uint8Array[] = [];
-  for (let start = 0; start < payload.length; start += FRAGMENT_BYTES_MAX) {
+  const frames = Math.ceil(payload.length / FRAGMENT_BYTES_MAX);
+  const bytes = new Uint8Array(payload.length + frames * FRAME_HEADER_BYTES);
+  for (let start = 0, at = 0; start < payload.length; start += FRAGMENT_BYTES_MAX) {
     const part = payload.subarray(start, start + FRAGMENT_BYTES_MAX);
     const more = start + FRAGMENT_BYTES_MAX < payload.length;
-    frames.push(fragmentBytes(kind, part, { requestId, more }));
+    const frame = fragmentBytes(kind, part, { requestId, more });
+    bytes.set(frame, at);
+    at += frame.length;
   }
-  return Buffer.concat(frames);
+  return bytes;
 }

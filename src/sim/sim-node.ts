@@ -21,6 +21,7 @@ import { drawFrom } from "./range.js";
 import { ActorCrash, isActorCrash, typesOf } from "./actor-crash.js";
 import { environmentOf, type SimNodeOptions, type Surroundings } from "./sim-environment.js";
 import { SimLoop, type HoldOptions } from "./sim-loop.js";
+import { stackOf } from "./violation.js";
 
 export interface CrashOptions {
   /** The machine loses its power: peers see no reset, only silence, until it is back. */
@@ -161,7 +162,7 @@ export class SimNode {
       protocols: around.protocolsOf(name),
       onFault: ({ path, action, error }: FaultReport) => {
         if (isActorCrash(error)) return;
-        around.violated(`${path} failed (${action}): ${describeError(error)}`);
+        around.violated(`${path} failed (${action}): ${stackOf(error)}`);
       },
       onStarted: (outcome) => {
         if (outcome.type === "Listening" || isCoded(outcome.error, "STORE_FAILED")) return;
@@ -170,7 +171,7 @@ export class SimNode {
           this.#gaveUp = true;
           return;
         }
-        around.violated(`${name} does not listen: ${describeError(outcome.error)}`);
+        around.violated(`${name} does not listen: ${stackOf(outcome.error)}`);
       },
     });
     const close = (): Promise<void> => this.#close(life);
@@ -298,7 +299,7 @@ export class SimNode {
       nothingAtWork(this.#life.memory);
       return undefined;
     } catch (error) {
-      return describeError(error);
+      return stackOf(error);
     }
   }
 
@@ -394,11 +395,7 @@ export class SimNode {
     try {
       check();
     } catch (error) {
-      this.#around.violated(`${this.name}: ${what}: ${describeError(error)}`);
+      this.#around.violated(`${this.name}: ${what}: ${stackOf(error)}`);
     }
   }
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -21,3 +21,8 @@ export class SimulationFailed extends Error {
     this.violations = violations;
   }
 }
+
+/** What a failed check threw, with where it did so. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -101,7 +101,7 @@ export class World {
     this.nodes = this.#createNodes(random);
     this.#regular = new RegularChecks({
       nodes: this.nodes,
-      prefers: this.chain.consensus.prefers,
+      prefers: (one, other) => this.chain.consensus.prefers(one, other),
       reachable: (from, to) => this.#links.reachable(from, to),
       report: violated,
     });

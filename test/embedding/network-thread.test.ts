@@ -203,9 +203,9 @@ test.serial(
     };
     const network = await startNetworkThread({ bindAddr: loopback }, { log, onExit });
     let calls = 0;
-    network.subscribe(["TransactionAccepted"], async () => {
+    network.subscribe(["TransactionAccepted"], () => {
       calls++;
-      await Promise.reject(new Error("a late subscriber"));
+      return Promise.reject(new Error("a late subscriber")) as never;
     });
     for (const nonce of [1, 2]) {
       const heard = new Promise((resolve) => network.subscribe(["TransactionAccepted"], resolve));

@@ -38,6 +38,7 @@ const lanes = {
     "network",
     "node",
     "runtime/clocks",
+    "runtime/thread-life",
     "runtime/threads",
     "storage",
     "transport",

@@ -2,24 +2,19 @@
 // must stay free, or does not stay free. Calls cross by comlink, events and log lines by a batched
 // feed; sockets, stores and pool threads all live under the network's thread.
 
-import { MessageChannel, Worker, type ResourceLimits } from "node:worker_threads";
-import { transfer, wrap, type Remote } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import type { ResourceLimits } from "node:worker_threads";
+import { transfer } from "comlink";
 import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText, whenRejected } from "./errors.js";
 import { callersLog } from "./log.js";
 import { subscriberFailed, subscriberOf, type Network } from "./network.js";
-import type { Log, LogLevel, Timer } from "./ports.js";
+import type { Log, LogLevel } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
-import { buffersOf, ownBytes, REMOTE_METHODS, revive, valueOf } from "./thread/control.js";
-import type {
-  Outcome,
-  OwnFacts,
-  PortModules,
-  RemoteCalls,
-  ThreadControl,
-} from "./thread/control.js";
+import { ThreadLife, type ThreadExit } from "./runtime/thread-life.js";
+import { revive } from "./runtime/thread-outcome.js";
+import { buffersOf, ownBytes, REMOTE_METHODS } from "./thread/control.js";
+import type { OwnFacts, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
 import { FeedReader, LOG_ID, type FeedItem } from "./thread/feed.js";
 import { threadModule } from "./thread-module.js";
 
@@ -37,11 +32,8 @@ export interface NetworkThreadOptions {
   readonly resourceLimits?: ResourceLimits;
 }
 
-export interface NetworkThreadExit {
-  /** Absent when the network was told to stop, and did. */
-  readonly error?: Error;
-  readonly code: number;
-}
+/** Without an error when the network was told to stop, and did. */
+export type NetworkThreadExit = ThreadExit;
 
 /**
  * A Network of which every method answers a promise. All reject with STOPPED once `stop` was called
@@ -70,17 +62,7 @@ export async function startNetworkThread(
   const { calls } = resolveConfig(config);
   if ("protocols" in options) throw protocolsRefused();
   checkCloneable(options.ports ?? {});
-  const owner = new Owner(options, calls);
-  try {
-    const log = options.log !== undefined;
-    const started = await owner.guard("start", calls.threadStartMs, (control) =>
-      control.start({ config, ports: options.ports ?? {}, log }),
-    );
-    return owner.handle(started);
-  } catch (error) {
-    await owner.terminate();
-    throw error;
-  }
+  return new Owner(options, calls).start(config);
 }
 
 /** Whoever writes no types would otherwise miss them without a word. */
@@ -110,46 +92,43 @@ class Owner {
   readonly #options: NetworkThreadOptions;
   readonly #log: Log | undefined;
   readonly #calls: NetworkConfig["calls"];
-  readonly #worker: Worker;
-  readonly #control: Remote<ThreadControl>;
+  readonly #life: ThreadLife<ThreadControl>;
   readonly #feed: FeedReader;
   readonly #subscribers = new Map<number, Subscriber>();
-  readonly #pending = new Set<(error: Error) => void>();
-  readonly #exited: Promise<NetworkThreadExit>;
   #nextId = LOG_ID + 1;
-  #started = false;
-  #exit: NetworkThreadExit | undefined;
-  /** What ended the thread, where this side knows better than the exit code. */
-  #cause: Error | undefined;
-  #stopping: Promise<void> | undefined;
 
   constructor(options: NetworkThreadOptions, calls: NetworkConfig["calls"]) {
     this.#options = options;
     this.#log = options.log && callersLog(options.log);
     this.#calls = calls;
-    const { port1, port2 } = new MessageChannel();
-    this.#worker = new Worker(threadModule("./thread/host.js", import.meta.url), {
+    this.#life = new ThreadLife<ThreadControl>({
+      module: threadModule("./thread/host.js", import.meta.url),
       name: "vibecoin-network",
-      workerData: { port: port2 },
-      transferList: [port2],
-      ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
+      what: "the network's thread",
+      lostCode: "STOPPED",
+      data: undefined,
+      clock: systemClock,
+      resourceLimits: options.resourceLimits,
+      lastWord: () => this.#lastWord(),
     });
-    this.#control = wrap<ThreadControl>(nodeEndpoint(this.#worker));
-    this.#feed = new FeedReader(port1, (item) => this.#onItem(item));
-    this.#worker.once("error", (error) => (this.#cause ??= error));
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once("exit", (code) => resolve(this.#ended(code)));
-    });
+    this.#feed = new FeedReader(this.#life.port, (item) => this.#onItem(item));
   }
 
-  handle(own: Pick<NetworkThread, OwnFacts>): NetworkThread {
-    this.#started = true;
-    const feed = this.#feed;
+  async start(config: NetworkConfigInput): Promise<NetworkThread> {
+    const { ports = {}, log } = this.#options;
+    const own = await this.#life.start(this.#calls.threadStartMs, (control) =>
+      control.start({ config, ports, log: log !== undefined }),
+    );
+    return this.#handle(own);
+  }
+
+  #handle(own: Pick<NetworkThread, OwnFacts>): NetworkThread {
+    const [feed, life] = [this.#feed, this.#life];
     const calls = REMOTE_METHODS.map((method) => [
       method,
       (...args: unknown[]) => {
         const sent = args.map(ownBytes);
-        const answer = this.guard(method, this.#calls.threadTimeoutMs, (control) =>
+        const answer = life.ask(method, this.#calls.threadTimeoutMs, (control) =>
           control.call(method, transfer(sent, buffersOf(sent))),
         );
         // As in Network: what is dialed is dialed again, whether anybody heeds the answer or not.
@@ -157,10 +136,12 @@ class Owner {
         return answer;
       },
     ]);
-    const stopped = this.#exited.then(({ error }) => {
-      if (error !== undefined) throw error;
+    const stopped = life.exited.then((exit) => {
+      this.#tellExit(exit);
+      if (exit.error !== undefined) throw exit.error;
     });
     stopped.catch(() => undefined);
+    let stopping: Promise<void> | undefined;
     return {
       ...own,
       ...(Object.fromEntries(calls) as RemoteCalls),
@@ -169,64 +150,23 @@ class Owner {
       get missed() {
         return feed.missed;
       },
-      stop: () => (this.#stopping ??= this.#stop()),
+      stop: () => (stopping ??= this.#stop()),
     };
-  }
-
-  /**
-   * The answer of the thread, its end, or that it hangs: comlink alone would wait for ever. `name`
-   * is the method's.
-   */
-  async guard<T>(
-    name: string,
-    timeoutMs: number,
-    call: (control: Remote<ThreadControl>) => Promise<Outcome<T>>,
-  ): Promise<T> {
-    this.#assertRunning();
-    let fail: (error: Error) => void = () => undefined;
-    let timer: Timer | undefined;
-    const outcome = await new Promise<Outcome<T>>((resolve, reject) => {
-      fail = reject;
-      this.#pending.add(fail);
-      call(this.#control).then(resolve, reject);
-      const late = `the network's thread did not answer ${name} within ${timeoutMs} ms`;
-      timer = systemClock.setTimer(timeoutMs, () => {
-        // Once round the loop: if it was this thread that hung, the answer waits to be read.
-        timer = systemClock.setTimer(1, () => reject(new CodedError("TIMEOUT", late)));
-      });
-    }).finally(() => {
-      timer?.cancel();
-      this.#pending.delete(fail);
-    });
-    return valueOf(outcome);
-  }
-
-  #assertRunning(): void {
-    if (this.#exit !== undefined) throw this.#over(this.#exit);
-    if (this.#stopping !== undefined) throw this.#over();
-  }
-
-  async terminate(): Promise<void> {
-    await this.#worker.terminate();
   }
 
   #subscribe(types: readonly NetworkEventType[], subscriber: Subscriber): () => void {
     subscriberOf(types, subscriber);
-    this.#assertRunning();
+    this.#life.assertRunning();
     const id = this.#nextId++;
     this.#subscribers.set(id, subscriber);
     // By the way of the calls, so that a call made later finds the subscription in place.
-    this.#send(this.#control.subscribe(id, types));
+    this.#life.tell((control) => control.subscribe(id, types));
     return () => this.#unsubscribe(id);
   }
 
   #unsubscribe(id: number): void {
-    if (this.#subscribers.delete(id)) this.#send(this.#control.unsubscribe(id));
-  }
-
-  /** For a command: it fails only in a network that is about to end, which is told otherwise. */
-  #send(command: Promise<void>): void {
-    command.catch(() => undefined);
+    if (!this.#subscribers.delete(id)) return;
+    this.#life.tell((control) => control.unsubscribe(id));
   }
 
   #onItem([id, value]: FeedItem): void {
@@ -248,29 +188,16 @@ class Owner {
   }
 
   async #stop(): Promise<void> {
-    if (this.#exit !== undefined) return;
-    const timeoutMs = this.#options.stopTimeoutMs ?? 15_000;
-    const timer = systemClock.setTimer(timeoutMs, () => {
-      const late = `the network's thread did not stop within ${timeoutMs} ms and was ended`;
-      this.#cause = new CodedError("TIMEOUT", late);
-      void this.#worker.terminate();
-    });
-    this.#send(this.#control.stop());
-    const { error } = await this.#exited;
-    timer.cancel();
+    if (this.#life.isOver) return;
+    const { error } = await this.#life.stop(this.#options.stopTimeoutMs ?? 15_000);
     if (error !== undefined) throw error;
   }
 
-  #ended(code: number): NetworkThreadExit {
+  #lastWord(): { readonly error: Error | undefined } | undefined {
     this.#feed.close();
-    const { end } = this.#feed;
-    const error = end === undefined ? this.#death(code) : end.error && revive(end.error);
-    this.#exit = error === undefined ? { code } : { code, error };
-    const over = this.#over(this.#exit);
-    for (const fail of this.#pending) fail(over);
     this.#subscribers.clear();
-    if (this.#started) this.#tellExit(this.#exit);
-    return this.#exit;
+    const { end } = this.#feed;
+    return end && { error: end.error && revive(end.error) };
   }
 
   #tellExit(exit: NetworkThreadExit): void {
@@ -281,19 +208,5 @@ class Owner {
     } catch (error) {
       onFailed(error);
     }
-  }
-
-  #death(code: number): Error {
-    const cause = this.#cause;
-    if (cause instanceof CodedError) return cause;
-    const why = cause === undefined ? `with code ${code}` : `by an error: ${String(cause)}`;
-    return new CodedError("STOPPED", `the network's thread ended ${why}`, { cause });
-  }
-
-  /** What a call is told that has nobody to answer it any more. */
-  #over({ error }: Partial<NetworkThreadExit> = {}): CodedError {
-    return error instanceof CodedError && error.code === "STOPPED"
-      ? error
-      : new CodedError("STOPPED", "the network has stopped", { cause: error });
   }
 }

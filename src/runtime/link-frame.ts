@@ -5,6 +5,7 @@
 
 import type { FaultReport } from "./kernel.js";
 import type { Unanswered } from "./obligation.js";
+import type { CarriedError } from "./thread-outcome.js";
 
 /** `uid` is negative for a question, see remote-question.ts. */
 export type Address = readonly [path: string, uid: number];
@@ -15,17 +16,26 @@ export interface ThreadEnd {
   readonly escalated: boolean;
 }
 
+/** The same on its way, and a fault's report. */
+export interface CarriedEnd extends ThreadEnd {
+  readonly error: CarriedError | undefined;
+}
+
+interface CarriedReport extends FaultReport {
+  readonly error: CarriedError;
+}
+
 /** What few frames have. */
 export interface Extras {
   readonly watch: Address[];
   readonly unwatch: Address[];
   readonly gone: Address[];
-  readonly faults: FaultReport[];
+  readonly faults: CarriedReport[];
   /** Questions of the other side that end without an answer, by their ticket there. */
   readonly unanswered: { readonly ticket: number; readonly reason: Unanswered["reason"] }[];
   /** Indices of messages that could not be cloned: only their credit comes back. */
   readonly unsent: number[];
-  end: ThreadEnd | undefined;
+  end: CarriedEnd | undefined;
 }
 
 export type PostedFrame = readonly [

@@ -6,7 +6,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { AskOutcome, Signal } from "./actor.js";
 import type { FaultReport, Kernel } from "./kernel.js";
-import type { Address, Extras, PostedFrame, ThreadEnd } from "./link-frame.js";
+import type { Address, CarriedEnd, Extras, PostedFrame, ThreadEnd } from "./link-frame.js";
 import type { Lifeline, Observer } from "./located-ref.js";
 import { receiveMessageOnPort } from "node:worker_threads";
 import { CodedError } from "../errors.js";
@@ -25,6 +25,7 @@ import {
 } from "./remote-question.js";
 import { GoneRef, RemoteRef, type Carrier } from "./remote-ref.js";
 import { RemoteWatches } from "./remote-watches.js";
+import { carry, revive } from "./thread-outcome.js";
 import { decodeRefs, encodeRefs } from "./wire-refs.js";
 
 export interface LinkLimits {
@@ -187,13 +188,14 @@ export class Link implements Observer, Homeward, Carrier {
   }
 
   report(report: FaultReport): void {
-    this.frame.extras.faults.push({ ...report, error: cloneable(report.error) });
+    this.frame.extras.faults.push({ ...report, error: carry(report.error) });
     this.postFlush();
   }
 
   /** The last word of a thread. */
   sendEnd(end: ThreadEnd): void {
-    this.frame.extras.end = { ...end, error: cloneable(end.error) };
+    const { error, escalated } = end;
+    this.frame.extras.end = { error: error === undefined ? undefined : carry(error), escalated };
     this.flush();
   }
 
@@ -262,7 +264,9 @@ export class Link implements Observer, Homeward, Carrier {
     }
     if (runs.length > 0) this.receiveMessages(frame);
     if (extras !== undefined) {
-      for (const report of extras.faults) this.kernel.report(report);
+      for (const report of extras.faults) {
+        this.kernel.report({ ...report, error: revive(report.error) });
+      }
       for (const { ticket, reason } of extras.unanswered) {
         this.questions.find(ticket)?.settle({ ok: false, reason });
       }
@@ -271,7 +275,7 @@ export class Link implements Observer, Homeward, Carrier {
     for (let run = 0; run < taken.length; run += TAKEN_NUMBERS) {
       this.credit(frame[0][taken[run]!]!, taken[run + 1]!);
     }
-    if (extras?.end !== undefined) this.onEnd?.(extras.end);
+    if (extras?.end !== undefined) this.onEnd?.(endOf(extras.end));
   }
 
   private receiveMessages(frame: PostedFrame): void {
@@ -359,10 +363,6 @@ function isLocated(value: object): value is LocatedRef {
   return value instanceof LocatedRef;
 }
 
-function cloneable(error: unknown): unknown {
-  try {
-    return structuredClone(error);
-  } catch {
-    return new Error(String(error));
-  }
+function endOf({ error, escalated }: CarriedEnd): ThreadEnd {
+  return { error: error && revive(error), escalated };
 }

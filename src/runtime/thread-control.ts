@@ -1,10 +1,10 @@
 // What a thread that an actor was placed in is given, and the calls that its parent makes. Both
 // sides (thread-link here, thread-host there) use it. Types only.
 
-import type { MessagePort, ResourceLimits } from "node:worker_threads";
+import type { ResourceLimits } from "node:worker_threads";
 import type { Clock, Random } from "../ports.js";
 import type { ActorFigures } from "./actor.js";
-import type { LinkLimits } from "./link.js";
+import type { Outcome } from "./thread-outcome.js";
 
 /** An export of a module, by which a thread finds what cannot be cloned. */
 export interface ModuleExport {
@@ -26,6 +26,10 @@ export interface WorkerThreadsOptions {
   readonly creditMax?: number;
   /** Messages per batch. Default 512. */
   readonly batchMax?: number;
+  /** How long a thread may take to start before it is ended and its actor lost. Default 60 s. */
+  readonly startTimeoutMs?: number;
+  /** A thread that has not told its figures by then is left out of them. Default 15 s. */
+  readonly callTimeoutMs?: number;
   /** How long a thread may take to stop before it is killed. Default 5 s. */
   readonly stopTimeoutMs?: number;
   readonly resourceLimits?: ResourceLimits;
@@ -42,13 +46,8 @@ export interface ThreadStart {
 
 /** What the parent calls through comlink. */
 export interface ThreadControl {
-  /** Rejects when a module cannot be loaded or the environment cannot be built. */
-  start(start: ThreadStart): Promise<void>;
+  /** Fails when a module cannot be loaded or the environment cannot be built. */
+  start(start: ThreadStart): Promise<Outcome<void>>;
   stop(): void;
-  figures(): ActorFigures[];
-}
-
-export interface ThreadData {
-  readonly port: MessagePort;
-  readonly limits: LinkLimits;
+  figures(): Promise<Outcome<readonly ActorFigures[]>>;
 }

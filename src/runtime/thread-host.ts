@@ -4,29 +4,43 @@
 
 import type { ActorFigures } from "./actor.js";
 import type { AnyType } from "./kernel.js";
-import type { ThreadControl, ThreadData, ThreadEnvFactory, ThreadStart } from "./thread-control.js";
-import type { ModuleExport } from "./thread-control.js";
-import { parentPort, workerData } from "node:worker_threads";
-import { expose } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import type { ModuleExport, ThreadControl, ThreadEnvFactory } from "./thread-control.js";
+import type { ThreadStart } from "./thread-control.js";
+import type { MessagePort } from "node:worker_threads";
 import { System } from "./actor-system.js";
 import { systemClock } from "./clock.js";
-import { Link } from "./link.js";
+import { Link, type LinkLimits } from "./link.js";
 import { createSystemRandom } from "./random.js";
 import { createScheduler } from "./scheduler.js";
 import { workerThreads } from "./thread-link.js";
+import { outcomeOf, type Outcome } from "./thread-outcome.js";
+import { endThread, hostThread } from "./thread-side.js";
 import { invariant } from "../errors.js";
 
 class Host implements ThreadControl {
-  private readonly data: ThreadData;
+  private readonly port: MessagePort;
+  private readonly limits: LinkLimits;
   private system: System | undefined;
 
-  constructor(data: ThreadData) {
-    this.data = data;
+  constructor(port: MessagePort, limits: LinkLimits) {
+    this.port = port;
+    this.limits = limits;
   }
 
-  async start({ source, path, uid, args, threads }: ThreadStart): Promise<void> {
-    const { port, limits } = this.data;
+  start(start: ThreadStart): Promise<Outcome<void>> {
+    return outcomeOf(() => this.run(start));
+  }
+
+  stop(): void {
+    if (this.system === undefined) endThread(false);
+    else void this.system.stop();
+  }
+
+  figures(): Promise<Outcome<readonly ActorFigures[]>> {
+    return outcomeOf(() => this.system?.figures() ?? []);
+  }
+
+  private async run({ source, path, uid, args, threads }: ThreadStart): Promise<void> {
     const { options, ...envModule } = threads.envModule;
     const clock = systemClock;
     const random = createSystemRandom();
@@ -47,28 +61,19 @@ class Host implements ThreadControl {
         locate: (other, otherUid) => link.locate(other, otherUid),
         ended: (error, escalated) => {
           link.sendEnd({ error, escalated });
-          end();
+          endThread(error !== undefined);
         },
       },
     );
-    const link: Link = new Link(system, port, limits);
+    const link: Link = new Link(system, this.port, this.limits);
     link.onBroken = (error) => {
       link.sendEnd({ error, escalated: false });
-      end();
+      endThread(true);
     };
     this.system = system;
     const name = path.slice(path.lastIndexOf("/") + 1);
     system.spawnChild(system, type, link.decode(args), { name, uid });
     link.open();
-  }
-
-  stop(): void {
-    if (this.system === undefined) end();
-    else void this.system.stop();
-  }
-
-  figures(): ActorFigures[] {
-    return this.system?.figures() ?? [];
   }
 }
 
@@ -78,10 +83,4 @@ async function load({ moduleUrl, exportName }: ModuleExport): Promise<unknown> {
   return module[exportName];
 }
 
-/** Ends this thread alone, whatever its environment still keeps open. */
-function end(): void {
-  process.exit(0);
-}
-
-invariant(parentPort !== null, "the thread host runs in a worker thread");
-expose(new Host(workerData as ThreadData), nodeEndpoint(parentPort));
+hostThread<LinkLimits>((port, limits) => new Host(port, limits));

@@ -1,25 +1,17 @@
-// The parent's side of an actor in its own thread: starts and stops the thread through comlink,
-// reaches the actor through a Link, and turns whatever ends the thread into the child's end.
+// The parent's side of an actor in its own thread: reaches the actor through a Link, and turns
+// whatever ends the thread (thread-life.ts) into the child's end.
 
 import type { ActorFigures } from "./actor.js";
-import type { Timer } from "../ports.js";
 import type { RemoteRef } from "./remote-ref.js";
 import type { ThreadEnd } from "./link-frame.js";
 import type { ThreadChild, ThreadPlacement, ThreadSpawn } from "./kernel.js";
 import type { LocatedRef } from "./located-ref.js";
 import { threadModule } from "../thread-module.js";
-import type {
-  ModuleExport,
-  ThreadControl,
-  ThreadData,
-  WorkerThreadsOptions,
-} from "./thread-control.js";
-import type { Remote } from "comlink";
-import { MessageChannel, Worker } from "node:worker_threads";
-import { wrap } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
-import { CodedError, invariant } from "../errors.js";
-import { Link } from "./link.js";
+import type { ModuleExport, ThreadControl, WorkerThreadsOptions } from "./thread-control.js";
+import type { CodedError } from "../errors.js";
+import { invariant } from "../errors.js";
+import { Link, type LinkLimits } from "./link.js";
+import { ThreadLife, type ThreadExit } from "./thread-life.js";
 
 /** Gives an actor system the placement `at: "thread"`: one worker thread for each such actor. */
 export function workerThreads(options: WorkerThreadsOptions): ThreadPlacement {
@@ -31,12 +23,9 @@ class ThreadActor implements ThreadChild {
   readonly path: string;
   readonly ref: RemoteRef;
   private readonly request: ThreadSpawn;
-  private readonly stopTimeoutMs: number;
+  private readonly options: WorkerThreadsOptions;
   private readonly link: Link;
-  private readonly worker: Worker;
-  private readonly control: Remote<ThreadControl>;
-  private readonly exited: Promise<void>;
-  private stopTimer: Timer | undefined;
+  private readonly life: ThreadLife<ThreadControl>;
   private stopping = false;
   private gone = false;
   /** Set once the end is known; the worker may still be winding down. */
@@ -46,27 +35,33 @@ class ThreadActor implements ThreadChild {
     const { kernel, parent, name, uid, type } = request;
     invariant(type.source !== undefined, `the actor type ${type.name} names its source`);
     this.request = request;
+    this.options = options;
     this.name = name;
     this.path = `${parent.path}/${name}`;
-    this.stopTimeoutMs = options.stopTimeoutMs ?? 5_000;
-    const limits = { creditMax: options.creditMax ?? 4_096, batchMax: options.batchMax ?? 512 };
-    const { port1, port2 } = new MessageChannel();
-    this.link = new Link(kernel, port1, limits);
-    this.ref = this.link.locate(this.path, uid);
-    this.worker = new Worker(threadModule("./thread-host.js", import.meta.url), {
+    const limits: LinkLimits = {
+      creditMax: options.creditMax ?? 4_096,
+      batchMax: options.batchMax ?? 512,
+    };
+    this.life = new ThreadLife<ThreadControl>({
+      module: threadModule("./thread-host.js", import.meta.url),
       name: this.path,
-      workerData: { port: port2, limits } satisfies ThreadData,
-      transferList: [port2],
-      ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
+      what: `the thread of ${this.path}`,
+      lostCode: "WORKER_LOST",
+      data: limits,
+      clock: kernel.clock,
+      resourceLimits: options.resourceLimits,
+      lastWord: () => {
+        this.link.drain();
+        return this.end && { error: this.end.error as Error | undefined };
+      },
     });
-    this.control = wrap<ThreadControl>(nodeEndpoint(this.worker));
-    this.exited = new Promise((resolve) => void this.worker.once("exit", () => resolve()));
-    this.worker.once("error", (error) => this.setEnd({ error, escalated: false }));
-    this.worker.once("exit", (code) => this.threadExited(code));
+    this.link = new Link(kernel, this.life.port, limits);
+    this.ref = this.link.locate(this.path, uid);
+    void this.life.exited.then((exit) => this.threadExited(exit));
     this.link.onEnd = (end) => this.setEnd(end);
     this.link.onBroken = (error) => this.fail(error);
     this.link.open();
-    this.start(type.source, uid, options);
+    this.start(type.source, uid);
   }
 
   locate(path: string, uid: number): LocatedRef {
@@ -74,8 +69,9 @@ class ThreadActor implements ThreadChild {
   }
 
   async figures(): Promise<readonly ActorFigures[]> {
-    // A call to a dead thread is never answered.
-    const figures = (await Promise.race([this.control.figures(), this.exited])) ?? [];
+    const figures = await this.life
+      .ask("figures", this.options.callTimeoutMs ?? 15_000, (control) => control.figures())
+      .catch(() => []);
     // What this side refused for want of credit was meant for the other.
     return figures.map((actor) => {
       if (actor.path !== this.path) return actor;
@@ -92,24 +88,22 @@ class ThreadActor implements ThreadChild {
       this.finish();
       return;
     }
-    const { clock } = this.request.kernel;
-    this.stopTimer = clock.setTimer(this.stopTimeoutMs, () => void this.worker.terminate());
-    // Never answered if the thread ends before: its exit is what counts.
-    void this.control.stop();
+    void this.life.stop(this.options.stopTimeoutMs ?? 5_000);
   }
 
-  private start(source: ModuleExport, uid: number, threads: WorkerThreadsOptions): void {
-    const { path } = this;
+  private start(source: ModuleExport, uid: number): void {
+    const { path, options: threads } = this;
     const args = this.link.encode(this.request.args);
-    this.control.start({ source, path, uid, args, threads }).catch((cause: unknown) => {
-      const error = new CodedError("WORKER_LOST", `${path} could not start in a thread`, { cause });
-      this.fail(error);
-    });
+    const starting = this.life.start(threads.startTimeoutMs ?? 60_000, (control) =>
+      control.start({ source, path, uid, args, threads }),
+    );
+    // Its end says so.
+    starting.catch(() => undefined);
   }
 
   private fail(error: CodedError): void {
     this.setEnd({ error, escalated: false });
-    void this.worker.terminate();
+    void this.life.end(error);
   }
 
   /** From here nobody waits for the actor any more. Its own last words count before `end`. */
@@ -121,11 +115,9 @@ class ThreadActor implements ThreadChild {
     this.link.close();
   }
 
-  private threadExited(code: number): void {
-    this.stopTimer?.cancel();
-    const lost = `the thread of ${this.path} ended with code ${code}`;
-    const error = this.stopping ? undefined : new CodedError("WORKER_LOST", lost);
-    this.setEnd({ error, escalated: false });
+  private threadExited({ error }: ThreadExit): void {
+    // That it had to be ended when it was told to stop is no failure of its parent's.
+    this.setEnd({ error: this.stopping ? undefined : error, escalated: false });
     this.gone = true;
     const { parent } = this.request;
     // The parent faults, and stops this child like its others.

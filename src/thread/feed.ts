@@ -3,7 +3,7 @@
 
 import { receiveMessageOnPort, type MessagePort } from "node:worker_threads";
 import { Ring } from "../runtime/ring.js";
-import type { CarriedError } from "./control.js";
+import type { CarriedError } from "../runtime/thread-outcome.js";
 
 /** Items sent and not yet handled by the owner. */
 const CREDIT_MAX = 2_048;

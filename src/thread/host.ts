@@ -2,16 +2,16 @@
 // modules of its owner's ports, answers the calls of its owner (src/thread.ts) through comlink and
 // feeds it events. Whatever ends the network ends the thread.
 
-import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import { expose, transfer } from "comlink";
-import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
+import { transfer } from "comlink";
 import { startNode, type OwnPorts } from "../compose.js";
 import { CodedError, invariant } from "../errors.js";
 import type { NetworkEventType } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { Log } from "../ports.js";
-import { buffersOf, carry, outcomeOf, ownBytes } from "./control.js";
-import type { Outcome, PortModule, PortModules, RemoteMethod } from "./control.js";
+import { carry, outcomeOf, type Outcome } from "../runtime/thread-outcome.js";
+import { endThread, hostThread } from "../runtime/thread-side.js";
+import { buffersOf, ownBytes } from "./control.js";
+import type { PortModule, PortModules, RemoteMethod } from "./control.js";
 import type { ThreadControl, ThreadStart, ThreadStarted } from "./control.js";
 import { FeedSender, LOG_ID } from "./feed.js";
 
@@ -86,7 +86,7 @@ class Host implements ThreadControl {
     this.#ending = true;
     await this.#closePorts();
     this.#feed.end(error === undefined ? {} : { error: carry(error) });
-    process.exit(error === undefined ? 0 : 1);
+    endThread(error !== undefined);
   }
 
   async #closePorts(): Promise<void> {
@@ -134,6 +134,4 @@ function cloneable(fields: Readonly<Record<string, unknown>>): Readonly<Record<s
   }
 }
 
-invariant(parentPort !== null, "the network host runs in a worker thread");
-const { port } = workerData as { readonly port: MessagePort };
-expose(new Host(new FeedSender(port)), nodeEndpoint(parentPort));
+hostThread((port) => new Host(new FeedSender(port)));

@@ -1,7 +1,7 @@
 import test from "ava";
 import type { ExecutionContext } from "ava";
 import { MessageChannel, receiveMessageOnPort } from "node:worker_threads";
-import { carry } from "../../src/thread/control.js";
+import { carry } from "../../src/runtime/thread-outcome.js";
 import { FeedReader, FeedSender, type FeedItem } from "../../src/thread/feed.js";
 
 /** What the owner lets be in flight, and what may wait behind it. */

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { defaultMempool, genesisOf } from "../../src/compose.js";
 import { resolveConfig } from "../../src/config.js";
+import { CodedError } from "../../src/errors.js";
 import type {
   BlockStore,
   Consensus,
@@ -87,6 +88,14 @@ export function createClosingPeerStore(file: string): PeerStore {
 /** Never answers, and lets nobody else of its thread speak. */
 export function createNothing(): never {
   for (;;);
+}
+
+export function createDeath(): never {
+  process.exit(7);
+}
+
+export async function createLockedStore(): Promise<BlockStore> {
+  throw new CodedError("DATA_LOCKED", "it is another's");
 }
 
 export async function createNoStore(): Promise<BlockStore> {

@@ -4,7 +4,7 @@ import type { ActorRef, OnFault } from "../../src/runtime/actor.js";
 import type { ThreadEnvFactory } from "../../src/runtime/thread-control.js";
 import { threadId } from "node:worker_threads";
 import { defineActor, replyToOf } from "../../src/runtime/actor.js";
-import { unreachable } from "../../src/errors.js";
+import { CodedError, unreachable } from "../../src/errors.js";
 
 export interface WorkerEnv {
   readonly label: string;
@@ -17,6 +17,18 @@ export const createWorkerEnv: ThreadEnvFactory<WorkerEnv> = (options, { clock })
 
 export function createBrokenEnv(): never {
   throw new Error("no environment today");
+}
+
+export function createRefusingEnv(): never {
+  throw new CodedError("DATA_LOCKED", "it is another's");
+}
+
+export function createDyingEnv(): never {
+  process.exit(7);
+}
+
+export function createHangingEnv(): never {
+  for (;;);
 }
 
 export type WorkerMessage =
@@ -39,6 +51,8 @@ export type WorkerMessage =
   | { readonly type: "sleeper"; readonly tell: ActorRef<ActorRef<WorkerMessage>> }
   | { readonly type: "nest"; readonly tell: ActorRef<ActorRef<WorkerMessage>> }
   | { readonly type: "askBack"; readonly to: ActorRef<AskBack>; readonly tell: ActorRef<string> }
+  /** Says so on the BroadcastChannel, and then lets nobody of its thread speak. */
+  | { readonly type: "hang"; readonly channel: string }
   | { readonly type: "crash" | "exit" | "throwLater" | "stop" | "block" };
 
 export interface Whereabouts {
@@ -131,7 +145,7 @@ const worker = (onFault: OnFault, exportName: string) =>
           return;
         }
         case "crash":
-          throw new Error("worker crashed");
+          throw new CodedError("STORE_FAILED", "worker crashed");
         case "exit":
           process.exit(3);
           return;
@@ -143,6 +157,9 @@ const worker = (onFault: OnFault, exportName: string) =>
         case "stop":
           context.stop();
           return;
+        case "hang":
+          new BroadcastChannel(message.channel).postMessage("hangs");
+          for (;;);
         case "block":
           for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
         default:

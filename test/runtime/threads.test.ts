@@ -294,7 +294,7 @@ test("a fault in a thread is reported, and a restart happens there", async (t) =
   ref.tell({ type: "crash" });
   await where(ref);
   t.like(faults[0], { path: "/app/worker", action: "restarting" });
-  t.is((faults[0]?.error as Error).message, "worker crashed");
+  t.like(faults[0]?.error, { code: "STORE_FAILED", message: "worker crashed" });
   const figures = await system.allFigures();
   t.like(
     figures.find(({ path }) => path === "/app/worker"),

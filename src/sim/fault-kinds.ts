@@ -63,7 +63,7 @@ export const FAULT_KINDS = {
   /** A node that was never up starts. */
   join: {
     act({ world, random }) {
-      const unknown = world.nodes.filter((node) => !node.known);
+      const unknown = world.nodes.filter((node) => node.starts === 0);
       if (unknown.length > 0) pick(unknown, random).start();
       return undefined;
     },

@@ -108,11 +108,6 @@ export class SimNode {
     return this.up && !this.#diskFailed;
   }
 
-  /** It was started at least once. */
-  get known(): boolean {
-    return this.#starts > 0;
-  }
-
   /** How often it was started. */
   get starts(): number {
     return this.#starts;

@@ -8,6 +8,7 @@ import type { ListenOutcome } from "./actors/service/listener.js";
 import { createPowConsensus } from "./chain/consensus.js";
 import {
   checkBlockBytes,
+  checkIndex,
   checkStore,
   defaultMempool,
   genesisOf,
@@ -15,7 +16,7 @@ import {
 } from "./compose/chain-parts.js";
 import { openStores } from "./compose/open-stores.js";
 import { openWorkers } from "./compose/open-workers.js";
-import type { Closers, OwnPorts } from "./compose/own-ports.js";
+import { checkHandlers, type Closers, type OwnPorts } from "./compose/own-ports.js";
 import { handleOf, spawnNode, type SpawnedNode, type SpawnOptions } from "./compose/spawn-node.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { invariant, type CodedError } from "./errors.js";
@@ -57,6 +58,7 @@ export async function startNode(
   const config = resolveConfig(input);
   checkAddresses(config);
   checkProtocols(own.protocols ?? [], CAPABILITIES);
+  checkHandlers(own.protocols ?? []);
   if (own.log !== undefined) callersLog(own.log).write("debug", "memory plan", planInMiB(config));
   const closers: Closers = [];
   try {
@@ -134,6 +136,7 @@ async function buildEnv(config: NetworkConfig, own: OwnPorts, closers: Closers):
   checkBlockBytes(consensus);
   const genesis = genesisOf(consensus);
   if (own.blockStore !== undefined) checkStore(own.blockStore, genesis);
+  if (own.txStore !== undefined) checkIndex(own.txStore);
   const health = createLoopHealth(clock);
   closers.push(() => health.stop());
 

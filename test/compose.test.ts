@@ -16,7 +16,7 @@ import {
 } from "../src/compose.js";
 import { resolveConfig } from "../src/config.js";
 import { silentLog } from "../src/log.js";
-import type { BlockStore, Log } from "../src/ports.js";
+import type { BlockStore, Log, TxStore } from "../src/ports.js";
 import { packBytes } from "../src/bytes/packed.js";
 import { openMemoryStores } from "../src/storage/memory-stores.js";
 import { Trap } from "./support/trap-rules.js";
@@ -208,6 +208,18 @@ const wrongPorts: { [name: string]: [OwnPorts, RegExp] } = {
   "a store that cannot be read": [
     { blockStore: { ...emptyStore(), hashAt: throwing } },
     /cannot be read: not today/,
+  ],
+  "a store whose reads are promises": [
+    { blockStore: { ...emptyStore(), hashAt: async () => "late" } as unknown as BlockStore },
+    /the block store cannot be read: it answered a promise/,
+  ],
+  "an index that is none": [
+    { txStore: {} as TxStore },
+    /the transaction store cannot be read: .*indexedHeight is not a function/,
+  ],
+  "an index without a height": [
+    { txStore: { indexedHeight: () => NaN } as unknown as TxStore },
+    /the transaction store cannot be read: its height is none/,
   ],
   "a genesis that its rules refuse": [
     { consensus: { ...devConsensus, genesis: bytes(7) } },

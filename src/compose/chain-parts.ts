@@ -8,8 +8,8 @@ import type { ChainParams } from "../chain/params.js";
 import { powRulesModule } from "../chain/rules.js";
 import { readTransaction } from "../chain/transaction.js";
 import type { NetworkConfig } from "../config.js";
-import { CodedError, errorText, isCoded } from "../errors.js";
-import type { BlockStore, Consensus, Mempool, StoredBlock } from "../ports.js";
+import { atOnce, CodedError, errorText, isCoded } from "../errors.js";
+import type { BlockStore, Consensus, Mempool, StoredBlock, TxStore } from "../ports.js";
 import { KINDS } from "../protocol/types/message.js";
 import type { HashHex } from "../types/chain.js";
 
@@ -47,11 +47,24 @@ export function checkStore(store: BlockStore, { header: { hash } }: StoredBlock)
   throw new CodedError("CONFIG_INVALID", sentence);
 }
 
+/** A store whose reads are promises would fail the actors one by one, and again after each restart. */
 function firstHash(store: BlockStore): HashHex | undefined {
+  return readOf("block store", () => atOnce(store.hashAt(0)));
+}
+
+/** Throws CONFIG_INVALID when a caller's index does not say how far it is. */
+export function checkIndex(index: TxStore): void {
+  readOf("transaction store", () => {
+    const height = atOnce(index.indexedHeight());
+    if (!Number.isSafeInteger(height) || height < -1) throw new TypeError("its height is none");
+  });
+}
+
+function readOf<T>(part: string, read: () => T): T {
   try {
-    return store.hashAt(0);
+    return read();
   } catch (cause) {
-    const sentence = `the block store cannot be read: ${errorText(cause)}`;
+    const sentence = `the ${part} cannot be read: ${errorText(cause)}`;
     throw new CodedError("CONFIG_INVALID", sentence, { cause });
   }
 }

@@ -133,7 +133,8 @@ export class CellContext implements Context<unknown, unknown> {
       cell.kernel.scheduler.post(() =>
         cell.accept({ kind: "pipe", incarnation, outcome, adapt: untyped }),
       );
-    promise.then(
+    // A caller's port may answer what only looks like a promise, or none; of one this is itself.
+    Promise.resolve(promise).then(
       (value) => arrive({ ok: true, value }),
       (error: unknown) => arrive({ ok: false, error }),
     );

@@ -156,6 +156,12 @@ test("what a service calls an offence costs less, and enough of them bring a ban
   for (const rule of ["", "Caps", "a/b", "a: b", "x".repeat(33)]) {
     t.throws(() => chat.report(here.peerId, { rule, detail: "" }), { instanceOf: TypeError }, rule);
   }
+  const severity = "murder" as unknown as "offence";
+  t.throws(() => chat.report(here.peerId, { rule: "caps", detail: "" }, severity), {
+    message: /"murder" is neither violation nor offence/,
+  });
+  const detail = 7 as unknown as string;
+  t.throws(() => chat.report(here.peerId, { rule: "caps", detail }), { message: /is no text/ });
 });
 
 async function rawPeer(t: ExecutionContext, node: Network, capabilities: readonly string[]) {
@@ -244,6 +250,34 @@ test("a protocol that cannot be is refused at the start", async (t) => {
   const error = await t.throwsAsync(startNetwork({}, { protocols }));
   t.true(isCoded(error, "CONFIG_INVALID"));
   t.regex(error.message, /blocks\/1 is there already/);
+});
+
+test("a protocol without the functions that are called is refused at the start", async (t) => {
+  const { protocol } = chat();
+  for (const changed of [{ onMessage: undefined }, { onMessage: 7 }, { onPeer: {} }]) {
+    const protocols = [{ ...protocol, ...changed } as unknown as ServiceProtocol];
+    const error = await t.throwsAsync(startNetwork({}, { protocols }));
+    t.true(isCoded(error, "CONFIG_INVALID"));
+    t.regex(error.message, /on(Message|Peer) of chat\/1 is no function$/);
+  }
+});
+
+test("a promise of the service's own making, and what has no text, cost their message alone", async (t) => {
+  const onMessage = ({ body }: PeerMessage): ProtocolReply => {
+    if (body[0] === 33) throw Object.create(null) as Error;
+    const then = (): never => {
+      throw new Error("not even a promise");
+    };
+    return { then } as unknown as ProtocolReply;
+  };
+  const { there, link, faults, server } = await twoNodes(t, { onMessage });
+  for (const text of ["?", "!", "?"]) {
+    const answer = await link.ask(there.peerId, "Ask", bytes(text));
+    t.deepEqual(answer, { ok: false, reason: "Busy" });
+  }
+  t.is(faults.length, 3);
+  t.true(faults.every((fault) => fault.startsWith("the handler of a protocol failed")));
+  t.is(server.peers.length, 1, "it was not started again, so nobody came again");
 });
 
 test("a network in a thread makes its protocols there, and refuses functions", async (t) => {

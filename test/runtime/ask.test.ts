@@ -168,6 +168,29 @@ test("a system asks from outside and gets the reply, or a coded error", async (t
   t.is(clock.pendingTimers, 0, "no timer keeps the process alive");
 });
 
+test("what is piped and is no promise, or one of somebody's own making, comes back too", async (t) => {
+  const { system, settle } = createHarness();
+  const log: unknown[] = [];
+  const ref = system.spawn(scripted(always), { log }, { name: "a" });
+  const error = new Error("no");
+  const then = (): never => {
+    throw error;
+  };
+  for (const given of [7, undefined, { then }] as unknown as Promise<unknown>[]) {
+    ref.tell((context) => context.pipe(given, (outcome) => () => log.push(outcome)));
+  }
+  settle();
+  for (let turn = 0; turn < 3; turn++) {
+    await drainMicrotasks();
+    settle();
+  }
+  t.deepEqual(log, [
+    { ok: true, value: 7 },
+    { ok: true, value: undefined },
+    { ok: false, error },
+  ]);
+});
+
 test("a piped promise comes back as a message, either way, but not to a later incarnation", async (t) => {
   const { system, settle, advance, figures } = createHarness();
   const log: unknown[] = [];

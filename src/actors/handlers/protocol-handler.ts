@@ -2,7 +2,7 @@
 // answers requests with what they answer, and carries what the service sends.
 // Told by: message router, registry, the service's link. Tells: peer handlers, reputation.
 
-import { unreachable } from "../../errors.js";
+import { errorText, unreachable } from "../../errors.js";
 import {
   defineActor,
   replyToOf,
@@ -174,7 +174,7 @@ function logFault(
   error: unknown,
   { log }: Pick<NodeEnv, "log">,
 ): void {
-  const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const shown = error instanceof Error ? (error.stack ?? error.message) : errorText(error);
   log.write("error", "the handler of a protocol failed", { protocol, peerId, error: shown });
 }
 

@@ -11,6 +11,7 @@ import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
 import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 
+const SEVERITIES: ReadonlySet<unknown> = new Set(["violation", "offence"]);
 const RULE = /^[a-z][a-z0-9-]{0,31}$/;
 /** With protocol and rule it fits into a Disconnect. */
 const DETAIL_CHARS_MAX = 200;
@@ -66,6 +67,10 @@ export function protocolLink(
     },
     report(peerId, { rule, detail }, severity = "violation") {
       if (!RULE.test(rule)) throw new TypeError(`${JSON.stringify(rule)} is no name of a rule`);
+      if (typeof detail !== "string") throw new TypeError(`the detail of ${rule} is no text`);
+      if (!SEVERITIES.has(severity)) {
+        throw new TypeError(`${JSON.stringify(severity)} is neither violation nor offence`);
+      }
       const cut = detail.slice(0, DETAIL_CHARS_MAX);
       tell({ type: "Blame", peerId, severity, rule, detail: cut });
     },

@@ -99,13 +99,16 @@ export function checkProtocols(protocols: readonly OwnProtocol[], taken: readonl
   const names = new Set(taken);
   const most = Math.min(PROTOCOLS_MAX, TEXT_LIMITS.capabilitiesMax - taken.length);
   if (protocols.length > most) refuse(`${protocols.length} are more than ${most}`);
-  for (const { name, kinds } of protocols) {
+  for (const protocol of protocols) {
+    if (!isObject(protocol)) refuse("one of them is no object");
+    const { name, kinds } = protocol;
     const isName = /^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(name);
     if (!isName || name.length > TEXT_LIMITS.capabilityBytesMax) {
       refuse(`${JSON.stringify(name)} is no name and version, such as chat/1`);
     }
     if (names.has(name)) refuse(`${name} is there already`);
     names.add(name);
+    if (!isObject(kinds)) refuse(`the kinds of ${name} are no object`);
     for (const [kind, limits] of Object.entries(kinds)) checkKind(`${name}/${kind}`, kind, limits);
   }
   const { length } = ownRules(protocols);
@@ -114,6 +117,7 @@ export function checkProtocols(protocols: readonly OwnProtocol[], taken: readonl
 
 function checkKind(shown: string, name: string, limits: OwnKindLimits): void {
   if (!/^[A-Za-z][A-Za-z0-9]{0,31}$/.test(name)) refuse(`${shown} is no name of a kind`);
+  if (!isObject(limits)) refuse(`the limits of ${shown} are no object`);
   const { bytesMax, answerBytesMax, perSecond, burst, lane } = limits;
   const numbers = [
     ["bytesMax", bytesMax, OWN_BODY_BYTES_MAX],
@@ -129,6 +133,11 @@ function checkKind(shown: string, name: string, limits: OwnKindLimits): void {
   if (lane !== undefined && !lanes.includes(lane)) {
     refuse(`${shown} is on lane ${JSON.stringify(lane)}: it must be one of ${lanes.join(", ")}`);
   }
+}
+
+/** Types do not hold in JavaScript. */
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refuse(why: string): never {

@@ -66,3 +66,13 @@ test("what cannot be a protocol is refused by name", (t) => {
   const many = Array.from({ length: 17 }, (_, i) => ({ name: `chat/${i}`, kinds: {} }));
   t.regex(refusal(...many), /17 are more than 16/);
 });
+
+test("what is no protocol at all, as JavaScript may bring it, is refused in a sentence too", (t) => {
+  const given = (value: unknown): string => refusal(value as OwnProtocol);
+  for (const value of [null, undefined, 7, "chat/1", []]) {
+    t.regex(given(value), /: one of them is no object$/);
+  }
+  t.regex(given({ name: "chat/1" }), /: the kinds of chat\/1 are no object$/);
+  t.regex(given({ name: "chat/1", kinds: [] }), /: the kinds of chat\/1 are no object$/);
+  t.regex(given({ name: "chat/1", kinds: { Say: null } }), /limits of chat\/1\/Say are no object$/);
+});

@@ -21,15 +21,29 @@ export interface Losses {
 const LOST_AFTER_MS = 20;
 
 export function losingPool(inner: WorkerPool, { fraction, random, clock }: Losses): WorkerPool {
+  /** What ends each task that is at work and lost. */
+  const atWork = new Set<() => void>();
   const submit = <K extends JobKind>(kind: K, job: Jobs[K]): Promise<Verdicts[K]> => {
     const part = fraction();
     if (part === 0 || random.float() >= part) {
       return (inner[kind] as (job: Jobs[K]) => Promise<Verdicts[K]>)(job);
     }
     return new Promise((_resolve, reject) => {
-      const lose = (): void => reject(workerLost(kind, new Error("its thread died")));
+      const lose = (): void => {
+        atWork.delete(lose);
+        reject(workerLost(kind, new Error("its thread died")));
+      };
+      atWork.add(lose);
       clock.setTimer(LOST_AFTER_MS * random.float(), lose);
     });
   };
-  return { ...poolMethods(submit), load: () => inner.load(), close: () => inner.close() };
+  return {
+    ...poolMethods(submit),
+    load: () => inner.load(),
+    close() {
+      // Whoever closes a pool is answered for all that it had.
+      for (const lose of atWork) lose();
+      return inner.close();
+    },
+  };
 }

@@ -4,7 +4,7 @@
 // Told by: block and sync handlers (through the system router), consensus integration, the service.
 // Tells: peer handlers (replies), requesters.
 
-import { errorText, invariant, unreachable } from "../../errors.js";
+import { atOnce, errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
@@ -317,7 +317,7 @@ function locate(
   const { blocks, transactions } = context.env;
   // What is no id was never confirmed.
   const id = isHex(hex, 32) ? fromHex(hex) : undefined;
-  const location = id && transactions?.locate(id);
+  const location = id && hinted(() => transactions?.locate(id), context.env);
   if (location === undefined) {
     replyTo.tell({});
     return;
@@ -329,6 +329,16 @@ function locate(
     id: id!,
     replyTo,
   }));
+}
+
+/** A caller's own index may throw: that costs the question, not everybody's. */
+function hinted<T>(ask: () => T, { log }: Pick<NodeEnv, "log">): T | undefined {
+  try {
+    return atOnce(ask());
+  } catch (error) {
+    log.write("error", "the transaction index failed", { error: errorText(error) });
+    return undefined;
+  }
 }
 
 function follow(state: State, work: () => readonly Promise<void>[], context: Ctx): void {

@@ -174,6 +174,27 @@ test("what is no transaction id is located nowhere", async (t) => {
     t.deepEqual(await harness.locate(id), {});
 });
 
+test("an index that throws or answers a promise costs the questions and a line each", async (t) => {
+  const harness = start({ chain: spent });
+  const { transactions } = harness.stores;
+  const locate = transactions.locate.bind(transactions);
+  const answers = [
+    () => {
+      throw new Error("planned");
+    },
+    () => Promise.reject(new Error("planned")),
+  ];
+  for (const answer of answers) {
+    Object.assign(transactions, { locate: answer });
+    // More often than a part may fail in a minute.
+    for (let times = 0; times < 20; times++) t.deepEqual(await harness.locate(idOf(0)), {});
+  }
+  const lines = harness.log.filter(({ event }) => event === "the transaction index failed");
+  t.is(lines.length, 40);
+  Object.assign(transactions, { locate });
+  t.is((await harness.locate(idOf(0))).location?.index, 0);
+});
+
 test("without an index nothing is located, and nothing fails", async (t) => {
   const harness = createHarness({ chain: spent });
   const { transactions: _absent, ...env } = harness.env;

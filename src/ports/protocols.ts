@@ -14,7 +14,8 @@ export interface ServiceProtocol extends OwnProtocol {
    * A message of a peer. The answer to a request is its body; undefined refuses it as not found.
    * While a promise is pending the peer waits, and so does its credit: it may have sent only so much
    * more by then. A request is refused as busy when the promise takes longer than
-   * `requests.timeoutMaxMs`.
+   * `requests.timeoutMaxMs`. Of what comes while `serve.ownOpenPerPeerMax` promises of a peer are
+   * pending, requests are refused as busy and the rest is dropped, with a warning in the log.
    */
   onMessage(message: PeerMessage, link: ProtocolLink): ProtocolReply | Promise<ProtocolReply>;
   /** A peer with this protocol is connected. */

@@ -123,6 +123,28 @@ test("a handler that throws costs the message that it threw at, and no more", as
   t.deepEqual((await there.status()).degraded, []);
 });
 
+test("of a slow service's messages only so many of a peer are open at once", async (t) => {
+  const pending: (() => void)[] = [];
+  const onMessage = () =>
+    new Promise<undefined>((resolve) => pending.push(() => resolve(undefined)));
+  const server = chat({ onMessage });
+  const client = chat();
+  const limits = { ...LISTENING, serve: { ownOpenPerPeerMax: 3 } };
+  const { node: there } = await start(t, [server.protocol], limits);
+  const { node: here } = await start(t, [client.protocol], { seedPeers: [there.listenAddress!] });
+  await until(() => client.peers.length === 1 && server.peers.length === 1);
+  const link = here.protocol("chat/1");
+  for (const text of ["a", "b", "c", "d"]) link.send(there.peerId, "Say", bytes(text));
+  const asked = await link.ask(there.peerId, "Ask", bytes("e"));
+  t.deepEqual(asked, { ok: false, reason: "Busy" });
+  t.deepEqual(server.heard, ["Say a", "Say b", "Say c"]);
+  for (const answer of pending) answer();
+  const again = link.ask(there.peerId, "Ask", bytes("f"));
+  await until(() => server.heard.length === 4);
+  pending.at(-1)!();
+  t.deepEqual(await again, { ok: false, reason: "NotFound" });
+});
+
 test("a service blames a peer by a rule of its own, and the connection ends", async (t) => {
   const { here, there, link } = await twoNodes(t, {
     onMessage: ({ peerId }) =>

@@ -65,6 +65,8 @@ interface State extends ProtocolHandlerArgs {
   readonly peers: Map<PeerId, ActorRef<PeerHandlerMessage>>;
   /** Messages that the service takes its time with. */
   readonly open: Map<number, Incoming<OwnKind>>;
+  /** How many of them each peer has. */
+  readonly openOf: Map<PeerId, number>;
   nextId: number;
 }
 
@@ -92,7 +94,7 @@ export const protocolHandler = defineActor<
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
-    return { ...args, peers: new Map(), open: new Map(), nextId: 1 };
+    return { ...args, peers: new Map(), open: new Map(), openOf: new Map(), nextId: 1 };
   },
 
   receive(state, message, context) {
@@ -180,6 +182,14 @@ function logFault(
 
 function arrived(state: State, incoming: Incoming<OwnKind>, context: Ctx): void {
   const { message, peerId, replyTo } = incoming;
+  const { requests, serve } = context.env.config;
+  const openOfPeer = state.openOf.get(peerId) ?? 0;
+  if (openOfPeer >= serve.ownOpenPerPeerMax) {
+    const fields = { protocol: state.protocol.name, peerId, open: openOfPeer };
+    context.env.log.write("warn", "a protocol's service is too slow for its peers", fields);
+    replyTo.tell(lost(incoming));
+    return;
+  }
   const kind = nameOf(state, message.kind);
   const body = message.body.slice();
   const called = guarded(state, peerId, context, ({ service, link }) =>
@@ -195,8 +205,8 @@ function arrived(state: State, incoming: Incoming<OwnKind>, context: Ctx): void 
   }
   const id = state.nextId++;
   state.open.set(id, incoming);
-  const lateMs = context.env.config.requests.timeoutMaxMs;
-  context.startTimer(`serve:${id}`, lateMs, { type: "ServeLate", id });
+  state.openOf.set(peerId, openOfPeer + 1);
+  context.startTimer(`serve:${id}`, requests.timeoutMaxMs, { type: "ServeLate", id });
   context.pipe(called.value, (outcome) => ({ type: "Served", id, outcome }));
 }
 
@@ -205,6 +215,9 @@ function served(state: State, id: number, outcome: PipeOutcome<ProtocolReply>, c
   const incoming = state.open.get(id);
   if (incoming === undefined) return;
   state.open.delete(id);
+  const left = state.openOf.get(incoming.peerId)! - 1;
+  if (left > 0) state.openOf.set(incoming.peerId, left);
+  else state.openOf.delete(incoming.peerId);
   context.cancelTimer(`serve:${id}`);
   if (!outcome.ok) logFault(state.protocol, incoming.peerId, outcome.error, context.env);
   const answer = outcome.ok ? answerOf(state, incoming, outcome.value, context) : lost(incoming);

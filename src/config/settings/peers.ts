@@ -163,6 +163,12 @@ export const PEERS = {
       [1, 64],
       "With so many replies unsent, no more requests of that peer are read.",
     ),
+    ownOpenPerPeerMax: count(
+      1_024,
+      [1, 65_536],
+      "Messages of one peer that a service's own protocol takes its time with. Each takes about 2 KiB, " +
+        "whatever its size; further ones are refused as busy, or dropped where nobody is answered.",
+    ),
     blocksPerSecond: rate(4_096, "Blocks that one peer may ask for, after a burst."),
     blocksBurst: burst(16_384, "Blocks that it may ask for at once."),
     headersPerSecond: rate(20_000, "The same of headers."),

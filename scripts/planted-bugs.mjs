@@ -461,8 +461,8 @@ export const plantedBugs = [
   },
   {
     name: "a ban never ends",
-    in: "actors/peer/peer-reputation.js",
-    find: "if (ledger.banOf(peerId, now) !== undefined)",
-    with: "if (ledger !== undefined)",
+    in: "actors/peer/registry-verdicts.js",
+    find: 'events.tell({ type: "Publish", event: { type: "PeerUnbanned", peerId } });',
+    with: "void peerId;",
   },
 ];

@@ -34,6 +34,7 @@ export type NetworkEvent =
       readonly byPeer: boolean;
     }
   | ({ readonly type: "PeerBanned" } & BanRecord)
+  /** Its ban is over, or lifted. Of bans that are remembered it is said again at each start. */
   | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
   /** Durable: a crash after this event does not lose the block. */
   | {

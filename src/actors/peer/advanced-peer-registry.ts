@@ -34,7 +34,7 @@ import {
 } from "./registry-connections.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
-import { aboutVerdicts, keepChanges } from "./registry-verdicts.js";
+import { aboutVerdicts, endBans, keepChanges } from "./registry-verdicts.js";
 import {
   announce,
   momentOf,
@@ -68,6 +68,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     const bans = book.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
+    endBans({ book, events: args.events }, context);
     return {
       ...args,
       ...newDials(context.env, book),
@@ -168,8 +169,10 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "Explained":
       explain(state, message, context);
       return;
+    case "BansDue":
+      endBans(state, context);
+      return;
     case "PeerBanned":
-    case "PeerUnbanned":
     case "BanForgotten":
     case "PeerJudged":
     case "Disconnect":
@@ -232,6 +235,8 @@ function accept(
     connection.destroy();
     return;
   }
+  // Nobody comes in before it is said that its ban is over.
+  endBans(state, ctx);
   const admission = judge(state, connection, ctx);
   // Whoever is refused hears why, but those who will not hang up must not pile up.
   const { pendingMax } = env.config.inbound;

@@ -26,8 +26,9 @@ interface Ban {
   readonly endsMs: number;
 }
 
-/** Of a ban that was told to be over. */
+/** Of a ban that is known to be over. */
 const OVER = Number.NEGATIVE_INFINITY;
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** What its reputation makes of it, until its score has decayed to another class. */
 export interface Judgement {
@@ -50,6 +51,8 @@ export class KnownPeers {
   readonly #kept: () => ReadonlySet<PeerId>;
   /** In order of last use. */
   readonly #peers = new Map<PeerId, KnownPeer>();
+  /** Monotonic time: no ban that is not known to be over ends before it. */
+  #nextEndMs = NEVER;
 
   constructor(limits: PeerLimits, kept: () => ReadonlySet<PeerId>) {
     this.#limits = limits;
@@ -83,20 +86,39 @@ export class KnownPeers {
   banned(record: BanRecord, now: Moment): void {
     const endsMs = now.monotonicMs + record.untilWallMs - now.wallMs;
     this.use(record.peerId).ban = { record, endsMs };
+    this.#nextEndMs = Math.min(this.#nextEndMs, endsMs);
   }
 
-  unbanned(peerId: PeerId): boolean {
-    const peer = this.#peers.get(peerId);
-    if (peer?.ban === undefined || peer.ban.endsMs === OVER) return false;
-    peer.ban = { ...peer.ban, endsMs: OVER };
-    return true;
+  /** Whose bans ended by now: each once. They are remembered. */
+  takeUnbanned(nowMs: number): readonly PeerId[] {
+    if (nowMs < this.#nextEndMs) return [];
+    const ended: PeerId[] = [];
+    this.#nextEndMs = NEVER;
+    for (const peer of this.#peers.values()) {
+      const { peerId, ban } = peer;
+      if (ban === undefined || ban.endsMs === OVER) continue;
+      if (ban.endsMs > nowMs) {
+        this.#nextEndMs = Math.min(this.#nextEndMs, ban.endsMs);
+        continue;
+      }
+      peer.ban = { ...ban, endsMs: OVER };
+      ended.push(peerId);
+    }
+    return ended;
   }
 
-  banForgotten(peerId: PeerId): boolean {
+  /** Until `takeUnbanned` is to be called again; undefined: no ban is to end. */
+  untilUnbannedMs(nowMs: number): number | undefined {
+    return this.#nextEndMs === NEVER ? undefined : Math.max(0, this.#nextEndMs - nowMs);
+  }
+
+  /** What was forgotten; of a ban that was not known to be over, that is its end. */
+  banForgotten(peerId: PeerId): "inForce" | "over" | undefined {
     const peer = this.#peers.get(peerId);
-    if (peer?.ban === undefined) return false;
+    if (peer?.ban === undefined) return undefined;
+    const { endsMs } = peer.ban;
     peer.ban = undefined;
-    return true;
+    return endsMs === OVER ? "over" : "inForce";
   }
 
   /** The ban in force, if any. */

@@ -177,13 +177,11 @@ export class PeerBook {
     if (!isStored) this.#changed.add(ban.peerId);
   }
 
-  /** A ban is over or lifted, and remembered. False: that is known, or there was none. */
-  unbanned(peerId: PeerId): boolean {
-    return this.peers.unbanned(peerId);
-  }
-
-  banForgotten(peerId: PeerId): void {
-    if (this.peers.banForgotten(peerId)) this.#changed.add(peerId);
+  /** Lifted, over for long, or one of too many. True: so it ended. */
+  banForgotten(peerId: PeerId): boolean {
+    const was = this.peers.banForgotten(peerId);
+    if (was !== undefined) this.#changed.add(peerId);
+    return was === "inForce";
   }
 
   /** `lastsMs` from now on. */

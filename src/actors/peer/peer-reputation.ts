@@ -2,7 +2,7 @@
 // store them. Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
 // Before a slow peer pays, it asks whether this process itself was slow.
 
-import { invariant, unreachable } from "../../errors.js";
+import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
@@ -46,13 +46,12 @@ export type ReputationMessage =
   | { readonly type: "GetBans"; readonly replyTo: ActorRef<readonly BanRecord[]> }
   /** Bans of an earlier run, in whatever state they are stored: a subscriber's, told at its start. */
   | { readonly type: "RestoreBans"; readonly bans: readonly BanRecord[] }
-  /** A ban ends, or is to be forgotten. */
+  /** A ban is to be forgotten. */
   | { readonly type: "BansDue" };
 
 export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
-  /** Its ban is over, or lifted: it makes the next one longer until it is forgotten. */
-  | { readonly type: "PeerUnbanned"; readonly peerId: PeerId }
+  /** It was lifted, or is one of too many, or over for so long that the next is no longer for it. */
   | { readonly type: "BanForgotten"; readonly peerId: PeerId }
   | ({ readonly type: "PeerJudged"; readonly peerId: PeerId } & Verdict)
   /** It broke a rule that ends its connection. */
@@ -68,8 +67,6 @@ export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log"> & {
 
 interface State {
   readonly ledger: ReputationLedger;
-  /** Whom subscribers were told to be banned, and not yet the end of it. */
-  readonly told: Set<PeerId>;
   /** By path. */
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
   readyPeers: number;
@@ -93,7 +90,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     const { reputation, trustedPeers } = env.config;
     return {
       ledger: new ReputationLedger(reputation, trustedPeers, [], momentOf(env)),
-      told: new Set(),
       subscribers: new Map(),
       readyPeers: 0,
     };
@@ -124,7 +120,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         state.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
         for (const ban of state.ledger.inForce(momentOf(env))) {
-          state.told.add(ban.peerId);
           message.subscriber.tell({ type: "PeerBanned", ban });
         }
         return;
@@ -132,8 +127,6 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
         state.ledger.restore(message.bans, momentOf(env));
         keepStep(state, context);
         for (const ban of state.ledger.inForce(momentOf(env))) {
-          if (state.told.has(ban.peerId)) continue;
-          state.told.add(ban.peerId);
           tellAll(state, { type: "PeerBanned", ban });
         }
         return;
@@ -163,10 +156,8 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
   },
 
-  invariants({ ledger, told }, { env }) {
+  invariants({ ledger }) {
     ledger.invariants();
-    const { bansKeptMax } = env.config.reputation;
-    invariant(told.size <= bansKeptMax, `${told.size} peers were told to be banned`);
   },
 });
 
@@ -184,25 +175,17 @@ function record(
   env.log.write("warn", "peer banned", { ...ban });
   // Whoever gives way to it is told first: nobody has to keep more than the most.
   keepStep(state, context);
-  state.told.add(peerId);
   tellAll(state, { type: "PeerBanned", ban });
 }
 
 /** Of a peer that nothing is known of. */
 const FRESH: Verdict = { class: "good", score: 0, lastsMs: Number.POSITIVE_INFINITY };
 
-/** Tells which bans are over and which are forgotten, and wakes for the next. */
+/** Tells which bans are forgotten, and wakes for the next: when one ends, who stores it knows. */
 function keepStep(state: State, context: Context<ReputationMessage, ReputationEnv>): void {
   const { env } = context;
   const { ledger } = state;
-  const now = momentOf(env);
-  const nowMs = now.monotonicMs;
-  // Ended, lifted, or one of too many: in whatever way, or those who were told would keep it.
-  for (const peerId of state.told) {
-    if (ledger.banOf(peerId, now) !== undefined) continue;
-    state.told.delete(peerId);
-    tellAll(state, { type: "PeerUnbanned", peerId });
-  }
+  const nowMs = env.clock.monotonicMs();
   for (const peerId of ledger.takeForgotten(nowMs)) {
     tellAll(state, { type: "BanForgotten", peerId });
   }

@@ -54,6 +54,8 @@ export type RegistryMessage =
       readonly replyTo: ActorRef<PeerHistory>;
     }
   | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell)
+  /** A ban ends. */
+  | { readonly type: "BansDue" }
   /** Closes every connection; answers when all are gone. */
   | { readonly type: "Shutdown"; readonly replyTo: ActorRef<"Drained"> }
   | ReputationVerdict;

@@ -1,7 +1,9 @@
 // What the registry makes of the verdicts of reputation: the peer book keeps them, whoever is banned
-// goes, and the event bus hears of it.
+// goes, and the event bus hears of it. That a ban ended by itself nobody has to tell: the book is
+// restored after any crash, and knows.
 
 import { unreachable } from "../../errors.js";
+import type { PeerId } from "../../ports.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
 import { close } from "./registry-connections.js";
 import { banText } from "./reputation-ledger.js";
@@ -16,17 +18,12 @@ export function aboutVerdicts(
   switch (message.type) {
     case "PeerBanned":
       book.banned(message.ban, momentOf(context));
+      endBans(state, context);
       events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
       close(state, message.ban.peerId, { reason: "Banned", detail: banText(message.ban) });
       return;
-    case "PeerUnbanned": {
-      const { peerId } = message;
-      if (!book.unbanned(peerId)) return;
-      events.tell({ type: "Publish", event: { type: "PeerUnbanned", peerId } });
-      return;
-    }
     case "BanForgotten":
-      book.banForgotten(message.peerId);
+      if (book.banForgotten(message.peerId)) publishEnd(state, message.peerId);
       return;
     case "PeerJudged":
       book.judged(message.peerId, message, context.env.clock.monotonicMs());
@@ -37,6 +34,20 @@ export function aboutVerdicts(
     default:
       unreachable(message);
   }
+}
+
+/** Says which bans are over, and wakes for the next. At its start also those of an earlier run. */
+export function endBans(state: Pick<RegistryState, "book" | "events">, ctx: RegistryContext): void {
+  const { peers } = state.book;
+  const nowMs = ctx.env.clock.monotonicMs();
+  for (const peerId of peers.takeUnbanned(nowMs)) publishEnd(state, peerId);
+  const waitMs = peers.untilUnbannedMs(nowMs);
+  if (waitMs === undefined) ctx.cancelTimer("bans");
+  else ctx.startTimer("bans", waitMs, { type: "BansDue" });
+}
+
+function publishEnd({ events }: Pick<RegistryState, "events">, peerId: PeerId): void {
+  events.tell({ type: "Publish", event: { type: "PeerUnbanned", peerId } });
 }
 
 /** What the store is to hold of whom something changed: in the same turn, so that no crash is between. */

@@ -187,12 +187,12 @@ export class ReputationLedger {
     return inForce.map((ban) => shown(ban, now));
   }
 
-  /** Until the next ban ends or is to be forgotten; undefined: there is none. */
+  /** Until the next ban is to be forgotten; undefined: there is none. */
   untilNextMs(nowMs: number): number | undefined {
     const { banRememberedMs } = this.#settings;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const { endsMs } of this.#bans.values()) {
-      nextMs = Math.min(nextMs, endsMs > nowMs ? endsMs : endsMs + banRememberedMs);
+      nextMs = Math.min(nextMs, endsMs + banRememberedMs);
     }
     return nextMs === Number.POSITIVE_INFINITY ? undefined : Math.max(0, nextMs - nowMs);
   }

@@ -200,7 +200,8 @@ test("a banned peer is disconnected, refused, and let in again when its ban ends
   const again = harness.connect();
   await harness.settle();
   t.is(disconnectOf(again), "Banned");
-  harness.registry.tell({ type: "PeerUnbanned", peerId: peerIdOf(1) });
+  // Nobody tells it that the ban is over.
+  await harness.advance(60_000);
   await harness.join();
   t.is((await harness.peers()).length, 1);
   const types = published(harness.events).map(({ type }) => type);
@@ -213,18 +214,38 @@ test("a banned peer is disconnected, refused, and let in again when its ban ends
   ]);
 });
 
-test("a ban ends once, however often that is told", async (t) => {
+test("a ban that is lifted ends once, and is out of the store in the same turn", async (t) => {
   const harness = start();
   const until = START_WALL_MS + 60_000;
   const ban = { peerId: peerIdOf(1), untilWallMs: until, reason: "", count: 1 };
   harness.registry.tell({ type: "PeerBanned", ban });
-  for (const peerId of [peerIdOf(1), peerIdOf(1)]) {
-    harness.registry.tell({ type: "PeerUnbanned", peerId });
-  }
   await harness.settle();
+  t.is(harness.stores.peers.records().length, 1);
+  for (const peerId of [peerIdOf(1), peerIdOf(1)]) {
+    harness.registry.tell({ type: "BanForgotten", peerId });
+  }
+  await harness.advance(60_000);
+  t.deepEqual(harness.stores.peers.records(), []);
   const types = published(harness.events).map(({ type }) => type);
   t.deepEqual(types, ["PeerBanned", "PeerUnbanned"]);
   t.like(published(harness.events)[0], { peerId: peerIdOf(1), untilWallMs: until });
+});
+
+test("a ban that ended while nobody could say so is said to be over at the start", async (t) => {
+  const { peers } = createHarness().stores;
+  for (const [number, leftMs] of [
+    [1, -1],
+    [2, 60_000],
+  ] as const) {
+    const ban = { untilWallMs: START_WALL_MS + leftMs, reason: "", count: 1 };
+    await peers.put({ peerId: peerIdOf(number), ban });
+  }
+  const harness = start({ env: { peers } });
+  await harness.settle();
+  const ended = { type: "PeerUnbanned", peerId: peerIdOf(1) } as const;
+  t.deepEqual(published(harness.events), [ended]);
+  await harness.advance(60_000);
+  t.deepEqual(published(harness.events), [ended, { ...ended, peerId: peerIdOf(2) }]);
 });
 
 test("a new subscriber hears of the ready peers", async (t) => {

@@ -285,8 +285,8 @@ export const plantedBugs = [
   {
     name: "what a connection leased is not released with its handler",
     in: "actors/peer/peer-handler.js",
-    find: "context.owns(new PeerLeases(context.env.memory))",
-    with: "new PeerLeases(context.env.memory)",
+    find: "context.owns(new PeerLeases(context.env.memory, ownQueueBytes(context.env.config)))",
+    with: "new PeerLeases(context.env.memory, ownQueueBytes(context.env.config))",
     scenario: SCENARIOS.leases,
   },
   {

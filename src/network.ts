@@ -14,6 +14,7 @@ import type {
   NetworkEventOf,
   NetworkEventType,
 } from "./actors/events/event-types.js";
+import type { MemoryLedger } from "./actors/memory-ledger.js";
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
 import type { DialOutcome } from "./actors/service/dial-messages.js";
@@ -21,13 +22,14 @@ import type { PeerHistory } from "./actors/peer/peer-history.js";
 import type { Traffic } from "./protocol/session/traffic.js";
 import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-messages.js";
+import { full, Submissions } from "./actors/service/submissions.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
 
 /**
  * Once `stop` was called, or the network has ended by itself, every method but `stop` and
  * `diskWaitMs` (the stop itself may wait for the disk) rejects or throws STOPPED, with what ended it
  * as the cause. A question that an overloaded network cannot answer rejects with TIMEOUT, or at once
- * with QUEUE_FULL; one that was lost to a fault of the network's own with CRASHED. A peer id, a block
+ * with QUEUE_FULL, which a command that cannot be taken now throws; one that was lost to a fault of the network's own with CRASHED. A peer id, a block
  * hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
  */
 export interface Network {
@@ -61,7 +63,10 @@ export interface Network {
    * that, not that any block will hold it.
    */
   broadcastTransaction(transaction: Uint8Array): Promise<SubmitOutcome>;
-  /** Takes an encoded block as if it had been produced here: checked, connected, announced. */
+  /**
+   * Takes an encoded block as if it had been produced here: checked, connected, announced. Throws
+   * QUEUE_FULL while 64 of them, or `gossip.submittedBytesMax`, are being checked.
+   */
   broadcastBlock(block: Uint8Array): void;
   head(): HeaderSummary;
   /** By hash, on any stored fork, or by canonical height. */
@@ -113,6 +118,7 @@ export interface NetworkParts {
   /** Resolves when the service stopped for good or must, to why it did unless it was asked for. */
   readonly serviceGone: Promise<CodedError>;
   readonly missed: MissedEvents;
+  readonly memory: MemoryLedger;
   /** Of the protocols that services brought, by name. */
   readonly links: ReadonlyMap<string, ProtocolLink>;
   readonly peerId: PeerId;
@@ -134,7 +140,9 @@ export function networkHandle(parts: NetworkParts): Network {
 
   const ask: Asking = async (question) =>
     withCause(running(system).ask(service, question, parts.askTimeoutMs));
-  const tell = (message: NetworkMessage): void => void running(service).tell(message);
+  const tell = (message: NetworkMessage): void => {
+    if (!running(service).tell(message)) throw full("its mailbox is full");
+  };
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
     typeof at === "number" ? running(blocks).hashAt(at) : idOf("block hash", running(at));
@@ -164,14 +172,7 @@ export function networkHandle(parts: NetworkParts): Network {
       running(service);
       return connectTo(addresses.map(parseDialable), ask);
     },
-    async broadcastTransaction(transaction) {
-      checkBytes("a transaction", transaction);
-      return ask((replyTo) => ({ type: "SubmitTransaction", transaction, replyTo }));
-    },
-    broadcastBlock(block) {
-      checkBytes("a block", block);
-      tell({ type: "SubmitBlock", block });
-    },
+    ...submitting(parts, { running, withCause }),
     head: () => running(blocks).head(),
     header(at) {
       const hash = hashOf(at);
@@ -208,6 +209,23 @@ export function networkHandle(parts: NetworkParts): Network {
     figures: () => running(system).figures(),
     diskWaitMs: parts.diskWaitMs,
     ...life,
+  };
+}
+
+function submitting(
+  parts: NetworkParts,
+  { running, withCause }: Pick<Life, "running" | "withCause">,
+): Pick<Network, "broadcastTransaction" | "broadcastBlock"> {
+  const submissions = new Submissions(parts);
+  return {
+    async broadcastTransaction(transaction) {
+      checkBytes("a transaction", transaction);
+      return withCause(running(submissions).transaction(transaction));
+    },
+    broadcastBlock(block) {
+      checkBytes("a block", block);
+      running(submissions).block(block);
+    },
   };
 }
 

@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import test from "ava";
 import { createPowConsensus } from "../src/chain/consensus.js";
 import { genesisOf, networkParams, startNode } from "../src/compose.js";
-import { startNetwork } from "../src/index.js";
+import { isCoded } from "../src/errors.js";
+import { startNetwork, type Network, type NodeStatus } from "../src/index.js";
 import type { BlockStore, Log, PeerStore } from "../src/ports.js";
 import { openMemoryStores } from "../src/storage/memory-stores.js";
 
@@ -314,4 +316,59 @@ test("two networks on loopback answer every question of their hosts", async (t) 
   );
   two.disconnectPeer(one.peerId);
   t.is(await left, two.peerId);
+});
+
+/** Its status, once it has caught up with what it was told before. */
+async function answering(network: Network): Promise<NodeStatus> {
+  for (;;) {
+    const status = await network.status().catch((error: unknown) => {
+      if (!isCoded(error, "QUEUE_FULL")) throw error;
+    });
+    if (status !== undefined) return status;
+    await nextTurn();
+  }
+}
+
+test("whatever a host calls 10,000 times at once ends, and no actor faults", async (t) => {
+  const faults: unknown[] = [];
+  const log: Log = {
+    write: (_level, event, fields) => event === "an actor failed" && faults.push(fields),
+  };
+  const network = await startNode({ ...inline, bindAddr: "127.0.0.1:0" }, { log });
+  t.teardown(() => network.stop());
+  const id = "ab".repeat(32);
+  const block = genesis.bytes;
+  const calls: Readonly<Record<string, () => unknown>> = {
+    status: () => network.status(),
+    peers: () => network.peers(),
+    kindStatistics: () => network.kindStatistics(),
+    traffic: () => network.traffic(),
+    bans: () => network.bans(),
+    explainPeer: () => network.explainPeer(id),
+    unbanPeer: () => network.unbanPeer(id),
+    disconnectPeer: () => network.disconnectPeer(id),
+    pingPeer: () => network.pingPeer(id),
+    connect: () => network.connect("127.0.0.1:1"),
+    broadcastTransaction: () => network.broadcastTransaction(new Uint8Array(200)),
+    broadcastBlock: () => network.broadcastBlock(block),
+    head: () => network.head(),
+    block: () => network.block(0),
+    header: () => network.header(0),
+    locateTransaction: () => network.locateTransaction(id),
+    subscribe: () => network.subscribe(["BlockConnected"], () => undefined)(),
+  };
+  const refusals = ["QUEUE_FULL", "TIMEOUT", "DIAL_FAILED"];
+  for (const [name, call] of Object.entries(calls)) {
+    const answers = await Promise.allSettled(Array.from({ length: 10_000 }, async () => call()));
+    const codes = new Map<string, number>();
+    for (const answer of answers) {
+      if (answer.status === "fulfilled") continue;
+      const { code } = answer.reason as { code: string };
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    t.log(name, [...codes]);
+    for (const code of codes.keys()) t.true(refusals.includes(code), `${name}: ${code}`);
+    t.deepEqual(faults, [], name);
+    t.is((await answering(network)).height, 0, name);
+  }
 });

@@ -33,6 +33,8 @@ interface Holder {
 }
 
 export class MemoryLedger {
+  /** Of peers that are gone: their messages, which others still have. It outlives every actor. */
+  readonly departed: Lease;
   readonly #budgetBytes: number;
   readonly #holders: ReadonlyMap<MemoryHolder, Holder>;
 
@@ -45,6 +47,7 @@ export class MemoryLedger {
         return [name, { name, limitBytes, leasedBytes: 0, peakBytes: 0, readings: [] }];
       }),
     );
+    this.departed = this.lease("receiveLanes");
   }
 
   /** Of nothing yet. */
@@ -126,6 +129,11 @@ export class Lease {
     if (this.#holder.leasedBytes + bytes > this.#holder.limitBytes) return false;
     this.resize(this.#bytes + bytes);
     return true;
+  }
+
+  /** So many in all would be within the holder's part. */
+  fits(bytes: number): boolean {
+    return this.#holder.leasedBytes - this.#bytes + bytes <= this.#holder.limitBytes;
   }
 
   give(bytes: number): void {

@@ -24,6 +24,10 @@ export const PENDING_ID_BYTES = 48;
 /** Transactions whose ids this node knows: on their way or taken, and never valid. */
 export const HELD_IDS_MAX = 65_536;
 export const INVALID_IDS_MAX = 16_384;
+/** Blocks of this node's host that are being checked. */
+export const SUBMITTED_BLOCKS_MAX = 64;
+/** Messages of so many peers that are gone may wait beside those of all that are here. */
+export const DEPARTED_PEERS_MAX = 2;
 /** Beside its last full chunk an inbox takes one more. */
 const INBOX_BYTES_MAX = MIB + 64 * KIB;
 /** An entry of the cache of signatures. */
@@ -37,10 +41,8 @@ const QUEUE_BYTES_EXTRA = 256 * KIB;
 
 export const MEMORY_HOLDERS = {
   receiveLanes: {
-    // Of three data lanes the room of an unfinished message may be twice of what came, and one
-    // message a peer may be larger than its window.
     bytes: (config) =>
-      peersOf(config) * (3 * 2 * config.lanes.windowInitialBytes + MESSAGE_BYTES_MAX + KIB) +
+      (peersOf(config) + DEPARTED_PEERS_MAX) * receivedOfPeer(config) +
       config.lanes.windowGrowthBytesMax,
     text: "messages of peers that are not whole, or that nobody has dealt with yet",
   },
@@ -53,11 +55,12 @@ export const MEMORY_HOLDERS = {
     text: "bytes that were read from sockets and are no messages yet",
   },
   sendQueues: {
-    // Half of a queue is for replies and requests, which are its own; what is over it shares the rest.
-    bytes: (config) =>
-      peersOf(config) * (ownQueueBytes(config) + QUEUE_BYTES_EXTRA) +
-      config.lanes.sendQueueBytesMax,
-    text: "encoded messages that wait for their peer",
+    bytes: (config) => peersOf(config) * ownQueueBytes(config),
+    text: "encoded messages that wait for their peer, up to half of its queue",
+  },
+  queueGrowth: {
+    bytes: ({ lanes }) => lanes.sendQueueBytesMax,
+    text: "what queues hold beyond that, all together",
   },
   socketBuffers: {
     // Read ahead: a chunk that is being fed to TLS and the next one.
@@ -99,6 +102,10 @@ export const MEMORY_HOLDERS = {
     text:
       "announced transactions and blocks that are asked for, by the most that may come, or being " +
       "checked, and submitted transactions",
+  },
+  submissions: {
+    bytes: ({ gossip }) => Math.max(gossip.submittedBytesMax, MESSAGE_BYTES_MAX),
+    text: "transactions and blocks that the host handed in and has no answer to",
   },
   wanted: {
     bytes: ({ gossip }) => (gossip.wantedMax + BLOCK_OFFERS_MAX) * WANTED_ID_BYTES,
@@ -153,9 +160,26 @@ export function plannedBytes(config: NetworkConfig): number {
   return Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** What one queue may have for itself: half of it, and a message however large. */
-function ownQueueBytes({ lanes }: Pick<NetworkConfig, "lanes">): number {
-  return Math.max(lanes.sendQueueBytesMax / 2, MESSAGE_BYTES_MAX);
+/**
+ * What one queue may have for itself: the half of it that is for replies and requests, which may be
+ * one message however large. What is over it shares `queueGrowth`.
+ */
+export function ownQueueBytes({ lanes }: Pick<NetworkConfig, "lanes">): number {
+  return Math.max(lanes.sendQueueBytesMax / 2, MESSAGE_BYTES_MAX) + QUEUE_BYTES_EXTRA;
+}
+
+/**
+ * What the messages of one peer may have: of three data lanes the room of an unfinished one may be
+ * twice of what came, and one message may be larger than its window.
+ */
+function receivedOfPeer({ lanes }: Pick<NetworkConfig, "lanes">): number {
+  return 3 * 2 * lanes.windowInitialBytes + MESSAGE_BYTES_MAX + KIB;
+}
+
+/** Beside the messages of `open` connections and one more those of peers that are gone have room. */
+export function departedFit(departedBytes: number, open: number, config: NetworkConfig): boolean {
+  const places = peersOf(config) + DEPARTED_PEERS_MAX - open - 1;
+  return departedBytes <= Math.max(places, 0) * receivedOfPeer(config);
 }
 
 /**

@@ -8,6 +8,8 @@ const AT_WORK: readonly MemoryHolder[] = [
   "receiveLanes",
   "inboxes",
   "sendQueues",
+  "queueGrowth",
+  "submissions",
   "syncBodies",
   "syncHeaders",
   "connects",

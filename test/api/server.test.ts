@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from "ava";
 import { openHttpServer } from "../../src/api/server.js";
 import { toHex } from "../../src/bytes/hex.js";
 import { DEFAULTS } from "../../src/config.js";
+import { memoryPlan } from "../../src/config/memory-plan.js";
 import { CodedError } from "../../src/errors.js";
 import { startNetwork, type Network, type NetworkConfigInput } from "../../src/index.js";
 import type { MemoryStatus } from "../../src/actors/service/node-status.js";
@@ -246,6 +247,10 @@ test("GET /metrics counts by closed sets and never names a peer", async (t) => {
     'vibecoin_actor_restarts_total{type="registry"} 0',
   ]) {
     t.true(body.includes(`\n${line}\n`), line);
+  }
+  for (const [holder, bytes] of Object.entries(memoryPlan(DEFAULTS))) {
+    t.regex(body, new RegExp(`^vibecoin_memory_lease_bytes{holder="${holder}"} \\d+$`, "m"));
+    t.true(body.includes(`\nvibecoin_memory_limit_bytes{holder="${holder}"} ${bytes}\n`), holder);
   }
   t.true(body.includes("nodejs_eventloop_lag_seconds"));
   t.false(body.includes(peer.peerId));

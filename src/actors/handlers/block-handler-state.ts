@@ -27,6 +27,12 @@ export type BlockHandlerMessage =
       /** Who is told what became of it, under this tag. */
       readonly report?: BlockReport;
     }
+  /** Of this node's host: as if it had been produced here, but hosts have any number. */
+  | {
+      readonly type: "Submitted";
+      readonly block: Uint8Array;
+      readonly replyTo: ActorRef<ProducedOutcome>;
+    }
   | { readonly type: "Checked"; readonly tag: number; readonly verdict: BlocksVerdict | undefined }
   | ConnectOutcome
   | PeerFetchMessage;

@@ -1,7 +1,7 @@
 // Block handler: blocks at the tip, pushed, announced or produced here. Fetches what is announced,
 // has it checked in the pool and connected (block-checks.ts); leaves everything that is more than a
 // step ahead to sync.
-// Told by: message router, producer, peer handlers (answers). Tells: system router, broadcaster,
+// Told by: message router, producer, the service (submissions), peer handlers (answers). Tells: system router, broadcaster,
 // sync, reputation, event bus, peer handlers.
 
 import { WANTED_ID_BYTES } from "../../config/memory-plan.js";
@@ -36,7 +36,7 @@ export const blockHandler = defineActor<
     controlMax: 1_024,
     overflow: "reject",
     replyOf: replyToOf,
-    isControl: ({ type }) => type !== "Incoming",
+    isControl: ({ type }) => type !== "Incoming" && type !== "Submitted",
   },
   onFault: RESTART,
 
@@ -66,6 +66,11 @@ export const blockHandler = defineActor<
       case "Produced":
         check(state, message.block, { report: message.report, fetchedBytes: 0 }, context);
         return;
+      case "Submitted": {
+        const report = { tag: 0, replyTo: message.replyTo };
+        check(state, message.block, { report, fetchedBytes: 0 }, context);
+        return;
+      }
       case "RequestOutcome":
         fetched(state, message, context);
         return;

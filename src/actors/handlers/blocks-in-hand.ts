@@ -1,6 +1,7 @@
 // The blocks whose bytes are here: those that are being checked, and those that wait for one of them
 // or for one that is fetched. Pure; owned by the block handler.
 
+import { SUBMITTED_BLOCKS_MAX } from "../../config/memory-plan.js";
 import { invariant } from "../../errors.js";
 import type { HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
@@ -28,7 +29,8 @@ export interface CheckedJob<O> {
 
 /** Pushed blocks of one peer; more than that is sync's work. */
 const PER_PEER_MAX = 16;
-const OWN_MAX = 64;
+/** Those of its host, and the one that it made itself. */
+const OWN_MAX = SUBMITTED_BLOCKS_MAX + 1;
 
 export class BlocksInHand<O extends Origin> {
   readonly #jobs = new Map<number, CheckedJob<O>>();

@@ -4,6 +4,7 @@
 // broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book
 // the registry would keep connections that it no longer knows.
 
+import { departedFit } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
@@ -46,7 +47,7 @@ import {
 export type { RegistryArgs } from "./registry-state.js";
 
 /** What ends with a connection. */
-const OF_CONNECTIONS = ["windowGrowth", "inboxes", "sendQueues"] as const;
+const OF_CONNECTIONS = ["windowGrowth", "inboxes", "sendQueues", "queueGrowth"] as const;
 
 export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, State, NodeEnv>({
   name: "registry",
@@ -213,7 +214,13 @@ function shutDown(state: State, replyTo: ActorRef<"Drained">, context: Ctx): voi
 /** A fault of the policy costs this connection, not the table. */
 function judge({ book }: State, connection: Connection, { env }: Ctx): Admission {
   try {
-    return book.admit(connection, env.clock.monotonicMs());
+    const admission = book.admit(connection, env.clock.monotonicMs());
+    const open = [...book.connections.open()].length;
+    if (!admission.admit || departedFit(env.memory.departed.bytes, open, env.config)) {
+      return admission;
+    }
+    const detail = "messages of peers that left are still being dealt with";
+    return { admit: false, reason: "TooManyConnections", detail };
   } catch (error) {
     const { peerId, remote } = connection;
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);

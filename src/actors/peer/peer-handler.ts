@@ -3,6 +3,7 @@
 // Told by: registry, broadcaster, handlers, sync, its connection. Tells: registry, router,
 // reputation, requesters. A fault ends this connection and nothing else.
 
+import { ownQueueBytes } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { BufferPool } from "../../bytes/buffer-pool.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
@@ -52,7 +53,9 @@ export const peerHandler = defineActor<
   init(context, args) {
     const { connection, refusal } = args;
     const nowMs = context.env.clock.monotonicMs();
-    const leases = context.owns(new PeerLeases(context.env.memory));
+    const leases = context.owns(
+      new PeerLeases(context.env.memory, ownQueueBytes(context.env.config)),
+    );
     const inbox = new Inbox(connection, () => context.self.tell({ type: "Readable" }));
     const state: PeerHandlerState = {
       peerId: connection.peerId,
@@ -189,7 +192,7 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 
 function openSession(
   { connection, traffic, local, refusal }: PeerHandlerArgs,
-  { windowGrowth }: PeerLeases,
+  leases: PeerLeases,
   { env }: PeerHandlerContext,
   nowMs: number,
 ): PeerSession<Asker> {
@@ -202,7 +205,8 @@ function openSession(
     localId: env.peerId,
     remoteId: connection.peerId,
     openedAtMs: connection.openedAtMs,
-    windowGrowth,
+    windowGrowth: leases.windowGrowth,
+    mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),

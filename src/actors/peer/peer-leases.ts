@@ -22,39 +22,62 @@ export class PeerLeases {
   readonly #received: Lease;
   readonly #inbox: Lease;
   readonly #queue: Lease;
+  readonly #queueGrowth: Lease;
+  readonly #ownQueueBytes: number;
+  readonly #departed: Lease;
+  /** Of it that is this connection's. */
+  #departedBytes = 0;
   #isOver = false;
 
-  constructor(memory: MemoryLedger) {
+  constructor(memory: MemoryLedger, ownQueueBytes: number) {
     this.windowGrowth = memory.lease("windowGrowth");
     this.#received = memory.lease("receiveLanes");
     this.#inbox = memory.lease("inboxes");
     this.#queue = memory.lease("sendQueues");
+    this.#queueGrowth = memory.lease("queueGrowth");
+    this.#ownQueueBytes = ownQueueBytes;
+    this.#departed = memory.departed;
   }
 
   /** As things are after a turn. */
   settle({ session, inbox, decodeRunning }: Holding): void {
-    let receivedBytes = session.receivedBytes;
+    const { queuedBytes } = session;
     if (session.phase === "closing") {
       // It takes nothing in any more, nor gives credit for what is dealt with.
-      receivedBytes = this.handedBytes;
-      for (const { creditBytes } of decodeRunning) receivedBytes += creditBytes;
-    }
-    this.#received.resize(receivedBytes);
+      let departedBytes = this.handedBytes;
+      for (const { creditBytes } of decodeRunning) departedBytes += creditBytes;
+      this.#departs(departedBytes);
+    } else this.#received.resize(session.receivedBytes);
     this.#inbox.resize(inbox.heldBytes);
-    this.#queue.resize(session.queuedBytes);
+    const ownBytes = Math.min(queuedBytes, this.#ownQueueBytes);
+    this.#queue.resize(ownBytes);
+    this.#queueGrowth.resize(queuedBytes - ownBytes);
+  }
+
+  /** All queues together have room for one that holds so much. */
+  mayQueue(bytes: number): boolean {
+    return bytes <= this.#ownQueueBytes || this.#queueGrowth.fits(bytes - this.#ownQueueBytes);
   }
 
   /** The handler has ended. */
   release(): void {
     this.#isOver = true;
-    this.#received.resize(this.handedBytes);
+    this.#departs(this.handedBytes);
     this.windowGrowth.release();
     this.#inbox.release();
     this.#queue.release();
+    this.#queueGrowth.release();
   }
 
   dealt(bytes: number): void {
     this.handedBytes -= bytes;
-    if (this.#isOver) this.#received.resize(this.handedBytes);
+    if (this.#isOver) this.#departs(this.handedBytes);
+  }
+
+  /** Its messages that others have count with those of all peers that are gone. */
+  #departs(bytes: number): void {
+    this.#received.release();
+    this.#departed.resize(this.#departed.bytes + bytes - this.#departedBytes);
+    this.#departedBytes = bytes;
   }
 }

@@ -6,6 +6,7 @@ import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
+import type { ProducedOutcome } from "../handlers/block-handler-state.js";
 import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
 import type { Untold } from "../integration/chain-commits.js";
 import type { Followed } from "../integration/mempool-follower.js";
@@ -47,7 +48,11 @@ export type NetworkMessage =
       readonly transaction: Uint8Array;
       readonly replyTo: ActorRef<SubmitOutcome>;
     }
-  | { readonly type: "SubmitBlock"; readonly block: Uint8Array }
+  | {
+      readonly type: "SubmitBlock";
+      readonly block: Uint8Array;
+      readonly replyTo: ActorRef<ProducedOutcome>;
+    }
   | {
       readonly type: "LocateTransaction";
       readonly id: string;

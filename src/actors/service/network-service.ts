@@ -96,7 +96,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         submit(state, message);
         return;
       case "SubmitBlock":
-        children.blocks.tell({ type: "Produced", block: message.block });
+        context.forward(children.blocks, { ...message, type: "Submitted" }, message.replyTo);
         return;
       case "LocateTransaction":
         context.forward(children.system, { to: "storage", message }, message.replyTo);

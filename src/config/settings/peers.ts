@@ -202,7 +202,8 @@ export const PEERS = {
     submittedBytesMax: bytes(
       16 * MIB,
       [MIB, 2 ** 40],
-      "Transactions that were submitted here and wait to be checked, beside what is fetched.",
+      "Transactions that were submitted here and wait to be checked, beside what is fetched; and " +
+        "transactions and blocks that were handed in and have no answer.",
     ),
     transactionPatienceMs: ms(
       500,

@@ -38,6 +38,7 @@ export class Outbox<A> {
   };
   readonly traffic: TrafficCounts | undefined;
   readonly #queueBytesMax: number;
+  readonly #mayQueue: (bytes: number) => boolean;
   readonly #allocate: Allocate | undefined;
   readonly #events = new Fifo<SessionEvent<A>>();
 
@@ -45,7 +46,9 @@ export class Outbox<A> {
     { lanes }: SessionSettings,
     allocate: Allocate | undefined,
     traffic: TrafficCounts | undefined,
+    mayQueue: (bytes: number) => boolean = () => true,
   ) {
+    this.#mayQueue = mayQueue;
     this.traffic = traffic;
     this.#queueBytesMax = lanes.sendQueueBytesMax;
     this.#allocate = allocate;
@@ -71,12 +74,18 @@ export class Outbox<A> {
   /** A message that nobody asked for; false: it has no room beside what waits. */
   offer(kind: WireKind, rule: KindRule, payload: Uint8Array): boolean {
     const queued = rule.lane === "control" ? 0 : this.lanes.dataBytes;
-    if (queued > 0 && queued + payload.length > this.#queueBytesMax) {
+    if (queued > 0 && !this.#mayHold(queued + payload.length)) {
       this.dropped(kind, rule);
       return false;
     }
     this.put(kind, payload, 0, rule);
     return true;
+  }
+
+  /** Half of it is its own; what is over it shares with others. */
+  #mayHold(bytes: number): boolean {
+    if (2 * bytes <= this.#queueBytesMax) return true;
+    return bytes <= this.#queueBytesMax && this.#mayQueue(bytes);
   }
 
   /** A message that nobody asked for stays here. */

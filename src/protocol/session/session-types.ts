@@ -38,6 +38,8 @@ export interface SessionOptions {
   readonly openedAtMs: number;
   /** Shared by all sessions. */
   readonly windowGrowth?: SharedBytes;
+  /** All sessions together have room for one whose queue holds so much. */
+  readonly mayQueue?: ((queuedBytes: number) => boolean) | undefined;
   /** Shared by all sessions of a node, which has the same protocols of services. */
   readonly traffic?: TrafficCounts | undefined;
   /** A nonce that no other open Ping has; `tellsTime`: one that tells the clock. */

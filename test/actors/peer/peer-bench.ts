@@ -70,6 +70,26 @@ export function start(options: StartOptions = {}) {
   };
 }
 
+/** Another peer of the same node, past the handshake. */
+export async function join(bench: ReturnType<typeof start>, peerId: string) {
+  const post = (fn: () => void): void => bench.scheduler.post(fn);
+  const connection = new FakeConnection({ post, peerId });
+  const args = {
+    connection,
+    connectionId: Number.parseInt(peerId, 16),
+    registry: bench.registry.ref,
+    router: bench.router.ref,
+    reputation: bench.reputation.ref,
+    traffic: new TrafficCounts(),
+    local: new LocalInfo(bench.env),
+  };
+  const handler = bench.spawn(peerHandler, args, `peer-${peerId.slice(-4)}`);
+  const remote = new RemotePeer(connection);
+  remote.handshake();
+  await bench.settle();
+  return { connection, handler, remote };
+}
+
 /** Past the handshake and the first ping. */
 export async function ready(options: StartOptions & { info?: Partial<HandshakeInfo> } = {}) {
   const harness = start(options);

@@ -3,6 +3,7 @@ import { nothingFollowed } from "../../../src/actors/integration/mempool-followe
 import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
 import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
+import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
@@ -264,14 +265,14 @@ test("a submitted block is connected and pushed to the peers", async (t) => {
   const heard = harness.probe<NetworkEvent>();
   const types = ["BlockConnected"] as const;
   harness.service.tell({ type: "Subscribe", subscriber: heard.ref, types });
-  harness.service.tell({ type: "SubmitBlock", block: chain[0]!.bytes });
-  await harness.settle();
+  const submit = (block: Uint8Array): Promise<ProducedOutcome | undefined> =>
+    harness.ask((replyTo) => ({ type: "SubmitBlock", block, replyTo }));
+  t.like(await submit(chain[0]!.bytes), { ok: true });
   t.is(harness.stores.blocks.head().hash, chain[0]!.header.hash);
   t.deepEqual(remote.heardOf("NewBlock")[0]?.message.block, chain[0]!.bytes);
   t.like(heard.take(), [{ type: "BlockConnected", height: 1 }]);
   harness.service.tell({ type: "Unsubscribe", subscriber: heard.ref });
-  harness.service.tell({ type: "SubmitBlock", block: chain[1]!.bytes });
-  await harness.settle();
+  t.like(await submit(chain[1]!.bytes), { ok: true });
   t.is(heard.received.length, 0);
 });
 
@@ -372,4 +373,24 @@ test("a part that the others registered with takes the network through a restart
   t.is(harness.started.received.length, 2);
   await harness.join(2);
   t.is(heard.of("PeerConnected").length, 1, "who subscribed stays subscribed");
+});
+
+test("peers that send, leave and come again hold no more than their part while nobody deals with it", async (t) => {
+  const lanes = { windowGrowthBytesMax: 0 };
+  const config = { bindAddr: BIND, maxInbound: 2, maxOutbound: 1, lanes };
+  const never = { validateTransactions: () => new Promise(() => undefined) };
+  const harness = await start({ config, env: { workers: never as unknown as WorkerPool } });
+  let refused = 0;
+  for (let number = 1; number <= 200; number++) {
+    const remote = await harness.join(number);
+    if (remote.heardOf("Disconnect")[0]?.message.reason === "TooManyConnections") refused++;
+    for (const bytes of [100_000, 100_001]) {
+      remote.send({ kind: "NewTransaction", transaction: new Uint8Array(bytes).fill(number) });
+    }
+    await harness.settle();
+    remote.connection.end();
+    await harness.settle();
+  }
+  t.true(refused > 0);
+  t.true(refused < 100, "what has room is taken");
 });

@@ -23,7 +23,11 @@ export const TRANSACTION_REFUSALS: Readonly<Record<TransactionRefusal, string>> 
 /** Names of older versions: a mempool that is a caller's own may still say so. */
 const FORMER_NAMES: ReadonlyMap<string, TransactionRefusal> = new Map([["stale-nonce", "nonce"]]);
 
-/** The name that is used now. */
+/** One word, as labels and logs can bear it. */
+const NAME = /^[a-z][a-z0-9-]{0,31}$/;
+
+/** The name that is used now. Throws a TypeError for what is no name. */
 export function refusalName(name: string): string {
+  if (!NAME.test(name)) throw new TypeError("a reason is one word of lower-case letters");
   return FORMER_NAMES.get(name) ?? name;
 }

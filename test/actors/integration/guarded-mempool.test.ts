@@ -40,3 +40,16 @@ test("a consensus that answers promises prefers nothing, and what they reject wi
   await setImmediate();
   t.is(harness.log[0]?.fields["call"], "prefers");
 });
+
+test("a reason that is no single word never leaves the mempool's own actor", (t) => {
+  const harness = createHarness();
+  const reason = "\u202e".repeat(100_000) as "full";
+  const wordy: Mempool = Object.assign(Object.create(harness.env.mempool) as Mempool, {
+    add: () => ({ ok: false, reason }),
+    takeDropped: () => [{ id: "ab".repeat(32), reason }],
+  });
+  const mempool = guardMempool(wordy, harness.env.log);
+  const transaction = { id: "ab".repeat(32), bytes: new Uint8Array(3) };
+  t.deepEqual(mempool.add(transaction, state), { ok: false, reason: "failed" });
+  t.deepEqual(mempool.takeDropped(), []);
+});

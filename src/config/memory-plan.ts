@@ -27,7 +27,7 @@ export const INVALID_IDS_MAX = 16_384;
 /** Blocks of this node's host that are being checked. */
 export const SUBMITTED_BLOCKS_MAX = 64;
 /** Messages of so many peers that are gone may wait beside those of all that are here. */
-export const DEPARTED_PEERS_MAX = 2;
+const DEPARTED_PEERS_MAX = 2;
 /** Beside its last full chunk an inbox takes one more. */
 const INBOX_BYTES_MAX = MIB + 64 * KIB;
 /** An entry of the cache of signatures. */

@@ -3,12 +3,19 @@
 // why it ended. Whoever waits for it meanwhile is told. The other side is thread-side.ts.
 
 import { MessageChannel, Worker, type MessagePort, type ResourceLimits } from "node:worker_threads";
-import { wrap, type Remote } from "comlink";
+import { wrap } from "comlink";
 import nodeEndpoint from "comlink/dist/esm/node-adapter.mjs";
 import { CodedError } from "../errors.js";
 import type { Clock, Timer } from "../ports.js";
 import { valueOf, type Outcome } from "./thread-outcome.js";
 import type { HostedData } from "./thread-side.js";
+
+/** What a thread exposes, as it is called from here. Comlink's own type needs those of a browser. */
+export type Called<C> = {
+  readonly [Name in keyof C]: C[Name] extends (...args: infer A) => infer R
+    ? (...args: A) => Promise<Awaited<R>>
+    : never;
+};
 
 export interface ThreadLifeOptions {
   /** From `threadModule`. */
@@ -44,7 +51,7 @@ export class ThreadLife<C extends { stop(): void }> {
   readonly exited: Promise<ThreadExit>;
   readonly #options: ThreadLifeOptions;
   readonly #worker: Worker;
-  readonly #control: Remote<C>;
+  readonly #control: Called<C>;
   readonly #pending = new Set<(error: CodedError) => void>();
   #exit: ThreadExit | undefined;
   /** What ended the thread, where this side knows better than the exit code. */
@@ -62,7 +69,7 @@ export class ThreadLife<C extends { stop(): void }> {
       transferList: [port2],
       ...(resourceLimits && { resourceLimits }),
     });
-    this.#control = wrap<C>(nodeEndpoint(this.#worker));
+    this.#control = wrap<C>(nodeEndpoint(this.#worker)) as unknown as Called<C>;
     this.#worker.once("error", (error) => (this.#cause ??= error));
     this.exited = new Promise((resolve) => {
       this.#worker.once("exit", (code) => {
@@ -90,7 +97,7 @@ export class ThreadLife<C extends { stop(): void }> {
   async ask<T>(
     name: string,
     timeoutMs: number,
-    call: (control: Remote<C>) => Promise<Outcome<T>>,
+    call: (control: Called<C>) => Promise<Outcome<T>>,
   ): Promise<T> {
     this.assertRunning();
     const { clock, what } = this.#options;
@@ -113,7 +120,7 @@ export class ThreadLife<C extends { stop(): void }> {
   }
 
   /** Asks it to start; one that does not is of no use, and has been ended when this rejects. */
-  async start<T>(timeoutMs: number, call: (control: Remote<C>) => Promise<Outcome<T>>): Promise<T> {
+  async start<T>(timeoutMs: number, call: (control: Called<C>) => Promise<Outcome<T>>): Promise<T> {
     try {
       return await this.ask("start", timeoutMs, call);
     } catch (cause) {
@@ -124,7 +131,7 @@ export class ThreadLife<C extends { stop(): void }> {
   }
 
   /** For a command: it fails only in a thread that is about to end, which is told otherwise. */
-  tell(command: (control: Remote<C>) => Promise<void>): void {
+  tell(command: (control: Called<C>) => Promise<void>): void {
     command(this.#control).catch(() => undefined);
   }
 
@@ -146,7 +153,7 @@ export class ThreadLife<C extends { stop(): void }> {
       const late = `${what} did not stop within ${timeoutMs} ms and was ended`;
       void this.end(new CodedError("TIMEOUT", late));
     });
-    this.tell((control) => (control as unknown as Remote<{ stop(): void }>).stop());
+    this.tell((control) => (control as unknown as Called<{ stop(): void }>).stop());
     const exit = await this.exited;
     timer.cancel();
     return exit;

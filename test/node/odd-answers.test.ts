@@ -52,7 +52,7 @@ for (const [name, add] of [
 ] as const) {
   test(`a mempool that answers ${name} to add fails that transaction`, async (t) => {
     const { faults, submit } = await start(t, withMempool({ add }));
-    t.like(await submit(), { ok: false, reason: "failed" });
+    t.like(await submit(), { ok: false, rule: "failed" });
     t.deepEqual(faults, []);
   });
 }

@@ -444,7 +444,7 @@ export const plantedBugs = [
     in: "actors/service/network-actors.js",
     find: "{ events, untold, onStoreFailed",
     with: "{ events, untold: { changes: [], durable: 0, published: 0 }, onStoreFailed",
-    scenario: SCENARIOS.actorCrashes,
+    scenario: { file: "crash-storm", title: "each type of actor*" },
   },
   {
     name: "a mempool that crashed forgets what it had still to take back",

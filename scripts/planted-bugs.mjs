@@ -164,7 +164,7 @@ export const plantedBugs = [
   },
   {
     name: "one timeout bans",
-    in: "actors/peer/reputation-ledger.js",
+    in: "actors/peer/reputation-events.js",
     find: "Timeout: -2",
     with: "Timeout: -200",
   },

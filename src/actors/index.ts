@@ -57,7 +57,10 @@ export { peerReputation } from "./peer/peer-reputation.js";
 export type * from "./peer/peer-reputation.js";
 export type * from "./peer/peer-state.js";
 export type * from "./peer/peer-table.js";
-export { banText, REPUTATION_DELTAS, ReputationLedger } from "./peer/reputation-ledger.js";
+export { REPUTATION_DELTAS } from "./peer/reputation-events.js";
+export type * from "./peer/reputation-events.js";
+export { banText, ReputationLedger } from "./peer/reputation-ledger.js";
+export type { PeerDeeds } from "./peer/peer-deeds.js";
 export type * from "./peer/reputation-ledger.js";
 
 export type * from "./service/dial-messages.js";

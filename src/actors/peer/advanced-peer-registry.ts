@@ -20,6 +20,7 @@ import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { Admission } from "./peer-manager.js";
+import { NO_DEEDS } from "./peer-deeds.js";
 import { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { connected, type PeerState } from "./peer-state.js";
@@ -176,6 +177,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "PeerBanned":
     case "BanForgotten":
     case "PeerJudged":
+    case "PeerDid":
     case "Disconnect":
       aboutVerdicts(state, message, context);
       return;
@@ -281,6 +283,7 @@ function accept(
     head: undefined,
     capabilities: new Set(),
     performance: new PeerPerformance().snapshot(),
+    deeds: book.peers.get(peerId)?.deeds ?? NO_DEEDS,
     gone: admission.admit
       ? { reason: "Closed", byPeer: false, detail: "" }
       : { reason: admission.reason, byPeer: false, detail: admission.detail },

@@ -5,6 +5,7 @@
 import { invariant } from "../../errors.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { Endpoint } from "../../protocol/address.js";
+import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass } from "./reputation-ledger.js";
 
 export interface KnownPeer {
@@ -18,6 +19,8 @@ export interface KnownPeer {
   /** In force, or remembered because the next one is longer. */
   ban: Ban | undefined;
   judgement: Judgement | undefined;
+  /** What it brought and broke, as reputation counts. */
+  deeds: PeerDeeds;
 }
 
 interface Ban {
@@ -76,6 +79,7 @@ export class KnownPeers {
       readyWallMs: undefined,
       ban: undefined,
       judgement: undefined,
+      deeds: NO_DEEDS,
     };
     this.#peers.delete(peerId);
     this.#peers.set(peerId, peer);

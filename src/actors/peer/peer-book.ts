@@ -18,6 +18,7 @@ import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import type { Entry } from "./peer-entry.js";
+import type { PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
 import { readStoredPeer, STORED_ENDPOINTS_MAX, type FoundEndpoint } from "./stored-peers.js";
 
@@ -188,6 +189,11 @@ export class PeerBook {
   judged(peerId: PeerId, { class: peerClass, score, lastsMs }: Verdict, nowMs: number): void {
     const judgement = { class: peerClass, score, endsMs: nowMs + lastsMs };
     this.peers.use(peerId).judgement = judgement;
+  }
+
+  did(peerId: PeerId, deeds: PeerDeeds): void {
+    this.peers.use(peerId).deeds = deeds;
+    for (const entry of this.connections.openOf(peerId)) entry.deeds = deeds;
   }
 
   // ---- what outlives the process -------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Clock } from "../../ports.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { clockOffset } from "./clock-offset.js";
+import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { Slot } from "./peer-manager.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
@@ -22,6 +23,8 @@ export interface Entry extends Slot {
   /** Negotiated. */
   capabilities: ReadonlySet<string>;
   performance: PerformanceSnapshot;
+  /** Of its peer, on this and former connections. */
+  deeds: PeerDeeds;
   gone: Gone;
 }
 
@@ -65,6 +68,7 @@ export function reportOf(entry: Entry, clock: Clock): PeerReport | undefined {
     head: entry.head ?? { claimed: info.head },
     readyForMs: clock.monotonicMs() - sinceMs,
     performance: entry.performance,
+    deeds: entry.deeds,
     clockOffsetMs: clockOffset(entry.performance.clockEpochMs, clock),
   };
 }

@@ -7,7 +7,7 @@ import type { Message } from "../../protocol/types/message.js";
 import { Dealt } from "./dealt.js";
 import type { Incoming, RequestOutcome } from "./peer-handler-messages.js";
 import type { Asker, PeerHandlerContext, PeerHandlerState } from "./peer-handler-state.js";
-import type { ReputationEvent } from "./reputation-ledger.js";
+import type { ReputationEvent } from "./reputation-events.js";
 
 /** A smoothed answer under this is quick. */
 const QUICK_RESPONSE_MS = 250;
@@ -49,7 +49,7 @@ export function heed(
       const { asker, elapsedMs } = event;
       if (asker?.type === "ping") asker.replyTo.tell({ elapsedMs });
       if (elapsedMs === undefined) return;
-      state.performance.pingMs = state.session.roundTripMs;
+      state.performance.pinged(elapsedMs, state.session.roundTripMs);
       measured(state);
       return;
     }

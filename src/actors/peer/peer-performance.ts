@@ -13,6 +13,8 @@ const RESPONSE_HALF_MS = 1_000;
 export interface PerformanceSnapshot {
   readonly score: number;
   readonly pingMs: number | undefined;
+  /** The shortest round trip so far: what a stranger cannot make shorter than its line is. */
+  readonly pingMinMs: number | undefined;
   /** The peer's wall clock at our monotonic zero, as it told by `time/1`. */
   readonly clockEpochMs: number | undefined;
   readonly responseMs: number | undefined;
@@ -40,11 +42,18 @@ const NOTHING: SessionFigures = {
 
 export class PeerPerformance {
   pingMs: number | undefined;
+  pingMinMs: number | undefined;
   clockEpochMs: number | undefined;
   responseMs: number | undefined;
   successes = 0;
   failures = 0;
   timeouts = 0;
+
+  /** `smoothedMs`: of all round trips so far, as the session has it. */
+  pinged(elapsedMs: number, smoothedMs: number | undefined): void {
+    this.pingMs = smoothedMs;
+    this.pingMinMs = Math.min(elapsedMs, this.pingMinMs ?? elapsedMs);
+  }
 
   answered(elapsedMs: number): void {
     this.successes++;
@@ -73,6 +82,7 @@ export class PeerPerformance {
     return {
       score: this.score(),
       pingMs: this.pingMs,
+      pingMinMs: this.pingMinMs,
       clockEpochMs: this.clockEpochMs,
       responseMs: this.responseMs,
       messagesIn: figures.messagesIn,

@@ -8,12 +8,12 @@ import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Farewell } from "./peer-handler-messages.js";
+import type { PeerDeeds } from "./peer-deeds.js";
+import type { Deed, ReputationEvent } from "./reputation-events.js";
 import {
   ReputationLedger,
-  type Deed,
   type Moment,
   type PeerExplanation,
-  type ReputationEvent,
   type Verdict,
 } from "./reputation-ledger.js";
 
@@ -54,6 +54,8 @@ export type ReputationVerdict =
   /** It was lifted, or is one of too many, or over for so long that the next is no longer for it. */
   | { readonly type: "BanForgotten"; readonly peerId: PeerId }
   | ({ readonly type: "PeerJudged"; readonly peerId: PeerId } & Verdict)
+  /** What it brought and broke so far. */
+  | { readonly type: "PeerDid"; readonly peerId: PeerId; readonly deeds: PeerDeeds }
   /** It broke a rule that ends its connection. */
   | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell);
 
@@ -69,6 +71,8 @@ interface State {
   readonly ledger: ReputationLedger;
   /** By path. */
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
+  /** Whose deeds are to be told at the end of this batch. */
+  readonly active: Set<PeerId>;
   readyPeers: number;
 }
 
@@ -91,6 +95,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     return {
       ledger: new ReputationLedger(reputation, trustedPeers, [], momentOf(env)),
       subscribers: new Map(),
+      active: new Set(),
       readyPeers: 0,
     };
   },
@@ -156,6 +161,14 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     if (signal.type === "terminated") state.subscribers.delete(signal.path);
   },
 
+  // A batch of transactions of one peer is told once.
+  afterBatch(state) {
+    for (const peerId of state.active) {
+      tellAll(state, { type: "PeerDid", peerId, deeds: state.ledger.deedsOf(peerId) });
+    }
+    state.active.clear();
+  },
+
   invariants({ ledger }) {
     ledger.invariants();
   },
@@ -168,7 +181,9 @@ function record(
 ): void {
   const { env } = context;
   const now = momentOf(env);
+  const before = state.ledger.deedsOf(peerId);
   const ban = state.ledger.record(peerId, deed, now, state.readyPeers);
+  if (state.ledger.deedsOf(peerId) !== before) state.active.add(peerId);
   const verdict = state.ledger.takeVerdict(peerId, now.monotonicMs);
   if (verdict !== undefined) tellAll(state, { type: "PeerJudged", peerId, ...verdict });
   if (ban === undefined) return;

@@ -10,6 +10,7 @@ import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { DialMessage } from "../service/dial-messages.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
+import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHistory } from "./peer-history.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
@@ -108,6 +109,8 @@ export interface PeerReport {
   readonly head: Claimed<ChainHead>;
   readonly readyForMs: number;
   readonly performance: PerformanceSnapshot;
+  /** What it brought and broke, on former connections too. */
+  readonly deeds: PeerDeeds;
   /** By how much the peer's clock is ahead of ours, as it says; null: it does not say. */
   readonly clockOffsetMs: number | null;
 }

@@ -28,6 +28,9 @@ export function aboutVerdicts(
     case "PeerJudged":
       book.judged(message.peerId, message, context.env.clock.monotonicMs());
       return;
+    case "PeerDid":
+      book.did(message.peerId, message.deeds);
+      return;
     case "Disconnect":
       close(state, message.peerId, message);
       return;

@@ -1,37 +1,17 @@
-// The arithmetic of reputation: deltas, decay, capped gains, classes, bans that double, and a
+// The arithmetic of reputation: decay, capped gains, classes, bans that double, and a
 // short ledger per peer that explains its score. Pure; the reputation actor owns one.
 
 import type { NetworkConfig } from "../../config.js";
 import type { BanRecord, PeerId } from "../../ports.js";
-
-export const REPUTATION_DELTAS = Object.freeze({
-  GoodBlock: 10,
-  GoodTransaction: 1,
-  UsefulData: 5,
-  QuickResponse: 1,
-  SlowResponse: -1,
-  DuplicateData: -2,
-  Timeout: -2,
-  ConnectionFailure: -5,
-  InvalidTransaction: -10,
-  /** A rule of a service's own protocol, as the service says. */
-  ServiceOffence: -10,
-  ProtocolViolation: -50,
-  InvalidBlock: -100,
-});
-export type ReputationEvent = keyof typeof REPUTATION_DELTAS;
-
-/** Failures that our own overload or the network between can cause: never enough for a ban alone. */
-const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
-/** Proven offences: they are counted from zero, so that no gains buy a licence for them. */
-export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
-  "InvalidTransaction",
-  "ProtocolViolation",
-  "InvalidBlock",
-]);
-
-/** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
-const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
+import { afterEvent, NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
+import {
+  EXCUSABLE,
+  NEVER_BANS,
+  PROVEN_OFFENCES,
+  REPUTATION_DELTAS,
+  type Deed,
+  type ReputationEvent,
+} from "./reputation-events.js";
 
 /** For people, and for the peer itself. */
 export function banText(ban: Pick<BanRecord, "reason" | "rule" | "detail">): string {
@@ -40,14 +20,6 @@ export function banText(ban: Pick<BanRecord, "reason" | "rule" | "detail">): str
 }
 
 export type PeerClass = "banned" | "probation" | "neutral" | "good" | "preferred";
-
-/** What a peer did, for better or worse. */
-export interface Deed {
-  readonly event: ReputationEvent;
-  /** The rule that was broken, if one was. */
-  readonly rule?: string;
-  readonly detail: string;
-}
 
 export interface LedgerEntry extends Deed {
   readonly wallMs: number;
@@ -70,6 +42,7 @@ interface Account {
   gainedInMinute: number;
   minuteStartMs: number;
   readonly entries: LedgerEntry[];
+  deeds: PeerDeeds;
   /** What was told last of its class, and when. */
   toldClass: PeerClass;
   toldMs: number;
@@ -152,6 +125,7 @@ export class ReputationLedger {
     const why = rule === undefined ? { detail } : { rule, detail };
     const account = this.#account(peerId, now.monotonicMs);
     const delta = this.#charge(peerId, account, event, now.monotonicMs);
+    account.deeds = afterEvent(account.deeds, event, now.monotonicMs);
     account.entries.push({ wallMs: now.wallMs, event, delta, ...why });
     if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
     const { banScore, peersFloor } = this.#settings;
@@ -203,6 +177,10 @@ export class ReputationLedger {
     const forgotten = [...this.#forgotten];
     this.#forgotten.clear();
     return forgotten;
+  }
+
+  deedsOf(peerId: PeerId): PeerDeeds {
+    return this.#accounts.get(peerId)?.deeds ?? NO_DEEDS;
   }
 
   score(peerId: PeerId, monotonicMs: number): number {
@@ -342,6 +320,7 @@ export class ReputationLedger {
         gainedInMinute: 0,
         minuteStartMs: nowMs,
         entries: [],
+        deeds: NO_DEEDS,
         toldClass: "good",
         toldMs: nowMs,
       };

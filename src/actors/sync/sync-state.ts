@@ -13,7 +13,7 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent, SyncStrategy } from "../events/event-types.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
-import type { ReputationEvent } from "../peer/reputation-ledger.js";
+import type { ReputationEvent } from "../peer/reputation-events.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { HeaderExchanges } from "./header-exchanges.js";
 import type { OpenAsks } from "./open-asks.js";

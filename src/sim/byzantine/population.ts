@@ -2,11 +2,8 @@
 // nodes do to them (right, and counted) from what they do to each other (a violation).
 
 import type { NetworkEventOf } from "../../actors/events/event-types.js";
-import {
-  banText,
-  PROVEN_OFFENCES,
-  REPUTATION_DELTAS,
-} from "../../actors/peer/reputation-ledger.js";
+import { PROVEN_OFFENCES, REPUTATION_DELTAS } from "../../actors/peer/reputation-events.js";
+import { banText } from "../../actors/peer/reputation-ledger.js";
 import type { PeerId } from "../../ports.js";
 import { breachText } from "../../protocol/violation.js";
 import type { SeededRandom } from "../../runtime/random.js";

@@ -2,6 +2,7 @@ import test from "ava";
 import { historyOf } from "../../../src/actors/peer/explain-peer.js";
 import { PeerBook } from "../../../src/actors/peer/peer-book.js";
 import type { Entry } from "../../../src/actors/peer/peer-entry.js";
+import { NO_DEEDS } from "../../../src/actors/peer/peer-deeds.js";
 import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
 import { connected } from "../../../src/actors/peer/peer-state.js";
 import { resolveConfig, type NetworkConfigInput } from "../../../src/config.js";
@@ -31,6 +32,7 @@ function bookOf(config: NetworkConfigInput = {}) {
       head: undefined,
       capabilities: new Set(),
       performance: new PeerPerformance().snapshot(),
+      deeds: NO_DEEDS,
       gone: { reason: "Closed", byPeer: false, detail: "" },
       ...more,
     };

@@ -83,3 +83,10 @@ test("a snapshot is a copy with the score", (t) => {
   t.is(snapshot.score, performanceOf({ timeouts: 7 }).score());
   t.deepEqual(structuredClone(snapshot), snapshot);
 });
+
+test("the shortest round trip stays, whatever comes after it", (t) => {
+  const performance = new PeerPerformance();
+  t.is(performance.pingMinMs, undefined);
+  for (const elapsedMs of [30, 10, 90]) performance.pinged(elapsedMs, 25);
+  t.like(performance.snapshot(), { pingMinMs: 10, pingMs: 25 });
+});

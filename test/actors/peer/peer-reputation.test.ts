@@ -6,7 +6,7 @@ import {
   type ReputationVerdict,
 } from "../../../src/actors/peer/peer-reputation.js";
 import { banText, type PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
-import type { ReputationEvent } from "../../../src/actors/peer/reputation-ledger.js";
+import type { ReputationEvent } from "../../../src/actors/peer/reputation-events.js";
 import { advancedPeerRegistry } from "../../../src/actors/peer/advanced-peer-registry.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
@@ -186,6 +186,18 @@ test("to unban is told, stored, and resets the score", async (t) => {
   harness.reputation.tell({ type: "Unban", peerId: peer });
   await harness.settle();
   t.deepEqual(harness.subscriber.take(), []);
+});
+
+test("what a peer brought and broke is told, once for all reports of a batch", async (t) => {
+  const harness = start();
+  harness.scheduler.messagesPerTurn = 64;
+  harness.report("GoodTransaction", 20);
+  harness.report("QuickResponse", 20, peerIdOf(2));
+  await harness.settle();
+  const told = harness.subscriber.of("PeerDid");
+  t.deepEqual([...new Set(told.map(({ peerId }) => peerId))], [peer]);
+  t.true(told.length < 20, `${told.length} messages`);
+  t.like(told.at(-1), { deeds: { usefulTransactions: 20, usefulBlocks: 0 } });
 });
 
 test("to explain gives score, class, ban and reasons", async (t) => {

@@ -4,9 +4,9 @@ import { DEFAULTS, type NetworkConfig } from "../../../src/config.js";
 import type { BanRecord } from "../../../src/ports.js";
 import {
   REPUTATION_DELTAS,
-  ReputationLedger,
   type ReputationEvent,
-} from "../../../src/actors/peer/reputation-ledger.js";
+} from "../../../src/actors/peer/reputation-events.js";
+import { ReputationLedger } from "../../../src/actors/peer/reputation-ledger.js";
 import { peerIdOf } from "../support.js";
 
 type Settings = NetworkConfig["reputation"];
@@ -413,4 +413,32 @@ test("whatever is booked, scores and lists stay within their bounds", (t) => {
     { numRuns: 200 },
   );
   t.pass();
+});
+
+test("what a peer brought first and what it broke is counted, and when it was last useful", (t) => {
+  const bench = new Bench();
+  t.deepEqual(bench.ledger.deedsOf(peer), {
+    usefulBlocks: 0,
+    usefulTransactions: 0,
+    invalid: 0,
+    violations: 0,
+  });
+  bench.record("GoodBlock");
+  bench.nowMs = 10;
+  bench.record("GoodTransaction", 3);
+  bench.nowMs = 20;
+  for (const event of ["QuickResponse", "Timeout", "ConnectionFailure"] as const) {
+    bench.record(event);
+  }
+  bench.record("InvalidTransaction", 2);
+  bench.record("ServiceOffence");
+  t.deepEqual(bench.ledger.deedsOf(peer), {
+    usefulBlocks: 1,
+    usefulBlockMs: 0,
+    usefulTransactions: 3,
+    usefulTransactionMs: 10,
+    invalid: 2,
+    violations: 1,
+  });
+  t.is(bench.ledger.deedsOf(peerIdOf(2)).usefulBlocks, 0);
 });

@@ -1,0 +1,39 @@
+// What peers are reported for, and what each is worth. The figures are the system's own; sync,
+// handlers and peer handlers report, reputation keeps the account.
+
+export const REPUTATION_DELTAS = Object.freeze({
+  GoodBlock: 10,
+  GoodTransaction: 1,
+  UsefulData: 5,
+  QuickResponse: 1,
+  SlowResponse: -1,
+  DuplicateData: -2,
+  Timeout: -2,
+  ConnectionFailure: -5,
+  InvalidTransaction: -10,
+  /** A rule of a service's own protocol, as the service says. */
+  ServiceOffence: -10,
+  ProtocolViolation: -50,
+  InvalidBlock: -100,
+});
+export type ReputationEvent = keyof typeof REPUTATION_DELTAS;
+
+/** Failures that our own overload or the network between can cause: never enough for a ban alone. */
+export const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
+/** Proven offences: they are counted from zero, so that no gains buy a licence for them. */
+export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
+  "InvalidTransaction",
+  "ProtocolViolation",
+  "InvalidBlock",
+]);
+
+/** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
+export const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
+
+/** What a peer did, for better or worse. */
+export interface Deed {
+  readonly event: ReputationEvent;
+  /** The rule that was broken, if one was. */
+  readonly rule?: string;
+  readonly detail: string;
+}

@@ -1,7 +1,8 @@
 // A peer that asks: the part of a node below its handlers, and an actor that sends requests to the
 // one peer it has. A node would ask by its sync and its handlers; here a load does.
 
-import type { PeerHandlerMessage, PeerTableEvent, RequestOutcome } from "../../src/actors/index.js";
+import { askPeer, type PeerTableEvent } from "../../src/actors/index.js";
+import type { RequestOutcome } from "../../src/actors/index.js";
 import { invariant } from "../../src/errors.js";
 import type { Message } from "../../src/protocol/index.js";
 import { defineActor, type ActorRef } from "../../src/runtime/index.js";
@@ -9,24 +10,47 @@ import { startWireNode } from "./wire-node.js";
 
 type OnOutcome = (outcome: RequestOutcome) => void;
 
+interface Asked {
+  readonly type: "Asked";
+  readonly message: Message;
+  readonly onOutcome: OnOutcome;
+}
+
+type AskerMessage = PeerTableEvent | RequestOutcome | Asked;
+type Ready = Extract<PeerTableEvent, { type: "PeerReady" }>;
+
 interface AskerArgs {
-  readonly onReady: (handler: ActorRef<PeerHandlerMessage>) => void;
+  readonly onReady: () => void;
+}
+
+interface AskerState extends AskerArgs {
+  peer: Ready | undefined;
+  tag: number;
   /** What waits for its outcome, by tag. */
   readonly waiting: Map<number, OnOutcome>;
 }
 
-const asker = defineActor<AskerArgs, PeerTableEvent | RequestOutcome, AskerArgs, unknown>({
+const asker = defineActor<AskerArgs, AskerMessage, AskerState, unknown>({
   name: "asker",
   mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject" },
   onFault: { kind: "stop" },
-  init: (_context, args) => args,
-  receive({ onReady, waiting }, message) {
-    if (message.type === "PeerReady") onReady(message.handler);
-    if (message.type !== "RequestOutcome") return;
-    const onOutcome = waiting.get(message.tag);
-    invariant(onOutcome !== undefined, "an outcome has its request");
-    waiting.delete(message.tag);
-    onOutcome(message);
+  init: (_context, { onReady }) => ({ onReady, peer: undefined, tag: 0, waiting: new Map() }),
+  receive(state, message, context) {
+    const { waiting, onReady } = state;
+    if (message.type === "PeerReady") {
+      state.peer = message;
+      onReady();
+    } else if (message.type === "Asked") {
+      const { peerId, handler } = state.peer!;
+      const tag = ++state.tag;
+      waiting.set(tag, message.onOutcome);
+      askPeer({ peerId, handler, message: message.message, tag }, context);
+    } else if (message.type === "RequestOutcome") {
+      const onOutcome = waiting.get(message.tag);
+      invariant(onOutcome !== undefined, "an outcome has its request");
+      waiting.delete(message.tag);
+      onOutcome(message);
+    }
   },
 });
 
@@ -38,21 +62,16 @@ export interface AskingPeer {
 export async function connectAskingPeer(address: string): Promise<AskingPeer> {
   const node = await startWireNode();
   const { system, registry } = node;
-  const waiting = new Map<number, OnOutcome>();
-  let self: ActorRef<PeerTableEvent | RequestOutcome> | undefined;
-  const ready = new Promise<ActorRef<PeerHandlerMessage>>((onReady) => {
-    self = system.spawn(asker, { onReady, waiting }, { name: "asker" });
+  let self: ActorRef<AskerMessage> | undefined;
+  const ready = new Promise<void>((onReady) => {
+    self = system.spawn(asker, { onReady }, { name: "asker" });
     registry.tell({ type: "Subscribe", subscriber: self });
   });
   await node.dial(address);
-  const handler = await ready;
-  let tags = 0;
+  await ready;
   return {
     ask(message, onOutcome) {
-      const tag = ++tags;
-      waiting.set(tag, onOutcome);
-      const taken = handler.tell({ type: "Request", message, tag, replyTo: self! });
-      invariant(taken, "the handler takes a request");
+      invariant(self!.tell({ type: "Asked", message, onOutcome }), "the asker takes a request");
     },
   };
 }

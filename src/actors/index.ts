@@ -19,7 +19,6 @@ export type {
   BlockHandlerArgs,
   BlockHandlerEnv,
   BlockHandlerMessage,
-  BlockReport,
   ProducedOutcome,
 } from "./handlers/block-handler-state.js";
 export { syncHandler } from "./handlers/sync-handler.js";
@@ -49,6 +48,7 @@ export type * from "./peer/advanced-peer-registry.js";
 export { peerBroadcaster } from "./peer/peer-broadcaster.js";
 export type * from "./peer/peer-broadcaster.js";
 export { peerHandler } from "./peer/peer-handler.js";
+export { askPeer, type PeerRequest, type RequestOutcome } from "./peer/ask-peer.js";
 export type * from "./peer/peer-handler-messages.js";
 export type { PeerHandlerArgs } from "./peer/peer-handler-state.js";
 export type * from "./peer/peer-history.js";

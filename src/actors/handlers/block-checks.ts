@@ -17,8 +17,6 @@ import type {
 import type { CheckedJob } from "./blocks-in-hand.js";
 import { mayWin } from "./may-win.js";
 
-type Refused = Extract<ProducedOutcome, { ok: false }>;
-
 /** Splits on the loop, checks in the pool. */
 export function check(
   state: BlockHandlerState,
@@ -64,8 +62,8 @@ export function check(
     fetch.wants.hold(hash);
     // Whoever has it has its parent too.
     const { from } = origin;
-    if (from !== undefined && on !== hash && fetch.wants.has(on)) {
-      fetch.announced(from, [on], context);
+    if (peerId !== undefined && from !== undefined && on !== hash && fetch.wants.has(on)) {
+      fetch.announced({ peerId, from }, [on], context);
     }
     return;
   }
@@ -164,11 +162,8 @@ function end(
   return job;
 }
 
-function settle(
-  { report }: BlockOrigin,
-  outcome: { ok: true } | Omit<Refused, "type" | "tag">,
-): void {
-  report?.replyTo.tell({ type: "ProducedOutcome", tag: report.tag, ...outcome });
+function settle({ replyTo }: BlockOrigin, outcome: ProducedOutcome): void {
+  replyTo?.tell(outcome);
 }
 
 function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">): boolean {

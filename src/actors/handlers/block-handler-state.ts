@@ -24,8 +24,7 @@ export type BlockHandlerMessage =
   | {
       readonly type: "Produced";
       readonly block: Uint8Array;
-      /** Who is told what became of it, under this tag. */
-      readonly report?: BlockReport;
+      readonly replyTo: ActorRef<ProducedOutcome>;
     }
   /** Of this node's host: as if it had been produced here, but hosts have any number. */
   | {
@@ -37,15 +36,9 @@ export type BlockHandlerMessage =
   | ConnectOutcome
   | PeerFetchMessage;
 
-export interface BlockReport {
-  readonly tag: number;
-  readonly replyTo: ActorRef<ProducedOutcome>;
-}
-
 /** `fault` is absent when the block was not judged: the node was busy, or the chain went on. */
-export type ProducedOutcome = { readonly type: "ProducedOutcome"; readonly tag: number } & (
-  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly fault?: Fault }
-);
+export type ProducedOutcome =
+  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly fault?: Fault };
 
 export interface BlockHandlerArgs {
   readonly router: ActorRef<MessageRouterMessage>;
@@ -68,8 +61,8 @@ export interface BlockOrigin {
   /** Of a pushed block: who pushed it, and the answer that its message waits for. */
   readonly from?: ActorRef<PeerHandlerMessage>;
   readonly peerReply?: ActorRef<Answer>;
-  /** Whoever produced it here and waits for its end. */
-  readonly report?: BlockReport | undefined;
+  /** Whoever produced or submitted it here. */
+  readonly replyTo?: ActorRef<ProducedOutcome>;
   /** Of a block that was asked for; otherwise 0. */
   readonly fetchedBytes: number;
 }

@@ -9,8 +9,8 @@ import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
-import { firstTag } from "../tags.js";
-import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { RequestOutcome } from "../peer/ask-peer.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
 import { check, checked, checkReady, connectEnded, headerOf } from "./block-checks.js";
 import type {
   BlockHandlerArgs,
@@ -44,17 +44,17 @@ export const blockHandler = defineActor<
     const kinds = handledKinds("blocks/1");
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
-    const { config, random } = context.env;
+    const { config } = context.env;
     return {
       ...args,
       inHand: new BlocksInHand(),
-      fetch: new PeerFetch(blockFetchLimits(config), firstTag(random), ([hash]) => ({
+      fetch: new PeerFetch(blockFetchLimits(config), ([hash]) => ({
         kind: "RequestBlock",
         hash: hash!,
       })),
       bytesLease: context.owns(context.env.memory.lease("fetches")),
       wantedLease: context.owns(context.env.memory.lease("wanted")),
-      nextTag: firstTag(random),
+      nextTag: 1,
     };
   },
 
@@ -64,13 +64,9 @@ export const blockHandler = defineActor<
         receiveIncoming(state, message, context);
         return;
       case "Produced":
-        check(state, message.block, { report: message.report, fetchedBytes: 0 }, context);
+      case "Submitted":
+        check(state, message.block, { replyTo: message.replyTo, fetchedBytes: 0 }, context);
         return;
-      case "Submitted": {
-        const report = { tag: 0, replyTo: message.replyTo };
-        check(state, message.block, { report, fetchedBytes: 0 }, context);
-        return;
-      }
       case "RequestOutcome":
         fetched(state, message, context);
         return;
@@ -158,7 +154,7 @@ function announced(
     return;
   }
   // Of a block that is checked it is remembered too: the copy may turn out to be a wrong one.
-  fetch.announced(from, [hash], context);
+  fetch.announced({ peerId, from }, [hash], context);
   if (inHand.has(hash)) fetch.wants.hold(hash);
 }
 

@@ -46,13 +46,12 @@ export class Fetcher<Id, Source> {
   readonly #requests = new Map<number, Request<Id, Source>>();
   #offerCount = 0;
   #leasedBytes = 0;
-  #nextTag: number;
+  #nextTag = 1;
   /** Counts what may let somebody be asked who could not be asked before. */
   #changes = 0;
 
-  constructor(limits: FetchLimits, firstTag: number) {
+  constructor(limits: FetchLimits) {
     this.#limits = limits;
-    this.#nextTag = firstTag;
   }
 
   /** Nothing is wanted, and nobody owes an answer. */

@@ -2,11 +2,12 @@
 // that stop, and looks again every now and then. Owned by a handler, which gives it each
 // announcement and answer, and calls `proceed` after each batch of messages.
 
-import type { ActorRef, Context } from "../../runtime/actor.js";
+import type { Context } from "../../runtime/actor.js";
 import type { HashHex } from "../../types/chain.js";
 import type { Message } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
-import type { PeerHandlerMessage, RequestOutcome } from "../peer/peer-handler-messages.js";
+import { askPeer, type RequestOutcome } from "../peer/ask-peer.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { FetchLimits } from "./fetch-announcer.js";
 import { Fetcher } from "./fetcher.js";
 
@@ -19,20 +20,19 @@ export type PeerFetchMessage =
 
 type FetchContext = Context<PeerFetchMessage, Pick<NodeEnv, "clock">>;
 
+/** Who announced, and by which of its connections. */
+type Announcing = Pick<Incoming, "peerId" | "from">;
+
 /** Finer than the least time for which anybody is waited for. */
 const INTERVAL_MS = 50;
 
 export class PeerFetch {
-  readonly #fetcher: Fetcher<HashHex, ActorRef<PeerHandlerMessage>>;
+  readonly #fetcher: Fetcher<HashHex, Announcing>;
   readonly #requestOf: (ids: readonly HashHex[]) => Message;
   #timing = false;
 
-  constructor(
-    limits: FetchLimits,
-    firstTag: number,
-    requestOf: (ids: readonly HashHex[]) => Message,
-  ) {
-    this.#fetcher = new Fetcher(limits, firstTag);
+  constructor(limits: FetchLimits, requestOf: (ids: readonly HashHex[]) => Message) {
+    this.#fetcher = new Fetcher(limits);
     this.#requestOf = requestOf;
   }
 
@@ -51,13 +51,10 @@ export class PeerFetch {
   }
 
   /** Remembers who has what is not in hand. */
-  announced(
-    from: ActorRef<PeerHandlerMessage>,
-    ids: readonly HashHex[],
-    context: FetchContext,
-  ): void {
+  announced({ peerId, from }: Announcing, ids: readonly HashHex[], context: FetchContext): void {
     if (ids.length === 0) return;
-    const isNew = this.#fetcher.announced(from.path, from, ids, context.env.clock.monotonicMs());
+    const nowMs = context.env.clock.monotonicMs();
+    const isNew = this.#fetcher.announced(from.path, { peerId, from }, ids, nowMs);
     // It may stop with a request in its mailbox.
     if (isNew) context.watch(from);
   }
@@ -90,9 +87,8 @@ export class PeerFetch {
     if (this.#fetcher.idle) return;
     const nowMs = context.env.clock.monotonicMs();
     for (const { tag, to, ids } of this.#fetcher.plan(nowMs, heldBytes)) {
-      const message = this.#requestOf(ids);
-      const sent = to.tell({ type: "Request", message, tag, replyTo: context.self });
-      if (!sent) this.#fetcher.failed(tag, nowMs, true);
+      const { peerId, from: handler } = to;
+      askPeer({ peerId, handler, message: this.#requestOf(ids), tag }, context);
     }
     if (this.#timing || this.#fetcher.idle) return;
     this.#timing = true;

@@ -20,11 +20,7 @@ import {
 } from "../../protocol/kinds/own.js";
 import type { Breach } from "../../types/breach.js";
 import type { NodeEnv } from "../env.js";
-import type {
-  Incoming,
-  PeerHandlerMessage,
-  RequestOutcome,
-} from "../peer/peer-handler-messages.js";
+import type { Incoming, PeerAnswer, PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import type { Answer } from "../peer/dealt.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
@@ -38,7 +34,7 @@ export type ProtocolMessage =
       readonly type: "Ask";
       readonly peerId: PeerId;
       readonly message: OwnMessage;
-      readonly replyTo: ActorRef<RequestOutcome | "NoPeer">;
+      readonly replyTo: ActorRef<PeerAnswer | "NoPeer">;
     }
   | { readonly type: "GetProtocolPeers"; readonly replyTo: ActorRef<readonly PeerId[]> }
   /** The service says that this peer broke a rule of the protocol. */
@@ -255,7 +251,7 @@ function ask(
 ): void {
   const handler = peers.get(peerId);
   if (handler === undefined) replyTo.tell("NoPeer");
-  else context.forward(handler, { type: "Request", message, tag: 0, replyTo }, replyTo);
+  else context.forward(handler, { type: "Request", message, replyTo }, replyTo);
 }
 
 function nameOf({ protocol }: Pick<State, "protocol">, kind: OwnKind): string {

@@ -10,8 +10,8 @@ import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
-import { firstTag } from "../tags.js";
-import type { Incoming, RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { RequestOutcome } from "../peer/ask-peer.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
 import { transactionFetchLimits } from "./fetch-limits.js";
 import { KnownTransactions } from "./known-transactions.js";
 import { PeerFetch } from "./peer-fetch.js";
@@ -48,14 +48,14 @@ export const transactionHandler = defineActor<
   init(context, args) {
     const kinds = handledKinds("transactions/1");
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
-    const { config, random } = context.env;
+    const { config } = context.env;
     args.system.tell({ to: "mempool", message: { type: "Subscribe", subscriber: context.self } });
     return {
       ...args,
       known: new KnownTransactions(),
       queue: [],
       batches: new Map(),
-      fetch: new PeerFetch(transactionFetchLimits(config), firstTag(random), (ids) => ({
+      fetch: new PeerFetch(transactionFetchLimits(config), (ids) => ({
         kind: "RequestTransactions",
         ids,
       })),
@@ -63,7 +63,7 @@ export const transactionHandler = defineActor<
       bytesLease: context.owns(context.env.memory.lease("fetches")),
       wantedLease: context.owns(context.env.memory.lease("wanted")),
       knownLease: context.owns(context.env.memory.lease("knownIds")),
-      nextTag: firstTag(context.env.random),
+      nextTag: 1,
     };
   },
 
@@ -207,7 +207,7 @@ function announced(
 ): void {
   state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
   const missing = message.ids.filter((id) => !state.known.has(id));
-  state.fetch.announced(from, missing, context);
+  state.fetch.announced({ peerId, from }, missing, context);
 }
 
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {

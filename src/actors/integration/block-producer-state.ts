@@ -2,6 +2,7 @@
 
 import type { ActorRef, Context } from "../../runtime/actor.js";
 import type { BlockParts, HashHex } from "../../types/chain.js";
+import type { MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { NetworkEvent } from "../events/event-types.js";
@@ -9,17 +10,16 @@ import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-han
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
-import type { SelectedTransactions } from "./mempool-integration.js";
 import type { SelectionTrial } from "./selection-trial.js";
 import type { SyncPause } from "./sync-pause.js";
 
 export type ProducerMessage =
   | { readonly type: "BeginDue" }
-  | SelectedTransactions
+  | { readonly type: "Selected"; readonly transactions: readonly MempoolTransaction[] | undefined }
   | { readonly type: "Sealed"; readonly round: number; readonly header: Uint8Array | undefined }
   | { readonly type: "SealFailed"; readonly round: number; readonly error: unknown }
   | { readonly type: "SealDue"; readonly round: number }
-  | ProducedOutcome
+  | { readonly type: "Ended"; readonly tag: number; readonly outcome: ProducedOutcome }
   | ChainChanged
   | NetworkEvent;
 

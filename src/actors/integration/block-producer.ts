@@ -5,11 +5,12 @@
 
 import { errorText, unreachable } from "../../errors.js";
 import type { Consensus, MempoolTransaction } from "../../ports.js";
-import { defineActor } from "../../runtime/actor.js";
+import { defineActor, NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { BlockParts, Fault, HashHex, RuleName } from "../../types/chain.js";
-import type { ProducedOutcome } from "../handlers/block-handler-state.js";
+import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
 import { RESTART } from "../policies.js";
+import type { SystemRouterMessage } from "../service/system-router.js";
 import type {
   ProducerArgs,
   ProducerContext,
@@ -19,7 +20,6 @@ import type {
   SyncNews,
   Template,
 } from "./block-producer-state.js";
-import type { SelectedTransactions } from "./mempool-integration.js";
 import { SelectionTrial } from "./selection-trial.js";
 import { SyncPause } from "./sync-pause.js";
 
@@ -98,8 +98,8 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
           else select(state, context);
           return;
         }
-        case "SelectedTransactions":
-          build(state, message, context);
+        case "Selected":
+          if (message.transactions !== undefined) build(state, message.transactions, context);
           return;
         case "Sealed":
           if (message.round === state.round) sealed(state, message.header, context);
@@ -112,8 +112,8 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
         case "SealDue":
           if (message.round === state.round) seal(state, context);
           return;
-        case "ProducedOutcome":
-          ended(state, message, context);
+        case "Ended":
+          ended(state, message.tag, message.outcome, context);
           return;
         case "SyncStarted":
         case "SyncProgressed":
@@ -145,15 +145,19 @@ const CONTROL: ReadonlySet<ProducerMessage["type"]> = new Set([
   "SealFailed",
   "SealDue",
   "BeginDue",
-  "ProducedOutcome",
+  "Ended",
 ]);
 
 function select(state: ProducerState, context: ProducerContext): void {
   const bytesMax = roomOf(context);
-  const request = { type: "SelectTransactions", bytesMax, replyTo: context.self } as const;
-  state.system.tell({ to: "mempool", message: request });
-  // Stands until the answer comes, which a restart of the mempool's actor would lose.
+  // Stands until the answer is here.
   beginIn(RETRY_MS, context);
+  context.ask<SystemRouterMessage, readonly MempoolTransaction[]>(
+    state.system,
+    (replyTo) => ({ to: "mempool", message: { type: "SelectTransactions", bytesMax, replyTo } }),
+    NO_DEADLINE,
+    (outcome) => ({ type: "Selected", transactions: outcome.ok ? outcome.value : undefined }),
+  );
 }
 
 /** What a block has for transactions, each counted with its head. */
@@ -200,13 +204,13 @@ function pauseMs({ env }: ProducerContext): number {
 
 function build(
   state: ProducerState,
-  selected: SelectedTransactions,
+  selected: readonly MempoolTransaction[],
   context: ProducerContext,
 ): void {
   const { blocks, clock, config, consensus } = context.env;
   state.round++;
   state.template = undefined;
-  const fitting = thoseThatFit(selected.transactions, roomOf(context));
+  const fitting = thoseThatFit(selected, roomOf(context));
   const chosen = state.trial.choose(fitting, clock.monotonicMs());
   if (chosen.length === 0 && !config.producer.emptyBlocks) {
     beginIn(pauseMs(context), context);
@@ -306,8 +310,12 @@ function sealed(
     return;
   }
   state.made = { tag, ids };
-  const report = { tag, replyTo: context.self };
-  state.blockHandler.tell({ type: "Produced", block, report });
+  context.ask<BlockHandlerMessage, ProducedOutcome>(
+    state.blockHandler,
+    (replyTo) => ({ type: "Produced", block, replyTo }),
+    NO_DEADLINE,
+    (outcome) => ({ type: "Ended", tag, outcome: outcome.ok ? outcome.value : UNHEARD }),
+  );
 }
 
 /** A consensus without a search may say at once that it has no seal yet: that is no busy loop. */
@@ -329,9 +337,17 @@ const FAILED_ALONE: Breach = { rule: "refused", detail: "an own block failed for
 
 // ---- what became of a block ------------------------------------------------------------------
 
-function ended(state: ProducerState, outcome: ProducedOutcome, context: ProducerContext): void {
+/** The block handler could not take it, or crashed with it. */
+const UNHEARD: ProducedOutcome = { ok: false, reason: "busy" };
+
+function ended(
+  state: ProducerState,
+  tag: number,
+  outcome: ProducedOutcome,
+  context: ProducerContext,
+): void {
   const { made } = state;
-  if (made === undefined || outcome.tag !== made.tag) return;
+  if (tag !== made?.tag) return;
   state.made = undefined;
   if (outcome.ok) {
     state.lost = 0;

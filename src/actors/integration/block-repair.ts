@@ -5,24 +5,25 @@
 
 import { packOwned } from "../../bytes/packed.js";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type Context } from "../../runtime/actor.js";
+import { defineActor, NO_DEADLINE, type ActorRef, type Context } from "../../runtime/actor.js";
 import { askConsensus } from "../ask-consensus.js";
 import { RESTART } from "../policies.js";
-import { firstTag } from "../tags.js";
 import { blamesNobody } from "../../chain/faults.js";
 import type { HashHex } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import { nextTurn } from "../next-turn.js";
-import type { PeerHandlerMessage, RequestOutcome } from "../peer/peer-handler-messages.js";
+import { askPeer, type RequestOutcome } from "../peer/ask-peer.js";
+import type { PeerHandlerMessage } from "../peer/peer-handler-messages.js";
 import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ConnectOutcome } from "./consensus-integration.js";
-import type { ServedTo } from "./storage-integration.js";
+import type { ServedSpan } from "./served-spans.js";
 
 export type BlockRepairMessage =
   | PeerTableEvent
-  | ServedTo
+  /** What a peer that complained was served. */
+  | { readonly type: "Served"; readonly peerId: PeerId; readonly spans: readonly ServedSpan[] }
   | { readonly type: "CheckOn" }
   | { readonly type: "BlockChecked"; readonly place: Place; readonly verdict: Verdict }
   | { readonly type: "CopyChecked"; readonly hash: HashHex; readonly verdict: Verdict }
@@ -67,8 +68,6 @@ interface Check {
 
 interface State extends BlockRepairArgs {
   readonly peers: Map<PeerId, ActorRef<PeerHandlerMessage>>;
-  /** The last peer that complained: what it was served is asked for, and the answer may be lost. */
-  complaint: { readonly peerId: PeerId; readonly path: string } | undefined;
   check: Check | undefined;
   /** Monotonic time of the last check. */
   checkedMs: number;
@@ -101,12 +100,11 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
     const state: State = {
       ...args,
       peers: new Map(),
-      complaint: undefined,
       check: undefined,
       checkedMs: Number.NEGATIVE_INFINITY,
       damaged: new Map(),
       retrying: false,
-      nextTag: firstTag(context.env.random),
+      nextTag: 1,
     };
     // An earlier life may have had blocks withheld; the next complaint finds them again.
     withhold(state);
@@ -126,7 +124,7 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
       case "PeerMeasured":
       case "PeerClaimed":
         return;
-      case "ServedTo":
+      case "Served":
         beginCheck(state, message, context);
         return;
       case "CheckOn":
@@ -171,15 +169,20 @@ function peerGone(
   if (!refused || state.check !== undefined) return;
   if (context.env.clock.monotonicMs() - state.checkedMs < COMPLAINT_INTERVAL_MS) return;
   const { path } = handler;
-  state.complaint = { peerId, path };
-  const message = { type: "GetServed", path, replyTo: context.self } as const;
-  state.system.tell({ to: "storage", message });
+  context.ask<SystemRouterMessage, readonly ServedSpan[]>(
+    state.system,
+    (replyTo) => ({ to: "storage", message: { type: "GetServed", path, replyTo } }),
+    NO_DEADLINE,
+    (outcome) => ({ type: "Served", peerId, spans: outcome.ok ? outcome.value : [] }),
+  );
 }
 
-function beginCheck(state: State, { path, spans }: ServedTo, context: Ctx): void {
-  const { complaint } = state;
-  if (complaint?.path !== path) return;
-  state.complaint = undefined;
+function beginCheck(
+  state: State,
+  { peerId, spans }: Extract<BlockRepairMessage, { type: "Served" }>,
+  context: Ctx,
+): void {
+  if (state.check !== undefined) return;
   const heights = new Map<number, boolean>();
   for (const { fromHeight, count, bodies } of spans.toReversed()) {
     for (let height = fromHeight; height < fromHeight + count; height++) {
@@ -191,7 +194,7 @@ function beginCheck(state: State, { path, spans }: ServedTo, context: Ctx): void
   if (heights.size === 0) return;
   state.checkedMs = context.env.clock.monotonicMs();
   state.check = {
-    peerId: complaint.peerId,
+    peerId,
     heights: [...heights].sort(([a], [b]) => a - b),
     bytesLeft: CHECK_BYTES_MAX,
     checked: 0,
@@ -319,9 +322,8 @@ function fetch(state: State, damaged: Damaged, context: Ctx): void {
     damaged.tried.add(peerId);
     const tag = state.nextTag++;
     const message = { kind: "RequestBlock", hash: damaged.hash } as const;
-    const request = { type: "Request", message, tag, replyTo: context.self } as const;
-    if (!handler.tell(request)) continue;
     damaged.tag = tag;
+    askPeer({ peerId, handler, message, tag }, context);
     return;
   }
 }

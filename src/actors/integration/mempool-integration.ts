@@ -39,7 +39,7 @@ export type MempoolMessage =
   | {
       readonly type: "SelectTransactions";
       readonly bytesMax: number;
-      readonly replyTo: ActorRef<SelectedTransactions>;
+      readonly replyTo: ActorRef<readonly MempoolTransaction[]>;
     }
   /** These made a block of this node fail: they leave, and their submitters hear why. */
   | {
@@ -65,11 +65,6 @@ export type MempoolMessage =
 export interface AddedTransaction extends MempoolTransaction {
   /** Submitted to this node, which is to announce it until it is confirmed. */
   readonly own: boolean;
-}
-
-export interface SelectedTransactions {
-  readonly type: "SelectedTransactions";
-  readonly transactions: readonly MempoolTransaction[];
 }
 
 export interface WaitingTransactions {
@@ -272,8 +267,7 @@ function tellAll({ subscribers }: State, change: MempoolChanged): void {
 function select({ mempool, waiting }: State, { bytesMax, replyTo }: Selection, { env }: Ctx): void {
   const nowMs = env.clock.monotonicMs();
   const selected = mempool.select(bytesMax, env.blocks);
-  const transactions = selected.filter(({ id }) => !waiting.isRefused(id, nowMs));
-  replyTo.tell({ type: "SelectedTransactions", transactions });
+  replyTo.tell(selected.filter(({ id }) => !waiting.isRefused(id, nowMs)));
 }
 
 /** A slice of what the chain changed; the rest in the next turns. */

@@ -34,7 +34,12 @@ export type StorageMessage =
       readonly id: HashHex;
       readonly replyTo: ActorRef<TransactionLocated>;
     }
-  | { readonly type: "GetServed"; readonly path: string; readonly replyTo: ActorRef<ServedTo> }
+  /** What a peer was served lately, by the path of its handler. */
+  | {
+      readonly type: "GetServed";
+      readonly path: string;
+      readonly replyTo: ActorRef<readonly ServedSpan[]>;
+    }
   /** All blocks that are not to be served, for they are damaged; `header`: that one too. */
   | { readonly type: "Withhold"; readonly blocks: readonly WithheldBlock[] }
   | { readonly type: "IndexOn" }
@@ -62,14 +67,6 @@ interface Locating {
 export interface WithheldBlock {
   readonly hash: HashHex;
   readonly header: boolean;
-}
-
-/** What a peer was served lately. */
-export interface ServedTo {
-  readonly type: "ServedTo";
-  /** Of the peer's handler. */
-  readonly path: string;
-  readonly spans: readonly ServedSpan[];
 }
 
 /** `location` is absent when the transaction is unknown or nothing is indexed. */
@@ -145,11 +142,9 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
       case "ServedRead":
         reply(state, message.replyTo, servedBlocks(message));
         return;
-      case "GetServed": {
-        const { path, replyTo } = message;
-        replyTo.tell({ type: "ServedTo", path, spans: state.served.of(path) });
+      case "GetServed":
+        message.replyTo.tell(state.served.of(message.path));
         return;
-      }
       case "Withhold":
         state.withheld = new Map(message.blocks.map(({ hash, header }) => [hash, header]));
         return;

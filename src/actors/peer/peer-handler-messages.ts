@@ -4,6 +4,7 @@
 import type { ActorRef } from "../../runtime/actor.js";
 import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
 import type { Breach } from "../../types/breach.js";
+import type { Outcome } from "../../protocol/session/session-types.js";
 import type { DisconnectReason, WireKind, WireMessage } from "../../protocol/types/message.js";
 import type { Answer, Dealt, Held } from "./dealt.js";
 
@@ -11,13 +12,10 @@ export type PeerHandlerMessage =
   | { readonly type: "Send"; readonly message: WireMessage }
   /** Bytes encoded once for many peers. */
   | { readonly type: "SendEncoded"; readonly kind: WireKind; readonly payload: Uint8Array }
-  /** Answered exactly once; after `PeerGone` the handler may be beyond answering. */
   | {
       readonly type: "Request";
       readonly message: WireMessage;
-      /** The requester's own number for this request. */
-      readonly tag: number;
-      readonly replyTo: ActorRef<RequestOutcome>;
+      readonly replyTo: ActorRef<PeerAnswer>;
     }
   | { readonly type: "Ping"; readonly replyTo: ActorRef<PingOutcome> }
   | ({ readonly type: "Close" } & Farewell)
@@ -66,20 +64,5 @@ export interface Incoming<K extends WireKind = WireKind> extends Held {
   readonly message: Extract<WireMessage, { kind: K }>;
 }
 
-/** The end of a request. */
-export type RequestOutcome =
-  | {
-      readonly type: "RequestOutcome";
-      readonly tag: number;
-      readonly peerId: PeerId;
-      readonly ok: true;
-      readonly message: WireMessage;
-      readonly elapsedMs: number;
-    }
-  | {
-      readonly type: "RequestOutcome";
-      readonly tag: number;
-      readonly peerId: PeerId;
-      readonly ok: false;
-      readonly reason: "NotFound" | "Busy" | "RateLimited" | "Timeout" | "Closed";
-    };
+/** How a request to a peer ended; its byte strings are views too. */
+export type PeerAnswer = Outcome;

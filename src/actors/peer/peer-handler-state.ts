@@ -11,7 +11,7 @@ import type { NodeEnv } from "../env.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { Inbox } from "./inbox.js";
 import type { LocalInfo } from "./local-info.js";
-import type { Incoming, PeerHandlerMessage, RequestOutcome } from "./peer-handler-messages.js";
+import type { Incoming, PeerAnswer, PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerLeases } from "./peer-leases.js";
 import type { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -33,7 +33,7 @@ export interface PeerHandlerArgs {
 
 /** Whoever waits for the end of a request or a ping. */
 export type Asker =
-  | { readonly type: "request"; readonly tag: number; readonly replyTo: ActorRef<RequestOutcome> }
+  | { readonly type: "request"; readonly replyTo: ActorRef<PeerAnswer> }
   | { readonly type: "ping"; readonly replyTo: ActorRef<PingOutcome> };
 
 export interface PeerHandlerState extends PeerHandlerArgs {

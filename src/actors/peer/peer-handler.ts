@@ -104,8 +104,8 @@ export const peerHandler = defineActor<
         session.sendEncoded(message.kind, message.payload, nowMs);
         return;
       case "Request": {
-        const { tag, replyTo } = message;
-        session.request(message.message, { type: "request", tag, replyTo }, nowMs);
+        const { replyTo } = message;
+        session.request(message.message, { type: "request", replyTo }, nowMs);
         break;
       }
       case "Dealt":

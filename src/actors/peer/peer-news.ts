@@ -5,7 +5,7 @@ import { unreachable } from "../../errors.js";
 import type { MessageEvent, Outcome, SessionEvent } from "../../protocol/session/session-types.js";
 import type { Message } from "../../protocol/types/message.js";
 import { Dealt } from "./dealt.js";
-import type { Incoming, RequestOutcome } from "./peer-handler-messages.js";
+import type { Incoming } from "./peer-handler-messages.js";
 import type { Asker, PeerHandlerContext, PeerHandlerState } from "./peer-handler-state.js";
 import type { ReputationEvent } from "./reputation-events.js";
 
@@ -123,9 +123,8 @@ export function routeHeld(state: PeerHandlerState): void {
 
 function settled(state: PeerHandlerState, asker: Asker, outcome: Outcome): void {
   if (asker.type !== "request") return;
-  const { peerId, performance } = state;
-  const { tag, replyTo } = asker;
-  replyTo.tell(outcomeOf(tag, peerId, outcome));
+  const { performance } = state;
+  asker.replyTo.tell(outcome);
   if (outcome.ok) {
     charge(state, outcome.elapsedMs);
     performance.answered(outcome.elapsedMs);
@@ -136,13 +135,6 @@ function settled(state: PeerHandlerState, asker: Asker, outcome: Outcome): void 
     performance.failures++;
     measured(state);
   }
-}
-
-function outcomeOf(tag: number, peerId: string, outcome: Outcome): RequestOutcome {
-  if (!outcome.ok)
-    return { type: "RequestOutcome", tag, peerId, ok: false, reason: outcome.reason };
-  const { message, elapsedMs } = outcome;
-  return { type: "RequestOutcome", tag, peerId, ok: true, message, elapsedMs };
 }
 
 /** Before the answer counts among the usual ones. */

@@ -5,7 +5,7 @@ import type { ActorSystem } from "../../runtime/actor-system.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { NodeEnv } from "../env.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
-import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { PeerAnswer } from "../peer/peer-handler-messages.js";
 import type { NetworkMessage } from "./network-messages.js";
 import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
 import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
@@ -62,7 +62,7 @@ export function protocolLink(
     async ask(peerId, kind, body) {
       const message = messageOf(kind, body, true);
       return answerOf(
-        ask<RequestOutcome | "NoPeer">((replyTo) => ({ type: "Ask", peerId, message, replyTo })),
+        ask<PeerAnswer | "NoPeer">((replyTo) => ({ type: "Ask", peerId, message, replyTo })),
       );
     },
     report(peerId, { rule, detail }, severity = "violation") {
@@ -78,7 +78,7 @@ export function protocolLink(
   };
 }
 
-async function answerOf(asked: Promise<RequestOutcome | "NoPeer">): Promise<ProtocolAnswer> {
+async function answerOf(asked: Promise<PeerAnswer | "NoPeer">): Promise<ProtocolAnswer> {
   try {
     const outcome = await asked;
     if (outcome === "NoPeer") return { ok: false, reason: "NoPeer" };

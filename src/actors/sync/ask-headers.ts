@@ -2,6 +2,7 @@
 
 import type { HeaderSummary } from "../../types/chain.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
+import { askPeer } from "../peer/ask-peer.js";
 import { headersToAsk } from "./header-chain.js";
 import type { HeaderExchange } from "./header-exchanges.js";
 import { locatorOf } from "./locator.js";
@@ -34,17 +35,13 @@ export function askHeaders(
   const room = chain?.wanted ?? headersToAsk(limits, state.exchanges.share);
   const countMax = Math.min(room, exchange.countMax);
   exchange.countMax *= 2;
-  const tag = state.nextTag();
-  const sent = peer?.handler.tell({
-    type: "Request",
-    message: { kind: "RequestHeaders", locator, countMax },
-    tag,
-    replyTo: context.self,
-  });
-  if (peer === undefined || sent !== true) {
+  if (peer === undefined) {
     headersFailed(state, exchange, "it cannot be asked for headers", context);
     return;
   }
+  const tag = state.nextTag();
+  const message = { kind: "RequestHeaders", locator, countMax } as const;
+  askPeer({ peerId, handler: peer.handler, message, tag }, context);
   peer.askedDifficulty = peer.head.totalDifficulty;
   peer.askedMs = nowMs;
   const commonHeight = common?.height ?? -1;

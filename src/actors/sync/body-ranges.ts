@@ -180,13 +180,6 @@ export class BodyRanges {
     return this.#servers.elsewhereFrom(peerId) !== undefined;
   }
 
-  /** It was never sent: its peer takes no requests. */
-  unsent(request: number, peerId: PeerId, nowMs: number): void {
-    this.#asks.settle(request);
-    this.#servers.failed(peerId, nowMs);
-    this.rangeOf(request)?.unask(request);
-  }
-
   /** A peer went away, and its answers with it. */
   peerGone(peerId: PeerId): void {
     this.#asks.settleAll(peerId);

@@ -4,7 +4,7 @@
 import { packBytes } from "../../bytes/packed.js";
 import type { HeaderSummary } from "../../types/chain.js";
 import type { HeadersVerdict } from "../../ports.js";
-import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { RequestOutcome } from "../peer/ask-peer.js";
 import { askHeaders, headersFailed, leaveAlone } from "./ask-headers.js";
 import { HeaderChain } from "./header-chain.js";
 import { answered, type ExchangeStep, type HeaderExchange } from "./header-exchanges.js";

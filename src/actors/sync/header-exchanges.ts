@@ -55,14 +55,13 @@ export class HeaderExchanges {
   readonly #open = new Map<PeerId, HeaderExchange>();
   readonly #placesMax: number;
   readonly #headersFirst: number;
-  #next: number;
+  #next = 1;
   /** Asked by turns: the best promise, then who has waited longest. */
   #turn = 0;
 
-  constructor({ headerPeersMax, headersFirst }: ExchangeLimits, firstId: number) {
+  constructor({ headerPeersMax, headersFirst }: ExchangeLimits) {
     this.#placesMax = headerPeersMax;
     this.#headersFirst = headersFirst;
-    this.#next = firstId;
   }
 
   all(): readonly HeaderExchange[] {

@@ -7,7 +7,7 @@ import type { Fault, HashHex } from "../../types/chain.js";
 import type { BlocksVerdict } from "../../ports.js";
 import { breachText } from "../../protocol/violation.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
-import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import { askPeer, type RequestOutcome } from "../peer/ask-peer.js";
 import type { RangeRequest, ServingPeer } from "./body-ranges.js";
 import type { CheckTask } from "./check-queue.js";
 import type { SyncManager } from "./sync-manager.js";
@@ -55,7 +55,7 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
   if (proven) {
     const nowMs = context.env.clock.monotonicMs();
     for (const request of session.bodies.assign(servingPeers(state, session), nowMs)) {
-      send(state, session, request, context);
+      send(state, request, context);
     }
   }
   checkTasks(state, session, context);
@@ -74,18 +74,12 @@ function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
 
 function send(
   state: SyncState,
-  { bodies }: SyncManager,
   { request, peerId, fromHeight, count, lastHash }: RangeRequest,
   context: SyncContext,
 ): void {
-  const asked = state.peers.get(peerId)?.handler.tell({
-    type: "Request",
-    message: { kind: "RequestBlockRange", fromHeight, count, lastHash },
-    tag: request,
-    replyTo: context.self,
-  });
-  if (asked === true) return;
-  bodies.unsent(request, peerId, context.env.clock.monotonicMs());
+  const { handler } = state.peers.get(peerId)!;
+  const message = { kind: "RequestBlockRange", fromHeight, count, lastHash } as const;
+  askPeer({ peerId, handler, message, tag: request }, context);
 }
 
 /**
@@ -101,7 +95,7 @@ export function judgeBodies(state: SyncState, context: SyncContext): void {
   if (request !== undefined) {
     const { fromHeight } = request;
     context.env.log.write("info", "sync waits for a slow peer", { peerId: waitedFor, fromHeight });
-    send(state, session, request, context);
+    send(state, request, context);
   }
   const why = heldUp(state, session, context);
   if (why !== undefined) abort(state, context, `${why}: ${session.waitingFor(nowMs)}`);

@@ -4,7 +4,7 @@ import type { ActorRef } from "../../runtime/actor.js";
 import type { BlocksVerdict, HeadersVerdict, PeerId } from "../../ports.js";
 import type { SyncStrategy } from "../events/event-types.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
-import type { RequestOutcome } from "../peer/peer-handler-messages.js";
+import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { PeerTableEvent } from "../peer/peer-table.js";
 
 export type SyncMessage =

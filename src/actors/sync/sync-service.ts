@@ -9,7 +9,6 @@ import { invariant, unreachable } from "../../errors.js";
 import { FairTimer, READ_FIRST_MS } from "../../protocol/fair-wait.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
 import { RESTART } from "../policies.js";
-import { firstTag } from "../tags.js";
 import type { PeerId } from "../../ports.js";
 import { headersAnswered, headersChecked } from "./header-answers.js";
 import { HeaderExchanges } from "./header-exchanges.js";
@@ -48,15 +47,15 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
   onFault: RESTART,
 
   init(context, args) {
-    const { config, random } = context.env;
+    const { config } = context.env;
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
     context.startTimer("consider", config.sync.retryMs, { type: "ConsiderDue" });
-    let tag = firstTag(random);
+    let tag = 1;
     const nextTag = (): number => tag++;
     return {
       ...args,
       peers: new SyncPeers(config.sync),
-      exchanges: new HeaderExchanges(config.sync, firstTag(random)),
+      exchanges: new HeaderExchanges(config.sync),
       session: undefined,
       strategy: null,
       invalid: new LRUCache({ max: config.sync.invalidHashesMax }),

@@ -64,6 +64,7 @@ async function start(options: StartOptions = {}) {
   const events = harness.probe<EventBusMessage>();
   const peer = harness.probe<PeerHandlerMessage>();
   const answers = harness.probe<Answer>();
+  const producer = harness.probe<ProducedOutcome>();
   const connects: Connect[] = [];
   const system = harness.probe<SystemRouterMessage>(({ message }) => {
     if (message.type !== "Connect") return;
@@ -104,6 +105,7 @@ async function start(options: StartOptions = {}) {
     reputation,
     events,
     peer,
+    producer,
     connects,
     request,
     incoming,
@@ -115,13 +117,10 @@ async function start(options: StartOptions = {}) {
         height: BigInt(height),
         totalDifficulty: header.totalDifficulty,
       }),
-    deliver: (block: Uint8Array | undefined, tag?: number) => {
-      const asked = tag ?? peer.of("Request").at(-1)!.tag;
-      const outcome = { type: "RequestOutcome", tag: asked, peerId: peerIdOf(1) } as const;
-      if (block === undefined) ref.tell({ ...outcome, ok: false, reason: "NotFound" });
+    deliver: (block: Uint8Array | undefined, replyTo = peer.of("Request").at(-1)!.replyTo) => {
+      if (block === undefined) replyTo.tell({ ok: false, reason: "NotFound" });
       else {
-        const message = { kind: "ResponseBlock", block } as const;
-        ref.tell({ ...outcome, ok: true, elapsedMs: 1, message });
+        replyTo.tell({ ok: true, elapsedMs: 1, message: { kind: "ResponseBlock", block } });
       }
     },
     /** Messages of peers that were dealt with. */
@@ -154,7 +153,7 @@ test("a pushed block is checked, connected and rewarded; credit goes back at the
 
 test("a block of this node takes the same way, without anybody to reward", async (t) => {
   const harness = await start();
-  harness.ref.tell({ type: "Produced", block: one.bytes });
+  harness.ref.tell({ type: "Produced", block: one.bytes, replyTo: harness.producer.ref });
   await harness.settle();
   t.is(harness.stores.blocks.head().hash, one.header.hash);
   t.deepEqual(harness.reputation.received, []);
@@ -240,17 +239,17 @@ test("whoever made a block hears what became of it", async (t) => {
   ] as const;
   for (const [block, outcome, expected] of cases) {
     const harness = await start(outcome === undefined ? {} : { outcome: () => outcome });
-    const producer = harness.probe<ProducedOutcome>();
-    harness.ref.tell({ type: "Produced", block, report: { tag: 7, replyTo: producer.ref } });
+    harness.ref.tell({ type: "Produced", block, replyTo: harness.producer.ref });
     await harness.settle();
-    t.is(producer.received.length, 1);
-    t.like(producer.last, { type: "ProducedOutcome", tag: 7, ...expected });
+    t.is(harness.producer.received.length, 1);
+    t.like(harness.producer.last, expected);
   }
 });
 
 test("a broken block of this node is published and blames nobody", async (t) => {
   const harness = await start();
-  harness.ref.tell({ type: "Produced", block: new Uint8Array([1, 2, 3]) });
+  const block = new Uint8Array([1, 2, 3]);
+  harness.ref.tell({ type: "Produced", block, replyTo: harness.producer.ref });
   await harness.settle();
   t.like(published(harness.events)[0], { type: "BlockRejected", rule: "encoding" });
   t.false("peerId" in published(harness.events)[0]!);

@@ -20,7 +20,7 @@ const LATE_MS = 5_000;
 type Planned = readonly PlannedRequest<string, string>[];
 
 function fetcherOf(changed: Partial<FetchLimits> = {}) {
-  const fetcher = new Fetcher<string, string>({ ...LIMITS, ...changed }, 1);
+  const fetcher = new Fetcher<string, string>({ ...LIMITS, ...changed });
   let tags: readonly number[] = [];
   return {
     fetcher,
@@ -375,7 +375,7 @@ function play(fetcher: Fetcher<string, string>, events: readonly Event[]) {
 test("bounds hold under any order of events, each want ends, and leases return to zero", (t) => {
   fc.assert(
     fc.property(fc.array(anEvent, { maxLength: 120 }), (events) => {
-      const fetcher = new Fetcher<string, string>(LIMITS, 1);
+      const fetcher = new Fetcher<string, string>(LIMITS);
       const { open, nowMs: startMs } = play(fetcher, events);
       // From now on every request ends, somehow, within four seconds.
       let nowMs = startMs;
@@ -402,7 +402,7 @@ test("an honest announcer is asked within a bounded time, whatever liars announc
   });
   fc.assert(
     fc.property(fc.array(behaviour, { maxLength: 12 }), (liars) => {
-      const fetcher = new Fetcher<string, string>({ ...LIMITS, offersMax: 1_024 }, 1);
+      const fetcher = new Fetcher<string, string>({ ...LIMITS, offersMax: 1_024 });
       const due: { atMs: number; tag: number; ids: readonly string[] }[] = [];
       for (const [index, liar] of liars.entries()) {
         fetcher.announced(`liar ${index}`, `liar ${index}`, liar.ids, 0);

@@ -60,7 +60,6 @@ test("an answer whose room was given to others is taken only as far as it still 
   const { probe, ref, settle, env, checked } = harness;
   const answers = probe<Answer>();
   const bodies = [bytesOf(120_000, 1), bytesOf(120_000, 2)] as const;
-  const tags: number[] = [];
   const peers = bodies.map(() => probe<PeerHandlerMessage>());
   const announce = async (index: 0 | 1): Promise<void> => {
     ref.tell({
@@ -76,10 +75,7 @@ test("an answer whose room was given to others is taken only as far as it still 
     await settle();
   };
   const answer = async (index: 0 | 1): Promise<void> => {
-    ref.tell({
-      type: "RequestOutcome",
-      tag: tags[index]!,
-      peerId: peerIdOf(index + 1),
+    peers[index]!.of("Request")[0]!.replyTo.tell({
       ok: true,
       elapsedMs: 1,
       message: { kind: "ResponseTransactions", transactions: [bodies[index]] },
@@ -87,7 +83,6 @@ test("an answer whose room was given to others is taken only as far as it still 
     await settle();
   };
   await announce(0);
-  tags[0] = peers[0]!.of("Request")[0]!.tag;
   // What else has room fills it, while the first is silent until its lease goes to others.
   const submitter = probe<SubmitOutcome>();
   await harness.advance(30_000);

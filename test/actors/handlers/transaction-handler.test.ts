@@ -336,11 +336,7 @@ test("the answer is checked like any transaction, under its sender's name", asyn
   const harness = await start();
   harness.announce(idAt(0), transactionId(forged(1)));
   await harness.settle();
-  const { tag } = harness.requested()[0]!;
-  harness.ref.tell({
-    type: "RequestOutcome",
-    tag,
-    peerId: peerIdOf(1),
+  harness.requested()[0]!.replyTo.tell({
     ok: true,
     elapsedMs: 1,
     message: { kind: "ResponseTransactions", transactions: [at(0), forged(1)] },
@@ -355,16 +351,12 @@ test("what an announcer does not deliver is asked of the next one", async (t) =>
   const harness = await start();
   harness.announce(idAt(0));
   await harness.settle();
-  const { tag } = harness.requested()[0]!;
-  const failed = { type: "RequestOutcome", tag, peerId: peerIdOf(1), ok: false } as const;
-  harness.ref.tell({ ...failed, reason: "Timeout" });
+  harness.requested()[0]!.replyTo.tell({ ok: false, reason: "Timeout" });
   harness.announce(idAt(0));
   await harness.settle();
   t.is(harness.requested().length, 2);
   // An answer that lacks it is no delivery either.
-  harness.ref.tell({
-    ...failed,
-    tag: harness.requested()[1]!.tag,
+  harness.requested()[1]!.replyTo.tell({
     ok: true,
     elapsedMs: 1,
     message: { kind: "ResponseTransactions", transactions: [] },

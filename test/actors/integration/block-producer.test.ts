@@ -42,7 +42,7 @@ function start(options: StartOptions = {}) {
   const system = harness.probe<SystemRouterMessage>((sent) => {
     if (sent.to !== "mempool" || sent.message.type !== "SelectTransactions") return;
     if (selected === undefined) return;
-    sent.message.replyTo.tell({ type: "SelectedTransactions", transactions: selected });
+    sent.message.replyTo.tell(selected);
   });
   const ref = harness.spawn(blockProducer, {
     consensus: consensus.ref,

@@ -5,8 +5,9 @@ import {
 } from "../../../src/actors/integration/block-repair.js";
 import type {
   PeerHandlerMessage,
-  RequestOutcome,
+  PeerAnswer,
 } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { ServedSpan } from "../../../src/actors/integration/served-spans.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { SystemRouterMessage } from "../../../src/actors/service/system-router.js";
 import type { ActorRef } from "../../../src/runtime/actor.js";
@@ -25,21 +26,23 @@ function start() {
   const args = { registry: registry.ref, system: system.ref };
   const repair: ActorRef<BlockRepairMessage> = harness.spawn(blockRepair, args);
   const sent = () => system.received.map(({ message }) => message);
+  const served = () => sent().flatMap((one) => (one.type === "GetServed" ? [one] : []));
   return {
     ...harness,
     repair,
-    asked: () => sent().flatMap((one) => (one.type === "GetServed" ? [one.path] : [])),
+    asked: () => served().map(({ path }) => path),
+    /** The last one that was asked about was served this. */
+    serve: (spans: readonly ServedSpan[]) => served().at(-1)!.replyTo.tell(spans),
     withheld: () =>
       sent().flatMap((one) =>
         one.type === "Withhold" ? [one.blocks.map(({ hash }) => hash)] : [],
       ),
     /** A peer that answers requests so; undefined: not at all. */
-    join(number: number, reason?: Extract<RequestOutcome, { ok: false }>["reason"]) {
+    join(number: number, reason?: Extract<PeerAnswer, { ok: false }>["reason"]) {
       const peerId = peerIdOf(number);
       const handler = harness.probe<PeerHandlerMessage>((message) => {
         if (message.type !== "Request" || reason === undefined) return;
-        const { tag, replyTo } = message;
-        replyTo.tell({ type: "RequestOutcome", tag, peerId, ok: false, reason });
+        message.replyTo.tell({ ok: false, reason });
       });
       const info = handshakeOf();
       repair.tell({
@@ -80,7 +83,7 @@ test("a complaint is followed though the answer to the one before it never came"
   await harness.settle();
   t.deepEqual(harness.asked(), [first.handler.ref.path, second.handler.ref.path]);
   const spans = [{ fromHeight: 1, count: 3, bodies: true }];
-  harness.repair.tell({ type: "ServedTo", path: second.handler.ref.path, spans });
+  harness.serve(spans);
   await harness.settle();
   t.like(harness.log.at(-1), {
     event: "blocks that a peer refused are sound",
@@ -100,7 +103,7 @@ test("whoever comes meanwhile, after a minute all are asked again and it is with
   accuser.complain();
   await harness.settle();
   const spans = [{ fromHeight: 3, count: 1, bodies: true }];
-  harness.repair.tell({ type: "ServedTo", path: accuser.handler.ref.path, spans });
+  harness.serve(spans);
   await harness.settle();
   t.deepEqual(harness.withheld().at(-1), [tip.header.hash]);
   t.is(silent.handler.of("Request").length, 1);

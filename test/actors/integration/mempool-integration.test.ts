@@ -1,12 +1,9 @@
 import test from "ava";
 import { changeOf } from "../../../src/actors/integration/chain-events.js";
 import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
-import {
-  mempoolIntegration,
-  type SelectedTransactions,
-} from "../../../src/actors/integration/mempool-integration.js";
+import { mempoolIntegration } from "../../../src/actors/integration/mempool-integration.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type { Mempool, MempoolAnswer } from "../../../src/ports.js";
+import type { Mempool, MempoolAnswer, MempoolTransaction } from "../../../src/ports.js";
 import type { MessageOf } from "../../../src/protocol/types/message.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { CheckedBlock } from "../../../src/types/chain.js";
@@ -120,13 +117,13 @@ test("a transaction that is asked for twice is served once", async (t) => {
 test("the producer gets the best transactions that fit", async (t) => {
   const harness = await start();
   await harness.add(0, 1);
-  const producer = harness.probe<SelectedTransactions>();
+  const producer = harness.probe<readonly MempoolTransaction[]>();
   const replyTo = producer.ref;
   harness.ref.tell({ type: "SelectTransactions", bytesMax: 1_000_000, replyTo });
   harness.ref.tell({ type: "SelectTransactions", bytesMax: at(0).bytes.length + 50, replyTo });
   await harness.settle();
   t.deepEqual(
-    producer.received.map(({ transactions }) => transactions.map(({ id }) => id)),
+    producer.received.map((transactions) => transactions.map(({ id }) => id)),
     [[at(0).id, at(1).id], [at(0).id]],
   );
 });

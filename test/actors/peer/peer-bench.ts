@@ -3,7 +3,7 @@
 import { TrafficCounts } from "../../../src/protocol/session/traffic.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
-import type { Incoming, RequestOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { Incoming, PeerAnswer } from "../../../src/actors/peer/peer-handler-messages.js";
 import { banText } from "../../../src/actors/peer/reputation-ledger.js";
 import type { PeerHandlerArgs } from "../../../src/actors/peer/peer-handler-state.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
@@ -11,6 +11,7 @@ import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
 import type { Message } from "../../../src/protocol/types/message.js";
 import type { HandshakeInfo } from "../../../src/protocol/types/node-info.js";
+import type { ActorRef } from "../../../src/runtime/actor.js";
 import { createHarness, type HarnessOptions } from "../support.js";
 import { FakeConnection, RemotePeer, type FakeConnectionOptions } from "../remote-peer.js";
 
@@ -44,7 +45,7 @@ export function start(options: StartOptions = {}) {
     ...(options.refusal === undefined ? {} : { refusal: options.refusal }),
   });
   const remote = new RemotePeer(connection);
-  const outcomes = harness.probe<RequestOutcome>();
+  const outcomes = harness.probe<{ readonly tag: number } & PeerAnswer>();
 
   return {
     ...harness,
@@ -56,8 +57,12 @@ export function start(options: StartOptions = {}) {
     remote,
     outcomes,
     /** Sends a request of ours. */
-    ask: (message: Message, tag: number): boolean =>
-      handler.tell({ type: "Request", message, tag, replyTo: outcomes.ref }),
+    ask: (message: Message, tag: number): boolean => {
+      const { path } = outcomes.ref;
+      const tell = (answer: PeerAnswer): boolean => outcomes.ref.tell({ tag, ...answer });
+      const replyTo = { path, tell } as ActorRef<PeerAnswer>;
+      return handler.tell({ type: "Request", message, replyTo });
+    },
     incoming: (): Incoming[] => router.of("Incoming"),
     closing: () => registry.of("HandlerClosing")[0]?.gone,
     blames: () =>

@@ -1,14 +1,12 @@
 import test from "ava";
 import { systemRouter } from "../../../src/actors/service/system-router.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type {
-  MempoolMessage,
-  SelectedTransactions,
-} from "../../../src/actors/integration/mempool-integration.js";
+import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type {
   StorageMessage,
   TransactionLocated,
 } from "../../../src/actors/integration/storage-integration.js";
+import type { MempoolTransaction } from "../../../src/ports.js";
 import { createHarness, refusing } from "../support.js";
 
 function start() {
@@ -30,7 +28,7 @@ const locate = (id: string): StorageMessage => ({
 test("each message goes to the subsystem it names", async (t) => {
   const { router, consensus, mempool, storage, settle } = start();
   router.tell({ to: "consensus", message: { type: "Pruned" } });
-  const replyTo = refusing<SelectedTransactions>();
+  const replyTo = refusing<readonly MempoolTransaction[]>();
   router.tell({ to: "mempool", message: { type: "SelectTransactions", bytesMax: 1, replyTo } });
   router.tell({ to: "storage", message: locate("1") });
   await settle();

@@ -45,7 +45,7 @@ function proven(exchanges: HeaderExchanges, one: SyncPeer, blocks: number, atMs 
 }
 
 const exchangesOf = (headerPeersMax: number): HeaderExchanges =>
-  new HeaderExchanges({ headerPeersMax, headersFirst: 32 }, 1);
+  new HeaderExchanges({ headerPeersMax, headersFirst: 32 });
 
 const prefers = (a: { totalDifficulty: bigint }, b: { totalDifficulty: bigint }): boolean =>
   a.totalDifficulty > b.totalDifficulty;

@@ -9,7 +9,7 @@ import {
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type {
   PeerHandlerMessage,
-  RequestOutcome,
+  PeerAnswer,
 } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
@@ -30,7 +30,7 @@ import { createHarness, genesis, peerIdOf, published, type HarnessOptions } from
 import { handshakeOf } from "../remote-peer.js";
 
 type Request = Extract<PeerHandlerMessage, { type: "Request" }>;
-type Answer = Message | Extract<RequestOutcome, { ok: false }>["reason"] | "silence";
+type Answer = Message | Extract<PeerAnswer, { ok: false }>["reason"] | "silence";
 
 /** A peer that serves a chain, from its handler on. */
 export interface FakePeer {
@@ -74,10 +74,9 @@ export function start(options: HarnessOptions = {}) {
       requests: [],
       reply(request, answer) {
         if (answer === "silence") return;
-        const { tag, replyTo } = request;
-        const outcome = { type: "RequestOutcome", tag, peerId } as const;
-        if (typeof answer === "string") replyTo.tell({ ...outcome, ok: false, reason: answer });
-        else replyTo.tell({ ...outcome, ok: true, message: answer, elapsedMs: 1 });
+        const { replyTo } = request;
+        if (typeof answer === "string") replyTo.tell({ ok: false, reason: answer });
+        else replyTo.tell({ ok: true, message: answer, elapsedMs: 1 });
       },
     };
     const handler = harness.probe<PeerHandlerMessage>((message) => {

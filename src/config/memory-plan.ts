@@ -32,6 +32,8 @@ const DEPARTED_PEERS_MAX = 2;
 const INBOX_BYTES_MAX = MIB + 64 * KIB;
 /** An entry of the cache of signatures. */
 export const SIGNATURE_BYTES = 32;
+/** An address with its places in the address book: measured. */
+export const ADDRESS_BYTES = 800;
 /** Undo data and commits that wait for the disk beside blocks. */
 const UNDO_BYTES_MAX = 4 * MIB;
 /** What the last step of a reorganisation adds: a block of 20,000 senders. */
@@ -124,6 +126,11 @@ export const MEMORY_HOLDERS = {
   reorganisation: {
     bytes: ({ chain }) => chain.reorgBytesMax + REORG_STEP_BYTES,
     text: "what a reorganisation is to write",
+  },
+  addresses: {
+    bytes: ({ addresses: { newBuckets, triedBuckets, bucketSize } }) =>
+      (newBuckets + triedBuckets) * bucketSize * ADDRESS_BYTES,
+    text: "addresses that peers told of, or where a peer was found",
   },
   signatureCache: {
     bytes: ({ pool }) => pool.signatureCacheEntries * SIGNATURE_BYTES,

@@ -87,6 +87,33 @@ export function isLocalHost(scoped: string): boolean {
   return LOCAL_RANGES.has(ipaddr.process(host).range());
 }
 
+/** From where a host can be reached at all: narrower first; `none`: from nowhere. */
+export type Reach = "loopback" | "local" | "public" | "none";
+
+/** By what ipaddr.js calls its ranges; all others are nobody's. */
+const REACHES: Readonly<Record<string, Reach>> = {
+  loopback: "loopback",
+  private: "local",
+  linkLocal: "local",
+  uniqueLocal: "local",
+  carrierGradeNat: "local",
+  unicast: "public",
+  "6to4": "public",
+  teredo: "public",
+  rfc6052: "public",
+};
+
+/** Of a name: public, but for `localhost`. */
+export function reachOf(scoped: string): Reach {
+  const host = withoutScope(scoped);
+  if (!isIpAddress(host)) return host === "localhost" ? "loopback" : "public";
+  return REACHES[ipaddr.process(host).range()] ?? "none";
+}
+
+export function isHostName(host: string): boolean {
+  return !isIpAddress(withoutScope(host));
+}
+
 /** True for addresses of this machine alone, and for the name `localhost`. */
 export function isLoopback(host: string): boolean {
   return isIpAddress(host) ? ipaddr.process(host).range() === "loopback" : host === "localhost";

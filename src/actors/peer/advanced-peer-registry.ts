@@ -4,6 +4,7 @@
 // broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book
 // the registry would keep connections that it no longer knows.
 
+import { toHex } from "../../bytes/hex.js";
 import { departedFit } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
@@ -34,6 +35,7 @@ import {
   stopped,
   tellGone,
 } from "./registry-connections.js";
+import { aboutAddresses } from "./registry-addresses.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
 import { aboutVerdicts, endBans, keepChanges } from "./registry-verdicts.js";
@@ -47,6 +49,7 @@ import {
 
 export type { RegistryArgs } from "./registry-state.js";
 
+const SECRET_BYTES = 32;
 /** What ends with a connection. */
 const OF_CONNECTIONS = ["windowGrowth", "inboxes", "sendQueues", "queueGrowth"] as const;
 
@@ -66,7 +69,13 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     args.reputation.tell({ type: "Subscribe", subscriber: context.self });
     const { config, log, peerId, peers, random } = context.env;
     const store = guardPeerStore(peers, log);
-    const book = new PeerBook({ self: peerId, config, float: () => random.float() });
+    const book = new PeerBook({
+      self: peerId,
+      config,
+      schemes: new Set(context.env.transports.keys()),
+      secret: toHex(random.bytes(SECRET_BYTES)),
+      float: () => random.float(),
+    });
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     const bans = book.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
@@ -152,6 +161,10 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "GetDialStatus":
       aboutDials(state, message, context);
       return;
+    case "AddressesLearned":
+    case "SampleAddresses":
+      aboutAddresses(state, message, context);
+      return;
     case "Listening":
       state.local.bound(message.endpoints);
       return;
@@ -194,6 +207,8 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "Connected",
   "HandlerMeasured",
   "HeadClaimed",
+  "AddressesLearned",
+  "SampleAddresses",
   "GetPeers",
   "GetTraffic",
   "PingPeer",

@@ -1,11 +1,12 @@
-// The endpoints that the peer book knows, and when each may be dialed again: exponential backoff with
-// full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). Pure. None of them comes from
-// what a peer says: they are the operator's, the caller's, and those where a peer was found before.
+// The endpoints that the peer book keeps dialing, and when each may be dialed again. Pure. None of them
+// comes from what a peer says: they are the operator's, the caller's, and those where a peer was found
+// before.
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
+import { backoffMs } from "./backoff.js";
 
 /** Where an endpoint was heard of: in the configuration, by `connect`, in the store. */
 export type EndpointSource = "configured" | "asked" | "stored";
@@ -185,10 +186,7 @@ export class KnownEndpoints {
   }
 
   #pauseMs({ failures }: KnownEndpoint, alone: boolean): number {
-    const { backoffMinMs, backoffMaxMs, backoffAloneMaxMs } = this.#settings;
-    const maxMs = alone ? Math.min(backoffMaxMs, backoffAloneMaxMs) : backoffMaxMs;
-    const ceilingMs = Math.min(maxMs, backoffMinMs * 2 ** Math.min(failures, 32));
-    return Math.max(backoffMinMs, this.#float() * ceilingMs);
+    return backoffMs(this.#settings, { failures, chance: this.#float(), alone });
   }
 
   #makeRoom(source: EndpointSource): boolean {

@@ -13,6 +13,7 @@ import {
   type Endpoint,
 } from "../../protocol/address.js";
 import type { ChainHead, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { AddressBook } from "./address-book.js";
 import { ConnectionTable } from "./connection-table.js";
 import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
@@ -26,6 +27,10 @@ export interface PeerBookOptions {
   /** This node's own id. */
   readonly self: PeerId;
   readonly config: NetworkConfig;
+  /** Of addresses that can be dialed. */
+  readonly schemes: ReadonlySet<string>;
+  /** By which addresses are put in their places. */
+  readonly secret: string;
   /** Uniform in [0, 1). */
   readonly float: () => number;
 }
@@ -49,6 +54,7 @@ const RANKS: Readonly<Record<PeerClass, number>> = {
 };
 
 export class PeerBook {
+  readonly addresses: AddressBook;
   readonly endpoints: KnownEndpoints;
   readonly connections = new ConnectionTable();
   readonly peers: KnownPeers;
@@ -58,9 +64,10 @@ export class PeerBook {
   /** Whose record is to be stored anew. */
   readonly #changed = new Set<PeerId>();
 
-  constructor({ self, config, float }: PeerBookOptions) {
+  constructor({ self, config, schemes, secret, float }: PeerBookOptions) {
     this.#self = self;
     this.#config = config;
+    this.addresses = new AddressBook({ secret, config, schemes, float });
     this.trusted = new Set(config.trustedPeers);
     this.endpoints = new KnownEndpoints(config.dial, float, (target) => this.#changes(target));
     const { peersTrackedMax, bansKeptMax } = config.reputation;
@@ -141,6 +148,9 @@ export class PeerBook {
     peer.group = hostGroup(entry.remote.host);
     peer.told = info.listenAddresses.flatMap(dialableOf);
     peer.readyWallMs = wallMs;
+    const teller = { host: entry.remote.host, self: entry.peerId };
+    this.addresses.learned(peer.told, teller, wallMs);
+    if (entry.dialed !== undefined) this.addresses.found(entry.dialed, entry.peerId, wallMs);
     const target = entry.dialed === undefined ? undefined : this.endpoints.get(entry.dialed);
     if (target === undefined) return true;
     target.readyWallMs = wallMs;
@@ -242,6 +252,7 @@ export class PeerBook {
   }
 
   invariants(): void {
+    this.addresses.invariants();
     this.endpoints.invariants();
     this.connections.invariants();
     this.peers.invariants();

@@ -9,6 +9,7 @@ import type { Endpoint } from "../../protocol/address.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { DialMessage } from "../service/dial-messages.js";
+import type { AddressMessage } from "./address-messages.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHistory } from "./peer-history.js";
@@ -20,6 +21,7 @@ export type RegistryMessage =
   /** From the listener or the dialer; `dialed` is the endpoint as it was dialed. */
   | { readonly type: "Connected"; readonly connection: Connection; readonly dialed?: Endpoint }
   | DialMessage
+  | AddressMessage
   /** From the service: where the listener is bound. */
   | { readonly type: "Listening"; readonly endpoints: readonly Endpoint[] }
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<PeerTableEvent> }

@@ -60,7 +60,7 @@ export const NODE = {
   ),
   txIndex: flag(false, "Keep an index from transaction id to block: about 4% of a sync."),
   memoryBudgetBytes: bytes(
-    1_024 * MIB,
+    1_152 * MIB,
     [MIB, 2 ** 50],
     "All that the limits below may hold at once; a start where they can exceed it is refused. " +
       "Where it is not set, each of `trustedPeers` adds what one peer can hold, about 12 MiB by default.",

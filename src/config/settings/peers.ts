@@ -107,7 +107,34 @@ export const PEERS = {
     rememberedMs: ms(
       30 * DAY_MS,
       [0, 3_650 * DAY_MS],
-      "An address where a peer was found is dialed after a restart too, for so long.",
+      "An address that was heard of, or where a peer was found, is dialed after a restart too, for so " +
+        "long.",
+    ),
+    ipv4GroupBits: count(
+      16,
+      [1, 32],
+      "Addresses that agree in so many bits count as one owner's when it is chosen whom to dial; a " +
+        "/24, of which inbound connections are counted, is cheap to rent many of.",
+    ),
+    ipv6GroupBits: count(32, [1, 128], "The same of IPv6: what a provider is given."),
+  },
+  addresses: {
+    newBuckets: count(
+      1_024,
+      [1, 65_536],
+      "Buckets of addresses that peers told of; what peers of one address group tell lies in 64 of " +
+        "them at most (Bitcoin Core's figures).",
+    ),
+    triedBuckets: count(
+      256,
+      [1, 65_536],
+      "Buckets of addresses where a peer was found; those of one address group lie in 8 at most.",
+    ),
+    bucketSize: count(64, [1, 1_024], "Addresses in a bucket, each 800 bytes of memory."),
+    names: flag(
+      false,
+      "Believe peers that tell of hosts by name too: whoever owns a domain has as many names, each a " +
+        "group of its own, as he likes.",
     ),
   },
   lanes: {

@@ -17,7 +17,13 @@ const addresses = (targets: readonly { readonly address: string }[]): string[] =
 const endpoint = (number: number): Endpoint => parseAddress(`10.0.${number % 256}.1:8765`);
 
 function bookOf(config: NetworkConfigInput = {}) {
-  const book = new PeerBook({ self: SELF, config: resolveConfig(config), float: () => 0.5 });
+  const book = new PeerBook({
+    self: SELF,
+    config: resolveConfig(config),
+    schemes: new Set(["tcp"]),
+    secret: "",
+    float: () => 0.5,
+  });
   let id = 0;
   /** A connection as the registry enters it. */
   const open = (number: number, more: Partial<Entry> = {}): Entry => {

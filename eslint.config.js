@@ -31,6 +31,7 @@ const layers = {
   api: anything,
   cli: anything,
   compose: anything,
+  drill: anything,
   index: anything,
   main: anything,
   network: anything,
@@ -55,7 +56,13 @@ const packages = {
 /** Actors that spawn other actors, and so import them; index.ts only names them for users. */
 const actorParents = ["index.ts", "peer/advanced-peer-registry.ts", "service/network-actors.ts"];
 
-const processFiles = ["src/api/", "src/cli/", "src/compose.ts", "src/compose/", "src/main.ts"];
+const processFiles = [
+  "src/api/",
+  "src/cli/",
+  "src/compose.ts",
+  "src/compose/",
+  "src/main.ts",
+].concat("src/drill/");
 const threadFiles = ["src/runtime/thread-*.ts", "src/workers/"];
 const socketFiles = ["src/transport/tcp*.ts", "src/transport/tls*.ts"];
 const lockFile = "src/storage/directory-lock.ts";
@@ -95,7 +102,7 @@ const authorities = {
     uses: ["net", "tls", "dgram", "http", "http2", "https", "dns", "dns/promises"]
       .map((name) => `node:${name}`)
       .concat("fetch", "WebSocket"),
-    adapters: [...socketFiles, lockFile, "src/api/"],
+    adapters: [...socketFiles, lockFile, "src/api/", "src/drill/"],
   },
 };
 

@@ -3,7 +3,9 @@
 //   main ── program (commander) ─┬─ run ──────────── config, log, node, HTTP, progress, signals
 //                                ├─ chain generate ─ a chain of real blocks in a new store
 //                                ├─ chain verify ─── every block of a store, from genesis
-//                                └─ keygen ───────── the identity of a node
+//                                ├─ keygen ───────── the identity of a node
+//                                ├─ sim ──────────── simulated networks
+//                                └─ drill ────────── attacks on the operator's own configuration
 //
 // bin/vibecoin-node starts it with the flags of V8.
 //

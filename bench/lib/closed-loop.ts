@@ -2,7 +2,7 @@
 // of the reqresp bench, for every contender.
 
 import { ProcessMeter, type ProcessFigures } from "./meter.js";
-import { percentiles } from "./percentiles.js";
+import { percentiles } from "../../src/drill/measure/percentiles.js";
 
 export interface ClosedLoop {
   readonly inFlight: number;

@@ -4,7 +4,7 @@
 import type { Child } from "./child.js";
 import type { MemberMethods, Schedule } from "./gossip-member.js";
 import type { ProcessFigures } from "./meter.js";
-import { percentiles } from "./percentiles.js";
+import { percentiles } from "../../src/drill/measure/percentiles.js";
 
 export type Member = Child<MemberMethods>;
 

@@ -5,7 +5,7 @@
 import { openHttpServer } from "../../src/api/server.js";
 import { generateChain } from "../../src/chain/generate.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
-import { storeChain } from "../../src/cli/chain-store.js";
+import { storeChain } from "../../src/compose/chain-store.js";
 import { genesisOf, networkParams, startNode } from "../../src/compose.js";
 import { DEFAULTS, resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { invariant } from "../../src/errors.js";
@@ -19,8 +19,8 @@ import {
   type AttackName,
 } from "../../test/support/attackers.js";
 import { serveParent, serveRole } from "./child.js";
-import { LoopMeter, type LoopDelay } from "./loop-meter.js";
-import { Pinger, type PingLatency } from "./pinger.js";
+import { LoopMeter, type LoopDelay } from "../../src/drill/measure/loop-meter.js";
+import { Pinger, type PingLatency } from "../../src/drill/measure/pinger.js";
 import { consensus } from "./sync-chain.js";
 
 export interface VictimFigures {

@@ -15,7 +15,7 @@ import type {
   VictimFigures,
   VictimMethods,
 } from "./hostile-roles.js";
-import type { PingLatency } from "./pinger.js";
+import type { PingLatency } from "../../src/drill/measure/pinger.js";
 
 const ROLES = new URL("./hostile-roles.js", import.meta.url);
 const BASELINE_MS = 2_000;

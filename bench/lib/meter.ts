@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { LoopMeter, type LoopDelay } from "./loop-meter.js";
+import { LoopMeter, type LoopDelay } from "../../src/drill/measure/loop-meter.js";
 
 export interface Spent {
   readonly seconds: number;

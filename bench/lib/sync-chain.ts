@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { generateChain } from "../../src/chain/generate.js";
 import { loadSignatures } from "../../src/chain/signatures.js";
-import { storeChain } from "../../src/cli/chain-store.js";
+import { storeChain } from "../../src/compose/chain-store.js";
 import { genesisOf, networkParams } from "../../src/compose.js";
 import { DEFAULTS } from "../../src/config.js";
 import { isCoded } from "../../src/errors.js";

@@ -14,7 +14,7 @@ import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 import { threadPoolOptions } from "../../src/workers/pool.js";
 import { serveParent, serveRole } from "./child.js";
 import { ProcessMeter, stopwatch, type ProcessFigures, type Spent } from "./meter.js";
-import { Pinger, type PingLatency } from "./pinger.js";
+import { Pinger, type PingLatency } from "../../src/drill/measure/pinger.js";
 import { consensus } from "./sync-chain.js";
 
 export interface SyncFigures extends ProcessFigures {

@@ -14,7 +14,7 @@ import type { NetworkThread } from "../../src/thread.js";
 import { silentLog } from "../../src/log.js";
 import { serveParent, serveRole } from "./child.js";
 import { ProcessMeter, type ProcessFigures } from "./meter.js";
-import { Pinger, type PingLatency } from "./pinger.js";
+import { Pinger, type PingLatency } from "../../src/drill/measure/pinger.js";
 import { consensus } from "./sync-chain.js";
 import { signedTransactions } from "./transactions.js";
 

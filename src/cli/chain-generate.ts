@@ -9,7 +9,7 @@ import { genesisOf, networkParams } from "../compose.js";
 import { CodedError } from "../errors.js";
 import { systemClock } from "../runtime/clock.js";
 import { openLmdbStores } from "../storage/lmdb-environment.js";
-import { storeChain } from "./chain-store.js";
+import { storeChain } from "../compose/chain-store.js";
 import { openProgress, type Progress } from "./progress.js";
 
 export interface GenerateFlags {

@@ -22,6 +22,7 @@ export function createProgram(): Command {
   addVerify(chain);
   addKeygen(program);
   addSim(program);
+  addDrill(program);
   return program;
 }
 
@@ -132,6 +133,26 @@ function addSim(program: Command): void {
     });
 }
 
+function addDrill(program: Command): void {
+  program
+    .command("drill")
+    .description("Attack your own configuration on loopback; exit 1 when the node took harm.")
+    .argument("[names...]", "drills by name, or all", ["all"])
+    .option("--config <file>", "the configuration, as `run` takes it", notEmpty)
+    .option("--list", "print what there is")
+    .option("--short", "2 s each in place of 10")
+    .addOption(
+      new Option("--seconds <n>", "so long each").argParser(wholeNumber(1, 600)).conflicts("short"),
+    )
+    .option("--together", "all of them at once, on one node")
+    .option("--cpu <percent>", "of one core, for the attackers", corePercent, 0.5)
+    .option("--json", "a line of JSON for each drill")
+    .action(async (names: readonly string[], flags: import("./drill.js").DrillFlags) => {
+      const { drill } = await import("./drill.js");
+      process.exitCode = await drill(names, flags);
+    });
+}
+
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
@@ -167,6 +188,14 @@ function positive(text: string): number {
   const read = z.coerce.number().positive().safeParse(text);
   if (!read.success) throw new InvalidArgumentError("It must be a number above 0.");
   return read.data;
+}
+
+/** As a fraction. */
+function corePercent(text: string): number {
+  const digits = /^(\d+(?:\.\d+)?)%?$/.exec(text)?.[1];
+  const read = z.coerce.number().min(1).max(100).safeParse(digits);
+  if (!read.success) throw new InvalidArgumentError("It must be a percentage from 1% to 100%.");
+  return read.data / 100;
 }
 
 /** As a fraction; at least one node in two is honest. */

@@ -49,7 +49,8 @@ export function networkInput(flags: RunFlags): NetworkConfigInput {
   return { ...file, ...Object.fromEntries(said) };
 }
 
-function readConfigFile(file: string): NetworkConfigInput {
+/** Throws CONFIG_INVALID. */
+export function readConfigFile(file: string): NetworkConfigInput {
   const refuse = (what: string): CodedError =>
     new CodedError("CONFIG_INVALID", `The configuration file ${file} ${what}.`);
   let text: string;

@@ -1,7 +1,7 @@
 // What a bench reports of many samples.
 
 import test from "ava";
-import { percentiles, weightedPercentiles } from "../../bench/lib/percentiles.js";
+import { percentiles, weightedPercentiles } from "../../src/drill/measure/percentiles.js";
 
 test("a plain percentile is the least value that so many samples do not exceed", (t) => {
   const values = Array.from({ length: 100 }, (_, i) => 100 - i);

@@ -6,7 +6,7 @@ import test from "ava";
 import { sha256 } from "../../src/bytes/sha256.js";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { generateChain } from "../../src/chain/generate.js";
-import { storeChain } from "../../src/cli/chain-store.js";
+import { storeChain } from "../../src/compose/chain-store.js";
 import { genesisOf, networkParams } from "../../src/compose.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
 import { Table } from "../../src/storage/tables.js";

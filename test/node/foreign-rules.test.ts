@@ -3,7 +3,7 @@ import { genesisOf, startNode } from "../../src/compose.js";
 import { createMempool } from "../../src/chain/mempool.js";
 import type { Consensus } from "../../src/ports.js";
 import { openMemoryStores } from "../../src/storage/memory-stores.js";
-import { storeChain } from "../../src/cli/chain-store.js";
+import { storeChain } from "../../src/compose/chain-store.js";
 import { makeKey, signatures } from "../support/chain.js";
 import {
   createForeignRules,

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { createPowConsensus } from "../../src/chain/consensus.js";
 import { generateChain } from "../../src/chain/generate.js";
-import { storeChain } from "../../src/cli/chain-store.js";
+import { storeChain } from "../../src/compose/chain-store.js";
 import { genesisOf, networkParams, startNode } from "../../src/compose.js";
 import { DEFAULTS } from "../../src/config.js";
 import { openLmdbStores } from "../../src/storage/lmdb-environment.js";

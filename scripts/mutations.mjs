@@ -81,6 +81,20 @@ export const mutations = [
     tests: ["node/bad-peer", "actors/peer/reputation-ledger"],
   },
   {
+    name: "a new key of a group with offenders is a clean slate",
+    in: "actors/peer/peer-book.js",
+    find: "return this.groups.refusal(candidate, this.connections.open(), nowMs);",
+    with: "return undefined;",
+    tests: ["node/address-groups"],
+  },
+  {
+    name: "whoever is new in a group with offenders starts like anybody",
+    in: "actors/peer/group-standings.js",
+    find: ">= -this.#settings.probationScore",
+    with: "< 0",
+    tests: ["node/address-groups"],
+  },
+  {
     name: "one slot too many",
     in: "actors/peer/peer-manager.js",
     find: "taken.size >= slotsMax",

@@ -31,6 +31,7 @@ test("who brings a block or a transaction first is known for it, also when it co
     usefulTransactions: 0,
     invalid: 0,
     violations: 0,
+    offencePoints: 0,
   });
   const block = makeBlock();
   const transaction = makeTransaction(makeKey(1), 1);

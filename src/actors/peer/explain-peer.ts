@@ -2,6 +2,7 @@
 
 import type { PeerId } from "../../ports.js";
 import { formatAddress } from "../../protocol/address.js";
+import { NO_DEEDS } from "./peer-deeds.js";
 import { peerAt, type PeerBook } from "./peer-book.js";
 import type { PeerHistory } from "./peer-history.js";
 import type { Moment, PeerExplanation } from "./reputation-ledger.js";
@@ -17,6 +18,8 @@ export function historyOf(
   return {
     ...(ledger ?? judged(book, peerId, monotonicMs)),
     trusted: book.trusted.has(peerId),
+    group: (peer?.host !== undefined && book.groups.standingAt(peer.host, monotonicMs)) || null,
+    deeds: peer?.deeds ?? NO_DEEDS,
     readyWallMs: peer?.readyWallMs ?? null,
     connections: book.connections.openOf(peerId).map(({ direction, remote, state }) => ({
       direction,

@@ -12,6 +12,8 @@ export interface KnownPeer {
   readonly peerId: PeerId;
   /** The address group of its last connection; absent: it was never ready. */
   group: string | undefined;
+  /** The host of its last connection; absent as above. */
+  host: string | undefined;
   /** Where it says that it can be dialed, as it said last. */
   told: readonly Endpoint[];
   /** Wall-clock time at which it became ready last. */
@@ -75,6 +77,7 @@ export class KnownPeers {
     const peer = this.#peers.get(peerId) ?? {
       peerId,
       group: undefined,
+      host: undefined,
       told: [],
       readyWallMs: undefined,
       ban: undefined,

@@ -19,7 +19,8 @@ import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import type { Entry } from "./peer-entry.js";
-import type { PeerDeeds } from "./peer-deeds.js";
+import { GroupStandings } from "./group-standings.js";
+import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
 import { readStoredPeer, STORED_ENDPOINTS_MAX, type FoundEndpoint } from "./stored-peers.js";
 
@@ -58,6 +59,7 @@ export class PeerBook {
   readonly endpoints: KnownEndpoints;
   readonly connections = new ConnectionTable();
   readonly peers: KnownPeers;
+  readonly groups: GroupStandings;
   readonly trusted: ReadonlySet<PeerId>;
   readonly #self: PeerId;
   readonly #config: NetworkConfig;
@@ -70,6 +72,7 @@ export class PeerBook {
     this.addresses = new AddressBook({ secret, config, schemes, float });
     this.trusted = new Set(config.trustedPeers);
     this.endpoints = new KnownEndpoints(config.dial, float, (target) => this.#changes(target));
+    this.groups = new GroupStandings(config);
     const { peersTrackedMax, bansKeptMax } = config.reputation;
     const slots = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
     const keptMax = 2 * slots + config.dial.candidatesMax;
@@ -106,6 +109,10 @@ export class PeerBook {
 
   admit(candidate: Slot, nowMs: number): Admission {
     const { maxInbound, maxOutbound, inbound } = this.#config;
+    const unwelcome = this.#unwelcome(candidate, nowMs);
+    if (unwelcome !== undefined) {
+      return { admit: false, reason: "TooManyConnections", detail: unwelcome };
+    }
     return admit(
       candidate,
       {
@@ -146,6 +153,7 @@ export class PeerBook {
     entry.head = { claimed: info.head };
     const peer = this.peers.use(entry.peerId);
     peer.group = hostGroup(entry.remote.host);
+    peer.host = entry.remote.host;
     peer.told = info.listenAddresses.flatMap(dialableOf);
     peer.readyWallMs = wallMs;
     const teller = { host: entry.remote.host, self: entry.peerId };
@@ -201,9 +209,25 @@ export class PeerBook {
     this.peers.use(peerId).judgement = judgement;
   }
 
-  did(peerId: PeerId, deeds: PeerDeeds): void {
-    this.peers.use(peerId).deeds = deeds;
-    for (const entry of this.connections.openOf(peerId)) entry.deeds = deeds;
+  /** Its offences count for its address group too. */
+  did(peerId: PeerId, deeds: PeerDeeds, nowMs: number): void {
+    const peer = this.peers.use(peerId);
+    const points = deeds.offencePoints - peer.deeds.offencePoints;
+    peer.deeds = deeds;
+    for (const entry of this.connections.all()) {
+      if (entry.peerId !== peerId) continue;
+      entry.deeds = deeds;
+      peer.host = entry.remote.host;
+    }
+    if (peer.host === undefined || this.trusted.has(peerId)) return;
+    this.groups.charge(peer.host, peerId, points, nowMs);
+  }
+
+  /** It is new, and of an address group with offenders. */
+  isSuspect({ peerId, direction, remote }: Slot, nowMs: number): boolean {
+    if (direction === "outbound" || this.trusted.has(peerId)) return false;
+    const { usefulBlocks, usefulTransactions } = this.peers.get(peerId)?.deeds ?? NO_DEEDS;
+    return usefulBlocks + usefulTransactions === 0 && this.groups.isSuspect(remote.host, nowMs);
   }
 
   // ---- what outlives the process -------------------------------------------------------------
@@ -256,6 +280,7 @@ export class PeerBook {
     this.endpoints.invariants();
     this.connections.invariants();
     this.peers.invariants();
+    this.groups.invariants();
     const taken = { inbound: new Set<PeerId>(), outbound: new Set<PeerId>() };
     const dialed = new Set<string>();
     for (const { peerId, direction, dialed: endpoint } of this.connections.open()) {
@@ -270,6 +295,15 @@ export class PeerBook {
       const held = state !== "connected" || dialed.has(address);
       invariant(held, `${address} is connected without a connection`);
     }
+  }
+
+  /** Why it may not come in for what its neighbours did. With few peers anybody may. */
+  #unwelcome(candidate: Slot, nowMs: number): string | undefined {
+    const { peerId, direction } = candidate;
+    if (direction === "outbound" || this.trusted.has(peerId)) return undefined;
+    if (this.connections.readyCount <= this.#config.reputation.peersFloor) return undefined;
+    if (this.connections.isOpen(peerId)) return undefined;
+    return this.groups.refusal(candidate, this.connections.open(), nowMs);
   }
 
   /** Undefined: not now. */

@@ -2,7 +2,7 @@
 // way of telling. Reputation counts; the registry is told, and keeps it for whoever chooses between
 // peers. Pure.
 
-import type { ReputationEvent } from "./reputation-events.js";
+import { PROVEN_OFFENCES, REPUTATION_DELTAS, type ReputationEvent } from "./reputation-events.js";
 
 /** Counts over all connections of a peer, for as long as its account is kept. */
 export interface PeerDeeds {
@@ -17,6 +17,8 @@ export interface PeerDeeds {
   readonly invalid: number;
   /** Broken rules of the wire, and of services' protocols. */
   readonly violations: number;
+  /** What its proven offences cost, not decayed. */
+  readonly offencePoints: number;
 }
 
 export const NO_DEEDS: PeerDeeds = Object.freeze({
@@ -24,6 +26,7 @@ export const NO_DEEDS: PeerDeeds = Object.freeze({
   usefulTransactions: 0,
   invalid: 0,
   violations: 0,
+  offencePoints: 0,
 });
 
 /** The same object when the event is none that counts. */
@@ -38,11 +41,16 @@ export function afterEvent(deeds: PeerDeeds, event: ReputationEvent, nowMs: numb
     }
     case "InvalidBlock":
     case "InvalidTransaction":
-      return { ...deeds, invalid: deeds.invalid + 1 };
+      return { ...deeds, invalid: deeds.invalid + 1, ...offence(deeds, event) };
     case "ProtocolViolation":
     case "ServiceOffence":
-      return { ...deeds, violations: deeds.violations + 1 };
+      return { ...deeds, violations: deeds.violations + 1, ...offence(deeds, event) };
     default:
       return deeds;
   }
+}
+
+function offence({ offencePoints }: PeerDeeds, event: ReputationEvent) {
+  const points = PROVEN_OFFENCES.has(event) ? -REPUTATION_DELTAS[event] : 0;
+  return { offencePoints: offencePoints + points };
 }

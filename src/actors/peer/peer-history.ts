@@ -2,6 +2,8 @@
 
 import type { Direction } from "../../ports.js";
 import type { EndpointSource } from "./known-endpoints.js";
+import type { GroupStanding } from "./group-standings.js";
+import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerState } from "./peer-state.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
 
@@ -9,6 +11,9 @@ import type { PeerExplanation } from "./reputation-ledger.js";
 export interface PeerHistory extends PeerExplanation {
   /** By the configuration. */
   readonly trusted: boolean;
+  /** What its address group answers for; null: nothing is held against it. */
+  readonly group: GroupStanding | null;
+  readonly deeds: PeerDeeds;
   /** When it became ready last, in this run; null: it did not. */
   readonly readyWallMs: number | null;
   /** Those that are open now. */

@@ -54,6 +54,10 @@ export function ready(
   state.events.tell({ type: "Publish", event });
   ctx.env.log.write("info", "peer connected", { peerId, address, direction, agent, nodeId });
   countReady(state);
+  if (state.book.isSuspect(entry, ctx.env.clock.monotonicMs())) {
+    const detail = "others of its address group broke rules";
+    state.reputation.tell({ type: "Report", peerId, event: "BadNeighbours", detail });
+  }
   peerIsReady(state, peerId);
 }
 

@@ -29,7 +29,7 @@ export function aboutVerdicts(
       book.judged(message.peerId, message, context.env.clock.monotonicMs());
       return;
     case "PeerDid":
-      book.did(message.peerId, message.deeds);
+      book.did(message.peerId, message.deeds, context.env.clock.monotonicMs());
       return;
     case "Disconnect":
       close(state, message.peerId, message);

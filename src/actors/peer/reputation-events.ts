@@ -10,6 +10,8 @@ export const REPUTATION_DELTAS = Object.freeze({
   DuplicateData: -2,
   Timeout: -2,
   ConnectionFailure: -5,
+  /** It is new, and others of its address group committed proven offences lately. */
+  BadNeighbours: -75,
   InvalidTransaction: -10,
   /** A rule of a service's own protocol, as the service says. */
   ServiceOffence: -10,
@@ -27,8 +29,11 @@ export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
   "InvalidBlock",
 ]);
 
-/** Never brings a peer below probation: an unreachable peer has done nothing wrong. */
-export const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set(["ConnectionFailure"]);
+/** They never bring anybody to a ban: an unreachable peer, or one with such neighbours, did nothing. */
+export const NEVER_BANS: ReadonlySet<ReputationEvent> = new Set([
+  "ConnectionFailure",
+  "BadNeighbours",
+]);
 
 /** What a peer did, for better or worse. */
 export interface Deed {

@@ -242,7 +242,7 @@ export class ReputationLedger {
   }
 
   #charge(peerId: PeerId, account: Account, event: ReputationEvent, nowMs: number): number {
-    const { gainPerMinuteMax, probationScore, scoreMax } = this.#settings;
+    const { gainPerMinuteMax, scoreMax } = this.#settings;
     let delta: number = REPUTATION_DELTAS[event];
     if (delta > 0) {
       if (nowMs - account.minuteStartMs >= 60_000) {
@@ -256,11 +256,17 @@ export class ReputationLedger {
     }
     const from = PROVEN_OFFENCES.has(event) ? Math.min(account.score, 0) : account.score;
     let score = clamp(from + delta, scoreMax);
-    // Stops short of probation: 1 above it, unless the peer was lower already.
-    if (NEVER_BANS.has(event)) score = Math.max(score, Math.min(account.score, probationScore + 1));
+    if (NEVER_BANS.has(event)) score = Math.max(score, Math.min(account.score, this.#least(event)));
     delta = score - account.score;
     account.score = score;
     return delta;
+  }
+
+  /** Where an event stops that bans nobody: unless the peer was lower already. */
+  #least(event: ReputationEvent): number {
+    const { banScore, probationScore } = this.#settings;
+    // On probation, and short of a ban by half of what lies between. Else 1 above probation.
+    return event === "BadNeighbours" ? (banScore + probationScore) / 2 : probationScore + 1;
   }
 
   #ban(peerId: PeerId, why: Pick<BanRecord, "reason" | "rule" | "detail">, now: Moment): BanRecord {

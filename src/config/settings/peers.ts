@@ -303,6 +303,19 @@ export const PEERS = {
       "With no more ready peers than this nobody is banned for slowness.",
     ),
     selfBlameLoopDelayMs: ms(250, [1, HOUR_MS], "Over this loop delay a timeout is our own fault."),
+    groupRestMs: ms(
+      30_000,
+      [0, DAY_MS],
+      "When several peers of one address group committed offences that are worth a ban, nobody new comes " +
+        "in from it for so long, twice as long for each further ban's worth, and for three times as long " +
+        "after that one at a time.",
+    ),
+    groupRestMaxMs: ms(600_000, [0, DAY_MS], "No address group is left alone for longer."),
+    groupsTrackedMax: count(
+      1_024,
+      ENTRIES,
+      "Address groups whose offences are remembered; those that did least go first.",
+    ),
     ledgerEntriesMax: count(32, [1, 65_536], "Reasons of a score that are kept for each peer."),
     peersTrackedMax: count(
       4_096,

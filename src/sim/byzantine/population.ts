@@ -83,7 +83,8 @@ export class Population {
   /** An honest node said something bad or good of somebody. */
   blamed(by: string, report: BlameReport): void {
     const { peerId, event, rule, detail } = report;
-    if (REPUTATION_DELTAS[event] >= 0) return;
+    // Nothing is said of what it did.
+    if (REPUTATION_DELTAS[event] >= 0 || event === "BadNeighbours") return;
     this.#identities.get(peerId)?.blamed(report);
     const name = this.#options.honest.get(peerId);
     if (name === undefined || !PROVEN_OFFENCES.has(event)) return;

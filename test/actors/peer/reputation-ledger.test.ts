@@ -328,6 +328,14 @@ test("failed dials never bring a peer to probation, however many", (t) => {
   t.is(bench.explain().class, "neutral");
 });
 
+test("bad neighbours bring to probation and no further, however often they are told of", (t) => {
+  const bench = new Bench();
+  t.is(bench.record("BadNeighbours", 100), undefined);
+  t.is(bench.score(), (settings.banScore + settings.probationScore) / 2);
+  t.is(bench.explain().class, "probation");
+  t.truthy(bench.record("ProtocolViolation"), "one offence is enough then");
+});
+
 test("a failed dial neither harms nor bans a peer that stands lower already", (t) => {
   const bench = new Bench();
   bench.record("DuplicateData", 40);
@@ -422,6 +430,7 @@ test("what a peer brought first and what it broke is counted, and when it was la
     usefulTransactions: 0,
     invalid: 0,
     violations: 0,
+    offencePoints: 0,
   });
   bench.record("GoodBlock");
   bench.nowMs = 10;
@@ -439,6 +448,7 @@ test("what a peer brought first and what it broke is counted, and when it was la
     usefulTransactionMs: 10,
     invalid: 2,
     violations: 1,
+    offencePoints: 20,
   });
   t.is(bench.ledger.deedsOf(peerIdOf(2)).usefulBlocks, 0);
 });

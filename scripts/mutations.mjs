@@ -95,6 +95,20 @@ export const mutations = [
     tests: ["node/address-groups"],
   },
   {
+    name: "peers that fail together pay one by one",
+    in: "actors/peer/slowness.js",
+    find: "readyPeers === 0 || failed < many",
+    with: "true",
+    tests: ["actors/peer/peer-reputation"],
+  },
+  {
+    name: "a peer pays for the pool's backlog",
+    in: "actors/peer/slowness.js",
+    find: "2 * pool.queued < pool.queueMax",
+    with: "true",
+    tests: ["actors/peer/peer-reputation"],
+  },
+  {
     name: "one slot too many",
     in: "actors/peer/peer-manager.js",
     find: "taken.size >= slotsMax",

@@ -121,7 +121,7 @@ for (const way of ["none", "known", "silence", "refusal"] as const) {
   test(`a height out of nothing, backed by ${way}, holds up nobody`, async (t) => {
     const { blame } = await attacked(t, [fakeHeightsOf([way])]);
     if (way === "none") {
-      t.deepEqual(blame, ["DuplicateData: claimed a chain that it does not have"]);
+      t.deepEqual(blame, ["UnprovenClaim: claimed a chain that it does not have"]);
     }
     if (way === "silence") t.deepEqual(blame, ["Timeout: RequestHeaders was not answered"]);
   });

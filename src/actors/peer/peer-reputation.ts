@@ -1,6 +1,6 @@
 // Reputation: judges peers. Keeps every peer's score and bans, and tells those who act on them and
 // store them. Told by: peer handlers, handlers, sync, registry. Tells: its subscribers (the registry).
-// Before a slow peer pays, it asks whether this process itself was slow.
+// Before a slow peer pays, it asks whether this node itself is at fault.
 
 import { unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
@@ -9,13 +9,14 @@ import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Farewell } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
-import type { Deed, ReputationEvent } from "./reputation-events.js";
+import { SLOWNESS, type Deed, type ReputationEvent } from "./reputation-events.js";
 import {
   ReputationLedger,
   type Moment,
   type PeerExplanation,
   type Verdict,
 } from "./reputation-ledger.js";
+import { Slowness, type OwnState } from "./slowness.js";
 
 export type ReputationMessage =
   | {
@@ -47,7 +48,9 @@ export type ReputationMessage =
   /** Bans of an earlier run, in whatever state they are stored: a subscriber's, told at its start. */
   | { readonly type: "RestoreBans"; readonly bans: readonly BanRecord[] }
   /** A ban is to be forgotten. */
-  | { readonly type: "BansDue" };
+  | { readonly type: "BansDue" }
+  /** Whose fault it was that peers were slow shows by now. */
+  | { readonly type: "SlownessDue" };
 
 export type ReputationVerdict =
   | { readonly type: "PeerBanned"; readonly ban: BanRecord }
@@ -64,6 +67,8 @@ export interface ReputationArgs {
 }
 
 export type ReputationEnv = Pick<NodeEnv, "clock" | "health" | "log"> & {
+  /** The pool that this node's work waits for; absent: there is none. */
+  readonly workers?: Pick<NodeEnv["workers"], "load">;
   readonly config: Pick<NodeEnv["config"], "reputation" | "trustedPeers">;
 };
 
@@ -73,10 +78,12 @@ interface State {
   readonly subscribers: Map<string, ActorRef<ReputationVerdict>>;
   /** Whose deeds are to be told at the end of this batch. */
   readonly active: Set<PeerId>;
+  readonly slowness: Slowness;
   readyPeers: number;
 }
 
-const SLOWNESS: ReadonlySet<ReputationEvent> = new Set(["Timeout", "SlowResponse"]);
+/** Those who fail together fail within so long. */
+const SLOWNESS_HELD_MS = 2_000;
 
 export const peerReputation = defineActor<ReputationArgs, ReputationMessage, State, ReputationEnv>({
   name: "reputation",
@@ -96,6 +103,7 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       ledger: new ReputationLedger(reputation, trustedPeers, [], momentOf(env)),
       subscribers: new Map(),
       active: new Set(),
+      slowness: new Slowness(reputation),
       readyPeers: 0,
     };
   },
@@ -103,18 +111,15 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
   receive(state, message, context) {
     const { env } = context;
     switch (message.type) {
-      case "Report": {
-        if (SLOWNESS.has(message.event)) {
-          const delayMs = env.health.loopDelayMs();
-          if (delayMs > env.config.reputation.selfBlameLoopDelayMs) {
-            const { event, peerId } = message;
-            env.log.write("warn", "a timeout is our own fault", { event, peerId, delayMs });
-            return;
-          }
+      case "Report":
+        if (!SLOWNESS.has(message.event)) record(state, message, context);
+        else if (state.slowness.hold(message, ownState(env))) {
+          context.startTimer("slowness", SLOWNESS_HELD_MS, { type: "SlownessDue" });
         }
-        record(state, message, context);
         return;
-      }
+      case "SlownessDue":
+        judgeSlowness(state, context);
+        return;
       case "Broke": {
         const { peerId, rule, detail } = message;
         record(state, { peerId, event: "ProtocolViolation", rule, detail }, context);
@@ -173,6 +178,20 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
     ledger.invariants();
   },
 });
+
+/** Charges what was held, or nobody. */
+function judgeSlowness(state: State, context: Context<ReputationMessage, ReputationEnv>): void {
+  const { env } = context;
+  const nowMs = env.clock.monotonicMs();
+  const { charged, excuse, excused } = state.slowness.judge(ownState(env), state.readyPeers, nowMs);
+  for (const report of charged) record(state, report, context);
+  if (excused === undefined) return;
+  env.log.write("warn", "slowness of peers is our own fault", { excuse, excused });
+}
+
+function ownState({ health, workers }: ReputationEnv): OwnState {
+  return { loopDelayMs: health.loopDelayMs(), pool: workers?.load() };
+}
 
 function record(
   state: State,

@@ -7,7 +7,8 @@ export const REPUTATION_DELTAS = Object.freeze({
   UsefulData: 5,
   QuickResponse: 1,
   SlowResponse: -1,
-  DuplicateData: -2,
+  /** A heavier chain that it does not have. */
+  UnprovenClaim: -2,
   Timeout: -2,
   ConnectionFailure: -5,
   /** It is new, and others of its address group committed proven offences lately. */
@@ -20,8 +21,14 @@ export const REPUTATION_DELTAS = Object.freeze({
 });
 export type ReputationEvent = keyof typeof REPUTATION_DELTAS;
 
-/** Failures that our own overload or the network between can cause: never enough for a ban alone. */
-export const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
+/** What our own overload or the network between can cause. */
+export const SLOWNESS: ReadonlySet<ReputationEvent> = new Set(["SlowResponse", "Timeout"]);
+/** What is no proof of ill will: it bans nobody at the floor of peers, nor too many at once. */
+export const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set([
+  "SlowResponse",
+  "Timeout",
+  "UnprovenClaim",
+]);
 /** Proven offences: they are counted from zero, so that no gains buy a licence for them. */
 export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([
   "InvalidTransaction",

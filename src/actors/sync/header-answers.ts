@@ -65,7 +65,7 @@ function noMore(state: SyncState, exchange: HeaderExchange, context: SyncContext
   state.exchanges.end(peerId);
   state.considerDue = true;
   if (claimed <= context.env.blocks.head().totalDifficulty) return;
-  report(state, peerId, "DuplicateData", "claimed a chain that it does not have");
+  report(state, peerId, "UnprovenClaim", "claimed a chain that it does not have");
   leaveAlone(state, peerId, context);
 }
 

@@ -22,6 +22,7 @@ import {
 
 const peer = peerIdOf(1);
 const HOUR_MS = 3_600_000;
+const OWN_FAULT = "slowness of peers is our own fault";
 
 function start(options: HarnessOptions = {}) {
   const harness = createHarness(options);
@@ -140,8 +141,52 @@ test("slowness costs nobody anything while this process is slow itself", async (
   harness.loop.delayMs = harness.config.reputation.selfBlameLoopDelayMs + 1;
   harness.report("Timeout", 10);
   harness.report("SlowResponse", 10);
+  await harness.settle();
+  harness.loop.delayMs = 0;
+  await harness.advance(2_000);
   t.is((await explain(harness)).score, 0);
-  t.true(harness.log.some(({ event }) => event === "a timeout is our own fault"));
+  const lines = harness.log.filter(({ event }) => event === OWN_FAULT);
+  t.like(lines, [{ fields: { excused: 20, excuse: "this process was held up for 251 ms" } }]);
+});
+
+test("nobody pays for slowness while half of the pool's queue is taken", async (t) => {
+  for (const queued of [127, 128]) {
+    const workers = { ...createHarness().env.workers };
+    workers.load = () => ({ queued, running: 2, queueMax: 256 });
+    const harness = start({ env: { workers } });
+    harness.report("Timeout");
+    await harness.advance(2_000);
+    t.is((await explain(harness)).score === 0, queued === 128);
+  }
+});
+
+test("when half of the peers fail together nobody pays, and it is said once a minute", async (t) => {
+  const harness = start();
+  harness.reputation.tell({ type: "PeersCounted", ready: 8 });
+  const fail = async (count: number): Promise<void> => {
+    for (let number = 1; number <= count; number++) harness.report("Timeout", 1, peerIdOf(number));
+    await harness.advance(2_000);
+  };
+  const said = () => harness.log.filter(({ event }) => event === OWN_FAULT);
+  await fail(4);
+  t.is((await explain(harness)).score, 0);
+  t.like(said(), [{ fields: { excuse: "4 of 8 peers failed together", excused: 4 } }]);
+  for (let i = 0; i < 10; i++) await fail(8);
+  t.is(said().length, 1);
+  await harness.advance(60_000);
+  await fail(8);
+  t.like(said()[1], { fields: { excused: 88 } });
+  t.is((await explain(harness)).score, 0);
+  await fail(3);
+  t.true(Math.abs((await explain(harness)).score + 2) < 0.1, "three of eight are their own affair");
+});
+
+test("of two peers both may fail without any fault of ours", async (t) => {
+  const harness = start();
+  harness.reputation.tell({ type: "PeersCounted", ready: 2 });
+  for (const number of [1, 2]) harness.report("Timeout", 1, peerIdOf(number));
+  await harness.advance(2_000);
+  t.is((await explain(harness)).score, -2);
 });
 
 test("what slowness cannot cause is charged all the same", async (t) => {
@@ -155,18 +200,19 @@ test("at the bound of the loop's delay a timeout is still the peer's", async (t)
   const harness = start();
   harness.loop.delayMs = harness.config.reputation.selfBlameLoopDelayMs;
   harness.report("Timeout");
+  await harness.advance(2_000);
   t.is((await explain(harness)).score, -2);
 });
 
 test("slowness bans only while enough peers are ready", async (t) => {
   const harness = start();
   harness.report("Timeout", 60);
-  await harness.settle();
+  await harness.advance(2_000);
   t.is(harness.subscriber.of("PeerBanned").length, 0);
   harness.reputation.tell({ type: "PeersCounted", ready: 9 });
   await harness.settle();
   harness.report("Timeout");
-  await harness.settle();
+  await harness.advance(2_000);
   t.is(harness.subscriber.of("PeerBanned").length, 1);
 });
 
@@ -315,7 +361,7 @@ test("a class is told when it changes, with how long it lasts, and now and then 
 test("under a flood of reports the oldest are dropped, and commands still come through", async (t) => {
   const harness = start();
   await harness.settle();
-  harness.report("SlowResponse", 1_000);
+  harness.report("UnprovenClaim", 1_000);
   harness.reputation.tell({ type: "PeersCounted", ready: 0 });
-  t.is((await explain(harness)).score, -64);
+  t.is((await explain(harness)).score, -128);
 });

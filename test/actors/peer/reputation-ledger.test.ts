@@ -121,7 +121,7 @@ test("gains are capped per minute and start anew in the next one", (t) => {
 
 test("losses are never capped", (t) => {
   const bench = new Bench({}, [], []);
-  bench.record("DuplicateData", 49);
+  bench.record("UnprovenClaim", 49);
   t.is(bench.score(), -98);
 });
 
@@ -338,7 +338,7 @@ test("bad neighbours bring to probation and no further, however often they are t
 
 test("a failed dial neither harms nor bans a peer that stands lower already", (t) => {
   const bench = new Bench();
-  bench.record("DuplicateData", 40);
+  bench.record("UnprovenClaim", 40);
   bench.record("ConnectionFailure");
   t.is(bench.score(), -80);
   const spared = new Bench();

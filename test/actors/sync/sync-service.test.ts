@@ -196,7 +196,7 @@ test("a claim that is not backed by headers is refuted and costs its peer a litt
   await harness.advance(60 * RETRY_MS);
   // The second time to see that its chain is ours.
   t.is(liar.requests.length, 2);
-  t.deepEqual(harness.blames(), ["DuplicateData 1"]);
+  t.deepEqual(harness.blames(), ["UnprovenClaim 1"]);
   t.like(await harness.status(), { state: "synced" });
   t.deepEqual(harness.types(), []);
 });

@@ -10,6 +10,7 @@ import { TRANSACTION_REFUSALS } from "../chain/refusals.js";
 import type { RefusalRule } from "../ports.js";
 import { DISCONNECT_REASONS } from "../protocol/types/message.js";
 import { VIOLATION_RULES } from "../protocol/violation.js";
+import { DROP_REASONS } from "../actors/handlers/hearsay.js";
 import { actorType } from "../actors/actor-type.js";
 import type { Network } from "../network.js";
 import type { ActorFigures } from "../runtime/actor.js";
@@ -62,6 +63,7 @@ export function createMetrics(network: Network): Metrics {
   const setState = stateGauges(registry);
   const addMessages = messageCounters(registry);
   const addActors = actorCounters(registry);
+  const addAddresses = addressCounters(registry);
   const addLost = lostCounters(registry);
   return {
     async text() {
@@ -72,6 +74,7 @@ export function createMetrics(network: Network): Metrics {
       ]);
       setState(status);
       addMessages(kinds, traffic);
+      addAddresses(status);
       addActors(network.figures());
       addLost(network);
       return registry.metrics();
@@ -224,6 +227,27 @@ function messageCounters(registry: Registry): (kinds: Kinds, traffic: Traffic) =
     for (const [kind, figures] of Object.entries(kinds)) {
       if (figures === undefined) continue;
       handed.inc({ kind }, advances.of(`handed ${kind}`, figures.messages));
+    }
+  };
+}
+
+function addressCounters(registry: Registry): (status: Status) => void {
+  const to = [registry];
+  const heard = counterOf(
+    to,
+    "addresses_heard",
+    "Of nodes, that peers told and the book was given",
+  );
+  const told = counterOf(to, "addresses_told", "Of nodes, that peers were told");
+  const dropped = counterOf(to, "addresses_dropped", "That peers told, by why", "reason");
+  for (const reason of DROP_REASONS) dropped.inc({ reason }, 0);
+  const advances = new Advances();
+  return ({ exchange }) => {
+    if (exchange === null) return;
+    heard.inc(advances.of("heard", exchange.heard));
+    told.inc(advances.of("told", exchange.told));
+    for (const reason of DROP_REASONS) {
+      dropped.inc({ reason }, advances.of(reason, exchange.dropped[reason]));
     }
   };
 }

@@ -40,6 +40,7 @@ export const RELATIONS: readonly Relation[] = [
   atMost("reputation.banMs", "reputation.banMaxMs"),
   atMost("dial.backoffMinMs", "dial.backoffMaxMs"),
   atMost("dial.resolveTimeoutMs", "dial.timeoutMs"),
+  atMost("exchange.askAgainMinMs", "exchange.askAgainMaxMs"),
   below("calls.timeoutMs", "calls.threadTimeoutMs"),
   below("http.loopbackReserve", "http.connectionsMax"),
   atMost("gossip.transactionBatchMax", "serve.itemsMax"),

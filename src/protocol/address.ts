@@ -17,6 +17,9 @@ export type AddressReading =
 /** A scheme, a pinned id, the longest DNS name (253), a port and their separators fit. */
 const ADDRESS_CHARS_MAX = 360;
 
+/** What stands before the colon. */
+export const SCHEME_NAME = /^[a-z][a-z0-9+.-]{0,15}$/;
+export const SCHEME_CHARS_MAX = 16;
 const SCHEME = /^([a-z][a-z0-9+.-]{0,15}):\/\//;
 const PEER_ID = /^[0-9a-f]{64}$/;
 const HOST_PORT = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([0-9]{1,5})$/;
@@ -123,6 +126,20 @@ export function isLoopback(host: string): boolean {
 export function isDialableByOthers({ host, port }: Endpoint): boolean {
   if (port === 0 || host.includes("%")) return false;
   return !isIpAddress(host) || ipaddr.process(host).range() !== "unspecified";
+}
+
+/** Four bytes or sixteen; undefined: no IP address, or one with an interface of its host. */
+export function hostBytes(host: string): Uint8Array | undefined {
+  if (!isIpAddress(host) || host.includes("%")) return undefined;
+  return Uint8Array.from(ipaddr.process(host).toByteArray());
+}
+
+/** The IP address of these bytes; an IPv4 address in sixteen is refused: it has a form of its own. */
+export function hostOfBytes(bytes: Uint8Array): string | undefined {
+  if (bytes.length !== 4 && bytes.length !== 16) return undefined;
+  const ip = ipaddr.fromByteArray([...bytes]);
+  if (ip.kind() === "ipv6" && (ip as ipaddr.IPv6).isIPv4MappedAddress()) return undefined;
+  return ip.toString();
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   MESSAGE_KINDS,
   REFUSAL_REASONS,
 } from "../../src/protocol/index.js";
+import { hostOfBytes } from "../../src/protocol/address.js";
 import type { Message, MessageKind, MessageOf } from "../../src/protocol/index.js";
 
 type Arbitraries = { readonly [K in MessageKind]: fc.Arbitrary<MessageOf<K>> };
@@ -28,6 +29,11 @@ const text = (unitsMax: number) =>
   fc
     .string({ unit: "grapheme", maxLength: unitsMax })
     .filter((value) => Buffer.byteLength(value) <= unitsMax * 4 && !/\p{Cc}/u.test(value));
+/** In its one form; what is IPv4 has another. */
+const ipV6 = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((bytes) => hostOfBytes(bytes))
+  .filter((host) => host !== undefined);
 const head = fc.record({ height: uint64, hash, totalDifficulty: uint64 });
 
 export const ARBITRARIES: Arbitraries = {
@@ -98,6 +104,19 @@ export const ARBITRARIES: Arbitraries = {
   ResponseTransactions: fc.record({
     kind: fc.constant("ResponseTransactions"),
     transactions: some(bytes, 0, 40),
+  }),
+  GetPeers: fc.record({ kind: fc.constant("GetPeers"), countMax: uint(1, 256) }),
+  Peers: fc.record({
+    kind: fc.constant("Peers"),
+    endpoints: some(
+      fc.record({
+        scheme: fc.stringMatching(/^[a-z][a-z0-9+.-]{0,15}$/),
+        host: fc.oneof(fc.ipV4(), ipV6),
+        port: uint(1, 65_535),
+      }),
+      0,
+      256,
+    ),
   }),
 };
 

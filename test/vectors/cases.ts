@@ -223,6 +223,35 @@ export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<
         message: { kind: "ResponseTransactions", transactions: [] },
       },
     ],
+    GetPeers: [
+      { name: "as many as there may be", requestId: 8, message: { kind: "GetPeers", countMax: 256 } },
+      { name: "one", requestId: 9, message: { kind: "GetPeers", countMax: 1 } },
+    ],
+    Peers: [
+      {
+        name: "two places",
+        requestId: 8,
+        message: {
+          kind: "Peers",
+          endpoints: [
+            { scheme: "tcp", host: "192.0.2.1", port: 8_765 },
+            { scheme: "tcp", host: "2001:db8::1", port: 8_765 },
+          ],
+        },
+      },
+      { name: "none", requestId: 9, message: { kind: "Peers", endpoints: [] } },
+      {
+        name: "the longest scheme and the ends of the numbers",
+        requestId: 10,
+        message: {
+          kind: "Peers",
+          endpoints: [
+            { scheme: "abcdefghijklmno+", host: "255.255.255.255", port: 65_535 },
+            { scheme: "a", host: "0.0.0.0", port: 1 },
+          ],
+        },
+      },
+    ],
   };
 
 export interface RefusedPayloadCase {
@@ -289,7 +318,31 @@ export const REFUSED_PAYLOADS: readonly RefusedPayloadCase[] = [
   { name: "an empty block in a range", kind: "ResponseBlockRange", payload: "81824101" + "40" },
   { name: "no ids", kind: "AnnounceTransactions", payload: "8180" },
   { name: "a count that does not fit", kind: "AnnounceTransactions", payload: "819affffffff" },
+  { name: "no places wanted", kind: "GetPeers", payload: "8100" },
+  { name: "257 places wanted", kind: "GetPeers", payload: "81190101" },
+  { name: "port 0", kind: "Peers", payload: endpointPayload("44c0000201", "00") },
+  { name: "port 65,536", kind: "Peers", payload: endpointPayload("44c0000201", "1a00010000") },
+  { name: "a host of 5 bytes", kind: "Peers", payload: endpointPayload("45c000020100", "01") },
+  { name: "a name for a host", kind: "Peers", payload: endpointPayload("64686f7374", "01") },
+  {
+    name: "an IPv4 address in 16 bytes",
+    kind: "Peers",
+    payload: endpointPayload(`50${"00".repeat(10)}ffffc0000201`, "01"),
+  },
+  { name: "an upper-case scheme", kind: "Peers", payload: "81818363544350" + "44c0000201" + "01" },
+  { name: "an empty scheme", kind: "Peers", payload: "81818360" + "44c0000201" + "01" },
+  { name: "a fourth member", kind: "Peers", payload: "81818463746370" + "44c0000201" + "01" + "01" },
+  {
+    name: "257 places",
+    kind: "Peers",
+    payload: `81990101${"8363746370" .concat("44c0000201", "01").repeat(257)}`,
+  },
 ];
+
+/** One place with this host and port, both encoded. */
+function endpointPayload(host: string, port: string): string {
+  return `81818363746370${host}${port}`;
+}
 
 /** Frames that break a rule of the frame layer; all kinds are allowed unless `allowed` is set. */
 export interface RefusedFrameCase {

@@ -46,6 +46,13 @@ const MEMBERS: { readonly [K in MessageKind]: readonly Label[] } = {
   AnnounceTransactions: [{ name: "ids", each: "id" }],
   RequestTransactions: [{ name: "ids", each: "id" }],
   ResponseTransactions: [{ name: "transactions", each: "transaction" }],
+  GetPeers: ["countMax"],
+  Peers: [
+    {
+      name: "endpoints",
+      each: { name: "endpoint", members: ["scheme", "host", "port"] },
+    },
+  ],
 };
 
 const HEADER: Label = {

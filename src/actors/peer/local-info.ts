@@ -16,6 +16,7 @@ import {
 } from "../../protocol/types/message.js";
 import { TEXT_LIMITS } from "../../protocol/kinds/limits.js";
 import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
+import { PEERS_CAPABILITY } from "../../protocol/kinds/peers.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
@@ -97,7 +98,10 @@ function infoOf(
       hash: head.hash,
       totalDifficulty: head.totalDifficulty,
     },
-    capabilities: [...CAPABILITIES, ...protocols.map(({ name }) => name)],
+    capabilities: [
+      ...CAPABILITIES.filter((name) => config.exchange.enabled || name !== PEERS_CAPABILITY),
+      ...protocols.map(({ name }) => name),
+    ],
     quotas: quotas(config),
   };
 }
@@ -116,7 +120,11 @@ function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, Rate> {
     itemsPerSecond: serve.transactionsPerSecond,
     burstItems: serve.transactionsBurst,
   };
-  const rates: Readonly<Record<Quota, Rate>> = { blocks, headers, transactions };
+  const addresses = {
+    itemsPerSecond: serve.addressesPerSecond,
+    burstItems: serve.addressesBurst,
+  };
+  const rates: Readonly<Record<Quota, Rate>> = { blocks, headers, transactions, addresses };
   return new Map(
     MESSAGE_KINDS.flatMap((kind) => {
       const { quota } = KINDS[kind];

@@ -10,6 +10,7 @@ import {
   type ProtocolHandlerArgs,
   type ProtocolMessage,
 } from "../handlers/protocol-handler.js";
+import { peerExchange, type PeerExchangeMessage } from "../handlers/peer-exchange.js";
 import { syncHandler } from "../handlers/sync-handler.js";
 import { transactionHandler } from "../handlers/transaction-handler.js";
 import type { TransactionHandlerMessage } from "../handlers/transaction-handler-state.js";
@@ -39,6 +40,8 @@ export interface NetworkActors {
   readonly sync: ActorRef<SyncMessage>;
   readonly transactions: ActorRef<TransactionHandlerMessage>;
   readonly blocks: ActorRef<BlockHandlerMessage>;
+  /** Absent when it is off. */
+  readonly exchange: ActorRef<PeerExchangeMessage> | undefined;
   /** By name. */
   readonly protocols: ReadonlyMap<string, ActorRef<ProtocolMessage>>;
   readonly listener: ActorRef<ListenerMessage>;
@@ -94,6 +97,9 @@ export function spawnActors(
     { name: "block-handler" },
   );
   context.spawn(syncHandler, { router, system }, { name: "sync-handler" });
+  const exchange = config.exchange.enabled
+    ? context.spawn(peerExchange, { router, registry }, { name: "exchange" })
+    : undefined;
   context.spawn(blockRepair, { registry, system }, { name: "block-repair" });
   if (config.produce) {
     const args = { consensus, system, blockHandler: blocks, events };
@@ -108,6 +114,7 @@ export function spawnActors(
     sync,
     transactions,
     blocks,
+    exchange,
     protocols: spawnProtocols({ router, registry, reputation, mailboxMax }, context),
     listener: context.spawn(
       listener,

@@ -5,6 +5,7 @@ import type { BanRecord, PeerId } from "../../ports.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { EventBusMessage } from "../events/event-bus.js";
+import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
 import type { ProducedOutcome } from "../handlers/block-handler-state.js";
 import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
@@ -76,6 +77,7 @@ export interface StatusPart {
   readonly sync?: SyncStatus;
   readonly dial?: DialStatus;
   readonly mempool?: MempoolSize;
+  readonly exchange?: ExchangeStatus | null;
 }
 
 export interface NetworkServiceArgs {

@@ -6,6 +6,7 @@ import type { Direction, PeerId } from "../../ports.js";
 import type { MemoryReport } from "../memory-ledger.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
+import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 import type { Degraded } from "./given-up.js";
@@ -33,6 +34,8 @@ export interface NodeStatus {
   /** 0 of both when its actor does not answer. */
   readonly mempool: MempoolSize;
   readonly memory: MemoryStatus;
+  /** What peers told of others, and were told; null when it is off, or its actor does not answer. */
+  readonly exchange: ExchangeStatus | null;
 }
 
 /** Who holds how much of the node's memory, and of how much at most. */

@@ -3,6 +3,7 @@
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
 import type { NodeEnv } from "../env.js";
+import type { ExchangeStatus, PeerExchangeMessage } from "../handlers/peer-exchange.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import { clockStatus } from "../peer/clock-offset.js";
 import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
@@ -13,7 +14,7 @@ import type { NetworkMessage, StatusPart } from "./network-messages.js";
 import { peerStatus, type NodeStatus } from "./node-status.js";
 import type { SystemRouterMessage } from "./system-router.js";
 
-type Asked = Pick<NetworkActors, "registry" | "sync" | "system">;
+type Asked = Pick<NetworkActors, "exchange" | "registry" | "sync" | "system">;
 type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "health" | "memory" | "peerId" | "workers">;
 /** What the service knows itself. */
 interface Known extends Pick<NodeStatus, "degraded"> {
@@ -40,7 +41,7 @@ export class StatusQueries {
   /** Every part comes back to the service, for `take`. */
   ask(of: Asked, replyTo: ActorRef<NodeStatus>, context: Context<NetworkMessage, unknown>): void {
     const query = this.#next++;
-    this.#open.set(query, { replyTo, parts: {} });
+    this.#open.set(query, { replyTo, parts: of.exchange === undefined ? { exchange: null } : {} });
     context.ask<RegistryMessage, readonly PeerReport[]>(
       of.registry,
       (to) => ({ type: "GetPeers", replyTo: to }),
@@ -73,6 +74,13 @@ export class StatusQueries {
         part: { mempool: valueOr(outcome, { count: 0, bytes: 0 }) },
       }),
     );
+    if (of.exchange === undefined) return;
+    context.ask<PeerExchangeMessage, ExchangeStatus>(
+      of.exchange,
+      (to) => ({ type: "GetExchangeStatus", replyTo: to }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({ type: "StatusPart", query, part: { exchange: valueOr(outcome, null) } }),
+    );
   }
 
   take(
@@ -84,8 +92,8 @@ export class StatusQueries {
     const query = this.#open.get(id);
     if (query === undefined) return;
     query.parts = { ...query.parts, ...part };
-    const { peers, sync, dial, mempool } = query.parts;
-    if (peers === undefined || sync === undefined) return;
+    const { peers, sync, dial, mempool, exchange } = query.parts;
+    if (peers === undefined || sync === undefined || exchange === undefined) return;
     if (dial === undefined || mempool === undefined) return;
     this.#open.delete(id);
     const { blocks, config, health, memory, peerId, workers } = env;
@@ -106,6 +114,7 @@ export class StatusQueries {
       pool: { queued, running },
       clock: clockStatus(peers, config.clock.offsetMaxMs),
       mempool,
+      exchange,
       memory: { ...memory.report(), anonymousBytes: health.anonymousBytes?.() ?? null },
     });
   }

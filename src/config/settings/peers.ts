@@ -202,6 +202,8 @@ export const PEERS = {
     headersBurst: burst(200_000, "Headers that it may ask for at once."),
     transactionsPerSecond: rate(4_096, "The same of transactions."),
     transactionsBurst: burst(16_384, "Transactions that it may ask for at once."),
+    addressesPerSecond: rate(1, "The same of addresses of peers."),
+    addressesBurst: burst(512, "Addresses that it may ask for at once: two answers' worth."),
   },
   gossip: {
     knownPerPeerMax: count(5_000, ENTRIES, "Ids that a peer is known to know."),

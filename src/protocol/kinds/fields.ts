@@ -38,6 +38,7 @@ export const UINT32_MAX = 2 ** 32 - 1;
 export function fields<M extends AnyMessage>(
   kind: M["kind"],
   members: FieldsFor<Omit<M, "kind">>,
+  limits = LIMITS,
 ): Fields<M> {
   const list = tuple<Omit<M, "kind">>(members);
   return {
@@ -48,7 +49,7 @@ export function fields<M extends AnyMessage>(
       return encodeCbor(written);
     },
     decode: (payload) => {
-      const decoded = decodeCbor(payload, LIMITS);
+      const decoded = decodeCbor(payload, limits);
       if (!decoded.ok) return decoded.detail;
       const read = list.read(decoded.value);
       return read === undefined ? "not the members it should hold" : ({ kind, ...read } as M);

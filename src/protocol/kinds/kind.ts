@@ -16,7 +16,7 @@ export function laneIndex(lane: Lane): number {
 }
 
 /** What a server counts of its peers' requests; each has a rate and a burst of its own. */
-export type Quota = "blocks" | "headers" | "transactions";
+export type Quota = "blocks" | "headers" | "transactions" | "addresses";
 
 /** How a payload is made and read: members of CBOR, or byte strings that stay where they are. */
 export type Body<M extends AnyMessage> = Fields<M> | Items<M>;
@@ -36,7 +36,7 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
   readonly standsIn?: true;
   /** Of a request: what it takes of its server, one of it or what the member `counts` says. */
   readonly quota?: Quota;
-  /** A member that is the number of items asked for, or the list of them. */
+  /** A member that is the number of items asked for, or the list of them; of an answer, of its items. */
   readonly counts?: string;
   /** When it may come: until both have shaken hands, at any time, or (absent) after that. */
   readonly phase?: "handshake" | "any";

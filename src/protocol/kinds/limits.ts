@@ -9,6 +9,7 @@ export const ITEM_LIMITS = {
   rangeBlocksMax: 1_024,
   announcedTransactionsMax: 1_024,
   requestedTransactionsMax: 1_024,
+  peersMax: 256,
 } as const;
 
 /** Limits of texts (bytes of UTF-8) and lists in Handshake and Disconnect. */

@@ -24,6 +24,8 @@ export function mayAnswer(asked: Rule, kind: WireKind, answer: Rule): boolean {
 }
 
 /** Of an answer; a refusal holds none. */
-export function itemsHeld({ body }: Rule, message: WireMessage): number {
-  return body.form === "items" ? body.itemsIn(message).length : 0;
+export function itemsHeld(rule: Rule, message: WireMessage): number {
+  const { body, counts } = rule;
+  if (body.form === "items") return body.itemsIn(message).length;
+  return counts === undefined ? 0 : itemsAsked(rule, message);
 }

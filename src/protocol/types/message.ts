@@ -6,6 +6,7 @@ import { BASE_KINDS, type BaseMessage } from "../kinds/base.js";
 import { BLOCKS_KINDS, type BlocksMessage } from "../kinds/blocks.js";
 import { laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
 import type { OwnMessage } from "../kinds/own.js";
+import { PEERS_KINDS, type PeersMessage } from "../kinds/peers.js";
 import { SYNC_KINDS, type SyncMessage } from "../kinds/sync.js";
 import { TRANSACTIONS_KINDS, type TransactionsMessage } from "../kinds/transactions.js";
 
@@ -19,7 +20,8 @@ export { LANES, laneIndex, type KindRule, type Lane, type Quota } from "../kinds
 export { ITEM_LIMITS, TEXT_LIMITS, WINDOW_BYTES_MAX } from "../kinds/limits.js";
 
 /** A message of the chain's protocols. */
-export type Message = BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage;
+export type Message =
+  BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage | PeersMessage;
 
 export type MessageKind = Message["kind"];
 /** What a connection may carry: messages of the chain's protocols, and of services' own. */
@@ -32,6 +34,7 @@ export const KINDS: KindsOf<Message> = {
   ...BLOCKS_KINDS,
   ...SYNC_KINDS,
   ...TRANSACTIONS_KINDS,
+  ...PEERS_KINDS,
 };
 
 /** Every kind, by ascending code. */

@@ -64,6 +64,8 @@ export function answerTo(message: Message, chain: Served): Message | undefined {
       return rangeOf(message, chain);
     case "RequestTransactions":
       return { kind: "ResponseTransactions", transactions: [] };
+    case "GetPeers":
+      return { kind: "Peers", endpoints: [] };
     default:
       return undefined;
   }

@@ -25,14 +25,14 @@ test("it opens with a handshake that says who and what this node is", async (t) 
     agent: "test/1",
     nodeId: "café",
     listenAddresses: ["tcp://1.2.3.4:8765"],
-    capabilities: ["blocks/1", "sync/1", "transactions/1", "time/1"],
+    capabilities: ["blocks/1", "sync/1", "transactions/1", "peers/1", "time/1"],
   });
   t.deepEqual(first?.message.head, {
     height: 0n,
     hash: genesis.header.hash,
     totalDifficulty: genesis.header.totalDifficulty,
   });
-  t.is(first?.message.quotas.length, 4);
+  t.is(first?.message.quotas.length, 5);
 });
 
 test("a handshake that fits makes it ready, and the round trip is measured at once", async (t) => {

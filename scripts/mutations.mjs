@@ -111,9 +111,16 @@ export const mutations = [
   {
     name: "one slot too many",
     in: "actors/peer/peer-manager.js",
-    find: "taken.size >= slotsMax",
-    with: "taken.size > slotsMax",
+    find: "taken.size < slotsMax",
+    with: "taken.size <= slotsMax",
     tests: ["actors/peer/peer-manager"],
+  },
+  {
+    name: "a newcomer evicts peers of networks that are no larger than its own",
+    in: "actors/peer/eviction.js",
+    find: "sizeOf(peer) > sizeOf(newcomer) + 1",
+    with: "true",
+    tests: ["actors/peer/eviction"],
   },
   {
     name: "requests never time out",

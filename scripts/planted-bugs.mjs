@@ -147,8 +147,8 @@ export const plantedBugs = [
   {
     name: "a slot counts twice",
     in: "actors/peer/peer-manager.js",
-    find: "taken.size >= slotsMax",
-    with: "2 * taken.size >= slotsMax",
+    find: "taken.size < slotsMax",
+    with: "2 * taken.size < slotsMax",
   },
   {
     name: "transactions are not announced",

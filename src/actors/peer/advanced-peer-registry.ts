@@ -13,6 +13,7 @@ import type { Connection } from "../../ports.js";
 import { formatAddress, parseAddress, type Endpoint } from "../../protocol/address.js";
 import type { NodeEnv } from "../env.js";
 import { TrafficCounts } from "../../protocol/session/traffic.js";
+import { originOf } from "./eviction.js";
 import { historyOf } from "./explain-peer.js";
 import { guardPeerStore } from "./guarded-peer-store.js";
 import { LocalInfo } from "./local-info.js";
@@ -28,6 +29,7 @@ import { connected, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
 import {
   answerDrained,
+  evict,
   leave,
   lingers,
   ready,
@@ -269,8 +271,11 @@ function accept(
     connection.destroy();
     return;
   }
-  if (admission.admit) replace(state, connection.peerId, "handshaking", ctx);
   const { peerId, direction, remote } = connection;
+  if (admission.admit) {
+    replace(state, peerId, "handshaking", ctx);
+    if (admission.evicted !== undefined) evict(state, admission.evicted, ctx);
+  }
   const id = state.nextId++;
   const handler = ctx.spawn(
     peerHandler,
@@ -292,6 +297,7 @@ function accept(
     peerId,
     direction,
     remote,
+    origin: originOf(remote.host),
     dialed,
     handler,
     state: admission.admit ? connected(env.clock.monotonicMs()) : REFUSED,

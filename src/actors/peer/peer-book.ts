@@ -18,7 +18,8 @@ import { ConnectionTable } from "./connection-table.js";
 import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
-import type { Entry } from "./peer-entry.js";
+import { originOf } from "./eviction.js";
+import { meritsOf, type Entry } from "./peer-entry.js";
 import { GroupStandings } from "./group-standings.js";
 import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
@@ -113,20 +114,20 @@ export class PeerBook {
     if (unwelcome !== undefined) {
       return { admit: false, reason: "TooManyConnections", detail: unwelcome };
     }
+    const isOnProbation = (id: PeerId): boolean =>
+      this.peers.judgementOf(id, nowMs)?.class === "probation";
+    const { peerId, direction, remote } = candidate;
     return admit(
-      candidate,
+      { peerId, direction, remote, origin: originOf(remote.host) },
       {
         self: this.#self,
         trusted: this.trusted,
-        isBanned: (peerId) => this.peers.banOf(peerId, nowMs) !== undefined,
+        isBanned: (id) => this.peers.banOf(id, nowMs) !== undefined,
+        isOnProbation,
         slots: this.connections.open(),
+        meritsOf: (entry) => meritsOf(entry, isOnProbation(entry.peerId)),
       },
-      {
-        maxInbound,
-        maxOutbound,
-        perGroupMax: inbound.perGroupMax,
-        exemptLocal: inbound.exemptLocal,
-      },
+      { maxInbound, maxOutbound, ...inbound },
     );
   }
 

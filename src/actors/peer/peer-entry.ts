@@ -5,14 +5,15 @@ import type { Clock } from "../../ports.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { clockOffset } from "./clock-offset.js";
+import type { Merits } from "./eviction.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
-import type { Slot } from "./peer-manager.js";
+import type { PlacedSlot } from "./peer-manager.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import { wasReady, type PeerState } from "./peer-state.js";
 import type { Gone, PeerReport, PeerTableEvent } from "./peer-table.js";
 
-export interface Entry extends Slot {
+export interface Entry extends PlacedSlot {
   readonly id: number;
   readonly remote: Endpoint;
   readonly handler: ActorRef<PeerHandlerMessage>;
@@ -26,6 +27,17 @@ export interface Entry extends Slot {
   /** Of its peer, on this and former connections. */
   deeds: PeerDeeds;
   gone: Gone;
+}
+
+/** What it is weighed by when all slots are taken. */
+export function meritsOf({ state, performance, deeds }: Entry, onProbation: boolean): Merits {
+  return {
+    readySinceMs: state.phase === "ready" ? state.sinceMs : undefined,
+    pingMinMs: performance.pingMinMs,
+    usefulBlockMs: deeds.usefulBlockMs,
+    usefulTransactionMs: deeds.usefulTransactionMs,
+    onProbation,
+  };
 }
 
 export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {

@@ -4,8 +4,8 @@
 
 import type { DisconnectReason } from "../../protocol/types/message.js";
 import { keepConnection } from "../../protocol/handshake.js";
-import { hostGroup, isLocalHost } from "../../protocol/address.js";
 import type { Direction, PeerId } from "../../ports.js";
+import { selectEvicted, type Merits, type Origin, type Seated } from "./eviction.js";
 
 /** What the policy needs to know of a connection. */
 export interface Slot {
@@ -15,34 +15,50 @@ export interface Slot {
   readonly remote: { readonly host: string };
 }
 
+export interface PlacedSlot extends Slot {
+  /** By its remote host, looked up once. */
+  readonly origin: Origin;
+}
+
 export interface AdmissionLimits {
   readonly maxInbound: number;
   readonly maxOutbound: number;
   readonly perGroupMax: number;
   readonly exemptLocal: boolean;
+  readonly protectedEachMax: number;
 }
 
 export type Admission =
   /** In place of the connections to the same peer, each of which goes when it gets as far. */
-  | { readonly admit: true }
+  | {
+      readonly admit: true;
+      /** This peer gives its inbound slot up for it. */
+      readonly evicted?: PeerId;
+    }
   | { readonly admit: false; readonly reason: DisconnectReason; readonly detail: string };
 
-export interface AdmissionView {
+export interface AdmissionView<S extends PlacedSlot = PlacedSlot> {
   readonly self: PeerId;
   readonly trusted: ReadonlySet<PeerId>;
   isBanned(peerId: PeerId): boolean;
-  /** Open connections, handshaking or ready. */
-  readonly slots: Iterable<Slot>;
+  isOnProbation(peerId: PeerId): boolean;
+  /** Open connections, handshaking or ready, in order of arrival. */
+  readonly slots: Iterable<S>;
+  meritsOf(slot: S): Merits;
 }
 
 /** Decides on a new authenticated connection. Trusted peers are extra to the slots. */
-export function admit(candidate: Slot, view: AdmissionView, limits: AdmissionLimits): Admission {
+export function admit<S extends PlacedSlot>(
+  candidate: PlacedSlot,
+  view: AdmissionView<S>,
+  limits: AdmissionLimits,
+): Admission {
   if (candidate.peerId === view.self) return refuse("SelfConnection", "this is our own node");
   const trusted = view.trusted.has(candidate.peerId);
   if (!trusted && view.isBanned(candidate.peerId)) return refuse("Banned", "this peer is banned");
 
   // By peer: one that is about to replace its own connection has two and counts once.
-  const taken = new Set<PeerId>();
+  const taken = new Map<PeerId, S>();
   const sameGroup = new Set<PeerId>();
   const group = groupOf(candidate, limits);
   for (const slot of view.slots) {
@@ -53,30 +69,43 @@ export function admit(candidate: Slot, view: AdmissionView, limits: AdmissionLim
       continue;
     }
     if (view.trusted.has(peerId) || direction !== candidate.direction) continue;
-    taken.add(peerId);
+    // Of its two the one that is ready came first.
+    if (!taken.has(peerId)) taken.set(peerId, slot);
     if (group !== undefined && groupOf(slot, limits) === group) sameGroup.add(peerId);
   }
   if (trusted) return { admit: true };
-  // One that replaces a connection of the other direction needs a slot too: peers that we dialed
-  // could otherwise dial back one by one, each into a slot that is not there.
-  const slotsMax = candidate.direction === "inbound" ? limits.maxInbound : limits.maxOutbound;
-  if (taken.size >= slotsMax)
-    return refuse("TooManyConnections", `all ${slotsMax} slots are taken`);
-  if (candidate.direction === "inbound" && sameGroup.size >= limits.perGroupMax) {
+  const isInbound = candidate.direction === "inbound";
+  if (isInbound && sameGroup.size >= limits.perGroupMax) {
     return refuse(
       "TooManyConnections",
       `${sameGroup.size} peers of this address group are connected`,
     );
   }
-  return { admit: true };
+  // One that replaces a connection of the other direction needs a slot too: peers that we dialed
+  // could otherwise dial back one by one, each into a slot that is not there.
+  const slotsMax = isInbound ? limits.maxInbound : limits.maxOutbound;
+  if (taken.size < slotsMax) return { admit: true };
+  const evicted = isInbound ? evict(candidate, [...taken.values()], view, limits) : undefined;
+  if (evicted !== undefined) return { admit: true, evicted };
+  return refuse("TooManyConnections", `all ${slotsMax} slots are taken`);
+}
+
+function evict<S extends PlacedSlot>(
+  { peerId, origin }: PlacedSlot,
+  taken: readonly S[],
+  view: AdmissionView<S>,
+  { protectedEachMax }: AdmissionLimits,
+): PeerId | undefined {
+  const seated = taken.map((slot): Seated => ({ ...slot, ...view.meritsOf(slot) }));
+  const newcomer = { origin, onProbation: view.isOnProbation(peerId) };
+  return selectEvicted(newcomer, seated, protectedEachMax)?.peerId;
 }
 
 function refuse(reason: DisconnectReason, detail: string): Admission {
   return { admit: false, reason, detail };
 }
 
-/** The /24 or /48 of a slot, or undefined when it is exempt or has no such notion. */
-function groupOf(slot: Slot, limits: AdmissionLimits): string | undefined {
-  const { host } = slot.remote;
-  return limits.exemptLocal && isLocalHost(host) ? undefined : hostGroup(host);
+/** What the cap counts a slot by; undefined: it is exempt. */
+function groupOf({ origin }: PlacedSlot, { exemptLocal }: AdmissionLimits): string | undefined {
+  return exemptLocal && origin.isLocal ? undefined : origin.group;
 }

@@ -29,10 +29,23 @@ export function replace(
 ): void {
   const gone = { reason: "DuplicateConnection", detail: "a newer connection is kept" } as const;
   for (const entry of state.book.connections.openOf(peerId)) {
-    if (entry.state.phase !== phase) continue;
-    entry.handler.tell({ type: "Close", ...gone });
-    leave(state, entry, { ...gone, byPeer: false }, ctx);
+    if (entry.state.phase === phase) dismiss(state, entry, gone, ctx);
   }
+}
+
+/** All inbound slots are taken, and this peer's goes to another one. That is no fault of its own. */
+export function evict(state: State, peerId: PeerId, ctx: Ctx): void {
+  const detail = "another peer needs the slot, of a network with fewer peers here";
+  for (const entry of state.book.connections.openOf(peerId)) {
+    if (entry.direction !== "inbound") continue;
+    dismiss(state, entry, { reason: "TooManyConnections", detail }, ctx);
+  }
+}
+
+/** It is told why, and its slot is free at once. */
+function dismiss(state: State, entry: Entry, why: Farewell, ctx: Ctx): void {
+  entry.handler.tell({ type: "Close", ...why });
+  leave(state, entry, { ...why, byPeer: false }, ctx);
 }
 
 export function ready(

@@ -82,6 +82,12 @@ export const PEERS = {
       "New connections from one address (IPv6: one /64).",
     ),
     perGroupMax: count(4, [1, 65_536], "Ready connections from one /24 (IPv4) or /48 (IPv6)."),
+    protectedEachMax: count(
+      4,
+      [0, 65_536],
+      "When all slots are taken, so many inbound peers stay for each of three merits, an eighth at " +
+        "most: short pings, new blocks, new transactions; of the rest the older half.",
+    ),
     exemptLocal: flag(
       true,
       "Loopback and private addresses are exempt from the limits per address and group.",

@@ -1,4 +1,5 @@
 import test from "ava";
+import { originOf } from "../../../src/actors/peer/eviction.js";
 import { historyOf } from "../../../src/actors/peer/explain-peer.js";
 import { PeerBook } from "../../../src/actors/peer/peer-book.js";
 import type { Entry } from "../../../src/actors/peer/peer-entry.js";
@@ -32,6 +33,7 @@ function bookOf(config: NetworkConfigInput = {}) {
       peerId: peerIdOf(number),
       direction: "inbound",
       remote: endpoint(number),
+      origin: originOf(endpoint(number).host),
       dialed: undefined,
       handler: { ...refusing<never>(), path: `/peer-${id}` },
       state: connected(0),

@@ -4,8 +4,9 @@ import {
   type Admission,
   type AdmissionLimits,
   type AdmissionView,
-  type Slot,
+  type PlacedSlot,
 } from "../../../src/actors/peer/peer-manager.js";
+import { originOf } from "../../../src/actors/peer/eviction.js";
 import type { Direction } from "../../../src/ports.js";
 import { peerIdOf, SELF } from "../support.js";
 
@@ -14,27 +15,41 @@ const limits: AdmissionLimits = {
   maxOutbound: 2,
   perGroupMax: 2,
   exemptLocal: false,
+  protectedEachMax: 4,
 };
 /** Ids on either side of our own. */
 const LOWER = peerIdOf(1);
 const HIGHER = peerIdOf(0xffff);
 
+const NO_MERITS = {
+  readySinceMs: undefined,
+  pingMinMs: undefined,
+  usefulBlockMs: undefined,
+  usefulTransactionMs: undefined,
+  onProbation: false,
+};
+
 let hosts = 0;
-function slot(direction: Direction, peerId: string, host?: string): Slot {
+function slot(direction: Direction, peerId: string, host?: string): PlacedSlot {
   hosts++;
-  return {
-    peerId,
-    direction,
-    remote: { host: (host ?? `8.0.${hosts % 256}.1`).replace(/[[\]]/g, "") },
-  };
+  const remote = { host: (host ?? `8.${hosts % 256}.0.1`).replace(/[[\]]/g, "") };
+  return { peerId, direction, remote, origin: originOf(remote.host) };
 }
 
-function slots(count: number, direction: Direction, from = 100): Slot[] {
+function slots(count: number, direction: Direction, from = 100): PlacedSlot[] {
   return Array.from({ length: count }, (_, i) => slot(direction, peerIdOf(from + i)));
 }
 
-function view(open: readonly Slot[], more: Partial<AdmissionView> = {}): AdmissionView {
-  return { self: SELF, trusted: new Set(), isBanned: () => false, slots: open, ...more };
+function view(open: readonly PlacedSlot[], more: Partial<AdmissionView> = {}): AdmissionView {
+  return {
+    self: SELF,
+    trusted: new Set(),
+    isBanned: () => false,
+    isOnProbation: () => false,
+    slots: open,
+    meritsOf: () => ({ ...NO_MERITS, readySinceMs: 0 }),
+    ...more,
+  };
 }
 
 function reasonOf(admission: Admission): string {
@@ -108,6 +123,40 @@ test("a replacement takes over a slot of its direction, or needs a free one", (t
   t.true(admit(slot("inbound", LOWER), view(free), limits).admit);
   const none = [dialed, ...slots(3, "inbound")];
   t.is(reasonOf(admit(slot("inbound", LOWER), view(none), limits)), "TooManyConnections");
+});
+
+test("of full inbound slots one of the largest network goes for a newcomer of another", (t) => {
+  const [first, second, third] = ["9.9.1.1", "9.9.2.1", "9.8.1.1"].map((host, i) =>
+    slot("inbound", peerIdOf(100 + i), host),
+  );
+  const full = view([first!, second!, third!]);
+  t.deepEqual(admit(slot("inbound", LOWER, "7.7.7.7"), full, limits), {
+    admit: true,
+    evicted: second!.peerId,
+  });
+  // Of the network that has most itself: nobody would gain by it.
+  t.is(reasonOf(admit(slot("inbound", LOWER, "9.9.3.1"), full, limits)), "TooManyConnections");
+  const trusted = new Set([first!.peerId, second!.peerId]);
+  const free = view([first!, second!, third!], { trusted });
+  t.deepEqual(admit(slot("inbound", LOWER, "7.7.7.7"), free, limits), { admit: true });
+});
+
+test("nobody is evicted for who is refused all the same, or needs no slot", (t) => {
+  const open = ["9.9.1.1", "9.9.2.1", "7.7.7.1"].map((host, i) =>
+    slot("inbound", peerIdOf(100 + i), host),
+  );
+  const capped = { ...limits, perGroupMax: 1 };
+  const refused = admit(slot("inbound", LOWER, "7.7.7.2"), view(open), capped);
+  t.regex(refused.admit ? "" : refused.detail, /group/);
+  const again = admit(slot("inbound", open[2]!.peerId, "6.6.6.6"), view(open), limits);
+  t.deepEqual(again, { admit: true });
+  const trusted = new Set([LOWER]);
+  t.deepEqual(admit(slot("inbound", LOWER), view(open, { trusted }), limits), { admit: true });
+});
+
+test("outbound slots are this node's own choice: nobody is evicted from them", (t) => {
+  const open = ["9.9.1.1", "9.9.2.1"].map((host, i) => slot("outbound", peerIdOf(100 + i), host));
+  t.is(reasonOf(admit(slot("outbound", LOWER), view(open), limits)), "TooManyConnections");
 });
 
 test("one address group takes no more than its share of the inbound slots", (t) => {

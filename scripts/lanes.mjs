@@ -36,6 +36,7 @@ const lanes = {
     "cli",
     "compose",
     "embedding",
+    "fuzz",
     "network",
     "node",
     "runtime/clocks",

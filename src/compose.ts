@@ -16,7 +16,7 @@ import {
 } from "./compose/chain-parts.js";
 import { openStores } from "./compose/open-stores.js";
 import { openWorkers } from "./compose/open-workers.js";
-import { checkHandlers, type Closers, type OwnPorts } from "./compose/own-ports.js";
+import { checkHandlers, checkOwnPorts, type Closers, type OwnPorts } from "./compose/own-ports.js";
 import { handleOf, spawnNode, type SpawnedNode, type SpawnOptions } from "./compose/spawn-node.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { invariant, type CodedError } from "./errors.js";
@@ -41,7 +41,7 @@ import { createScheduler } from "./runtime/scheduler.js";
 
 export { defaultMempool, genesisOf, networkParams } from "./compose/chain-parts.js";
 export { openWorkers } from "./compose/open-workers.js";
-export type { OwnPorts } from "./compose/own-ports.js";
+export { checkOwnPorts, type OwnPorts } from "./compose/own-ports.js";
 export { handleOf, spawnNode } from "./compose/spawn-node.js";
 
 export const AGENT = "vibecoin-network/0.1.0";
@@ -56,6 +56,7 @@ export async function startNode(
   own: OwnPorts = {},
 ): Promise<Network> {
   const config = resolveConfig(input);
+  checkOwnPorts(own);
   checkAddresses(config);
   checkProtocols(own.protocols ?? [], CAPABILITIES);
   checkHandlers(own.protocols ?? []);

@@ -5,6 +5,7 @@
 export type ErrorCode =
   | "ADDRESS_IN_USE"
   | "ADDRESS_INVALID"
+  | "ARGUMENT_INVALID"
   | "CLOSED"
   | "CONFIG_INVALID"
   | "CRASHED"
@@ -16,6 +17,7 @@ export type ErrorCode =
   | "KEY_INVALID"
   | "NAME_UNRESOLVED"
   | "QUEUE_FULL"
+  | "REFUSED"
   | "RULES_UNLOADABLE"
   | "STOPPED"
   | "STORE_FAILED"

@@ -1,9 +1,17 @@
 // vibecoin-network: run the peer-to-peer layer of the VibeCoin chain inside your own process.
 
-import { startNode, type OwnPorts } from "./compose.js";
+import { checkOwnPorts, startNode } from "./compose.js";
 import type { NetworkConfigInput } from "./config.js";
 import type { Network } from "./network.js";
-import type { BlockStore, Consensus, Log, Mempool, ServiceProtocol, TxStore } from "./ports.js";
+import type {
+  BlockStore,
+  Consensus,
+  Log,
+  Mempool,
+  PeerStore,
+  ServiceProtocol,
+  TxStore,
+} from "./ports.js";
 
 export interface StartOptions {
   /** A service's own messages over the same connections. */
@@ -27,18 +35,21 @@ export function startNetwork(
 export interface EnhancedPorts {
   readonly blockStore?: BlockStore;
   readonly txStore?: TxStore;
+  /** What is kept of peers over a restart. */
+  readonly peerStore?: PeerStore;
   readonly mempool?: Mempool;
   readonly consensus?: Consensus;
 }
 
 /** Like startNetwork, on the caller's own stores, mempool and consensus. */
-export function startEnhancedNetwork(
+export async function startEnhancedNetwork(
   config: NetworkConfigInput,
   ports: EnhancedPorts,
   options: StartOptions = {},
 ): Promise<Network> {
-  const own: OwnPorts = { ...ports, ...options };
-  return startNode(config, own);
+  checkOwnPorts(ports, "ports");
+  checkOwnPorts(options);
+  return startNode(config, { ...ports, ...options });
 }
 
 export { startNetworkThread } from "./thread.js";
@@ -59,6 +70,13 @@ export { DEFAULTS, resolveConfig, type NetworkConfig, type NetworkConfigInput } 
 export { CodedError, isCoded, type ErrorCode } from "./errors.js";
 export { createLog } from "./log.js";
 export type { Network } from "./network.js";
+export type {
+  BanOptions,
+  CommandOptions,
+  DisconnectOptions,
+  PeerControl,
+} from "./network/peer-control.js";
+export type { TrustedPeer } from "./actors/peer/operator-messages.js";
 export type {
   NetworkEvent,
   NetworkEventOf,

@@ -5,9 +5,12 @@ import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./types/chain.js";
-import type { BanRecord, ChainView, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
+import type { NetworkConfig } from "./config.js";
+import { peerControl, type PeerControl } from "./network/peer-control.js";
+import type { ChainView, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
 import { parseDialable, type Endpoint } from "./protocol/address.js";
+import { checkedId } from "./protocol/ids.js";
 import { eventTap } from "./actors/events/event-tap.js";
 import type {
   NetworkEvent,
@@ -32,7 +35,7 @@ import type { NodeStatus } from "./actors/service/node-status.js";
  * with QUEUE_FULL, which a command that cannot be taken now throws; one that was lost to a fault of the network's own with CRASHED. A peer id, a block
  * hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
  */
-export interface Network {
+export interface Network extends PeerControl {
   readonly peerId: PeerId;
   /** Where peers can reach this node, with the real ports; empty when it does not listen. */
   readonly listenAddresses: readonly string[];
@@ -44,11 +47,8 @@ export interface Network {
   kindStatistics(): Promise<KindStatistics>;
   /** What all connections carried, by kind, those that have ended included. */
   traffic(): Promise<Traffic>;
-  bans(): Promise<readonly BanRecord[]>;
   /** All that is known of a peer: the reasons of its score, its connections, where it was dialed. */
   explainPeer(peerId: PeerId): Promise<PeerHistory>;
-  unbanPeer(peerId: PeerId): void;
-  disconnectPeer(peerId: PeerId): void;
   /** Milliseconds of a round trip on the control lane; undefined when the peer is not connected. */
   pingPeer(peerId: PeerId): Promise<number | undefined>;
   /**
@@ -124,8 +124,7 @@ export interface NetworkParts {
   readonly peerId: PeerId;
   readonly listenAddresses: readonly string[];
   readonly blocks: ChainView;
-  readonly drainMs: number;
-  readonly askTimeoutMs: number;
+  readonly config: NetworkConfig;
   readonly diskWaitMs: () => number;
   /** Called when the network ends by itself, before anything of it is closed. */
   onFailure?(reason: CodedError): void;
@@ -139,14 +138,14 @@ export function networkHandle(parts: NetworkParts): Network {
   let taps = 0;
 
   const ask: Asking = async (question) =>
-    withCause(running(system).ask(service, question, parts.askTimeoutMs));
+    withCause(running(system).ask(service, question, parts.config.calls.timeoutMs));
   const tell = (message: NetworkMessage): void => {
     if (!running(service).tell(message)) throw full("its mailbox is full");
   };
 
   const hashOf = (at: HashHex | number): HashHex | undefined =>
-    typeof at === "number" ? running(blocks).hashAt(at) : idOf("block hash", running(at));
-  const peer = (id: PeerId): PeerId => idOf("peer id", running(id));
+    typeof at === "number" ? running(blocks).hashAt(at) : checkedId("block hash", running(at));
+  const peer = (id: PeerId): PeerId => checkedId("peer id", running(id));
 
   return {
     peerId: parts.peerId,
@@ -155,13 +154,11 @@ export function networkHandle(parts: NetworkParts): Network {
     peers: () => ask((replyTo) => ({ type: "GetPeers", replyTo })),
     traffic: () => ask((replyTo) => ({ type: "GetTraffic", replyTo })),
     kindStatistics: () => ask((replyTo) => ({ type: "GetKindStatistics", replyTo })),
-    bans: () => ask((replyTo) => ({ type: "GetBans", replyTo })),
     async explainPeer(id) {
       const peerId = peer(id);
       return ask((replyTo) => ({ type: "ExplainPeer", peerId, replyTo }));
     },
-    unbanPeer: (id) => tell({ type: "UnbanPeer", peerId: peer(id) }),
-    disconnectPeer: (id) => tell({ type: "DisconnectPeer", peerId: peer(id), reason: "Shutdown" }),
+    ...peerControl({ config: parts.config, assertRunning: () => void running(service), ask }),
     async pingPeer(id) {
       type Pong = { readonly elapsedMs: number | undefined };
       const peerId = peer(id);
@@ -183,7 +180,7 @@ export function networkHandle(parts: NetworkParts): Network {
       return hash === undefined ? undefined : running(blocks).block(hash);
     },
     async locateTransaction(text) {
-      const id = idOf("transaction id", running(text));
+      const id = checkedId("transaction id", running(text));
       const { location } = await ask<{ location?: TransactionLocation }>((replyTo) => ({
         type: "LocateTransaction",
         id,
@@ -216,7 +213,8 @@ function submitting(
   parts: NetworkParts,
   { running, withCause }: Pick<Life, "running" | "withCause">,
 ): Pick<Network, "broadcastTransaction" | "broadcastBlock"> {
-  const submissions = new Submissions(parts);
+  const askTimeoutMs = parts.config.calls.timeoutMs;
+  const submissions = new Submissions({ ...parts, askTimeoutMs });
   return {
     async broadcastTransaction(transaction) {
       checkBytes("a transaction", transaction);
@@ -315,20 +313,12 @@ function stoppedBecause({ message }: CodedError): string {
 async function stopAll(parts: NetworkParts): Promise<void> {
   // A service that does not answer is stopped all the same: the asking is a courtesy to peers.
   const { system, service } = parts;
-  const patienceMs = parts.drainMs + 2_000;
+  const patienceMs = parts.config.shutdown.drainMs + 2_000;
   await system
     .ask<NetworkMessage, "Stopped">(service, (replyTo) => ({ type: "Stop", replyTo }), patienceMs)
     .catch(() => undefined);
   await system.stop();
   await parts.close();
-}
-
-/** One of another form is known to nobody, which would be answered as if it were not there. */
-function idOf(what: string, id: unknown): string {
-  if (typeof id === "string" && /^[0-9a-f]{64}$/.test(id)) return id;
-  const shown = JSON.stringify(typeof id === "string" ? id.slice(0, 100) : typeof id);
-  const sentence = `The ${what} ${shown} is not valid: it must be 64 lower-case hex characters.`;
-  throw new CodedError("ID_INVALID", sentence);
 }
 
 /** JavaScript hands in hex now and then: said to the caller, for an actor could only fail at it. */

@@ -13,7 +13,7 @@ import type { Log, LogLevel } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { ThreadLife, type ThreadExit } from "./runtime/thread-life.js";
 import { revive } from "./runtime/thread-outcome.js";
-import { buffersOf, ownBytes, REMOTE_METHODS } from "./thread/control.js";
+import { buffersOf, COMMANDS, ownBytes, REMOTE_METHODS } from "./thread/control.js";
 import type { OwnFacts, PortModules, RemoteCalls, ThreadControl } from "./thread/control.js";
 import { FeedReader, LOG_ID, type FeedItem } from "./thread/feed.js";
 import { threadModule } from "./thread-module.js";
@@ -60,9 +60,16 @@ export async function startNetworkThread(
   options: NetworkThreadOptions = {},
 ): Promise<NetworkThread> {
   const { calls } = resolveConfig(config);
+  checkThreadOptions(options);
   if ("protocols" in options) throw protocolsRefused();
   checkCloneable(options.ports ?? {});
   return new Owner(options, calls).start(config);
+}
+
+/** Throws CONFIG_INVALID. */
+function checkThreadOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new CodedError("CONFIG_INVALID", "the options must be an object");
 }
 
 /** Whoever writes no types would otherwise miss them without a word. */
@@ -131,8 +138,7 @@ class Owner {
         const answer = life.ask(method, this.#calls.threadTimeoutMs, (control) =>
           control.call(method, transfer(sent, buffersOf(sent))),
         );
-        // As in Network: what is dialed is dialed again, whether anybody heeds the answer or not.
-        if (method === "connect") answer.catch(() => undefined);
+        if (COMMANDS.has(method)) answer.catch(() => undefined);
         return answer;
       },
     ]);

@@ -148,6 +148,19 @@ test("trusted peers fit into the default budget, however many, and into one that
   );
 });
 
+test("a budget that is set has as many places for peers that may be trusted as fit", (t) => {
+  const { trustedMax } = DEFAULTS;
+  t.true(trustedMax > 0);
+  t.is(resolveConfig({ memoryBudgetBytes: 2 ** 40 }).trustedMax, trustedMax);
+  const fits = plannedBytes({ ...DEFAULTS, trustedMax: 2 });
+  t.is(resolveConfig({ memoryBudgetBytes: fits }).trustedMax, 2);
+  t.is(resolveConfig({ memoryBudgetBytes: fits - 1 }).trustedMax, 1);
+  t.regex(
+    refusal({ memoryBudgetBytes: fits, trustedMax: 5 }),
+    /--memory \d+\), or lower trustedMax$/,
+  );
+});
+
 test("limits that exceed the budget are answered with those that were raised, the worst first", (t) => {
   const alone = { chain: { sideBytesMax: 4_096 * MIB } };
   t.regex(refusal(alone), /--memory \d+\), or lower chain\.sideBytesMax$/);
@@ -201,9 +214,13 @@ test("no time is longer than a timer can wait, but for what no timer waits for",
   );
   t.deepEqual(times, [
     "dial.rememberedMs",
+    "control.awayMs",
+    "control.awayMaxMs",
     "reputation.halfLifeMs",
     "reputation.banMs",
     "reputation.banMaxMs",
+    "reputation.operatorBanMs",
+    "reputation.operatorBanMaxMs",
   ]);
 });
 

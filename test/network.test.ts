@@ -132,7 +132,7 @@ for (const failing of ["throws", "rejects", "answers nonsense"] as const) {
     t.teardown(() => Promise.all([network.stop(), other.stop()]));
     t.is((await network.bans()).length, failing === "answers nonsense" ? 0 : 1);
     await network.connect(...other.listenAddresses);
-    network.unbanPeer(peerId);
+    t.is(await network.unbanPeer(peerId), failing !== "answers nonsense");
     t.deepEqual(await network.bans(), []);
     t.is((await network.status()).peers.length, 1);
     t.deepEqual(
@@ -314,7 +314,7 @@ test("two networks on loopback answer every question of their hosts", async (t) 
   const left = new Promise<string>((resolve) =>
     one.subscribe(["PeerDisconnected"], ({ peerId }) => resolve(peerId)),
   );
-  two.disconnectPeer(one.peerId);
+  t.is(await two.disconnectPeer(one.peerId), 1);
   t.is(await left, two.peerId);
 });
 
@@ -345,8 +345,13 @@ test("whatever a host calls 10,000 times at once ends, and no actor faults", asy
     traffic: () => network.traffic(),
     bans: () => network.bans(),
     explainPeer: () => network.explainPeer(id),
+    banPeer: () => network.banPeer(id),
     unbanPeer: () => network.unbanPeer(id),
+    trustPeer: () => network.trustPeer(id),
+    untrustPeer: () => network.untrustPeer(id),
     disconnectPeer: () => network.disconnectPeer(id),
+    trustedPeers: () => network.trustedPeers(),
+    findPeers: () => network.findPeers("ab"),
     pingPeer: () => network.pingPeer(id),
     connect: () => network.connect("127.0.0.1:1"),
     broadcastTransaction: () => network.broadcastTransaction(new Uint8Array(200)),

@@ -59,7 +59,9 @@ export type * from "./peer/peer-state.js";
 export type * from "./peer/peer-table.js";
 export { REPUTATION_DELTAS } from "./peer/reputation-events.js";
 export type * from "./peer/reputation-events.js";
-export { banText, ReputationLedger } from "./peer/reputation-ledger.js";
+export { banText, type OperatorBan } from "./peer/ban-list.js";
+export type * from "./peer/operator-messages.js";
+export { ReputationLedger } from "./peer/reputation-ledger.js";
 export type { PeerDeeds } from "./peer/peer-deeds.js";
 export type * from "./peer/reputation-ledger.js";
 

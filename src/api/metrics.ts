@@ -114,7 +114,8 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
   for (const rule of [...RULE_NAMES, ...Object.keys(TRANSACTION_REFUSALS)]) badTxs.inc({ rule }, 0);
   for (const rule of Object.keys(REFUSAL_RULES)) refused.inc({ rule }, 0);
   for (const direction of ["inbound", "outbound"]) arrived.inc({ direction }, 0);
-  for (const reason of [...DISCONNECT_REASONS, "Closed", "Fault"]) left.inc({ reason }, 0);
+  for (const reason of [...DISCONNECT_REASONS, "Closed", "Fault", "Operator"])
+    left.inc({ reason }, 0);
   for (const rule of WIRE_RULES) for (const by of ["peer", "us"]) broken.inc({ rule, by }, 0);
   return (event) => {
     switch (event.type) {

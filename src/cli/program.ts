@@ -52,7 +52,7 @@ function addRun(program: Command): void {
     .option("--trusted <peerId>", "keeps its slot, is never banned; repeatable", collect)
     .option("--max-inbound <n>", "peers that may dial this node", wholeNumber(0))
     .option("--max-outbound <n>", "peers that this node dials", wholeNumber(0))
-    .option("--memory <MiB>", "what all limits together may hold; default: 1024", wholeNumber(1))
+    .option("--memory <MiB>", "what all limits together may hold; default: 1088", wholeNumber(1))
     .action(async (flags: RunFlags) => {
       const { run } = await import("./run.js");
       await run(flags);

@@ -58,8 +58,9 @@ type End = (code: number, signal?: NodeJS.Signals) => Promise<never>;
 
 /** Throws CONFIG_INVALID when the slots of this configuration need more files than there may be. */
 function checkLimits(config: NetworkConfig): void {
-  const { maxInbound, maxOutbound, trustedPeers, inbound } = config;
-  const sockets = maxInbound + maxOutbound + trustedPeers.length + inbound.pendingMax;
+  const { maxInbound, maxOutbound, trustedPeers, trustedMax, inbound } = config;
+  const peers = maxInbound + maxOutbound + trustedPeers.length + trustedMax;
+  const sockets = peers + inbound.pendingMax;
   const refusal = fewDescriptors(LOADING_DESCRIPTORS + sockets);
   if (refusal !== undefined) throw new CodedError("CONFIG_INVALID", `With its peers ${refusal}.`);
 }

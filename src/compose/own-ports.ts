@@ -22,6 +22,25 @@ export interface OwnPorts {
   readonly log?: Log;
 }
 
+/** Throws CONFIG_INVALID for what is no port where it is handed in. */
+export function checkOwnPorts(own: unknown, what = "options"): void {
+  const refuse = (name: string, must: string): CodedError =>
+    new CodedError("CONFIG_INVALID", `the ${name} must be ${must}`);
+  if (!isObject(own)) throw refuse(what, "an object");
+  for (const [name, port] of Object.entries(own)) {
+    if (port === undefined) continue;
+    if (!isObject(port)) throw refuse(name, "an object");
+    if (name === "protocols" && !Array.isArray(port)) throw refuse(name, "a list");
+    if (name === "log" && typeof port["write"] !== "function") {
+      throw refuse(name, "an object with a function write");
+    }
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
 /** Closes in the order given; a failure does not keep the rest open. */
 export type Closers = (() => unknown)[];
 

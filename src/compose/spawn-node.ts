@@ -82,9 +82,7 @@ export function handleOf(
   spawned: SpawnedNode,
   rest: Pick<NetworkParts, "listenAddresses" | "close" | "diskWaitMs">,
 ): Network {
-  const askTimeoutMs = config.calls.timeoutMs;
-  const { drainMs } = config.shutdown;
-  return networkHandle({ ...spawned, peerId, blocks, drainMs, askTimeoutMs, ...rest });
+  return networkHandle({ ...spawned, peerId, blocks, config, ...rest });
 }
 
 interface StartTapArgs {

@@ -163,6 +163,15 @@ export function trustedPeersBytes(config: NetworkConfig): number {
   return plannedBytes(config) - plannedBytes({ ...config, trustedPeers: [] });
 }
 
+/** How many of `trustedMax` the budget has room for. */
+export function trustedPlaces(config: NetworkConfig): number {
+  let { trustedMax } = config;
+  while (trustedMax > 0 && plannedBytes({ ...config, trustedMax }) > config.memoryBudgetBytes) {
+    trustedMax--;
+  }
+  return trustedMax;
+}
+
 export function plannedBytes(config: NetworkConfig): number {
   return Object.values(memoryPlan(config)).reduce((sum, bytes) => sum + bytes, 0);
 }
@@ -198,6 +207,6 @@ export function sideBytes(weight: number, { chain, dataDir }: NetworkConfig): nu
   return dataDir === null ? counted : counted / 8;
 }
 
-function peersOf({ maxInbound, maxOutbound, trustedPeers }: NetworkConfig): number {
-  return maxInbound + maxOutbound + trustedPeers.length;
+function peersOf({ maxInbound, maxOutbound, trustedPeers, trustedMax }: NetworkConfig): number {
+  return maxInbound + maxOutbound + trustedPeers.length + trustedMax;
 }

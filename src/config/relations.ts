@@ -38,6 +38,8 @@ export const RELATIONS: readonly Relation[] = [
   below("reputation.banScore", "reputation.probationScore"),
   atMost("reputation.preferredScore", "reputation.scoreMax"),
   atMost("reputation.banMs", "reputation.banMaxMs"),
+  atMost("reputation.operatorBanMs", "reputation.operatorBanMaxMs"),
+  atMost("control.awayMs", "control.awayMaxMs"),
   atMost("dial.backoffMinMs", "dial.backoffMaxMs"),
   atMost("dial.resolveTimeoutMs", "dial.timeoutMs"),
   atMost("exchange.askAgainMinMs", "exchange.askAgainMaxMs"),

@@ -35,7 +35,7 @@ export type ProtocolReply = Uint8Array | undefined | void;
 
 /**
  * What a service can do with the peers of its protocol. A kind that the protocol does not have, or a
- * body beyond its limits, throws a TypeError. When the network has ended, questions reject with
+ * body beyond its limits, throws a TypeError; a peer id that is none, ID_INVALID. When the network has ended, questions reject with
  * STOPPED and messages go nowhere.
  */
 export interface ProtocolLink {

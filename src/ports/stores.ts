@@ -140,6 +140,8 @@ export interface BanRecord {
   readonly detail?: string;
   /** How often this peer was banned: the next ban doubles. */
   readonly count: number;
+  /** Spoken by the operator, not by reputation: it lasts as they said. */
+  readonly by?: "operator";
 }
 
 /** Where a peer was dialed and found. */
@@ -150,13 +152,15 @@ export interface StoredEndpoint {
   readonly readyWallMs: number;
 }
 
-/** What is kept of one peer over a restart: at least one of the two. */
+/** What is kept of one peer over a restart: at least one of these. */
 export interface PeerRecord {
   readonly peerId: PeerId;
   /** In force, or over and remembered. */
   readonly ban?: Omit<BanRecord, "peerId">;
   /** The latest first. */
   readonly endpoints?: readonly StoredEndpoint[];
+  /** By the operator while the node ran, beside those of the configuration. */
+  readonly trusted?: true;
 }
 
 /**

@@ -19,9 +19,14 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
   kindStatistics: true,
   traffic: true,
   bans: true,
-  explainPeer: true,
+  banPeer: true,
   unbanPeer: true,
+  trustPeer: true,
+  untrustPeer: true,
   disconnectPeer: true,
+  trustedPeers: true,
+  findPeers: true,
+  explainPeer: true,
   pingPeer: true,
   connect: true,
   broadcastTransaction: true,
@@ -36,6 +41,16 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
 };
 /** Every method that crosses: the compiler refuses a list that lacks one of Network's. */
 export const REMOTE_METHODS = Object.keys(REMOTE) as readonly RemoteMethod[];
+
+/** Those that are carried out whether anybody heeds the answer or not. */
+export const COMMANDS: ReadonlySet<RemoteMethod> = new Set([
+  "connect",
+  "banPeer",
+  "unbanPeer",
+  "trustPeer",
+  "untrustPeer",
+  "disconnectPeer",
+]);
 
 /** The same methods, each as a promise. */
 export type RemoteCalls = {

@@ -62,7 +62,12 @@ test.serial("a network in a thread answers every call of a network", async (t) =
   t.is((await network.explainPeer(node.peerId)).peerId, node.peerId);
   t.is(await network.locateTransaction("00".repeat(32)), undefined);
   t.true((await network.figures()).some((actor) => actor.path === "/node/network/registry"));
-  t.is(await network.unbanPeer(node.peerId), undefined);
+  t.is(await network.unbanPeer(node.peerId), false);
+  t.true(await network.trustPeer(node.peerId));
+  t.deepEqual(await network.trustedPeers(), [{ peerId: node.peerId, by: "operator" }]);
+  await t.throwsAsync(network.banPeer(node.peerId), { code: "REFUSED", message: /untrust it/ });
+  t.true(await network.untrustPeer(node.peerId));
+  t.deepEqual(await network.findPeers(node.peerId.slice(0, 12)), [node.peerId]);
   t.like(await network.broadcastTransaction(transaction), {
     ok: true,
     id: transactionId(transaction),
@@ -70,7 +75,7 @@ test.serial("a network in a thread answers every call of a network", async (t) =
   t.is(transaction.length, makeTransaction(makeKey(1), 1).length, "the caller keeps its bytes");
 
   const left = nextEvent(node, "PeerDisconnected");
-  await network.disconnectPeer(node.peerId);
+  t.is(await network.disconnectPeer(node.peerId), 1);
   t.is((await left).peerId, network.peerId);
 });
 

@@ -260,6 +260,12 @@ test("what a service may not send is refused where it is called", async (t) => {
   t.throws(() => link.send(peerId, "Ask", bytes("x")), { message: /no one-way message Ask/ });
   t.throws(() => link.broadcast("Say", new Uint8Array(101)), { message: /1 to 100 bytes/ });
   await t.throwsAsync(link.ask(peerId, "Ask", new Uint8Array(0)), { message: /1 to 100 bytes/ });
+  for (const id of ["zz", 7 as never, peerId.toUpperCase()]) {
+    const refused = { code: "ID_INVALID" };
+    t.throws(() => link.send(id, "Say", bytes("x")), refused);
+    t.throws(() => link.report(id, { rule: "spam", detail: "" }), refused);
+    await t.throwsAsync(link.ask(id, "Ask", bytes("x")), refused);
+  }
   t.throws(() => node.protocol("other/1"), { message: /started without other\/1/ });
   await node.stop();
   t.throws(() => node.protocol("chat/1"), { code: "STOPPED" });

@@ -26,7 +26,8 @@ export type NetworkEvent =
   | {
       readonly type: "PeerDisconnected";
       readonly peerId: PeerId;
-      readonly reason: DisconnectReason | "Closed" | "Fault";
+      /** `Operator`: sent away for a while. */
+      readonly reason: DisconnectReason | "Closed" | "Fault" | "Operator";
       /** With ProtocolViolation: the rule that was broken, where it is known. */
       readonly rule?: string;
       readonly detail: string;

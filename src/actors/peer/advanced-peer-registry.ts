@@ -6,7 +6,7 @@
 
 import { toHex } from "../../bytes/hex.js";
 import { departedFit } from "../../config/memory-plan.js";
-import { invariant, unreachable } from "../../errors.js";
+import { invariant } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { ESCALATE } from "../policies.js";
 import type { Connection } from "../../ports.js";
@@ -38,6 +38,7 @@ import {
   tellGone,
 } from "./registry-connections.js";
 import { aboutAddresses } from "./registry-addresses.js";
+import { aboutControl } from "./registry-control.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
 import { aboutVerdicts, endBans, keepChanges } from "./registry-verdicts.js";
@@ -81,6 +82,10 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     const bans = book.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
+    for (const id of book.trust.byOperator) args.reputation.tell({ type: "Trust", peerId: id });
+    const { forgotten } = book.trust;
+    if (forgotten.length > 0)
+      log.write("warn", "trustedMax leaves no room for peers", { forgotten });
     endBans({ book, events: args.events }, context);
     return {
       ...args,
@@ -90,6 +95,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
       nextId: 1,
+      commands: 0,
       stopping: false,
       drained: undefined,
     };
@@ -118,8 +124,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     if (size === 0) env.memory.nothingLeased(OF_CONNECTIONS);
   },
 
-  atRest({ waiting }) {
+  atRest({ waiting, commands }) {
     invariant(waiting.size === 0, `${waiting.size} addresses are waited for`);
+    invariant(commands === 0, `${commands} commands are not carried out`);
   },
 });
 
@@ -174,7 +181,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
       subscribe(state, message.subscriber, context);
       return;
     case "GetPeers":
-      message.replyTo.tell(reports(state, context.env.clock));
+      message.replyTo.tell(reports(state, context));
       return;
     case "GetTraffic":
       message.replyTo.tell(state.traffic.byKind());
@@ -200,7 +207,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
       shutDown(state, message.replyTo, context);
       return;
     default:
-      unreachable(message);
+      aboutControl(state, message, context);
   }
 }
 
@@ -217,6 +224,13 @@ const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "Connect",
   "GetDialStatus",
   "Explain",
+  "BanPeer",
+  "UnbanPeer",
+  "TrustPeer",
+  "UntrustPeer",
+  "DisconnectPeer",
+  "GetTrusted",
+  "FindPeers",
 ]);
 
 /** Nobody is let in or dialed any more, and whoever is here goes. */
@@ -356,6 +370,11 @@ function explain(
   );
 }
 
-function reports(state: State, clock: NodeEnv["clock"]): readonly PeerReport[] {
-  return [...state.book.connections.all()].flatMap((entry) => reportOf(entry, clock) ?? []);
+function reports({ book }: State, { env: { clock } }: Ctx): readonly PeerReport[] {
+  const nowMs = clock.monotonicMs();
+  return [...book.connections.all()].flatMap((entry) => {
+    const trusted = book.trusted.has(entry.peerId);
+    const peerClass = book.peers.judgementOf(entry.peerId, nowMs)?.class ?? "good";
+    return reportOf(entry, { trusted, class: peerClass }, clock) ?? [];
+  });
 }

@@ -17,6 +17,7 @@ import { AddressBook } from "./address-book.js";
 import { ConnectionTable } from "./connection-table.js";
 import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
+import { Absences, awayText, TrustedPeers } from "./operator-wishes.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { originOf } from "./eviction.js";
 import { meritsOf, type Entry } from "./peer-entry.js";
@@ -61,7 +62,8 @@ export class PeerBook {
   readonly connections = new ConnectionTable();
   readonly peers: KnownPeers;
   readonly groups: GroupStandings;
-  readonly trusted: ReadonlySet<PeerId>;
+  readonly trust: TrustedPeers;
+  readonly absences: Absences;
   readonly #self: PeerId;
   readonly #config: NetworkConfig;
   /** Whose record is to be stored anew. */
@@ -71,14 +73,21 @@ export class PeerBook {
     this.#self = self;
     this.#config = config;
     this.addresses = new AddressBook({ secret, config, schemes, float });
-    this.trusted = new Set(config.trustedPeers);
+    const { trustedPeers, trustedMax } = config;
+    const onChange = (peerId: PeerId): void => void this.#changed.add(peerId);
+    this.trust = new TrustedPeers(trustedPeers, trustedMax, onChange);
+    this.absences = new Absences(config.control.awayPeersMax);
     this.endpoints = new KnownEndpoints(config.dial, float, (target) => this.#changes(target));
     this.groups = new GroupStandings(config);
     const { peersTrackedMax, bansKeptMax } = config.reputation;
-    const slots = config.maxInbound + config.maxOutbound + config.trustedPeers.length;
+    const slots = config.maxInbound + config.maxOutbound + trustedPeers.length + trustedMax;
     const keptMax = 2 * slots + config.dial.candidatesMax;
     const limits = { peersMax: peersTrackedMax, bansMax: bansKeptMax, keptMax };
     this.peers = new KnownPeers(limits, () => this.#kept());
+  }
+
+  get trusted(): ReadonlySet<PeerId> {
+    return this.trust.all;
   }
 
   // ---- whom to dial --------------------------------------------------------------------------
@@ -96,6 +105,7 @@ export class PeerBook {
     const target = this.endpoints.add(endpoint, "asked");
     if (target === undefined) return { type: "unknown" };
     const peerId = peerAt(target);
+    if (peerId !== undefined) this.absences.end(peerId, Number.POSITIVE_INFINITY);
     if (peerId !== undefined && this.connections.readyOf(peerId) !== undefined) {
       return { type: "connected", peerId };
     }
@@ -110,6 +120,8 @@ export class PeerBook {
 
   admit(candidate: Slot, nowMs: number): Admission {
     const { maxInbound, maxOutbound, inbound } = this.#config;
+    const awayMs = this.absences.leftMs(candidate.peerId, nowMs);
+    if (awayMs > 0) return { admit: false, reason: "Banned", detail: awayText(awayMs) };
     const unwelcome = this.#unwelcome(candidate, nowMs);
     if (unwelcome !== undefined) {
       return { admit: false, reason: "TooManyConnections", detail: unwelcome };
@@ -243,7 +255,10 @@ export class PeerBook {
     const bans = stored.flatMap(({ ban }) => ban ?? []);
     const kept = bans.sort((a, b) => b.untilWallMs - a.untilWallMs).slice(0, bansKeptMax);
     for (const ban of kept) this.peers.banned(ban, now);
-    for (const { peerId, isWhole } of stored) if (!isWhole) this.#changed.add(peerId);
+    for (const { peerId, isWhole, trusted } of stored) {
+      if (trusted) this.trust.restore(peerId);
+      if (!isWhole) this.#changed.add(peerId);
+    }
     for (const { peerId } of bans.slice(bansKeptMax)) this.#changed.add(peerId);
     const found = stored
       .flatMap(({ peerId, endpoints }) => endpoints.map((one) => ({ ...one, peerId })))
@@ -259,12 +274,14 @@ export class PeerBook {
       address,
       readyWallMs,
     }));
-    if (ban === undefined && endpoints.length === 0) return undefined;
+    const trusted = this.trust.byOperator.has(peerId);
+    if (ban === undefined && endpoints.length === 0 && !trusted) return undefined;
     const { peerId: _, ...kept } = ban ?? { peerId };
     return {
       peerId,
       ...(ban === undefined ? {} : { ban: kept as Omit<BanRecord, "peerId"> }),
       ...(endpoints.length === 0 ? {} : { endpoints }),
+      ...(trusted ? { trusted } : {}),
     };
   }
 
@@ -282,6 +299,8 @@ export class PeerBook {
     this.connections.invariants();
     this.peers.invariants();
     this.groups.invariants();
+    this.trust.invariants();
+    this.absences.invariants();
     const taken = { inbound: new Set<PeerId>(), outbound: new Set<PeerId>() };
     const dialed = new Set<string>();
     for (const { peerId, direction, dialed: endpoint } of this.connections.open()) {
@@ -312,6 +331,7 @@ export class PeerBook {
     const peerId = peerAt(target);
     if (peerId === undefined) return RANKS.neutral;
     if (this.connections.readyOf(peerId) !== undefined) return undefined;
+    if (this.absences.leftMs(peerId, nowMs) > 0) return undefined;
     const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
     if (isBanned && !this.trusted.has(peerId)) return undefined;
     return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];

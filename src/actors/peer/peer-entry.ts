@@ -67,7 +67,11 @@ export function goneEvent(entry: Entry, readyForMs: number): PeerTableEvent {
 }
 
 /** As operators see it; undefined: it is not ready. */
-export function reportOf(entry: Entry, clock: Clock): PeerReport | undefined {
+export function reportOf(
+  entry: Entry,
+  standing: Pick<PeerReport, "trusted" | "class">,
+  clock: Clock,
+): PeerReport | undefined {
   if (entry.state.phase !== "ready") return undefined;
   const { info, sinceMs } = entry.state;
   return {
@@ -79,6 +83,7 @@ export function reportOf(entry: Entry, clock: Clock): PeerReport | undefined {
     direction: entry.direction,
     head: entry.head ?? { claimed: info.head },
     readyForMs: clock.monotonicMs() - sinceMs,
+    ...standing,
     performance: entry.performance,
     deeds: entry.deeds,
     clockOffsetMs: clockOffset(entry.performance.clockEpochMs, clock),

@@ -7,6 +7,7 @@ import { defineActor, replyToOf, type ActorRef, type Context } from "../../runti
 import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
+import type { OperatorBan } from "./ban-list.js";
 import type { Farewell } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import { SLOWNESS, type Deed, type ReputationEvent } from "./reputation-events.js";
@@ -38,7 +39,19 @@ export type ReputationMessage =
   | { readonly type: "Subscribe"; readonly subscriber: ActorRef<ReputationVerdict> }
   /** How many peers are ready: slowness bans nobody when few are left. */
   | { readonly type: "PeersCounted"; readonly ready: number }
-  | { readonly type: "Unban"; readonly peerId: PeerId }
+  /** What the operator decides: answered once subscribers were told. */
+  | {
+      readonly type: "Ban";
+      readonly peerId: PeerId;
+      readonly ban: OperatorBan;
+      /** Undefined: so many of theirs are in force that there is no room for another one. */
+      readonly replyTo: ActorRef<BanRecord | undefined>;
+    }
+  /** Resets the score, too; answered with whether there was a ban. Absent: nobody waits for it. */
+  | { readonly type: "Unban"; readonly peerId: PeerId; readonly replyTo?: ActorRef<boolean> }
+  /** Trusted peers are not banned, and lose a tenth of what others do. Lifts a ban. */
+  | { readonly type: "Trust"; readonly peerId: PeerId; readonly replyTo?: ActorRef<boolean> }
+  | { readonly type: "Distrust"; readonly peerId: PeerId; readonly replyTo?: ActorRef<boolean> }
   | {
       readonly type: "Explain";
       readonly peerId: PeerId;
@@ -143,11 +156,16 @@ export const peerReputation = defineActor<ReputationArgs, ReputationMessage, Sta
       case "PeersCounted":
         state.readyPeers = message.ready;
         return;
-      case "Unban":
-        if (!state.ledger.unban(message.peerId)) return;
-        keepStep(state, context);
-        tellAll(state, { type: "PeerJudged", peerId: message.peerId, ...FRESH });
+      case "Ban":
+        message.replyTo.tell(ban(state, message, context));
         return;
+      case "Unban":
+      case "Trust":
+      case "Distrust": {
+        const wasBanned = pardon(state, message, context);
+        message.replyTo?.tell(wasBanned);
+        return;
+      }
       case "BansDue":
         keepStep(state, context);
         return;
@@ -210,6 +228,36 @@ function record(
   // Whoever gives way to it is told first: nobody has to keep more than the most.
   keepStep(state, context);
   tellAll(state, { type: "PeerBanned", ban });
+}
+
+/** As the operator wants it. */
+function ban(
+  state: State,
+  { peerId, ban }: Extract<ReputationMessage, { type: "Ban" }>,
+  context: Context<ReputationMessage, ReputationEnv>,
+): BanRecord | undefined {
+  const spoken = state.ledger.banByOperator(peerId, ban, momentOf(context.env));
+  if (spoken === undefined) return undefined;
+  keepStep(state, context);
+  tellAll(state, { type: "PeerBanned", ban: spoken });
+  return spoken;
+}
+
+/** Answers whether a ban was lifted. */
+function pardon(
+  state: State,
+  { type, peerId }: Extract<ReputationMessage, { type: "Unban" | "Trust" | "Distrust" }>,
+  context: Context<ReputationMessage, ReputationEnv>,
+): boolean {
+  if (type === "Distrust") {
+    state.ledger.distrust(peerId);
+    return false;
+  }
+  const hadScore = state.ledger.score(peerId, context.env.clock.monotonicMs()) !== 0;
+  const wasBanned = type === "Trust" ? state.ledger.trust(peerId) : state.ledger.unban(peerId);
+  keepStep(state, context);
+  if (hadScore || wasBanned) tellAll(state, { type: "PeerJudged", peerId, ...FRESH });
+  return wasBanned;
 }
 
 /** Of a peer that nothing is known of. */

@@ -12,10 +12,11 @@ import type { DialMessage } from "../service/dial-messages.js";
 import type { AddressMessage } from "./address-messages.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
+import type { CommandJudged, OperatorMessage } from "./operator-messages.js";
 import type { PeerHistory } from "./peer-history.js";
 import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
-import type { PeerExplanation } from "./reputation-ledger.js";
+import type { PeerClass, PeerExplanation } from "./reputation-ledger.js";
 
 export type RegistryMessage =
   /** From the listener or the dialer; `dialed` is the endpoint as it was dialed. */
@@ -57,6 +58,8 @@ export type RegistryMessage =
       readonly replyTo: ActorRef<PeerHistory>;
     }
   | ({ readonly type: "Disconnect"; readonly peerId: PeerId } & Farewell)
+  | OperatorMessage
+  | CommandJudged
   /** A ban ends. */
   | { readonly type: "BansDue" }
   /** Closes every connection; answers when all are gone. */
@@ -65,7 +68,7 @@ export type RegistryMessage =
 
 /** How a connection ended. */
 export interface Gone {
-  readonly reason: DisconnectReason | "Closed" | "Fault";
+  readonly reason: DisconnectReason | "Closed" | "Fault" | "Operator";
   /** With ProtocolViolation: the rule that was broken, where it is known. */
   readonly rule?: string;
   readonly detail: string;
@@ -110,6 +113,9 @@ export interface PeerReport {
   readonly direction: Direction;
   readonly head: Claimed<ChainHead>;
   readonly readyForMs: number;
+  readonly trusted: boolean;
+  /** What its reputation makes of it. */
+  readonly class: PeerClass;
   readonly performance: PerformanceSnapshot;
   /** What it brought and broke, on former connections too. */
   readonly deeds: PeerDeeds;

@@ -43,9 +43,15 @@ export function evict(state: State, peerId: PeerId, ctx: Ctx): void {
 }
 
 /** It is told why, and its slot is free at once. */
-function dismiss(state: State, entry: Entry, why: Farewell, ctx: Ctx): void {
+function dismiss(
+  state: State,
+  entry: Entry,
+  why: Farewell,
+  ctx: Ctx,
+  gone: Omit<Gone, "byPeer"> = why,
+): void {
   entry.handler.tell({ type: "Close", ...why });
-  leave(state, entry, { ...why, byPeer: false }, ctx);
+  leave(state, entry, { ...gone, byPeer: false }, ctx);
 }
 
 export function ready(
@@ -122,6 +128,24 @@ export function close(state: State, peerId: PeerId, { reason, rule, detail }: Fa
   for (const { handler } of state.book.connections.openOf(peerId)) {
     handler.tell({ type: "Close", reason, ...broken, detail });
   }
+}
+
+/**
+ * The connections of this peer hear why, and hold no slot any more; `gone` is what others hear. Answers
+ * how many there were.
+ */
+export function sendOff(
+  state: State,
+  peerId: PeerId,
+  {
+    farewell,
+    gone = farewell,
+  }: { readonly farewell: Farewell; readonly gone?: Omit<Gone, "byPeer"> },
+  ctx: Ctx,
+): number {
+  const open = state.book.connections.openOf(peerId);
+  for (const entry of open) dismiss(state, entry, farewell, ctx, gone);
+  return open.length;
 }
 
 /** Who watches outlives this actor, and the connections do not. */

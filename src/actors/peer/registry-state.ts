@@ -27,6 +27,8 @@ export interface RegistryState extends RegistryArgs, DialsState {
   /** What all connections say of this node. */
   readonly local: LocalInfo;
   nextId: number;
+  /** Of the operator, that reputation has not answered. */
+  commands: number;
   /** Nobody is let in any more. */
   stopping: boolean;
   drained: ActorRef<"Drained"> | undefined;

@@ -3,10 +3,10 @@
 // restored after any crash, and knows.
 
 import { unreachable } from "../../errors.js";
-import type { PeerId } from "../../ports.js";
+import type { BanRecord, PeerId } from "../../ports.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
-import { close } from "./registry-connections.js";
-import { banText } from "./reputation-ledger.js";
+import { close, sendOff } from "./registry-connections.js";
+import { banText, isByOperator } from "./ban-list.js";
 import { momentOf, type RegistryContext, type RegistryState } from "./registry-state.js";
 
 export function aboutVerdicts(
@@ -17,13 +17,11 @@ export function aboutVerdicts(
   const { book, events } = state;
   switch (message.type) {
     case "PeerBanned":
-      book.banned(message.ban, momentOf(context));
-      endBans(state, context);
       events.tell({ type: "Publish", event: { type: "PeerBanned", ...message.ban } });
-      close(state, message.ban.peerId, { reason: "Banned", detail: banText(message.ban) });
+      enforce(state, message.ban, context);
       return;
     case "BanForgotten":
-      if (book.banForgotten(message.peerId)) publishEnd(state, message.peerId);
+      lift(state, message.peerId);
       return;
     case "PeerJudged":
       book.judged(message.peerId, message, context.env.clock.monotonicMs());
@@ -37,6 +35,22 @@ export function aboutVerdicts(
     default:
       unreachable(message);
   }
+}
+
+/** The book keeps the ban, and whoever is banned goes. */
+export function enforce(state: RegistryState, ban: BanRecord, context: RegistryContext): void {
+  const { peerId } = ban;
+  state.book.banned(ban, momentOf(context));
+  endBans(state, context);
+  if (isByOperator(ban)) {
+    // Why is between the operator and the log.
+    const farewell = { reason: "Banned", detail: "by the operator" } as const;
+    sendOff(state, peerId, { farewell, gone: { reason: "Banned", detail: banText(ban) } }, context);
+  } else close(state, peerId, { reason: "Banned", detail: banText(ban) });
+}
+
+export function lift(state: RegistryState, peerId: PeerId): void {
+  if (state.book.banForgotten(peerId)) publishEnd(state, peerId);
 }
 
 /** Says which bans are over, and wakes for the next. At its start also those of an earlier run. */

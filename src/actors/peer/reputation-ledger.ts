@@ -1,8 +1,9 @@
-// The arithmetic of reputation: decay, capped gains, classes, bans that double, and a
-// short ledger per peer that explains its score. Pure; the reputation actor owns one.
+// The arithmetic of reputation: decay, capped gains, classes, which offences ban, and a short ledger per
+// peer that explains its score. Pure; the reputation actor owns one.
 
 import type { NetworkConfig } from "../../config.js";
 import type { BanRecord, PeerId } from "../../ports.js";
+import { BanList, type OperatorBan } from "./ban-list.js";
 import { afterEvent, NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import {
   EXCUSABLE,
@@ -12,12 +13,6 @@ import {
   type Deed,
   type ReputationEvent,
 } from "./reputation-events.js";
-
-/** For people, and for the peer itself. */
-export function banText(ban: Pick<BanRecord, "reason" | "rule" | "detail">): string {
-  const { reason, rule = "", detail = "" } = ban;
-  return [reason, rule, detail].filter((part) => part !== "").join(": ");
-}
 
 export type PeerClass = "banned" | "probation" | "neutral" | "good" | "preferred";
 
@@ -66,31 +61,14 @@ export interface Moment {
   readonly wallMs: number;
 }
 
-interface Ban {
-  readonly record: BanRecord;
-  /** Monotonic time: the wall clock may be set while it lasts. */
-  readonly endsMs: number;
-}
-
-/** Two clocks that differ by less go as clocks do; by more, one of them was set. */
-const CLOCK_SET_MS = 1_000;
-const PEER_ID = /^[0-9a-f]{64}$/;
-
 export class ReputationLedger {
   readonly #settings: Settings;
-  readonly #trusted: ReadonlySet<PeerId>;
+  readonly #trusted: Set<PeerId>;
   /** In order of last use, so that the oldest can be forgotten. */
   readonly #accounts = new Map<PeerId, Account>();
-  /** In force, or ended and remembered: the next one of that peer is longer. */
-  readonly #bans = new Map<PeerId, Ban>();
-  /** No longer among the bans, and still in the store. */
-  readonly #forgotten = new Set<PeerId>();
-  readonly #banTimesMs: number[] = [];
+  readonly #bans: BanList;
 
-  /**
-   * `bans` as they were stored, in whatever state they are: what is none is left out, and none lasts
-   * longer than it could have from now on, whatever the clock was when it was made.
-   */
+  /** `bans` as they were stored, in whatever state they are, see `restore`. */
   constructor(
     settings: Settings,
     trusted: readonly PeerId[],
@@ -99,17 +77,16 @@ export class ReputationLedger {
   ) {
     this.#settings = settings;
     this.#trusted = new Set(trusted);
+    this.#bans = new BanList(settings);
     this.restore(bans, now);
   }
 
-  /** Adds stored bans, in whatever state they are, as the constructor takes them. */
+  /**
+   * Adds stored bans: what is none is left out, and none lasts longer than it could have from now on,
+   * whatever the clock was when it was made.
+   */
   restore(bans: readonly BanRecord[], now: Moment): void {
-    for (const record of bans.filter(isBan).sort((a, b) => a.untilWallMs - b.untilWallMs)) {
-      const lastsMs = Math.min(record.untilWallMs - now.wallMs, this.#lengthMs(record.count));
-      const untilWallMs = now.wallMs + lastsMs;
-      this.#keep({ record: { ...record, untilWallMs }, endsMs: now.monotonicMs + lastsMs });
-    }
-    this.#forgetPast(now.monotonicMs);
+    this.#bans.restore(bans, now);
   }
 
   /**
@@ -132,51 +109,62 @@ export class ReputationLedger {
     if (account.score > banScore || this.#trusted.has(peerId)) return undefined;
     // A peer that was spared before is not banned for what it does well, nor for a failed dial.
     if (REPUTATION_DELTAS[event] >= 0 || NEVER_BANS.has(event)) return undefined;
-    if (EXCUSABLE.has(event) && (readyPeers <= peersFloor || !this.#mayBan(now.monotonicMs))) {
+    if (
+      EXCUSABLE.has(event) &&
+      (readyPeers <= peersFloor || !this.#bans.mayGrow(now.monotonicMs))
+    ) {
       return undefined;
     }
     if (this.banOf(peerId, now) !== undefined) return undefined;
-    return this.#ban(peerId, { reason: event, ...why }, now);
+    return this.#bans.add(peerId, { reason: event, ...why }, now);
+  }
+
+  /**
+   * A ban by the operator, in place of whatever ban there is: no floor holds it back, and it lasts as
+   * said. Undefined: so many of theirs are in force that there is no room for another one.
+   */
+  banByOperator(peerId: PeerId, ban: OperatorBan, now: Moment): BanRecord | undefined {
+    return this.#bans.addByOperator(peerId, ban, now);
+  }
+
+  /** A ban that it has is lifted, and its score starts anew; answers whether there was a ban. */
+  trust(peerId: PeerId): boolean {
+    this.#trusted.add(peerId);
+    return this.unban(peerId);
+  }
+
+  distrust(peerId: PeerId): void {
+    this.#trusted.delete(peerId);
   }
 
   /** The ban in force, if any. */
   banOf(peerId: PeerId, now: Moment): BanRecord | undefined {
-    const ban = this.#bans.get(peerId);
-    return ban !== undefined && ban.endsMs > now.monotonicMs ? shown(ban, now) : undefined;
+    return this.#bans.of(peerId, now);
   }
 
   /** Lifts a ban and resets the score; false when there was none. */
   unban(peerId: PeerId): boolean {
     this.#accounts.delete(peerId);
-    return this.#forget(peerId);
+    return this.#bans.forget(peerId);
   }
 
   /** All records, of bans in force and of past ones that make the next ban longer. */
   bans(now: Moment): readonly BanRecord[] {
-    return [...this.#bans.values()].map((ban) => shown(ban, now));
+    return this.#bans.all(now);
   }
 
   inForce(now: Moment): readonly BanRecord[] {
-    const inForce = [...this.#bans.values()].filter(({ endsMs }) => endsMs > now.monotonicMs);
-    return inForce.map((ban) => shown(ban, now));
+    return this.#bans.inForce(now);
   }
 
   /** Until the next ban is to be forgotten; undefined: there is none. */
   untilNextMs(nowMs: number): number | undefined {
-    const { banRememberedMs } = this.#settings;
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const { endsMs } of this.#bans.values()) {
-      nextMs = Math.min(nextMs, endsMs + banRememberedMs);
-    }
-    return nextMs === Number.POSITIVE_INFINITY ? undefined : Math.max(0, nextMs - nowMs);
+    return this.#bans.untilNextMs(nowMs);
   }
 
   /** Whose bans are to be deleted from the store: past for long, of too many, or lifted. */
   takeForgotten(nowMs: number): readonly PeerId[] {
-    this.#forgetPast(nowMs);
-    const forgotten = [...this.#forgotten];
-    this.#forgotten.clear();
-    return forgotten;
+    return this.#bans.takeForgotten(nowMs);
   }
 
   deedsOf(peerId: PeerId): PeerDeeds {
@@ -215,9 +203,9 @@ export class ReputationLedger {
   }
 
   invariants(): void {
-    const { peersTrackedMax, bansKeptMax, scoreMax } = this.#settings;
+    const { peersTrackedMax, scoreMax } = this.#settings;
     if (this.#accounts.size > peersTrackedMax) throw new Error("too many accounts");
-    if (this.#bans.size > bansKeptMax) throw new Error("too many bans");
+    this.#bans.invariants();
     for (const { score } of this.#accounts.values()) {
       if (!(Math.abs(score) <= scoreMax)) throw new Error(`score ${score} is out of range`);
     }
@@ -269,54 +257,6 @@ export class ReputationLedger {
     return event === "BadNeighbours" ? (banScore + probationScore) / 2 : probationScore + 1;
   }
 
-  #ban(peerId: PeerId, why: Pick<BanRecord, "reason" | "rule" | "detail">, now: Moment): BanRecord {
-    const count = (this.#bans.get(peerId)?.record.count ?? 0) + 1;
-    const lengthMs = this.#lengthMs(count);
-    const record = { peerId, untilWallMs: now.wallMs + lengthMs, ...why, count };
-    this.#keep({ record, endsMs: now.monotonicMs + lengthMs });
-    this.#banTimesMs.push(now.monotonicMs);
-    if (this.#banTimesMs.length > this.#settings.bansPerWindowMax) this.#banTimesMs.shift();
-    return record;
-  }
-
-  #lengthMs(count: number): number {
-    const { banMs, banMaxMs } = this.#settings;
-    return Math.min(banMaxMs, banMs * 2 ** (count - 1));
-  }
-
-  /** Of too many the one that ends first goes. */
-  #keep(ban: Ban): void {
-    const { peerId } = ban.record;
-    this.#bans.delete(peerId);
-    this.#forgotten.delete(peerId);
-    if (this.#bans.size >= this.#settings.bansKeptMax) {
-      let soonest: Ban | undefined;
-      for (const other of this.#bans.values()) {
-        if (soonest === undefined || other.endsMs < soonest.endsMs) soonest = other;
-      }
-      if (soonest !== undefined) this.#forget(soonest.record.peerId);
-    }
-    this.#bans.set(peerId, ban);
-  }
-
-  #forget(peerId: PeerId): boolean {
-    const known = this.#bans.delete(peerId);
-    if (known) this.#forgotten.add(peerId);
-    return known;
-  }
-
-  #forgetPast(nowMs: number): void {
-    for (const [peerId, { endsMs }] of this.#bans) {
-      if (endsMs + this.#settings.banRememberedMs <= nowMs) this.#forget(peerId);
-    }
-  }
-
-  #mayBan(nowMs: number): boolean {
-    const { bansPerWindowMax, bansWindowMs } = this.#settings;
-    const recent = this.#banTimesMs.filter((time) => nowMs - time < bansWindowMs).length;
-    return recent < bansPerWindowMax;
-  }
-
   #account(peerId: PeerId, nowMs: number): Account {
     let account = this.#accounts.get(peerId);
     if (account === undefined) {
@@ -346,25 +286,6 @@ export class ReputationLedger {
   #decayed(account: Account, nowMs: number): number {
     return account.score * 0.5 ** ((nowMs - account.updatedMs) / this.#settings.halfLifeMs);
   }
-}
-
-/** A caller's store, or one that was written by hand, may answer anything. */
-export function isBan(record: BanRecord): boolean {
-  if (typeof record !== "object" || (record as BanRecord | null) === null) return false;
-  const { peerId, untilWallMs, reason, rule = "", detail = "", count } = record;
-  const isCounted = Number.isSafeInteger(count) && count >= 1;
-  const isSaid = [reason, rule, detail].every(isText);
-  return PEER_ID.test(peerId) && Number.isFinite(untilWallMs) && isCounted && isSaid;
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === "string";
-}
-
-/** A wall clock that was set back meanwhile does not make a ban look longer than it is. */
-function shown({ record, endsMs }: Ban, now: Moment): BanRecord {
-  const untilWallMs = Math.ceil(now.wallMs + endsMs - now.monotonicMs);
-  return untilWallMs < record.untilWallMs - CLOCK_SET_MS ? { ...record, untilWallMs } : record;
 }
 
 function clamp(value: number, magnitudeMax: number): number {

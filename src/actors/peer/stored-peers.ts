@@ -3,7 +3,7 @@
 
 import type { BanRecord, PeerId } from "../../ports.js";
 import { readAddress, type Endpoint } from "../../protocol/address.js";
-import { isBan } from "./reputation-ledger.js";
+import { isBan } from "./ban-list.js";
 
 /** Endpoints in the record of one peer. */
 export const STORED_ENDPOINTS_MAX = 8;
@@ -18,6 +18,8 @@ export interface FoundEndpoint {
 export interface StoredPeer {
   readonly peerId: PeerId;
   readonly ban: BanRecord | undefined;
+  /** By the operator. */
+  readonly trusted: boolean;
   readonly endpoints: readonly FoundEndpoint[];
   /** All of the record was believed. */
   readonly isWhole: boolean;
@@ -25,7 +27,7 @@ export interface StoredPeer {
 
 /** Undefined: it is of nobody. */
 export function readStoredPeer(record: unknown): StoredPeer | undefined {
-  const { peerId, ban, endpoints } = fieldsOf(record);
+  const { peerId, ban, endpoints, trusted } = fieldsOf(record);
   if (typeof peerId !== "string" || !PEER_ID.test(peerId)) return undefined;
   const told = banOf(peerId, fieldsOf(ban));
   const read = Array.isArray(endpoints) ? endpoints.slice(0, STORED_ENDPOINTS_MAX) : [];
@@ -35,19 +37,23 @@ export function readStoredPeer(record: unknown): StoredPeer | undefined {
   return {
     peerId,
     ban: isBanned ? told : undefined,
+    trusted: trusted === true,
     endpoints: known,
-    isWhole: isBanned === (ban !== undefined) && known.length === listed,
+    isWhole:
+      isBanned === (ban !== undefined) &&
+      known.length === listed &&
+      (trusted === true || trusted === undefined),
   };
 }
 
 function banOf(peerId: PeerId, fields: Readonly<Record<string, unknown>>): BanRecord {
-  const { untilWallMs, reason, rule, detail, count } = fields;
+  const { untilWallMs, reason, rule, detail, count, by } = fields;
   const why = {
     reason,
     ...(rule !== undefined && { rule }),
     ...(detail !== undefined && { detail }),
   };
-  return { peerId, untilWallMs, ...why, count } as BanRecord;
+  return { peerId, untilWallMs, ...why, count, ...(by !== undefined && { by }) } as BanRecord;
 }
 
 function endpointOf(stored: unknown): readonly FoundEndpoint[] {

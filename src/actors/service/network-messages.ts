@@ -2,7 +2,6 @@
 // it. Types only.
 
 import type { BanRecord, PeerId } from "../../ports.js";
-import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
@@ -15,6 +14,7 @@ import type { StoreFailed } from "../integration/consensus-integration.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { TransactionLocated } from "../integration/storage-integration.js";
 import type { PingOutcome } from "../peer/peer-handler-messages.js";
+import type { OperatorMessage } from "../peer/operator-messages.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerHistory } from "../peer/peer-history.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
@@ -36,13 +36,8 @@ export type NetworkMessage =
       readonly peerId: PeerId;
       readonly replyTo: ActorRef<PeerHistory>;
     }
-  | { readonly type: "UnbanPeer"; readonly peerId: PeerId }
+  | OperatorMessage
   | { readonly type: "PingPeer"; readonly peerId: PeerId; readonly replyTo: ActorRef<PingOutcome> }
-  | {
-      readonly type: "DisconnectPeer";
-      readonly peerId: PeerId;
-      readonly reason: DisconnectReason;
-    }
   | Extract<DialMessage, { type: "Connect" }>
   | {
       readonly type: "SubmitTransaction";

@@ -73,6 +73,13 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       case "GetTraffic":
       case "PingPeer":
       case "Connect":
+      case "BanPeer":
+      case "UnbanPeer":
+      case "TrustPeer":
+      case "UntrustPeer":
+      case "DisconnectPeer":
+      case "GetTrusted":
+      case "FindPeers":
         context.forward(children.registry, message, message.replyTo);
         return;
       case "GetKindStatistics":
@@ -84,14 +91,6 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
       case "ExplainPeer":
         context.forward(children.registry, { ...message, type: "Explain" }, message.replyTo);
         return;
-      case "UnbanPeer":
-        children.reputation.tell({ ...message, type: "Unban" });
-        return;
-      case "DisconnectPeer": {
-        const detail = "asked for by the operator";
-        children.registry.tell({ ...message, type: "Disconnect", detail });
-        return;
-      }
       case "SubmitTransaction":
         submit(state, message);
         return;

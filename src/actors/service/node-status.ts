@@ -8,6 +8,7 @@ import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { PeerReport } from "../peer/peer-table.js";
+import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 import type { Degraded } from "./given-up.js";
 
@@ -56,7 +57,12 @@ export interface PeerStatus {
   readonly pingMs: number | null;
   /** By how much its clock is ahead of ours, as it says; null: it does not say. */
   readonly clockOffsetMs: number | null;
-  /** 0-1. */
+  /** For how long it has been ready. */
+  readonly readyForMs: number;
+  readonly trusted: boolean;
+  /** What its reputation makes of it. */
+  readonly class: PeerClass;
+  /** Of its performance, 0-1. */
   readonly score: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -79,6 +85,9 @@ export function peerStatus(report: PeerReport): PeerStatus {
     claimedHeight: head.claimed.height.toString(),
     pingMs: performance.pingMs ?? null,
     clockOffsetMs,
+    readyForMs: report.readyForMs,
+    trusted: report.trusted,
+    class: report.class,
     score: performance.score,
     bytesIn: performance.bytesIn,
     bytesOut: performance.bytesOut,

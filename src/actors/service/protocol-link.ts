@@ -8,6 +8,7 @@ import type { ProtocolMessage } from "../handlers/protocol-handler.js";
 import type { PeerAnswer } from "../peer/peer-handler-messages.js";
 import type { NetworkMessage } from "./network-messages.js";
 import type { PeerId, ProtocolAnswer, ProtocolLink } from "../../ports.js";
+import { checkedId } from "../../protocol/ids.js";
 import { isBody, type OwnMessage } from "../../protocol/kinds/own.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 
@@ -54,18 +55,21 @@ export function protocolLink(
   };
   return {
     send(peerId, kind, body) {
+      checkedId("peer id", peerId);
       tell({ type: "Send", peerId, message: messageOf(kind, body, false) });
     },
     broadcast(kind, body) {
       tell({ type: "Send", peerId: undefined, message: messageOf(kind, body, false) });
     },
     async ask(peerId, kind, body) {
+      checkedId("peer id", peerId);
       const message = messageOf(kind, body, true);
       return answerOf(
         ask<PeerAnswer | "NoPeer">((replyTo) => ({ type: "Ask", peerId, message, replyTo })),
       );
     },
     report(peerId, { rule, detail }, severity = "violation") {
+      checkedId("peer id", peerId);
       if (!RULE.test(rule)) throw new TypeError(`${JSON.stringify(rule)} is no name of a rule`);
       if (typeof detail !== "string") throw new TypeError(`the detail of ${rule} is no text`);
       if (!SEVERITIES.has(severity)) {

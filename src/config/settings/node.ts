@@ -46,6 +46,13 @@ export const NODE = {
   ),
   seedPeers: list(1_024, FILLED, "Addresses of the first peers, `host:port` or with a peer id."),
   trustedPeers: list(256, PEER_ID, "Peer ids that keep their slot and are never banned."),
+  trustedMax: number(
+    4,
+    "peers",
+    [0, 256],
+    "Peers beside `trustedPeers` that the operator may trust while the node runs; each has a slot beside " +
+      "the others. Where it is not set and `memoryBudgetBytes` is, as many of them as there is room for.",
+  ),
   maxOutbound: number(8, "peers", [0, 1_024], "Connections that this node makes."),
   maxInbound: number(32, "peers", [0, 65_536], "Connections that it accepts."),
   dataDir: text(

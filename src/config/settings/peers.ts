@@ -283,6 +283,24 @@ export const PEERS = {
     transactionBatchMax: count(64, [1, 1_024], "Transactions in one task of the pool."),
     transactionQueueMax: count(4_096, [1, 65_536], "Transactions that wait to be checked."),
   },
+  control: {
+    awayMs: ms(
+      10 * MINUTE_MS,
+      [SECOND_MS, 30 * DAY_MS],
+      "A peer that the operator disconnects stays away for so long, where they do not say how long.",
+    ),
+    awayMaxMs: ms(30 * DAY_MS, [SECOND_MS, 365 * DAY_MS], "The longest that they can say."),
+    awayPeersMax: count(
+      1_024,
+      ENTRIES,
+      "Peers that stay away because of that; of more the one that may come back first does.",
+    ),
+    commandsMax: count(
+      256,
+      [1, 4_096],
+      "Bans and trust that the operator has spoken and that are not carried out yet; more are refused.",
+    ),
+  },
   reputation: {
     halfLifeMs: ms(600_000, [SECOND_MS, 3_650 * DAY_MS], "After so long a score is half of it."),
     scoreMax: points(1_000, [1, 1_000_000], "No score is higher, and none lower than minus this."),
@@ -297,7 +315,18 @@ export const PEERS = {
       [0, 24 * DAY_MS],
       "For so long after its end a ban makes the next one longer; then it is forgotten.",
     ),
-    bansKeptMax: count(4_096, ENTRIES, "Bans that are remembered; those that end first go first."),
+    bansKeptMax: count(
+      4_096,
+      ENTRIES,
+      "Bans that are remembered; those that end first go first. Up to half of them are the operator's, " +
+        "which give way to no others.",
+    ),
+    operatorBanMs: ms(DAY_MS, [1, 3_650 * DAY_MS], "An operator's ban that does not say how long."),
+    operatorBanMaxMs: ms(
+      3_650 * DAY_MS,
+      [1, 36_500 * DAY_MS],
+      "The longest ban that an operator can speak.",
+    ),
     bansPerWindowMax: count(
       16,
       [0, 65_536],

@@ -3,7 +3,7 @@
 
 import type { NetworkEventOf } from "../../actors/events/event-types.js";
 import { PROVEN_OFFENCES, REPUTATION_DELTAS } from "../../actors/peer/reputation-events.js";
-import { banText } from "../../actors/peer/reputation-ledger.js";
+import { banText, isByOperator } from "../../actors/peer/ban-list.js";
 import type { PeerId } from "../../ports.js";
 import { breachText } from "../../protocol/violation.js";
 import type { SeededRandom } from "../../runtime/random.js";
@@ -67,8 +67,9 @@ export class Population {
     });
   }
 
-  /** An honest node banned somebody. */
+  /** An honest node banned somebody: of its own accord, or its operator did. */
   banned(by: string, ban: NetworkEventOf<"PeerBanned">): void {
+    if (isByOperator(ban)) return;
     const { peerId } = ban;
     const { around, honest, violated } = this.#options;
     const node = this.#identities.get(peerId);

@@ -4,7 +4,7 @@ import { TrafficCounts } from "../../../src/protocol/session/traffic.js";
 import { LocalInfo } from "../../../src/actors/peer/local-info.js";
 import { peerHandler } from "../../../src/actors/peer/peer-handler.js";
 import type { Incoming, PeerAnswer } from "../../../src/actors/peer/peer-handler-messages.js";
-import { banText } from "../../../src/actors/peer/reputation-ledger.js";
+import { banText } from "../../../src/actors/peer/ban-list.js";
 import type { PeerHandlerArgs } from "../../../src/actors/peer/peer-handler-state.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";

@@ -5,7 +5,8 @@ import {
   type ReputationMessage,
   type ReputationVerdict,
 } from "../../../src/actors/peer/peer-reputation.js";
-import { banText, type PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
+import { banText } from "../../../src/actors/peer/ban-list.js";
+import type { PeerExplanation } from "../../../src/actors/peer/reputation-ledger.js";
 import type { ReputationEvent } from "../../../src/actors/peer/reputation-events.js";
 import { advancedPeerRegistry } from "../../../src/actors/peer/advanced-peer-registry.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";

@@ -452,3 +452,58 @@ test("what a peer brought first and what it broke is counted, and when it was la
   });
   t.is(bench.ledger.deedsOf(peerIdOf(2)).usefulBlocks, 0);
 });
+
+test("an operator's ban is held back by no floor, lasts as said, and counts for the next", (t) => {
+  const bench = new Bench({ peersFloor: 1_000, bansPerWindowMax: 0 });
+  const lastsMs = 1_000 * HOUR_MS;
+  const ban = bench.ledger.banByOperator(peer, { lastsMs, detail: "why" }, bench.now);
+  t.like(ban, { by: "operator", reason: "Operator", detail: "why", count: 1 });
+  const again = new Bench({}, [], [ban!]);
+  t.is(again.ledger.banOf(peer, again.now)?.untilWallMs, again.wallMs + lastsMs);
+  const longest = again.ledger.banOf(peer, again.now)!;
+  const faked = new Bench({ operatorBanMaxMs: HOUR_MS }, [], [longest]);
+  t.is(
+    faked.ledger.banOf(peer, faked.now)?.untilWallMs,
+    faked.wallMs + HOUR_MS,
+    "as the file says",
+  );
+  bench.nowMs += lastsMs - 1;
+  t.truthy(bench.ledger.banOf(peer, bench.now));
+  t.is(bench.record("InvalidBlock"), undefined, "one ban is enough");
+  bench.nowMs += 1;
+  t.is(bench.ledger.banOf(peer, bench.now), undefined);
+  t.is(bench.record("InvalidBlock")?.count, 2);
+});
+
+test("an operator's ban gives way to none of reputation's, and takes the place of any", (t) => {
+  const bench = new Bench({ bansKeptMax: 4 });
+  const say = (number: number, lastsMs: number): BanRecord | undefined =>
+    bench.ledger.banByOperator(peerIdOf(number), { lastsMs, detail: "" }, bench.now);
+  t.truthy(say(1, 1_000));
+  t.truthy(say(2, 1_000));
+  t.is(say(3, 1_000), undefined, "half of the places are theirs");
+  t.truthy(say(2, 2_000), "in place of itself");
+  for (let number = 10; number < 20; number++) bench.record("InvalidBlock", 1, peerIdOf(number));
+  const inForce = bench.ledger.inForce(bench.now).map(({ peerId }) => peerId);
+  t.is(inForce.length, 4);
+  t.true(inForce.includes(peerIdOf(1)) && inForce.includes(peerIdOf(2)));
+  t.truthy(bench.ledger.banOf(peerIdOf(19), bench.now));
+  t.truthy(bench.ledger.banByOperator(peerIdOf(2), { lastsMs: 500, detail: "" }, bench.now));
+  bench.nowMs += 1_000;
+  t.truthy(say(3, 1_000), "those that are over hold no place");
+});
+
+test("a ban of nobody that can speak bans is none", (t) => {
+  const ban = { peerId: peer, untilWallMs: 30 * HOUR_MS, reason: "", count: 1, by: "Mallory" };
+  t.deepEqual(new Bench({}, [], [ban as never]).bannedIds(), []);
+});
+
+test("who is trusted later is trusted as those from the start, until it is not", (t) => {
+  const bench = new Bench();
+  bench.record("InvalidBlock");
+  t.true(bench.ledger.trust(peer));
+  t.is(bench.score(), 0);
+  t.is(bench.record("InvalidBlock", 5), undefined);
+  bench.ledger.distrust(peer);
+  t.truthy(bench.record("InvalidBlock"));
+});

@@ -7,6 +7,7 @@ import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
+import type { Done } from "../../../src/actors/peer/operator-messages.js";
 import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 import type { PingOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { PeerHistory } from "../../../src/actors/peer/peer-history.js";
@@ -236,13 +237,27 @@ test("a peer that misbehaves is banned; the operator can let it in again", async
   }
   const banned = await harness.join();
   t.is(banned.heardOf("Disconnect")[0]?.message.reason, "Banned");
-  harness.service.tell({ type: "UnbanPeer", peerId: peerIdOf(1) });
-  await harness.settle();
+  const about = { peerId: peerIdOf(1), by: "the test" };
+  const unbanned = await harness.ask<Done<boolean>>((replyTo) => ({
+    type: "UnbanPeer",
+    ...about,
+    replyTo,
+  }));
+  t.deepEqual(unbanned, { ok: true, value: true });
   const welcome = await harness.join();
   t.is(welcome.heardOf("Handshake").length, 1);
-  harness.service.tell({ type: "DisconnectPeer", peerId: peerIdOf(1), reason: "Shutdown" });
+  const gone = await harness.ask<Done<number>>((replyTo) => ({
+    type: "DisconnectPeer",
+    ...about,
+    awayMs: 60_000,
+    replyTo,
+  }));
+  t.deepEqual(gone, { ok: true, value: 1 });
   await harness.settle();
-  t.is(welcome.heardOf("Disconnect")[0]?.message.reason, "Shutdown");
+  t.like(welcome.heardOf("Disconnect")[0]?.message, {
+    reason: "Banned",
+    detail: "the operator sent it away, for 60 s",
+  });
 });
 
 test("a submitted transaction is checked, kept and announced to the peers", async (t) => {
@@ -377,7 +392,7 @@ test("a part that the others registered with takes the network through a restart
 
 test("peers that send, leave and come again hold no more than their part while nobody deals with it", async (t) => {
   const lanes = { windowGrowthBytesMax: 0 };
-  const config = { bindAddr: BIND, maxInbound: 2, maxOutbound: 1, lanes };
+  const config = { bindAddr: BIND, maxInbound: 2, maxOutbound: 1, trustedMax: 0, lanes };
   const never = { validateTransactions: () => new Promise(() => undefined) };
   const harness = await start({ config, env: { workers: never as unknown as WorkerPool } });
   let refused = 0;

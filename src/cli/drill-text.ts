@@ -27,7 +27,7 @@ function nodeText(node: ReportCard["node"]): string {
   return [
     `${memory} (leased at most ${whole(leasedPeakMiB)}, never more than ${whole(worstCaseMiB)})`,
     `loop delay p99 ${tenth(node.loopDelayP99Ms)} ms`,
-    `${tenth(node.cpuSeconds)} s of processor`,
+    `${tenth(node.cpuSeconds)} s of processor (slowed ${tenth(node.slowedBy)}x by others)`,
     `log ${tenth(node.logBytes / 1_024)} KiB`,
   ].join(", ");
 }

@@ -41,12 +41,19 @@ export async function drill(names: readonly string[], flags: DrillFlags): Promis
   endWith(run);
   say("Changed in your configuration for the drill:");
   for (const change of config.changes) say(`  ${change}`);
-  await run.run((card: ReportCard) => {
+  const onCard = (card: ReportCard): void => {
     counts[card.passed ? "passed" : "failed"]++;
     if (flags.json === true) line(JSON.stringify({ ...card, changes: config.changes }));
     else for (const each of cardText(card)) line(each);
-  });
-  line(`${counts.passed} passed, ${counts.failed} failed`);
+  };
+  try {
+    await run.run(onCard);
+  } catch (error) {
+    counts.failed++;
+    throw error;
+  } finally {
+    line(`${counts.passed} passed, ${counts.failed} failed`);
+  }
   return counts.failed === 0 ? EXIT_OK : EXIT_FAULT;
 }
 

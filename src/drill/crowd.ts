@@ -107,7 +107,6 @@ export function crowd(): void {
 
 /** What happens to the honest peers from its construction to `finish`. */
 class Watch {
-  readonly #members: readonly Here[];
   readonly #target: { readonly address: string; readonly peerId: string };
   readonly #pingers: readonly Pinger[];
   readonly #control: Pinger;
@@ -116,6 +115,7 @@ class Watch {
   readonly #dropped: string[] = [];
   readonly #ends: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
   #newcomer: Promise<void> | undefined;
   #newcomerHere: Here | undefined;
   #newcomerMs: number | null = null;
@@ -128,7 +128,6 @@ class Watch {
   ) {
     const [, maker, waiter] = members;
     invariant(maker !== undefined && waiter !== undefined, "two of them dialed");
-    this.#members = members;
     this.#target = target;
     this.#pingers = [maker, waiter].map(({ node }) => new Pinger(node, target.peerId));
     this.#control = new Pinger(twin.pinged.node, twin.peerId);
@@ -144,6 +143,7 @@ class Watch {
   /** A block every so often, each on the one before, once its maker has connected that. */
   #followBlocks(maker: Network, waiter: Network): void {
     const mine = maker.subscribe(["BlockConnected"], ({ hash }) => {
+      if (this.#isOver) return;
       this.#madeMs.set(hash, performance.now());
       this.#timer = setTimeout(make, BLOCK_INTERVAL_MS);
     });
@@ -175,6 +175,7 @@ class Watch {
   async finish(): Promise<CrowdFigures> {
     const [left, right] = await Promise.all(this.#pingers.map((pinger) => pinger.stop()));
     const control = await this.#control.stop();
+    this.#isOver = true;
     clearTimeout(this.#timer);
     await this.#allSeen();
     await Promise.race([this.#newcomer, pause(SETTLE_MAX_MS)]);
@@ -194,10 +195,6 @@ class Watch {
       dropped: this.#dropped,
       newcomerMs: this.#newcomerMs,
     };
-  }
-
-  get members(): readonly Here[] {
-    return this.#members;
   }
 
   /** The blocks that are on their way have a while to come. */

@@ -32,7 +32,7 @@ export interface FieldFigures {
   readonly livedMs: readonly number[];
   /** How many of them the node told each rule, or reason, as its last word. */
   readonly told: Readonly<Record<string, number>>;
-  /** Open when the attack and its patience were over. */
+  /** Of those that struck: open when the attack and its patience were over. */
   readonly left: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -46,6 +46,8 @@ interface Opened {
   readonly socket: Socket;
   /** Of the first blow, or of the connection. */
   fromMs: number;
+  /** It has done what is to end it. */
+  hasStruck: boolean;
 }
 
 const LIVED_KEPT = 10_000;
@@ -92,6 +94,15 @@ export class Field {
     this.#notes[name] = (this.#notes[name] ?? 0) + count;
   }
 
+  /** What the attack itself found wrong with the node, in words. */
+  find(sentence: string): void {
+    this.#fault(sentence);
+  }
+
+  get over(): Promise<void> {
+    return this.options.over;
+  }
+
   /** Workers that do this again and again until the attack is over; what the node refuses rejects. */
   async repeat(workers: number, work: () => Promise<void>): Promise<void> {
     const one = async (): Promise<void> => {
@@ -112,7 +123,7 @@ export class Field {
   tcp(localAddress: string): Socket {
     const { host, port } = this.#target;
     const socket = connectTcp({ host, port, localAddress });
-    return this.#watch(socket.resume());
+    return this.#watch(socket.resume(), true);
   }
 
   /** A TLS connection with any credentials at all. */
@@ -122,7 +133,7 @@ export class Field {
     // Node's types do not know that options of TCP pass through.
     const all = { host, port, localAddress, ...common, ...options };
     const socket = connectTls(all);
-    return this.#watch(socket.resume());
+    return this.#watch(socket.resume(), true);
   }
 
   /** A peer past TLS that has said nothing. Rejects with Refused. */
@@ -193,8 +204,9 @@ export class Field {
   /** Waits so long for what is open to be ended, then ends it, and tells what became of all. */
   async finish(patienceMs: number): Promise<FieldFigures> {
     const deadlineMs = performance.now() + patienceMs;
-    while (this.#open.size > 0 && performance.now() < deadlineMs) await pause(REFUSED_WAIT_MS);
-    const left = this.#open.size;
+    const struck = (): number => [...this.#open].filter(({ hasStruck }) => hasStruck).length;
+    while (struck() > 0 && performance.now() < deadlineMs) await pause(REFUSED_WAIT_MS);
+    const left = struck();
     const lived = [...this.#livedMs];
     for (const { socket } of this.#open) socket.destroy();
     return {
@@ -219,8 +231,8 @@ export class Field {
     return { head: { height: BigInt(height), hash, totalDifficulty } };
   }
 
-  #watch<S extends Socket>(socket: S): S {
-    const opened: Opened = { socket, fromMs: performance.now() };
+  #watch<S extends Socket>(socket: S, hasStruck = false): S {
+    const opened: Opened = { socket, fromMs: performance.now(), hasStruck };
     this.#connections++;
     this.#open.add(opened);
     socket.on("error", () => undefined);
@@ -259,7 +271,7 @@ export interface PeerOptions {
 class Refused extends Error {}
 
 /** Another /24 for each number, of some 25,000. */
-function spread(number: number): string {
+export function spread(number: number): string {
   return `127.${66 + (number % 100)}.${(number / 100) & 255}.1`;
 }
 

@@ -53,7 +53,8 @@ export class Processes {
         this.#open.delete(child);
         const how = `the ${role} ended with ${signal ?? `exit code ${code}`}`;
         if (!ending) died = how;
-        for (const [id, settle] of calls) settle({ id, error: how });
+        const error = [how, ...lines].join("\n");
+        for (const [id, settle] of calls) settle({ id, error });
         calls.clear();
         resolve(how);
       });

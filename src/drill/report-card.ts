@@ -19,6 +19,8 @@ export interface ReportCard {
     readonly worstCaseMiB: number;
     readonly loopDelayP99Ms: number;
     readonly cpuSeconds: number;
+    /** How many times longer it took for having to wait for a processor; 1: it never waited. */
+    readonly slowedBy: number;
     readonly logBytes: number;
     readonly bans: number;
     /** How many connections each rule or reason ended. */
@@ -59,9 +61,12 @@ const PING_P99_MS_MAX = 100;
 const PING_ALLOWANCE = 3;
 const LOG_BYTES_MAX = 1_024 ** 2;
 
-/** How long an honest peer's ping may take: longer where this machine makes everybody slow. */
-export function pingP99MaxMs(untouchedPingP99Ms: number): number {
-  return Math.max(PING_P99_MS_MAX, PING_ALLOWANCE * untouchedPingP99Ms);
+/**
+ * How long an honest peer's ping may take: longer where this machine makes everybody slow, or others
+ * have the processors that the node waits for.
+ */
+export function pingP99MaxMs(untouchedPingP99Ms: number, slowedBy: number): number {
+  return Math.max(PING_P99_MS_MAX * slowedBy, PING_ALLOWANCE * untouchedPingP99Ms);
 }
 
 /** A sentence for each thing that must not be. `drills`: those that ran together. */

@@ -2,7 +2,7 @@
 // honest peers, one process of attackers and one untouched node serve all of them; each drill has a
 // node of its own.
 
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,6 +12,7 @@ import type { AttackFigures, AttackerMethods } from "./attackers.js";
 import { HONEST_ADDRESSES, type CrowdFigures, type CrowdMethods } from "./crowd.js";
 import type { Drill } from "./drill.js";
 import { percentiles } from "./measure/percentiles.js";
+import { MemoryWatch, slowdown } from "./measure/process-watch.js";
 import type { DrillConfig } from "./own-config.js";
 import { Processes, type Worker } from "./processes.js";
 import { failuresOf, pingP99MaxMs, type Measured, type ReportCard } from "./report-card.js";
@@ -31,7 +32,6 @@ export interface DrillPlan {
 const MIB = 1_024 ** 2;
 /** What the process of a node takes beside the budget. */
 const PROCESS_MIB = 150;
-const MEMORY_INTERVAL_MS = 50;
 /** A node that does not answer after an attack has failed. */
 const ANSWER_MAX_MS = 30_000;
 const NUMBERS_OF_A_DRILL = 100_000;
@@ -80,7 +80,7 @@ export class DrillRun {
   ): Promise<ReportCard> {
     const { address: outbound, height } = await crowd.ask.open(undefined);
     const victim = this.#processes.start<VictimMethods>("victim");
-    const memory = new Memory(victim.pid);
+    const memory = new MemoryWatch(victim.pid);
     try {
       const started = await victim.ask.start(this.#inputOf([outbound]));
       const { peerIds } = await crowd.ask.join(started);
@@ -89,20 +89,15 @@ export class DrillRun {
       const seconds = Math.max(this.#plan.seconds, ...drills.map((each) => each.secondsMin ?? 0));
       await crowd.ask.begin({ newcomerAfterMs: (seconds * 1_000) / 2 });
       memory.begin();
+      const slowed = [slowdown(victim.pid), slowdown(crowd.pid)];
       const logStart = victim.writtenBytes;
       const attack = await this.#attack(drills, { started, seconds, attackers, victim });
       const crowdFigures = await crowd.ask.finish(undefined);
       const figures = await finished(victim);
       const logBytes = victim.writtenBytes - logStart;
-      return this.#card(drills, {
-        seconds,
-        attack,
-        crowdFigures,
-        figures,
-        logBytes,
-        memory,
-        victim,
-      });
+      const slowedBy = Math.max(...slowed.map((read) => read()));
+      const found = { attack, crowdFigures, figures, logBytes, memory, slowedBy };
+      return this.#card(drills, { ...found, seconds, victim });
     } finally {
       memory.stop();
       victim.kill();
@@ -159,7 +154,8 @@ export class DrillRun {
     };
   }
 
-  #measured({ attack, crowdFigures, figures, logBytes, memory, victim }: Parts): Measured {
+  #measured(parts: Parts): Measured {
+    const { attack, crowdFigures, figures, logBytes, memory, slowedBy, victim } = parts;
     const { resolved } = this.#plan.config;
     const known = typeof figures === "string" ? undefined : figures;
     const attacks = typeof attack === "string" ? [] : attack.attacks.map((each) => each.figures);
@@ -178,6 +174,7 @@ export class DrillRun {
         worstCaseMiB: plannedBytes(resolved) / MIB,
         loopDelayP99Ms: known?.loop.p99Ms ?? NaN,
         cpuSeconds: known?.cpuSeconds ?? NaN,
+        slowedBy,
         logBytes,
         bans: known?.bans ?? 0,
         ends: endsOf([known?.ends ?? {}, ...attacks.map(({ told }) => told)]),
@@ -186,7 +183,7 @@ export class DrillRun {
       honest: {
         pingP50Ms: pings.p50Ms,
         pingP99Ms: pings.p99Ms,
-        pingP99MaxMs: pingP99MaxMs(control.p99Ms),
+        pingP99MaxMs: pingP99MaxMs(control.p99Ms, slowedBy),
         pingsLost: pings.lost,
         untouchedPingP99Ms: control.p99Ms,
         dropped,
@@ -224,7 +221,9 @@ interface Parts {
   readonly crowdFigures: CrowdFigures;
   readonly figures: VictimFigures | string;
   readonly logBytes: number;
-  readonly memory: Memory;
+  readonly memory: MemoryWatch;
+  /** Of the node and of the honest peers, whichever waited longer for a processor. */
+  readonly slowedBy: number;
   readonly victim: Victim;
 }
 
@@ -253,40 +252,4 @@ async function finished(victim: Victim): Promise<VictimFigures | string> {
   const outcome = await Promise.race([asked, late]);
   clearTimeout(timer);
   return outcome;
-}
-
-/** RssAnon of a process, sampled: what Linux cannot take back. Null where the system does not say. */
-class Memory {
-  startMiB: number | null = null;
-  peakMiB: number | null = null;
-  readonly #pid: number;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(pid: number) {
-    this.#pid = pid;
-  }
-
-  begin(): void {
-    this.startMiB = this.#now();
-    this.peakMiB = this.startMiB;
-    this.#timer = setInterval(() => {
-      const now = this.#now();
-      if (now !== null) this.peakMiB = Math.max(this.peakMiB ?? 0, now);
-    }, MEMORY_INTERVAL_MS);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #now(): number | null {
-    let status;
-    try {
-      status = readFileSync(`/proc/${this.#pid}/status`, "latin1");
-    } catch {
-      return null;
-    }
-    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
-    return kib === undefined ? null : Number(kib) / 1_024;
-  }
 }

@@ -21,6 +21,7 @@ const SOUND: Measured = {
     worstCaseMiB: 900,
     loopDelayP99Ms: 3,
     cpuSeconds: 1,
+    slowedBy: 1,
     logBytes: 2_000,
     bans: 0,
     ends: { flood: 20, TooManyConnections: 3 },
@@ -106,6 +107,7 @@ test("a newcomer must be let in where a drill is about places", (t) => {
 });
 
 test("what slows down an untouched node too is the machine's doing", (t) => {
-  t.is(pingP99MaxMs(8), 100);
-  t.is(pingP99MaxMs(200), 600);
+  t.is(pingP99MaxMs(8, 1), 100);
+  t.is(pingP99MaxMs(200, 1), 600);
+  t.is(pingP99MaxMs(8, 2.5), 250);
 });

@@ -1,0 +1,145 @@
+// Attacks by what is claimed and answered: heights out of nothing, wrong answers, withheld bodies.
+
+import { encodeMessage } from "../../protocol/codec/codec.js";
+import type { MessageOf } from "../../protocol/index.js";
+import type { Drill } from "../drill.js";
+import { blockOn, branchOn, GENESIS, type DrillBlock } from "../drill-chain.js";
+import type { Field } from "../field.js";
+import { payloadBytes } from "../wire/frames.js";
+import { liars } from "./blows.js";
+
+const HUGE = 2n ** 64n - 1n;
+const HASH = "44".repeat(32);
+/** Heavier than all that honest peers make meanwhile. */
+const BRANCH_BLOCKS = 200;
+const DRIP_BYTES = 64;
+const DRIP_MS = 50;
+
+let heavier: readonly DrillBlock[] | undefined;
+const branch = (): readonly DrillBlock[] => (heavier ??= branchOn(GENESIS, BRANCH_BLOCKS, "lie"));
+
+/** Claims a chain far ahead, without any work. */
+const farAhead = () => ({
+  info: { head: { height: HUGE >> 11n, hash: HASH, totalDifficulty: HUGE } },
+});
+/** Claims the branch that it has the headers of. */
+const ofBranch = () => {
+  const { height, hash, totalDifficulty } = branch().at(-1)!.header;
+  return { info: { head: { height: BigInt(height), hash, totalDifficulty } } };
+};
+
+function announceNext(peer: { write: (message: AnnounceBlock) => void }, field: Field): void {
+  const { header } = blockOn(field.chain.at(-1)!.header);
+  const { height, hash, totalDifficulty } = header;
+  peer.write({ kind: "AnnounceBlock", height: BigInt(height), hash, totalDifficulty });
+}
+
+interface AnnounceBlock {
+  readonly kind: "AnnounceBlock";
+  readonly height: bigint;
+  readonly hash: string;
+  readonly totalDifficulty: bigint;
+}
+
+export const LYING: readonly Drill[] = [
+  {
+    name: "fake-height",
+    threat: "claims the heaviest chain of all and never proves it",
+    expects: { bounded: "a claim makes it worth asking, no more" },
+    attack: liars(() => undefined, { peers: 8, options: farAhead }),
+  },
+  {
+    name: "refused-claims",
+    threat: "claims the heaviest chain and has nothing when it is asked",
+    expects: { bounded: "a refuted claim is remembered" },
+    attack: liars(
+      (peer, { kind }, requestId) => {
+        if (!kind.startsWith("Request")) return;
+        peer.send({ kind: "RequestRefused", reason: "NotFound" }, requestId);
+      },
+      { peers: 8, options: farAhead },
+    ),
+  },
+  {
+    name: "unlinked-headers",
+    threat: "answers with headers that do not follow what was asked for",
+    expects: { gone: ["answer"] },
+    attack: liars(
+      (peer, { kind }, requestId, field) => {
+        if (kind !== "RequestHeaders") return;
+        field.strike(peer.socket);
+        const headers = branch().slice(3, 20);
+        peer.send(
+          { kind: "ResponseHeaders", headers: headers.map(({ headerBytes }) => headerBytes) },
+          requestId,
+        );
+      },
+      { options: farAhead },
+    ),
+  },
+  {
+    name: "wrong-block",
+    threat: "answers with another block than the one that was asked for",
+    expects: { gone: ["answer"] },
+    attack: liars(
+      (peer, { kind }, requestId, field) => {
+        if (kind !== "RequestBlock") return;
+        field.strike(peer.socket);
+        peer.send({ kind: "ResponseBlock", block: field.chain[0]!.bytes }, requestId);
+      },
+      { begin: announceNext },
+    ),
+  },
+  {
+    name: "withheld-bodies",
+    threat: "proves a heavier chain by its headers and never sends its blocks",
+    expects: { bounded: "another peer is asked, and the session ends" },
+    attack: liars(
+      (peer, message, requestId) => {
+        if (message.kind === "RequestHeaders") serveHeaders(peer, message, requestId);
+        else if (message.kind === "RequestBlockRange") {
+          peer.send({ kind: "RequestRefused", reason: "NotFound" }, requestId);
+        }
+      },
+      { options: ofBranch },
+    ),
+  },
+  {
+    name: "dripped-answer",
+    threat: "an answer of a few bytes at a time holds a sync for as long as it likes",
+    expects: { bounded: "a least rate, and others are asked meanwhile" },
+    attack: liars(
+      (peer, { kind }, requestId, field) => {
+        if (kind !== "RequestHeaders") return;
+        void drip(peer, requestId, field);
+      },
+      { options: ofBranch },
+    ),
+  },
+];
+
+type Peer = Parameters<Parameters<typeof liars>[0]>[0];
+
+function serveHeaders(
+  peer: Peer,
+  { locator, countMax }: MessageOf<"RequestHeaders">,
+  requestId: number,
+): void {
+  const known = branch().findLast(({ header }) => locator.includes(header.hash));
+  const from = known?.header.height ?? 0;
+  const headers = branch().slice(from, from + countMax);
+  peer.send(
+    { kind: "ResponseHeaders", headers: headers.map(({ headerBytes }) => headerBytes) },
+    requestId,
+  );
+}
+
+async function drip(peer: Peer, requestId: number, field: Field): Promise<void> {
+  const headers = branch().map(({ headerBytes }) => headerBytes);
+  const payload = encodeMessage({ kind: "ResponseHeaders", headers });
+  const bytes = payloadBytes("ResponseHeaders", payload, requestId);
+  for (let at = 0; at < bytes.length && !peer.ended && !field.isOver; at += DRIP_BYTES) {
+    peer.writeBytes(bytes.subarray(at, at + DRIP_BYTES));
+    await new Promise((resolve) => setTimeout(resolve, DRIP_MS));
+  }
+}

@@ -68,6 +68,7 @@ const lanes = {
     "sim/determinism",
     "sim/hostile-servers",
     "sim/swarm",
+    "sim/throttle",
     "sim/withholders",
     "storage/lmdb-environment",
     "types",

@@ -34,6 +34,7 @@ const SCENARIOS = {
   actorCrashes: { file: "supervision", title: "every type of actor may crash*" },
   leases: { file: "memory", title: "what a crashed actor held*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
+  throttled: { file: "throttle", title: "a node held to 2 MiB/s*" },
   refill: { file: "refill", title: "a mempool that crashes*" },
 };
 
@@ -464,5 +465,26 @@ export const plantedBugs = [
     in: "actors/peer/registry-verdicts.js",
     find: 'events.tell({ type: "Publish", event: { type: "PeerUnbanned", peerId } });',
     with: "void peerId;",
+  },
+  {
+    name: "turns of a throttled line go to whoever came last",
+    in: "actors/throttle/fair-rate.js",
+    find: "of this.#rings[rank].values()",
+    with: "of [...this.#rings[rank].values()].reverse()",
+    scenario: SCENARIOS.throttled,
+  },
+  {
+    name: "a block at the tip waits for its turn of a throttled line",
+    in: "actors/throttle/fair-rate.js",
+    find: "> -most",
+    with: "> 0",
+    scenario: SCENARIOS.throttled,
+  },
+  {
+    name: "an announced block that is asked for counts as history",
+    in: "protocol/codec/send-lanes.js",
+    find: "if (this.#announced === 0)",
+    with: "if (this.#announced >= 0)",
+    scenario: SCENARIOS.throttled,
   },
 ];

@@ -32,16 +32,30 @@ export const networkConfigSchema = schemaOf(SETTINGS);
  * field or the relation that does not hold.
  */
 export function resolveConfig(input: NetworkConfigInput = {}): NetworkConfig {
-  const parsed = networkConfigSchema.safeParse(input);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? "" : ` ${issue.path.join(".")}:`;
-    throw invalid(`the configuration is invalid:${where} ${issue?.message ?? "unknown"}`);
-  }
-  const config = deepFreeze(completed(parsed.data as NetworkConfigInput));
+  return related(completed(parsed(input)));
+}
+
+/** What connections may carry, of which any part may be changed while a network runs. */
+export type LimitsInput = NonNullable<NetworkConfigInput["limits"]>;
+
+/** The limits after some changes. Throws CONFIG_INVALID as `resolveConfig` does. */
+export function changeLimits(config: NetworkConfig, changes: LimitsInput): NetworkConfig["limits"] {
+  const { limits } = parsed({ limits: changes });
+  return related(merge(config, { limits }) as NetworkConfig).limits;
+}
+
+function parsed(input: NetworkConfigInput): NetworkConfigInput {
+  const result = networkConfigSchema.safeParse(input);
+  if (result.success) return result.data as NetworkConfigInput;
+  const issue = result.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? "" : ` ${issue.path.join(".")}:`;
+  throw invalid(`the configuration is invalid:${where} ${issue?.message ?? "unknown"}`);
+}
+
+function related(config: NetworkConfig): NetworkConfig {
   const broken = brokenRelation(config);
   if (broken !== undefined) throw invalid(broken);
-  return config;
+  return deepFreeze(config);
 }
 
 /**

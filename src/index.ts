@@ -66,7 +66,13 @@ export { createMempool, type MempoolLimits } from "./chain/mempool.js";
 export type { ChainParams } from "./chain/params.js";
 export { loadSignatures, type KeyPair, type SignatureScheme } from "./chain/signatures.js";
 export { readTransaction, signTransaction, type TransactionFields } from "./chain/transaction.js";
-export { DEFAULTS, resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
+export {
+  DEFAULTS,
+  resolveConfig,
+  type LimitsInput,
+  type NetworkConfig,
+  type NetworkConfigInput,
+} from "./config.js";
 export { CodedError, isCoded, type ErrorCode } from "./errors.js";
 export { createLog } from "./log.js";
 export type { Network } from "./network.js";
@@ -84,6 +90,8 @@ export type {
 } from "./actors/events/event-types.js";
 export type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 export type { PeerReport } from "./actors/peer/peer-table.js";
+export type { DirectionReport, LimitsReport } from "./actors/throttle/throttle.js";
+export type { HistoryReport } from "./actors/throttle/history-budget.js";
 export type { NodeStatus, PeerStatus } from "./actors/service/node-status.js";
 export type * from "./ports.js";
 export type * from "./types/chain.js";

@@ -1,11 +1,11 @@
 // A running network as its host sees it: the handle of startNetwork. Questions become messages to
 // the NetworkService, events come back through taps.
 
+import type { LimitsInput, NetworkConfig } from "./config.js";
 import { CodedError, isCoded } from "./errors.js";
 import type { ActorFigures, ActorRef } from "./runtime/actor.js";
 import type { ActorSystem } from "./runtime/actor-system.js";
 import type { HashHex, HeaderSummary } from "./types/chain.js";
-import type { NetworkConfig } from "./config.js";
 import { peerControl, type PeerControl } from "./network/peer-control.js";
 import type { ChainView, PeerId, ProtocolLink, TransactionLocation } from "./ports.js";
 import type { NodeEnv } from "./actors/env.js";
@@ -27,6 +27,7 @@ import type { KindStatistics } from "./actors/service/message-router.js";
 import type { NetworkMessage } from "./actors/service/network-messages.js";
 import { full, Submissions } from "./actors/service/submissions.js";
 import type { NodeStatus } from "./actors/service/node-status.js";
+import type { LimitsReport } from "./actors/throttle/throttle.js";
 
 /**
  * Once `stop` was called, or the network has ended by itself, every method but `stop` and
@@ -49,6 +50,11 @@ export interface Network extends PeerControl {
   traffic(): Promise<Traffic>;
   /** All that is known of a peer: the reasons of its score, its connections, where it was dialed. */
   explainPeer(peerId: PeerId): Promise<PeerHistory>;
+  /**
+   * Changes what connections may carry, at once and until the network ends: the settings `limits.*`
+   * that are named, 0 for no limit. Answers all of them and what is used. Throws CONFIG_INVALID.
+   */
+  setLimits(changes: LimitsInput): LimitsReport;
   /** Milliseconds of a round trip on the control lane; undefined when the peer is not connected. */
   pingPeer(peerId: PeerId): Promise<number | undefined>;
   /**
@@ -126,6 +132,7 @@ export interface NetworkParts {
   readonly blocks: ChainView;
   readonly config: NetworkConfig;
   readonly diskWaitMs: () => number;
+  readonly setLimits: Network["setLimits"];
   /** Called when the network ends by itself, before anything of it is closed. */
   onFailure?(reason: CodedError): void;
   /** Closes the adapters, after the last actor. */
@@ -158,6 +165,7 @@ export function networkHandle(parts: NetworkParts): Network {
       const peerId = peer(id);
       return ask((replyTo) => ({ type: "ExplainPeer", peerId, replyTo }));
     },
+    setLimits: (changes) => running(parts.setLimits)(changes),
     ...peerControl({ config: parts.config, assertRunning: () => void running(service), ask }),
     async pingPeer(id) {
       type Pong = { readonly elapsedMs: number | undefined };

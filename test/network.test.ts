@@ -207,6 +207,7 @@ test("after the stop every method says that the network has stopped", async (t) 
   for (const question of questions) await t.throwsAsync(question, { code: "STOPPED" });
   const commands = [
     () => network.unbanPeer(id),
+    () => network.setLimits({}),
     () => network.disconnectPeer(id),
     () => network.connect("127.0.0.1:1"),
     () => network.broadcastBlock(new Uint8Array(1)),
@@ -219,6 +220,31 @@ test("after the stop every method says that the network has stopped", async (t) 
     () => network.figures(),
   ];
   for (const command of commands) t.throws(command, { code: "STOPPED" });
+});
+
+test("limits change while the network runs, and what is no limit changes nothing", async (t) => {
+  const network = await startNetwork({ ...inline, limits: { uploadBytesPerSec: 65_536 } });
+  t.teardown(() => network.stop());
+  const upload = { bytesPerSecond: 65_536, peerBytesPerSecond: 0, heldPeers: 0 };
+  t.like((await network.status()).limits.upload, upload);
+  const changed = network.setLimits({ uploadBytesPerSec: 0, peerDownloadBytesPerSec: 131_072 });
+  t.like(changed.upload, { ...upload, bytesPerSecond: 0 });
+  t.like(changed.download, { bytesPerSecond: 0, peerBytesPerSecond: 131_072 });
+  t.deepEqual((await network.status()).limits, changed);
+  const refused: readonly (readonly [unknown, string])[] = [
+    [{ uploadBytesPerSec: 1 }, "limits.uploadBytesPerSec must be 0 or at least 65536"],
+    [{ uploadBytesPerSec: -1 }, "limits.uploadBytesPerSec: must be a whole number"],
+    [{ uploadBytesPerSec: 1e6 + 0.5 }, "limits.uploadBytesPerSec: must be a whole number"],
+    [{ historyBytesPerDay: "all" }, "limits.historyBytesPerDay: must be a whole number"],
+    [{ upload: 1 }, 'limits: there is no setting "upload"'],
+    [7, "limits: must be an object of settings"],
+    [null, "limits: must be an object of settings"],
+  ];
+  for (const [limits, why] of refused) {
+    const error = t.throws(() => network.setLimits(limits as object), { code: "CONFIG_INVALID" });
+    t.true(error.message.includes(why), error.message);
+  }
+  t.deepEqual((await network.status()).limits, changed);
 });
 
 test("a subscription that is none is refused at the call, and the network goes on", async (t) => {
@@ -349,6 +375,7 @@ test("whatever a host calls 10,000 times at once ends, and no actor faults", asy
     unbanPeer: () => network.unbanPeer(id),
     trustPeer: () => network.trustPeer(id),
     untrustPeer: () => network.untrustPeer(id),
+    setLimits: () => network.setLimits({ uploadBytesPerSec: 1_048_576 }),
     disconnectPeer: () => network.disconnectPeer(id),
     trustedPeers: () => network.trustedPeers(),
     findPeers: () => network.findPeers("ab"),

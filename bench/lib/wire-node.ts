@@ -4,6 +4,7 @@
 
 import { eventBus } from "../../src/actors/events/event-bus.js";
 import { MemoryLedger } from "../../src/actors/memory-ledger.js";
+import { Throttle } from "../../src/actors/throttle/throttle.js";
 import type { NodeEnv } from "../../src/actors/env.js";
 import { advancedPeerRegistry } from "../../src/actors/peer/advanced-peer-registry.js";
 import { peerReputation } from "../../src/actors/peer/peer-reputation.js";
@@ -63,6 +64,7 @@ export async function startWireNode(input: NetworkConfigInput = {}): Promise<Wir
     log: silentLog,
     health,
     memory: new MemoryLedger(config),
+    throttle: new Throttle(config, clock),
     peerId: identity.peerId,
     agent: AGENT,
     transports: new Map([[tcp.scheme, tcp]]),

@@ -19,6 +19,7 @@ import type {
   WorkerPool,
 } from "../ports.js";
 import type { MemoryLedger } from "./memory-ledger.js";
+import type { Throttle } from "./throttle/throttle.js";
 
 export interface NodeEnv {
   readonly config: NetworkConfig;
@@ -28,6 +29,8 @@ export interface NodeEnv {
   readonly health: Health;
   /** Who holds how much: actors of one thread share it, and learn nothing of each other by it. */
   readonly memory: MemoryLedger;
+  /** What connections may carry: shared in the same way. */
+  readonly throttle: Throttle;
   /** This node's own id. */
   readonly peerId: PeerId;
   /** Software name and version, as told to peers. */

@@ -7,16 +7,18 @@ import type { NodeEnv } from "./env.js";
 import { guardMempool } from "./integration/guarded-mempool.js";
 import { leasedPool } from "./leased-pool.js";
 import { MemoryLedger } from "./memory-ledger.js";
+import { Throttle } from "./throttle/throttle.js";
 
 const NOTHING: TransportHeld = { openBytes: 0, closingBytes: 0, pendingInbound: 0 };
 
 /** An environment before anybody counts. */
-export type NodeParts = Omit<NodeEnv, "memory">;
+export type NodeParts = Omit<NodeEnv, "memory" | "throttle">;
 
-/** With a ledger, which pool jobs take leases of too. */
+/** With what its actors share: a ledger, which pool jobs take leases of too, and a throttle. */
 export function accounted(parts: NodeParts): NodeEnv {
   const memory = ledgerOf(parts);
-  return { ...parts, memory, workers: leasedPool(parts.workers, memory) };
+  const throttle = new Throttle(parts.config, parts.clock);
+  return { ...parts, memory, throttle, workers: leasedPool(parts.workers, memory) };
 }
 
 function ledgerOf({ config, log, mempool, transports }: NodeParts): MemoryLedger {

@@ -12,6 +12,8 @@ import { gaveUp, type ActorLost } from "../actors/service/given-up.js";
 import type { ListenOutcome } from "../actors/service/listener.js";
 import { networkService } from "../actors/service/network-service.js";
 import { protocolLink } from "../actors/service/protocol-link.js";
+import type { LimitsReport } from "../actors/throttle/throttle.js";
+import { changeLimits, type LimitsInput } from "../config.js";
 import type { CodedError } from "../errors.js";
 import { networkHandle, type Network, type NetworkParts } from "../network.js";
 import type { ServiceProtocol } from "../ports.js";
@@ -33,7 +35,7 @@ export type SpawnedNode = Pick<
   NetworkParts,
   "system" | "service" | "serviceGone" | "missed" | "links"
 > &
-  Pick<NodeEnv, "memory">;
+  Pick<NodeEnv, "memory" | "throttle">;
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
@@ -73,16 +75,23 @@ export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));
-  return { system, service, serviceGone, missed, links, memory: guarded.memory };
+  const { memory, throttle } = guarded;
+  return { system, service, serviceGone, missed, links, memory, throttle };
 }
 
 /** The handle of a spawned node. */
 export function handleOf(
-  { peerId, blocks, config }: NodeParts,
+  { peerId, blocks, config, log }: NodeParts,
   spawned: SpawnedNode,
   rest: Pick<NetworkParts, "listenAddresses" | "close" | "diskWaitMs">,
 ): Network {
-  return networkHandle({ ...spawned, peerId, blocks, config, ...rest });
+  const { throttle } = spawned;
+  const setLimits = (changes: LimitsInput): LimitsReport => {
+    throttle.limits = changeLimits({ ...config, limits: throttle.limits }, changes);
+    log.write("info", "limits changed", { ...throttle.limits });
+    return throttle.report();
+  };
+  return networkHandle({ ...spawned, peerId, blocks, config, setLimits, ...rest });
 }
 
 interface StartTapArgs {

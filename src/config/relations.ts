@@ -4,6 +4,7 @@
 import { DEFAULTS } from "./defaults.js";
 import { plannedBytes } from "./memory-plan.js";
 import { KIB, MIB } from "./setting.js";
+import { THROTTLE_BYTES_MIN } from "./settings/limits.js";
 import type { NetworkConfig } from "./settings.js";
 
 export interface Relation {
@@ -50,6 +51,14 @@ export const RELATIONS: readonly Relation[] = [
   atMost("sync.headersPerRequest", "sync.headersAheadMax"),
   atMost("sync.headersAheadMax", "sync.headersSurveyedMax"),
   atMost("sync.stallMinMs", "sync.stallMaxMs"),
+  ...(
+    [
+      "limits.uploadBytesPerSec",
+      "limits.downloadBytesPerSec",
+      "limits.peerUploadBytesPerSec",
+      "limits.peerDownloadBytesPerSec",
+    ] as const
+  ).map(noneOrUsable),
   {
     settings: ["lanes.sendQueueBytesMax", "serve.bytesSoftMax", "serve.repliesQueuedMax"],
     sentence:
@@ -101,6 +110,18 @@ function* withOneDefault(values: object, defaults: object): Generator<[string, o
       }
     }
   }
+}
+
+/** Peers take whoever sends more slowly for one that does not answer. */
+function noneOrUsable(rate: NumberPath): Relation {
+  return {
+    settings: [rate],
+    sentence: `${rate} must be 0 or at least ${THROTTLE_BYTES_MIN}`,
+    holds: (config) => {
+      const value = numberAt(config, rate);
+      return value === 0 || value >= THROTTLE_BYTES_MIN;
+    },
+  };
 }
 
 function atMost(less: NumberPath, more: NumberPath): Relation {

@@ -3,11 +3,12 @@
 
 import type { ValuesOf } from "./setting.js";
 import { CHAIN } from "./settings/chain.js";
+import { LIMITS } from "./settings/limits.js";
 import { HOST, NODE } from "./settings/node.js";
 import { EXCHANGE } from "./settings/exchange.js";
 import { PEERS } from "./settings/peers.js";
 
-export const SETTINGS = { ...NODE, ...PEERS, ...EXCHANGE, ...CHAIN, ...HOST } as const;
+export const SETTINGS = { ...NODE, ...PEERS, ...EXCHANGE, ...LIMITS, ...CHAIN, ...HOST } as const;
 
 /** The whole configuration, deeply frozen and structured-cloneable. */
 export type NetworkConfig = ValuesOf<typeof SETTINGS>;

@@ -19,6 +19,7 @@ const REMOTE: Readonly<Record<RemoteMethod, true>> = {
   kindStatistics: true,
   traffic: true,
   bans: true,
+  setLimits: true,
   banPeer: true,
   unbanPeer: true,
   trustPeer: true,
@@ -46,6 +47,7 @@ export const REMOTE_METHODS = Object.keys(REMOTE) as readonly RemoteMethod[];
 export const COMMANDS: ReadonlySet<RemoteMethod> = new Set([
   "connect",
   "banPeer",
+  "setLimits",
   "unbanPeer",
   "trustPeer",
   "untrustPeer",

@@ -26,6 +26,7 @@ import { resolveConfig, type NetworkConfigInput } from "../../src/config.js";
 import { genesisOf } from "../../src/compose.js";
 import type { BlockStore, LogLevel } from "../../src/ports.js";
 import type { NodeEnv } from "../../src/actors/env.js";
+import { Throttle } from "../../src/actors/throttle/throttle.js";
 import { MemoryLedger } from "../../src/actors/memory-ledger.js";
 import type { EventBusMessage } from "../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../src/actors/events/event-types.js";
@@ -121,6 +122,7 @@ export function createHarness(options: HarnessOptions = {}) {
   const env: NodeEnv = {
     config,
     memory,
+    throttle: new Throttle(config, clock),
     clock,
     random: random.fork("env"),
     log: { write: (level, event, fields = {}) => log.push({ level, event, fields }) },

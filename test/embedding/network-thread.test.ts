@@ -68,6 +68,9 @@ test.serial("a network in a thread answers every call of a network", async (t) =
   await t.throwsAsync(network.banPeer(node.peerId), { code: "REFUSED", message: /untrust it/ });
   t.true(await network.untrustPeer(node.peerId));
   t.deepEqual(await network.findPeers(node.peerId.slice(0, 12)), [node.peerId]);
+  const { download } = await network.setLimits({ downloadBytesPerSec: 1_048_576 });
+  t.is(download.bytesPerSecond, 1_048_576);
+  await t.throwsAsync(network.setLimits({ uploadBytesPerSec: 1 }), { code: "CONFIG_INVALID" });
   t.like(await network.broadcastTransaction(transaction), {
     ok: true,
     id: transactionId(transaction),
@@ -368,6 +371,7 @@ test.serial("from the moment it is told to stop every call says so", async (t) =
     network.figures(),
     network.connect("127.0.0.1:1"),
     network.unbanPeer(id),
+    network.setLimits({}),
   ];
   for (const call of calls) await t.throwsAsync(call, { instanceOf: CodedError, code: "STOPPED" });
   await stopping;

@@ -14,6 +14,7 @@ const GATHERED_BYTES = 16 * 1024;
 export class Inbox {
   readonly #connection: Connection;
   readonly #wake: () => void;
+  readonly #came: (bytes: number) => boolean;
   readonly #chunks: Uint8Array[] = [];
   /** Small chunks, one behind the other; what was handed out of it is never written again. */
   #gathered: Uint8Array = new Uint8Array(0);
@@ -22,16 +23,26 @@ export class Inbox {
   #bytes = 0;
   #awake = false;
   #paused = false;
+  /** What came was more than may come now. */
+  #held = false;
 
-  /** `wake` asks for a turn; it is called once until `rest`. */
-  constructor(connection: Connection, wake: () => void) {
+  /**
+   * `wake` asks for a turn; it is called once until `rest`. `came`: so many bytes did; false: no more
+   * may before `letGo`.
+   */
+  constructor(
+    connection: Connection,
+    wake: () => void,
+    came: (bytes: number) => boolean = () => true,
+  ) {
     this.#connection = connection;
     this.#wake = wake;
+    this.#came = came;
   }
 
   /** What waits. While the socket is paused there may be more in it: twice as much, at a guess. */
   get bytes(): number {
-    return this.#paused ? this.#bytes + 2 * INBOX_BYTES_MAX : this.#bytes;
+    return this.#paused || this.#held ? this.#bytes + 2 * INBOX_BYTES_MAX : this.#bytes;
   }
 
   /** What of it is in this node's memory. */
@@ -54,7 +65,17 @@ export class Inbox {
       this.#paused = true;
       this.#connection.pause();
     }
+    if (!this.#came(chunk.length) && !this.#held) {
+      this.#held = true;
+      this.#connection.pause();
+    }
     this.wake();
+  }
+
+  /** More may come. */
+  letGo(): void {
+    this.#held = false;
+    if (!this.#paused) this.#connection.resume();
   }
 
   shift(): Uint8Array | undefined {
@@ -64,7 +85,7 @@ export class Inbox {
     this.#bytes -= chunk.length;
     if (this.#paused && this.#bytes < INBOX_BYTES_MAX / 2) {
       this.#paused = false;
-      this.#connection.resume();
+      if (!this.#held) this.#connection.resume();
     }
     return chunk;
   }

@@ -24,6 +24,8 @@ export type PeerHandlerMessage =
   /** From the connection. */
   | { readonly type: "Readable" }
   | { readonly type: "Drained" }
+  /** From the throttle: more may be sent. */
+  | { readonly type: "Turn" }
   | {
       readonly type: "ConnectionEnded";
       readonly error?: Error;

@@ -13,6 +13,7 @@ import type { Inbox } from "./inbox.js";
 import type { LocalInfo } from "./local-info.js";
 import type { Incoming, PeerAnswer, PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PeerLeases } from "./peer-leases.js";
+import type { PeerPace } from "./peer-pace.js";
 import type { PeerPerformance } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import type { RegistryMessage } from "./peer-table.js";
@@ -43,6 +44,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   nowMs: number;
   readonly inbox: Inbox;
   readonly leases: PeerLeases;
+  /** What this connection has of the node's line. */
+  readonly pace: PeerPace;
   /** The socket's buffer is full: nothing is written until it drains. */
   isBlocked: boolean;
   /** When the timer of the session fires; Infinity: it is not set. */

@@ -22,6 +22,7 @@ import type {
   PeerHandlerState,
 } from "./peer-handler-state.js";
 import { PeerLeases } from "./peer-leases.js";
+import { PeerPace } from "./peer-pace.js";
 import { PeerPerformance } from "./peer-performance.js";
 import { dealt, heed, routeHeld } from "./peer-news.js";
 
@@ -56,13 +57,26 @@ export const peerHandler = defineActor<
     const leases = context.owns(
       new PeerLeases(context.env.memory, ownQueueBytes(context.env.config)),
     );
-    const inbox = new Inbox(connection, () => context.self.tell({ type: "Readable" }));
+    const pace = context.owns(
+      new PeerPace(context.env, {
+        name: context.self.path,
+        connection,
+        onSend: () => context.self.tell({ type: "Turn" }),
+        onRead: () => inbox.letGo(),
+      }),
+    );
+    const inbox = new Inbox(
+      connection,
+      () => context.self.tell({ type: "Readable" }),
+      (bytes) => pace.came(bytes),
+    );
     const state: PeerHandlerState = {
       peerId: connection.peerId,
-      session: openSession(args, leases, context, nowMs),
+      session: openSession(args, leases, pace, context),
       nowMs,
       inbox,
       leases,
+      pace,
       isBlocked: false,
       timerMs: Number.POSITIVE_INFINITY,
       held: [],
@@ -131,8 +145,11 @@ export const peerHandler = defineActor<
         context.stop();
         return;
       }
+      case "Turn":
+        return;
       case "TimerDue":
         state.timerMs = Number.POSITIVE_INFINITY;
+        state.pace.excuse(session, nowMs);
         session.timeout(nowMs, unreadBytes(state));
         break;
       case "DecodeDue":
@@ -193,9 +210,10 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 function openSession(
   { connection, traffic, local, refusal }: PeerHandlerArgs,
   leases: PeerLeases,
+  pace: PeerPace,
   { env }: PeerHandlerContext,
-  nowMs: number,
 ): PeerSession<Asker> {
+  const { windowGrowth } = leases;
   const options = {
     settings: env.config,
     info: local.info,
@@ -205,14 +223,18 @@ function openSession(
     localId: env.peerId,
     remoteId: connection.peerId,
     openedAtMs: connection.openedAtMs,
-    windowGrowth: leases.windowGrowth,
+    // A window need not grow to what this node does not read.
+    windowGrowth: {
+      take: (bytes: number) => !pace.isReadingHeld && windowGrowth.take(bytes),
+      give: (bytes: number) => windowGrowth.give(bytes),
+    },
     mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,
   };
-  return new PeerSession<Asker>(options, nowMs);
+  return new PeerSession<Asker>(options, env.clock.monotonicMs());
 }
 
 function nonceOf(tellsTime: boolean, clock: Clock, random: Random): bigint {
@@ -221,13 +243,15 @@ function nonceOf(tellsTime: boolean, clock: Clock, random: Random): bigint {
 }
 
 function readInbox(state: PeerHandlerState, context: PeerHandlerContext): void {
-  const { inbox, session } = state;
+  const { inbox, pace, session } = state;
   inbox.rest();
+  pace.excuse(session, state.nowMs);
   let budget = TURN_BYTES;
   while (budget > 0 && mayRead(state)) {
     const chunk = inbox.shift();
     if (chunk === undefined) return;
     const framesBefore = session.framesIn;
+    pace.read(chunk.length, state.nowMs);
     session.receive(chunk, state.nowMs);
     budget -= chunk.length + FRAME_COST_BYTES * (session.framesIn - framesBefore);
     tellAll(state, context);
@@ -276,9 +300,9 @@ function carry(state: PeerHandlerState, context: PeerHandlerContext): void {
 }
 
 function flush(state: PeerHandlerState): void {
-  const { connection, session } = state;
+  const { connection, pace, session } = state;
   while (!state.isBlocked) {
-    const chunk = session.transmit(state.nowMs);
+    const chunk = pace.transmit(session, state.nowMs);
     if (chunk === undefined) return;
     const onTaken = (): void => writeBuffers.give(chunk);
     if (connection.write(chunk, onTaken)) continue;

@@ -10,6 +10,7 @@ import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
+import type { LimitsReport } from "../throttle/throttle.js";
 import type { Degraded } from "./given-up.js";
 
 export interface NodeStatus {
@@ -37,6 +38,8 @@ export interface NodeStatus {
   readonly memory: MemoryStatus;
   /** What peers told of others, and were told; null when it is off, or its actor does not answer. */
   readonly exchange: ExchangeStatus | null;
+  /** What connections may carry, and what they do. */
+  readonly limits: LimitsReport;
 }
 
 /** Who holds how much of the node's memory, and of how much at most. */

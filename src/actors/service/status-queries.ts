@@ -15,7 +15,10 @@ import { peerStatus, type NodeStatus } from "./node-status.js";
 import type { SystemRouterMessage } from "./system-router.js";
 
 type Asked = Pick<NetworkActors, "exchange" | "registry" | "sync" | "system">;
-type StatusEnv = Pick<NodeEnv, "blocks" | "config" | "health" | "memory" | "peerId" | "workers">;
+type StatusEnv = Pick<
+  NodeEnv,
+  "blocks" | "config" | "health" | "memory" | "peerId" | "throttle" | "workers"
+>;
 /** What the service knows itself. */
 interface Known extends Pick<NodeStatus, "degraded"> {
   readonly listenAddresses: readonly string[] | undefined;
@@ -96,7 +99,7 @@ export class StatusQueries {
     if (peers === undefined || sync === undefined || exchange === undefined) return;
     if (dial === undefined || mempool === undefined) return;
     this.#open.delete(id);
-    const { blocks, config, health, memory, peerId, workers } = env;
+    const { blocks, config, health, memory, peerId, throttle, workers } = env;
     const head = blocks.head();
     const { queued, running } = workers.load();
     query.replyTo.tell({
@@ -116,6 +119,7 @@ export class StatusQueries {
       mempool,
       exchange,
       memory: { ...memory.report(), anonymousBytes: health.anonymousBytes?.() ?? null },
+      limits: throttle.report(),
     });
   }
 }

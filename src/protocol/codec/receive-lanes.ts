@@ -111,7 +111,7 @@ export class ReceiveLanes {
   }
 
   /** The smoothed round-trip time by which windows are tuned; without one they do not grow. */
-  setRoundTrip(roundTripMs: number): void {
+  setRoundTrip(roundTripMs: number | undefined): void {
     this.#roundTripMs = roundTripMs;
   }
 

@@ -15,6 +15,7 @@ import {
   REQUEST_ID_MAX,
   writeFrameHeader,
 } from "./frame.js";
+import { RANK, type Rank } from "./rank.js";
 import type { WindowOptions } from "./window-options.js";
 
 /** A fragment smaller than this is sent only when it ends its message: no crumbs. */
@@ -24,6 +25,18 @@ const FRAGMENT_BYTES_MIN = 4_096;
 const QUANTUM_BYTES = 16_384;
 /** Shares of a connection when every lane has work: a block must not wait behind a sync. */
 const WEIGHTS: { readonly [L in Lane]: number } = { control: 0, block: 4, sync: 2, transaction: 1 };
+/** Of the block lane's by what they are: an old block that was asked for is none of the tip. */
+const RANKS: { readonly [L in Lane]: Rank } = {
+  control: RANK.control,
+  block: RANK.history,
+  sync: RANK.history,
+  transaction: RANK.transactions,
+};
+/** Announcements whose blocks were not asked for yet and may be: those of the last few heads. */
+const ANNOUNCED_MAX = 4;
+
+/** The least that is pulled at once. */
+export const PULL_BYTES_MIN = FRAME_HEADER_BYTES + FRAGMENT_BYTES_MIN;
 
 /** A buffer of so many bytes, whatever they are. */
 export type Allocate = (bytes: number) => Uint8Array;
@@ -33,6 +46,7 @@ interface QueuedMessage {
   readonly rule: KindRule;
   readonly requestId: number;
   readonly payload: Uint8Array;
+  readonly rank: Rank;
 }
 
 /** The waiting messages of one lane and what they may use: credit on the wire, turns among us. */
@@ -83,6 +97,11 @@ class SendLane {
     const length = this.#messages.first?.payload.length ?? 0;
     const cut = this.#sentBytes > 0 || length > FRAGMENT_BYTES_MAX;
     return cut ? this.nextBytesMin : FRAME_HEADER_BYTES + length;
+  }
+
+  /** Of its next message. */
+  get rank(): Rank | undefined {
+    return this.#messages.first?.rank;
   }
 
   get sendable(): boolean {
@@ -151,6 +170,8 @@ export class SendLanes {
   readonly #windowBytesMax: number;
   /** The data lane whose turn it is. */
   #turn = 1;
+  /** What the peer was told that it may ask for, and has not yet. */
+  #announced = 0;
 
   constructor(options: WindowOptions) {
     invariant(options.windowBytesInitial <= options.windowBytesMax, "a window over its maximum");
@@ -179,7 +200,19 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload });
+    const rank = this.#rankOf(rule);
+    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank });
+  }
+
+  /** A block that was asked for is of the tip once for each that was announced: it may be any other. */
+  #rankOf({ haste, lane }: KindRule): Rank {
+    if (haste === "announcement") {
+      this.#announced = Math.min(this.#announced + 1, ANNOUNCED_MAX);
+    }
+    if (haste !== "announced") return haste === undefined ? RANKS[lane] : RANK.tip;
+    if (this.#announced === 0) return RANKS[lane];
+    this.#announced--;
+    return RANK.tip;
   }
 
   /** Forgets all that waits, begun messages too: only a goodbye may follow. */
@@ -191,6 +224,12 @@ export class SendLanes {
   get isEmpty(): boolean {
     for (const lane of this.#lanes) if (lane.count > 0) return false;
     return true;
+  }
+
+  /** Something of this rank may be sent now, as far as the peer's credit goes. */
+  waits(rank: Rank): boolean {
+    for (const lane of this.#lanes) if (lane.rank === rank && lane.sendable) return true;
+    return false;
   }
 
   /** Payload bytes that wait on this lane. */
@@ -246,23 +285,26 @@ export class SendLanes {
   /**
    * The next frames in one buffer for one write, which the caller owns; undefined when nothing
    * may be sent. Large payloads are copied too: a write of the header alone would be a TLS record
-   * of its own, and node joins what is written together by copying it as well.
+   * of its own, and node joins what is written together by copying it as well. `rank`: nothing else.
    */
-  pull(bytesMax: number, allocate: Allocate = uninitialised): Uint8Array | undefined {
-    invariant(bytesMax >= FRAME_HEADER_BYTES + FRAGMENT_BYTES_MIN, "too little room for a frame");
+  pull(bytesMax: number, allocate: Allocate = uninitialised, rank?: Rank): Uint8Array | undefined {
+    invariant(bytesMax >= PULL_BYTES_MIN, "too little room for a frame");
     let sendable = 0;
-    for (const lane of this.#lanes) sendable += lane.sendableBytesMax;
+    for (const lane of this.#lanes) {
+      if (rank === undefined || lane.rank === rank) sendable += lane.sendableBytesMax;
+    }
     if (sendable === 0) return undefined;
     // It may hold anything: only what was written to it leaves.
     const chunk = allocate(Math.min(bytesMax, sendable));
     const end = chunk.length;
     let at = 0;
     const control = this.#lanes[0]!;
-    while (control.count > 0 && control.nextBytesMin <= end - at) {
+    const isPart = rank !== undefined && rank !== RANK.control;
+    while (!isPart && control.count > 0 && control.nextBytesMin <= end - at) {
       at = control.writeFrame(chunk, at, end);
     }
-    while (control.count === 0) {
-      const lane = this.#nextLane();
+    while (isPart || control.count === 0) {
+      const lane = this.#nextLane(rank);
       if (lane === undefined) break;
       // A chunk that is half full ends rather than cut a message, whose receiver would copy it.
       const wanted = 2 * at < end ? lane.nextBytesMin : lane.nextBytesUncut;
@@ -276,17 +318,18 @@ export class SendLanes {
    * Deficit round robin in the surplus form: a lane sends while its deficit is positive and may
    * overdraw it by one frame, so frames need not be cut to the quantum.
    */
-  #nextLane(): SendLane | undefined {
+  #nextLane(rank: Rank | undefined): SendLane | undefined {
     const current = this.#lanes[this.#turn]!;
-    if (current.deficitBytes > 0 && current.sendable) return current;
-    if (!this.#lanes.some((lane) => lane.weight > 0 && lane.sendable)) return undefined;
+    if (current.deficitBytes > 0 && mayGo(current, rank)) return current;
+    if (!this.#lanes.some((lane) => lane.weight > 0 && mayGo(lane, rank))) return undefined;
     for (;;) {
       const lane = this.#lanes[this.#turn]!;
-      if (lane.sendable && lane.deficitBytes > 0) return lane;
-      if (!lane.sendable) lane.deficitBytes = 0;
+      const goes = mayGo(lane, rank);
+      if (goes && lane.deficitBytes > 0) return lane;
+      if (!goes) lane.deficitBytes = 0;
       this.#turn = this.#turn + 1 < this.#lanes.length ? this.#turn + 1 : 1;
       const next = this.#lanes[this.#turn]!;
-      if (next.sendable) next.deficitBytes += next.weight * QUANTUM_BYTES;
+      if (mayGo(next, rank)) next.deficitBytes += next.weight * QUANTUM_BYTES;
     }
   }
 
@@ -295,4 +338,8 @@ export class SendLanes {
     for (const lane of this.#lanes) lane.invariants(this.#windowBytesMax);
     invariant(this.#turn >= 1 && this.#turn < this.#lanes.length, "the turn of no data lane");
   }
+}
+
+function mayGo(lane: SendLane, rank: Rank | undefined): boolean {
+  return (rank === undefined || lane.rank === rank) && lane.sendable;
 }

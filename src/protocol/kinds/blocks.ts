@@ -23,6 +23,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
   NewBlock: {
     ...BLOCK,
     code: 0x10,
+    haste: "tip",
     role: "oneWay",
     payloadBytesMax: BLOCK_BYTES_MAX,
     body: item({
@@ -33,6 +34,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
   AnnounceBlock: {
     ...BLOCK,
     code: 0x11,
+    haste: "announcement",
     role: "oneWay",
     payloadBytesMax: 128,
     body: fields("AnnounceBlock", HEAD),
@@ -40,6 +42,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
   RequestBlock: {
     ...BLOCK,
     code: 0x20,
+    haste: "tip",
     role: "request",
     answeredBy: "ResponseBlock",
     quota: "blocks",
@@ -55,6 +58,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
   ResponseBlock: {
     ...BLOCK,
     code: 0x21,
+    haste: "announced",
     role: "response",
     payloadBytesMax: BLOCK_BYTES_MAX,
     body: item({

@@ -38,6 +38,11 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
   readonly quota?: Quota;
   /** A member that is the number of items asked for, or the list of them; of an answer, of its items. */
   readonly counts?: string;
+  /**
+   * It is news of the tip, and does not wait for a node that sends less than it could. `announcement`:
+   * so is, once for each, what it tells of (`announced`), where the peer asks for it.
+   */
+  readonly haste?: "tip" | "announcement" | "announced";
   /** When it may come: until both have shaken hands, at any time, or (absent) after that. */
   readonly phase?: "handshake" | "any";
   /**

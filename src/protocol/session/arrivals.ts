@@ -10,6 +10,7 @@ import { LeastRate } from "./least-rate.js";
 import type { Outbox } from "./outbox.js";
 import { ARRIVING_BYTES_PER_MS_MIN } from "./own-requests.js";
 import type { SessionOptions } from "./session-types.js";
+import type { Sweep } from "./vigil.js";
 
 export class Arrivals<A> {
   readonly decoder = new FrameDecoder(KINDS_BEFORE_HANDSHAKE);
@@ -53,7 +54,7 @@ export class Arrivals<A> {
   }
 
   /** The windows follow it. */
-  setRoundTrip(roundTripMs: number): void {
+  setRoundTrip(roundTripMs: number | undefined): void {
     this.#lanes.setRoundTrip(roundTripMs);
   }
 
@@ -62,14 +63,15 @@ export class Arrivals<A> {
     return LeastRate.isDue(this.decoder, this.#lanes);
   }
 
-  /** What has taken too long, in words; undefined: nothing. */
-  tooSlow(nowMs: number): string | undefined {
-    return this.#leastRate.look(this.decoder, this.#lanes, nowMs);
+  /** What has taken too long, in words; undefined: nothing, or this side did not read. */
+  judge(sweep: Sweep, nowMs: number): string | undefined {
+    if (sweep === "stalled" || sweep === "behind") this.#leastRate.renew();
+    return sweep === "sound" ? this.#leastRate.look(this.decoder, this.#lanes, nowMs) : undefined;
   }
 
-  /** What has begun gets its whole time again. */
-  renew(): void {
-    this.#leastRate.renew();
+  /** This side did not read for so long. */
+  prolong(heldMs: number): void {
+    this.#leastRate.prolong(heldMs);
   }
 
   /** What the other side may still send. */

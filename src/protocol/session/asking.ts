@@ -29,8 +29,8 @@ export class Asking<A> {
   }
 
   /** No request is answered any more, and none can be sent. */
-  get isAbandoned(): boolean {
-    return this.#requests.abandoned;
+  get givenUp(): string | undefined {
+    return this.#requests.abandoned ? "no request is answered any more" : undefined;
   }
 
   /** The quotas that the other side stated. */
@@ -65,6 +65,11 @@ export class Asking<A> {
   objection(requestId: number, kind: WireKind): Violation | undefined {
     const objection = this.#requests.objection(requestId, kind);
     return objection === undefined ? undefined : violation("request-id", objection);
+  }
+
+  /** This side kept itself from hearing or asking for so long. */
+  prolong(heldMs: number, nowMs: number): void {
+    this.#requests.prolong(heldMs, nowMs);
   }
 
   /** The whole answer is here, and this node takes its time with it. */

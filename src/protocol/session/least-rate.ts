@@ -65,6 +65,12 @@ export class LeastRate {
     this.#frame = undefined;
   }
 
+  /** This node kept itself from reading for so long. */
+  prolong(heldMs: number): void {
+    if (this.#frame !== undefined) this.#frame.sinceMs += heldMs;
+    for (const begun of this.#messages.values()) begun.sinceMs += heldMs;
+  }
+
   /** The record of an unfinished message; undefined when there is none or it is new. */
   #begun(lane: Lane, message: UnfinishedMessage | undefined, nowMs: number): Begun | undefined {
     const begun = this.#messages.get(lane);

@@ -4,6 +4,7 @@
 import { invariant } from "../../errors.js";
 import { encodeBy } from "../codec/codec.js";
 import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
+import type { Rank } from "../codec/rank.js";
 import { SendLanes, type Allocate } from "../codec/send-lanes.js";
 import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
@@ -14,6 +15,7 @@ import {
   type WireKind,
   type WireMessage,
 } from "../types/message.js";
+import { breachText } from "../violation.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
 import type { TrafficCounts } from "./traffic.js";
 
@@ -23,6 +25,11 @@ export const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
 const DETAIL_CHARS_MAX = 80;
 /** One message is always taken, however little is allowed to wait. */
 const LARGEST_BYTES = Math.max(...Object.values(KINDS).map((rule) => rule.payloadBytesMax));
+
+interface FarewellText {
+  readonly rule?: string;
+  readonly detail: string;
+}
 
 export class Outbox<A> {
   readonly lanes: SendLanes;
@@ -115,16 +122,17 @@ export class Outbox<A> {
   }
 
   /** It overtakes what waits, which is dropped, and nothing follows it. */
-  farewell(reason: DisconnectReason, text: string): void {
+  farewell(reason: DisconnectReason, { rule, detail: told }: FarewellText): void {
     this.lanes.clear();
+    const text = rule === undefined ? told : breachText({ rule, detail: told });
     // Half a character that the cut may leave becomes U+FFFD; control characters may not travel.
     const cut = new TextEncoder().encode(text.slice(0, DETAIL_CHARS_MAX));
     const detail = new TextDecoder().decode(cut).replace(/\p{Cc}/gu, " ");
     this.say({ kind: "Disconnect", reason, detail });
   }
 
-  pull(): Uint8Array | undefined {
-    const bytes = this.lanes.pull(WRITE_BYTES, this.#allocate);
+  pull(bytesMax: number, rank: Rank | undefined): Uint8Array | undefined {
+    const bytes = this.lanes.pull(bytesMax, this.#allocate, rank);
     if (bytes !== undefined) this.figures.bytesOut += bytes.length;
     return bytes;
   }

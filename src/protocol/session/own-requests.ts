@@ -33,7 +33,9 @@ export interface SentRequest<A> {
   readonly kind: WireKind;
   readonly asker: A;
   readonly items: number;
-  readonly sentMs: number;
+  /** Later by what this side held itself up since. */
+  sentMs: number;
+  heldMs: number;
   /** Infinity: the answer is here, and only this node is still busy with it. */
   dueMs: number;
   /** Bytes of answers that had come on its lane when this was sent. */
@@ -61,6 +63,8 @@ export type Due<A> =
 export const ARRIVING_BYTES_PER_MS_MIN = 64;
 /** What may come before an answer: eight ranges of the soft limit, or one of the largest blocks. */
 const ARRIVING_BYTES_MAX = 4 * 1024 * 1024;
+/** So long a request may be prolonged by what this side holds back itself: all must end some time. */
+const HELD_MS_MAX = 120_000;
 const WAITING_MAX = 256;
 /** RFC 6298's gain. */
 const GAIN = 1 / 8;
@@ -171,6 +175,7 @@ export class OwnRequests<A> {
       asker,
       items,
       sentMs: nowMs,
+      heldMs: 0,
       dueMs: Math.min(nowMs + this.timeoutMs, lastMs),
       answerBytesBefore: answerBytes,
     });
@@ -261,6 +266,19 @@ export class OwnRequests<A> {
     for (const request of this.#pending.values()) request.dueMs = Math.max(request.dueMs, dueMs);
     for (const { waiting } of this.#queues) {
       for (const request of waiting.items()) request.wantedMs = nowMs;
+    }
+  }
+
+  /** This side was kept from hearing answers for so long, by limits of its own. */
+  prolong(heldMs: number, nowMs: number): void {
+    for (const request of this.#pending.values()) {
+      const more = Math.min(heldMs, HELD_MS_MAX - request.heldMs, nowMs - request.sentMs);
+      request.heldMs += more;
+      request.sentMs += more;
+      request.dueMs += more;
+    }
+    for (const { waiting } of this.#queues) {
+      for (const request of waiting.items()) request.wantedMs += heldMs;
     }
   }
 

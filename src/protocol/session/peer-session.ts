@@ -5,6 +5,7 @@
 
 import { encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
 import type { Frame } from "../codec/frame.js";
+import type { Rank } from "../codec/rank.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
 import { TIME_CAPABILITY, negotiate } from "../handshake.js";
@@ -16,12 +17,12 @@ import type {
   WireKind,
   WireMessage,
 } from "../types/message.js";
-import { breachText, readBreach, violation, type Violation } from "../violation.js";
+import { readBreach, violation, type Violation } from "../violation.js";
 import { Arrivals } from "./arrivals.js";
 import { Asking } from "./asking.js";
 import { Control } from "./control.js";
 import { Inbound } from "./inbound.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, WRITE_BYTES } from "./outbox.js";
 import type {
   End,
   LargeVerdict,
@@ -30,9 +31,6 @@ import type {
   SessionOptions,
 } from "./session-types.js";
 import { Vigil, type Sweep } from "./vigil.js";
-
-/** From the close of a connection that never was ready to its end. */
-const STRANGER_DRAIN_MS = 400;
 
 export class PeerSession<A = undefined> {
   readonly #options: SessionOptions;
@@ -213,6 +211,13 @@ export class PeerSession<A = undefined> {
     this.#vigil.heard(nowMs);
   }
 
+  /** Limits of this node held it up, reading or sending, for so long: the other side is not late. */
+  heldUp(way: "in" | "out", heldMs: number, nowMs: number): void {
+    this.#asking.prolong(heldMs, nowMs);
+    if (way === "in") this.#arrivals.prolong(heldMs);
+    this.#vigil[way === "in" ? "heard" : "took"](nowMs);
+  }
+
   /** `nextTimeoutMs` has come. `unreadBytes`: how many have come that it was not given yet. */
   timeout(nowMs: number, unreadBytes = 0): void {
     this.#nowMs = nowMs;
@@ -238,17 +243,22 @@ export class PeerSession<A = undefined> {
     return this.#vigil.nextMs;
   }
 
-  /** The next bytes to write, if any may be sent now. */
-  transmit(nowMs: number): Uint8Array | undefined {
+  /** The next bytes to write, if any may be sent now; `rank`: of what is so urgent alone. */
+  transmit(nowMs: number, bytesMax = WRITE_BYTES, rank?: Rank): Uint8Array | undefined {
     this.#nowMs = nowMs;
     const framesBefore = this.#outbox.lanes.dataFramesOut;
-    const bytes = this.#outbox.pull();
+    const bytes = this.#outbox.pull(bytesMax, rank);
     if (this.#outbox.lanes.dataFramesOut > framesBefore) this.#vigil.took(nowMs);
     if (bytes !== undefined || this.#phase === "closing") return bytes;
     // What has left made room.
     this.#asking.send(nowMs);
     this.#inbound.handOn();
-    return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull();
+    return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull(bytesMax, rank);
+  }
+
+  /** Something of this rank could be sent now. */
+  waits(rank: Rank): boolean {
+    return this.#outbox.lanes.waits(rank);
   }
 
   /** What has happened, in order; undefined: nothing more. */
@@ -345,8 +355,7 @@ export class PeerSession<A = undefined> {
 
   #ponged(nonce: bigint): Violation | undefined {
     const flood = this.#control.ponged(nonce, this.#nowMs);
-    const { roundTripMs } = this.#control;
-    if (roundTripMs !== undefined) this.#arrivals.setRoundTrip(roundTripMs);
+    this.#arrivals.setRoundTrip(this.#control.roundTripMs);
     return flood;
   }
 
@@ -365,9 +374,7 @@ export class PeerSession<A = undefined> {
   /** Deadlines: of requests, and of what the other side has begun to send. */
   #sweep(sweep: Sweep): void {
     this.#asking.expire(sweep, this.#nowMs);
-    let why = this.#asking.isAbandoned ? "no request is answered any more" : undefined;
-    if (sweep === "stalled" || sweep === "behind") this.#arrivals.renew();
-    else if (sweep === "sound") why ??= this.#arrivals.tooSlow(this.#nowMs);
+    const why = this.#asking.givenUp ?? this.#arrivals.judge(sweep, this.#nowMs);
     if (why !== undefined) this.#timedOut(why);
     else if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
   }
@@ -379,13 +386,9 @@ export class PeerSession<A = undefined> {
   /** Any phase → closing. After a farewell nothing more is sent; without one, nothing at all. */
   #end(end: End, isSaid: boolean): void {
     if (this.#phase === "closing") return;
-    const { drainMs } = this.#options.settings.shutdown;
-    // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
-    const waitMs = this.#phase === "ready" ? drainMs : Math.min(drainMs, STRANGER_DRAIN_MS);
+    this.#vigil.closing(this.#phase === "ready", this.#nowMs);
     this.#phase = "closing";
-    const { reason, rule, detail } = end;
-    const text = rule === undefined ? detail : breachText({ rule, detail });
-    if (isSaid && reason !== "Closed") this.#outbox.farewell(reason, text);
+    if (isSaid && end.reason !== "Closed") this.#outbox.farewell(end.reason, end);
     else this.#outbox.lanes.clear();
     // Until its carrier is gone a closing session holds no more than that does.
     this.#arrivals.release();
@@ -393,6 +396,5 @@ export class PeerSession<A = undefined> {
     this.#outbox.tell({ type: "closing", end });
     this.#asking.settleAll();
     this.#control.settleAll();
-    this.#vigil.closing(waitMs, this.#nowMs);
   }
 }

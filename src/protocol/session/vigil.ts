@@ -7,6 +7,8 @@ import type { SessionSettings } from "./session-types.js";
 
 /** Deadlines are looked at this often: fine enough for timeouts of seconds. */
 const SWEEP_INTERVAL_MS = 250;
+/** From the close of a connection that never was ready to its end. */
+const STRANGER_DRAIN_MS = 400;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** `behind`: this side has not read for a while what came; else as it is for a timer. */
@@ -19,6 +21,7 @@ export interface Reading {
 }
 
 export class Vigil {
+  readonly #drainMs: number;
   readonly #keepAlive: KeepAlive;
   readonly #sweepTimer = new FairTimer();
   /** What ends this phase. */
@@ -29,7 +32,12 @@ export class Vigil {
   /** So many bytes of the stream must be read before deadlines are judged. */
   #readFirst: number | undefined;
 
-  constructor({ handshake, liveness }: SessionSettings, openedAtMs: number, nowMs: number) {
+  constructor(
+    { handshake, liveness, shutdown }: SessionSettings,
+    openedAtMs: number,
+    nowMs: number,
+  ) {
+    this.#drainMs = shutdown.drainMs;
     this.#keepAlive = new KeepAlive(liveness, nowMs);
     this.#phaseWait = new FairWait(handshake.timeoutMs, openedAtMs);
     this.#phaseDueMs = nowMs + this.#phaseWait.begin(nowMs);
@@ -54,7 +62,9 @@ export class Vigil {
   }
 
   /** Nothing is left to wait for but that the goodbye is taken. */
-  closing(waitMs: number, nowMs: number): void {
+  closing(wasReady: boolean, nowMs: number): void {
+    // A stranger gets no more time than a goodbye needs, or its silence would hold the socket open.
+    const waitMs = wasReady ? this.#drainMs : Math.min(this.#drainMs, STRANGER_DRAIN_MS);
     this.#keepAliveDueMs = NEVER;
     this.#sweepDueMs = NEVER;
     this.#phaseWait = new FairWait(waitMs, nowMs);

@@ -184,7 +184,7 @@ export const plantedBugs = [
   {
     name: "a restart forgets the bans",
     in: "actors/peer/advanced-peer-registry.js",
-    find: "book.restore(store.records(), momentOf(context))",
+    find: "book.records.restore(store.records(), momentOf(context))",
     with: "[]",
   },
   {
@@ -201,9 +201,9 @@ export const plantedBugs = [
   },
   {
     name: "a backoff never begins anew",
-    in: "actors/peer/registry-dials.js",
-    find: "target.failures = 0;",
-    with: "target.failures += 0;",
+    in: "actors/peer/known-endpoints.js",
+    find: "if (wasStable)",
+    with: "if (false)",
   },
   {
     name: "a quiet peer is not asked for a sign of life",

@@ -100,7 +100,7 @@ async function runNode(
 }
 
 /** Throws ADDRESS_INVALID: an operator's mistake is told at the start, not by failing dials. */
-function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void {
+function checkAddresses({ bindAddr, advertise, seedPeers, staticPeers }: NetworkConfig): void {
   const check = (text: string, { scheme }: Endpoint): void => {
     if (scheme !== "tcp") throw addressInvalid(text, `there is no transport for ${scheme}`);
   };
@@ -113,7 +113,7 @@ function checkAddresses({ bindAddr, advertise, seedPeers }: NetworkConfig): void
     if (bound.has(form) && endpoint.port !== 0) throw addressInvalid(text, "it is given twice");
     bound.add(form);
   }
-  for (const text of seedPeers) check(text, parseDialable(text));
+  for (const text of [...staticPeers, ...seedPeers]) check(text, parseDialable(text));
   for (const text of advertise) {
     const address = parseDialable(text);
     check(text, address);

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { DEFAULTS, deepFreeze } from "./config/defaults.js";
-import { trustedPeersBytes, trustedPlaces } from "./config/memory-plan.js";
+import { reservedPeersBytes, trustedPlaces } from "./config/memory-plan.js";
 import { brokenRelation } from "./config/relations.js";
 import { isSetting, type NumberSetting, type Setting, type Settings } from "./config/setting.js";
 import { SETTINGS, type NetworkConfig } from "./config/settings.js";
@@ -59,13 +59,13 @@ function related(config: NetworkConfig): NetworkConfig {
 }
 
 /**
- * A budget that nobody set has room for trusted peers: they are beside the slots. In one that is set there
- * are as many places for those to come as it has room for.
+ * A budget that nobody set has room for trusted and static peers: they are beside the slots. In one that is
+ * set there are as many places for those to come as it has room for.
  */
 function completed(input: NetworkConfigInput): NetworkConfig {
   const config = merge(DEFAULTS, input) as NetworkConfig;
   if (input.memoryBudgetBytes === undefined) {
-    return { ...config, memoryBudgetBytes: config.memoryBudgetBytes + trustedPeersBytes(config) };
+    return { ...config, memoryBudgetBytes: config.memoryBudgetBytes + reservedPeersBytes(config) };
   }
   return input.trustedMax === undefined ? { ...config, trustedMax: trustedPlaces(config) } : config;
 }

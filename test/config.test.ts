@@ -144,7 +144,7 @@ test("trusted peers fit into the default budget, however many, and into one that
   const trustedPeers = Array.from({ length: 50 }, (_, at) => `${at}`.padStart(64, "0"));
   t.regex(
     refusal({ trustedPeers, memoryBudgetBytes: DEFAULTS.memoryBudgetBytes }),
-    /memoryBudgetBytes is 1152 MiB, .* \(--memory \d+\), or lower trustedPeers$/,
+    /memoryBudgetBytes is 1216 MiB, .* \(--memory \d+\), or lower trustedPeers$/,
   );
 });
 

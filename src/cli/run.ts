@@ -2,6 +2,7 @@
 // things start and end. The log is written out before the process ends, as far as it can be.
 
 import { startNode } from "../compose.js";
+import { peerSlots } from "../config/memory-plan.js";
 import { resolveConfig, type NetworkConfig } from "../config.js";
 import { CodedError } from "../errors.js";
 import type { Network } from "../network.js";
@@ -58,9 +59,7 @@ type End = (code: number, signal?: NodeJS.Signals) => Promise<never>;
 
 /** Throws CONFIG_INVALID when the slots of this configuration need more files than there may be. */
 function checkLimits(config: NetworkConfig): void {
-  const { maxInbound, maxOutbound, trustedPeers, trustedMax, inbound } = config;
-  const peers = maxInbound + maxOutbound + trustedPeers.length + trustedMax;
-  const sockets = peers + inbound.pendingMax;
+  const sockets = peerSlots(config) + config.inbound.pendingMax;
   const refusal = fewDescriptors(LOADING_DESCRIPTORS + sockets);
   if (refusal !== undefined) throw new CodedError("CONFIG_INVALID", `With its peers ${refusal}.`);
 }

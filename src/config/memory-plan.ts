@@ -44,7 +44,7 @@ const QUEUE_BYTES_EXTRA = 256 * KIB;
 export const MEMORY_HOLDERS = {
   receiveLanes: {
     bytes: (config) =>
-      (peersOf(config) + DEPARTED_PEERS_MAX) * receivedOfPeer(config) +
+      (peerSlots(config) + DEPARTED_PEERS_MAX) * receivedOfPeer(config) +
       config.lanes.windowGrowthBytesMax,
     text: "messages of peers that are not whole, or that nobody has dealt with yet",
   },
@@ -53,11 +53,11 @@ export const MEMORY_HOLDERS = {
     text: "what peers may send beyond their first windows",
   },
   inboxes: {
-    bytes: (config) => peersOf(config) * INBOX_BYTES_MAX,
+    bytes: (config) => peerSlots(config) * INBOX_BYTES_MAX,
     text: "bytes that were read from sockets and are no messages yet",
   },
   sendQueues: {
-    bytes: (config) => peersOf(config) * ownQueueBytes(config),
+    bytes: (config) => peerSlots(config) * ownQueueBytes(config),
     text: "encoded messages that wait for their peer, up to half of its queue",
   },
   queueGrowth: {
@@ -66,7 +66,7 @@ export const MEMORY_HOLDERS = {
   },
   socketBuffers: {
     // Read ahead: a chunk that is being fed to TLS and the next one.
-    bytes: (config) => peersOf(config) * (config.lanes.socketBufferBytes + 2 * 64 * KIB),
+    bytes: (config) => peerSlots(config) * (config.lanes.socketBufferBytes + 2 * 64 * KIB),
     text: "written to the sockets of peers and not sent",
   },
   closing: {
@@ -115,7 +115,7 @@ export const MEMORY_HOLDERS = {
   },
   knownIds: {
     bytes: (config) =>
-      peersOf(config) * config.gossip.knownPerPeerMax * (KNOWN_ID_BYTES + PENDING_ID_BYTES) +
+      peerSlots(config) * config.gossip.knownPerPeerMax * (KNOWN_ID_BYTES + PENDING_ID_BYTES) +
       (HELD_IDS_MAX + INVALID_IDS_MAX) * KNOWN_ID_BYTES,
     text: "ids of what this node and its peers have, and what peers are to be told",
   },
@@ -149,6 +149,19 @@ export function memoryPlan(config: NetworkConfig): MemoryPlan {
   return Object.fromEntries(planned) as MemoryPlan;
 }
 
+/** An address is tested in a slot of its own, one at a time. */
+export const FEELERS_MAX = 1;
+
+/** Connections that a node may make, beside those to trusted peers. */
+export function outboundSlots(
+  config: Pick<NetworkConfig, "maxOutbound" | "staticPeers" | "dial">,
+): number {
+  const { maxOutbound, staticPeers, dial } = config;
+  const own = maxOutbound + staticPeers.length;
+  if (dial.onlyConfigured || maxOutbound === 0) return own;
+  return own + dial.blocksOnlyMax + (dial.feelerEveryMs === 0 ? 0 : FEELERS_MAX);
+}
+
 /** For the log: whoever reads it can tell what to lower. */
 export function planInMiB(config: NetworkConfig): Readonly<Record<string, number>> {
   const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
@@ -158,9 +171,9 @@ export function planInMiB(config: NetworkConfig): Readonly<Record<string, number
   return { budget: mib(config.memoryBudgetBytes), ...Object.fromEntries(parts) };
 }
 
-/** What trusted peers add to the plan: their slots are beside the others, and so is their memory. */
-export function trustedPeersBytes(config: NetworkConfig): number {
-  return plannedBytes(config) - plannedBytes({ ...config, trustedPeers: [] });
+/** What peers with slots of their own add to the plan: trusted and static ones. */
+export function reservedPeersBytes(config: NetworkConfig): number {
+  return plannedBytes(config) - plannedBytes({ ...config, trustedPeers: [], staticPeers: [] });
 }
 
 /** How many of `trustedMax` the budget has room for. */
@@ -194,7 +207,7 @@ function receivedOfPeer({ lanes }: Pick<NetworkConfig, "lanes">): number {
 
 /** Beside the messages of `open` connections and one more those of peers that are gone have room. */
 export function departedFit(departedBytes: number, open: number, config: NetworkConfig): boolean {
-  const places = peersOf(config) + DEPARTED_PEERS_MAX - open - 1;
+  const places = peerSlots(config) + DEPARTED_PEERS_MAX - open - 1;
   return departedBytes <= Math.max(places, 0) * receivedOfPeer(config);
 }
 
@@ -207,6 +220,11 @@ export function sideBytes(weight: number, { chain, dataDir }: NetworkConfig): nu
   return dataDir === null ? counted : counted / 8;
 }
 
-function peersOf({ maxInbound, maxOutbound, trustedPeers, trustedMax }: NetworkConfig): number {
-  return maxInbound + maxOutbound + trustedPeers.length + trustedMax;
+/** Connections that there may be at once, and those that are to be trusted. */
+export function peerSlots(
+  config: Pick<NetworkConfig, "maxInbound" | "trustedPeers" | "trustedMax"> &
+    Parameters<typeof outboundSlots>[0],
+): number {
+  const { maxInbound, trustedPeers, trustedMax } = config;
+  return maxInbound + outboundSlots(config) + trustedPeers.length + trustedMax;
 }

@@ -73,7 +73,8 @@ export interface WorldOptions {
 /** Where simulated nodes differ from real ones. */
 export const SIM_CONFIG = {
   // A run of minutes shall see many dials after a partition.
-  dial: { backoffMaxMs: 10_000 },
+  // Nobody beside those that its options give to a node, unless a run is about that.
+  dial: { backoffMaxMs: 10_000, onlyConfigured: true },
   // With a seal task of a quarter second and 64 hashes a block, a search takes about a second.
   producer: { attemptsPerTask: 16 },
   pool: { signatureCacheEntries: 0 },

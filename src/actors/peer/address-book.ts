@@ -185,8 +185,8 @@ export class AddressBook {
   }
 
   /** One of those that were found whose place another one waits for: it is to be tested. */
-  contested(now: Moment): KnownAddress | undefined {
-    this.resolve(now.wallMs);
+  contested(wallMs: number): KnownAddress | undefined {
+    this.resolve(wallMs);
     for (const [address, sinceWallMs] of this.#collisions) {
       const known = this.#places.get(address);
       const holder = known === undefined ? undefined : this.#places.holderFor(known);

@@ -16,7 +16,7 @@ import { TrafficCounts } from "../../protocol/session/traffic.js";
 import { originOf } from "./eviction.js";
 import { historyOf } from "./explain-peer.js";
 import { guardPeerStore } from "./guarded-peer-store.js";
-import { LocalInfo } from "./local-info.js";
+import { BLOCKS_ONLY, LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
 import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
 import { peerHandler } from "./peer-handler.js";
@@ -79,8 +79,9 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       secret: toHex(random.bytes(SECRET_BYTES)),
       float: () => random.float(),
     });
+    for (const text of config.staticPeers) book.endpoints.add(parseAddress(text), "static");
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
-    const bans = book.restore(store.records(), momentOf(context));
+    const bans = book.records.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
     for (const id of book.trust.byOperator) args.reputation.tell({ type: "Trust", peerId: id });
     const { forgotten } = book.trust;
@@ -94,6 +95,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       subscribers: new Map(),
       traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
+      localBlocks: new LocalInfo(context.env, BLOCKS_ONLY),
       nextId: 1,
       commands: 0,
       stopping: false,
@@ -175,7 +177,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
       aboutAddresses(state, message, context);
       return;
     case "Listening":
-      state.local.bound(message.endpoints);
+      for (const said of [state.local, state.localBlocks]) said.bound(message.endpoints);
       return;
     case "Subscribe":
       subscribe(state, message.subscriber, context);
@@ -245,8 +247,16 @@ function shutDown(state: State, replyTo: ActorRef<"Drained">, context: Ctx): voi
 }
 
 /** A fault of the policy costs this connection, not the table. */
-function judge({ book }: State, connection: Connection, { env }: Ctx): Admission {
+function judge(
+  { book }: State,
+  connection: Connection,
+  dialed: Endpoint | undefined,
+  { env }: Ctx,
+): Admission {
   try {
+    if (book.isKnownBySecondAddress(connection.peerId, dialed)) {
+      return { admit: false, reason: "DuplicateConnection", detail: "already connected" };
+    }
     const admission = book.admit(connection, env.clock.monotonicMs());
     const open = [...book.connections.open()].length;
     if (!admission.admit || departedFit(env.memory.departed.bytes, open, env.config)) {
@@ -277,7 +287,7 @@ function accept(
   }
   // Nobody comes in before it is said that its ban is over.
   endBans(state, ctx);
-  const admission = judge(state, connection, ctx);
+  const admission = judge(state, connection, dialed, ctx);
   // Whoever is refused hears why, but those who will not hang up must not pile up.
   const { pendingMax } = env.config.inbound;
   const mayPileUp = !admission.admit && connection.direction === "inbound";
@@ -290,6 +300,7 @@ function accept(
     replace(state, peerId, "handshaking", ctx);
     if (admission.evicted !== undefined) evict(state, admission.evicted, ctx);
   }
+  const purpose = book.purposeOf(dialed);
   const id = state.nextId++;
   const handler = ctx.spawn(
     peerHandler,
@@ -300,7 +311,7 @@ function accept(
       router: state.router,
       reputation: state.reputation,
       traffic: state.traffic,
-      local: state.local,
+      local: purpose === "blocks" ? state.localBlocks : state.local,
       // A connection that is refused still hears why, so that an honest peer backs off rightly.
       ...(admission.admit ? {} : { refusal: admission }),
     },
@@ -313,6 +324,7 @@ function accept(
     remote,
     origin: originOf(remote.host),
     dialed,
+    purpose,
     handler,
     state: admission.admit ? connected(env.clock.monotonicMs()) : REFUSED,
     head: undefined,

@@ -3,8 +3,10 @@
 import type { PeerId } from "../../ports.js";
 import { formatAddress } from "../../protocol/address.js";
 import { NO_DEEDS } from "./peer-deeds.js";
+import type { KnownAddress } from "./known-address.js";
+import type { KnownEndpoint } from "./known-endpoints.js";
 import { peerAt, type PeerBook } from "./peer-book.js";
-import type { PeerHistory } from "./peer-history.js";
+import type { AddressHistory, EndpointHistory, PeerHistory } from "./peer-history.js";
 import type { Moment, PeerExplanation } from "./reputation-ledger.js";
 
 /** `ledger`: the reasons of its score, if reputation could tell them. */
@@ -29,18 +31,47 @@ export function historyOf(
     })),
     endpoints: [...book.endpoints.all()]
       .filter((target) => peerAt(target) === peerId)
-      .map(({ address, source, state, failures, dialedWallMs, readyWallMs, end, notBeforeMs }) => ({
-        address,
-        source,
-        state,
-        failures,
-        dialedWallMs: dialedWallMs ?? null,
-        readyWallMs: readyWallMs ?? null,
-        end: end ?? null,
-        waitMs: state === "idle" ? Math.max(0, notBeforeMs - monotonicMs) : 0,
-      })),
+      .map((target) => endpointHistory(book, target, monotonicMs)),
+    addresses: [...book.addresses.all()]
+      .filter((known) => known.peerId === peerId)
+      .map(addressHistory),
     told: (peer?.told ?? []).map(formatAddress),
   };
+}
+
+function endpointHistory(
+  book: PeerBook,
+  { address, dialedWallMs, end, endpoint, failures, notBeforeMs, source, state }: KnownEndpoint,
+  nowMs: number,
+): EndpointHistory {
+  return {
+    address,
+    source,
+    state,
+    failures,
+    dialedWallMs: dialedWallMs ?? null,
+    readyWallMs: timeOf(book.addresses.get(endpoint)?.foundWallMs ?? 0),
+    end: end ?? null,
+    waitMs: state === "idle" ? Math.max(0, notBeforeMs - nowMs) : 0,
+  };
+}
+
+function addressHistory(known: KnownAddress): AddressHistory {
+  const { address, failures, isTried, places } = known;
+  return {
+    address,
+    isTried,
+    places: places.map(({ at, source }) => ({ at, source })),
+    heardWallMs: known.heardWallMs,
+    ownWallMs: timeOf(known.ownWallMs),
+    dialedWallMs: timeOf(known.dialedWallMs),
+    foundWallMs: timeOf(known.foundWallMs),
+    failures,
+  };
+}
+
+function timeOf(wallMs: number): number | null {
+  return wallMs === 0 ? null : wallMs;
 }
 
 function judged(book: PeerBook, peerId: PeerId, nowMs: number): PeerExplanation {

@@ -1,21 +1,23 @@
-// The endpoints that the peer book keeps dialing, and when each may be dialed again. Pure. None of them
-// comes from what a peer says: they are the operator's, the caller's, and those where a peer was found
-// before.
+// The endpoints that are dialed or connected, and those that are dialed again whatever becomes of them:
+// the operator's and the caller's. Others come from the address book, and go when they ended. Pure.
 
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import { backoffMs } from "./backoff.js";
+import type { Purpose } from "./outbound.js";
 
-/** Where an endpoint was heard of: in the configuration, by `connect`, in the store. */
-export type EndpointSource = "configured" | "asked" | "stored";
+/** Whose an endpoint is: of `staticPeers`, `seedPeers`, `connect`, or drawn from the address book. */
+export type EndpointSource = "static" | "configured" | "asked" | "book";
 
 export interface KnownEndpoint {
   /** The text of the endpoint, by which it is known. */
   readonly address: string;
   readonly endpoint: Endpoint;
-  readonly source: EndpointSource;
+  source: EndpointSource;
+  /** Of its last dial. */
+  purpose: Purpose;
   /** Who answered there, once somebody did. */
   peerId: PeerId | undefined;
   state: "idle" | "dialing" | "connected";
@@ -28,16 +30,19 @@ export interface KnownEndpoint {
   dialedWallMs: number | undefined;
   /** Why the last dial, or the connection that it brought, ended. */
   end: string | undefined;
-  /** Wall-clock time at which a peer was ready there last; absent: nobody ever was. */
-  readyWallMs: number | undefined;
 }
+
+/** Of whoever somebody wants now: no time is earlier. */
+const WANTED = Number.NEGATIVE_INFINITY;
 
 type Settings = NetworkConfig["dial"];
 
-export interface Failed {
+export interface Ended {
   readonly why: string;
   /** False: it does not lengthen the backoff. Default true. */
   readonly grows?: boolean;
+  /** A connection that was good for long: the backoff starts anew. */
+  readonly wasStable?: boolean;
   /** There is no peer: the backoff does not become long. */
   readonly alone: boolean;
 }
@@ -45,18 +50,12 @@ export interface Failed {
 export class KnownEndpoints {
   readonly #settings: Settings;
   readonly #float: () => number;
-  readonly #onRemoved: (target: KnownEndpoint) => void;
   readonly #known = new Map<string, KnownEndpoint>();
 
   /** `float` answers uniformly in [0, 1). */
-  constructor(
-    settings: Settings,
-    float: () => number,
-    onRemoved: (target: KnownEndpoint) => void = () => undefined,
-  ) {
+  constructor(settings: Settings, float: () => number) {
     this.#settings = settings;
     this.#float = float;
-    this.#onRemoved = onRemoved;
   }
 
   get(endpoint: Endpoint): KnownEndpoint | undefined {
@@ -71,21 +70,17 @@ export class KnownEndpoints {
     return this.#known.values();
   }
 
-  /**
-   * The endpoint, which is added if there is room: of those from the store the one that failed most
-   * gives way to one that somebody asks for. Not dialed before `notBeforeMs`, monotonic.
-   */
+  /** The endpoint, which is added if there is room. Not dialed before `notBeforeMs`, monotonic. */
   add(endpoint: Endpoint, source: EndpointSource, notBeforeMs = 0): KnownEndpoint | undefined {
     const address = formatAddress(endpoint);
     const known = this.#known.get(address);
     if (known !== undefined) return known;
-    if (this.#known.size >= this.#settings.candidatesMax && !this.#makeRoom(source)) {
-      return undefined;
-    }
+    if (this.#known.size >= this.#settings.candidatesMax) return undefined;
     const added: KnownEndpoint = {
       address,
       endpoint,
       source,
+      purpose: "full",
       peerId: undefined,
       state: "idle",
       dial: 0,
@@ -93,7 +88,6 @@ export class KnownEndpoints {
       notBeforeMs,
       dialedWallMs: undefined,
       end: undefined,
-      readyWallMs: undefined,
     };
     this.#known.set(address, added);
     return added;
@@ -101,13 +95,20 @@ export class KnownEndpoints {
 
   remove(target: KnownEndpoint): void {
     this.#known.delete(target.address);
-    this.#onRemoved(target);
   }
 
   /** Somebody wants it now: its past does not count, and it is the first that is due. */
   want(target: KnownEndpoint): void {
+    if (target.source === "book") target.source = "asked";
+    // Whoever waits wants more than to see that somebody is there.
+    if (target.purpose === "feeler") target.purpose = "full";
+    if (target.state !== "idle") return;
     target.failures = 0;
-    target.notBeforeMs = Number.NEGATIVE_INFINITY;
+    target.notBeforeMs = WANTED;
+  }
+
+  isWanted({ notBeforeMs }: KnownEndpoint): boolean {
+    return notBeforeMs === WANTED;
   }
 
   count(state: KnownEndpoint["state"]): number {
@@ -134,7 +135,7 @@ export class KnownEndpoints {
     const due: { readonly target: KnownEndpoint; readonly rank: number }[] = [];
     for (const target of this.#known.values()) {
       if (target.state !== "idle" || target.notBeforeMs > nowMs) continue;
-      const rank = target.notBeforeMs === Number.NEGATIVE_INFINITY ? -1 : rankOf(target);
+      const rank = rankOf(target);
       if (rank !== undefined) due.push({ target, rank });
     }
     due.sort((a, b) => a.rank - b.rank || a.target.notBeforeMs - b.target.notBeforeMs);
@@ -152,8 +153,9 @@ export class KnownEndpoints {
   }
 
   /** Idle → Dialing. Answers the number of this dial. */
-  dialing(target: KnownEndpoint, wallMs: number): number {
+  dialing(target: KnownEndpoint, wallMs: number, purpose: Purpose = "full"): number {
     target.state = "dialing";
+    target.purpose = purpose;
     target.dialedWallMs = wallMs;
     return ++target.dial;
   }
@@ -165,7 +167,12 @@ export class KnownEndpoints {
   }
 
   /** Any → Idle, until the backoff is over. */
-  failed(target: KnownEndpoint, nowMs: number, { why, grows = true, alone }: Failed): void {
+  failed(
+    target: KnownEndpoint,
+    nowMs: number,
+    { why, grows = true, wasStable = false, alone }: Ended,
+  ): void {
+    if (wasStable) target.failures = 0;
     if (grows) target.failures++;
     target.state = "idle";
     target.end = why;
@@ -187,16 +194,5 @@ export class KnownEndpoints {
 
   #pauseMs({ failures }: KnownEndpoint, alone: boolean): number {
     return backoffMs(this.#settings, { failures, chance: this.#float(), alone });
-  }
-
-  #makeRoom(source: EndpointSource): boolean {
-    if (source === "stored") return false;
-    let worst: KnownEndpoint | undefined;
-    for (const known of this.#known.values()) {
-      if (known.source !== "stored" || known.state !== "idle") continue;
-      if (worst === undefined || known.failures > worst.failures) worst = known;
-    }
-    if (worst !== undefined) this.remove(worst);
-    return worst !== undefined;
   }
 }

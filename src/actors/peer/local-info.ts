@@ -22,18 +22,24 @@ import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
 import type { Rate } from "../../protocol/session/rate-limit.js";
 
+/** On a connection for blocks alone: whoever is told of no transactions and addresses maps nothing. */
+export const BLOCKS_ONLY: ReadonlySet<string> = new Set(["transactions/1", "peers/1"]);
+
 export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config" | "protocols">;
 
 /** The head is read anew each time: it is what a peer may ask us for from now on. */
 export class LocalInfo {
   readonly #env: LocalInfoEnv;
+  readonly #withheld: ReadonlySet<string>;
   #bound: readonly Endpoint[] = [];
   #info: HandshakeInfo;
   #payload: Uint8Array;
 
-  constructor(env: LocalInfoEnv) {
+  /** `withheld`: capabilities that are not offered on these connections. */
+  constructor(env: LocalInfoEnv, withheld: ReadonlySet<string> = new Set()) {
     this.#env = env;
-    this.#info = infoOf(env, this.#bound);
+    this.#withheld = withheld;
+    this.#info = this.#infoNow();
     this.#payload = payloadOf(this.#info);
   }
 
@@ -60,8 +66,14 @@ export class LocalInfo {
   }
 
   #make(): void {
-    this.#info = infoOf(this.#env, this.#bound);
+    this.#info = this.#infoNow();
     this.#payload = payloadOf(this.#info);
+  }
+
+  #infoNow(): HandshakeInfo {
+    const info = infoOf(this.#env, this.#bound);
+    const capabilities = info.capabilities.filter((name) => !this.#withheld.has(name));
+    return { ...info, capabilities };
   }
 }
 

@@ -2,9 +2,10 @@
 // questions that it answers: whom to dial, whom to admit, who is banned or trusted, and why. Pure,
 // time and chance are passed in. The registry owns one. Proven heads are sync's: here are claims.
 
+import { outboundSlots, peerSlots } from "../../config/memory-plan.js";
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
-import type { BanRecord, PeerId, PeerRecord } from "../../ports.js";
+import type { BanRecord, PeerId } from "../../ports.js";
 import {
   formatAddress,
   hostGroup,
@@ -15,16 +16,17 @@ import {
 import type { ChainHead, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { AddressBook } from "./address-book.js";
 import { ConnectionTable } from "./connection-table.js";
-import { KnownEndpoints, type KnownEndpoint } from "./known-endpoints.js";
+import { KnownEndpoints, type Ended, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { Absences, awayText, TrustedPeers } from "./operator-wishes.js";
+import { Outbound, type Due, type Purpose } from "./outbound.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
+import { PeerRecords } from "./peer-records.js";
 import { originOf } from "./eviction.js";
 import { meritsOf, type Entry } from "./peer-entry.js";
 import { GroupStandings } from "./group-standings.js";
 import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
-import { readStoredPeer, STORED_ENDPOINTS_MAX, type FoundEndpoint } from "./stored-peers.js";
 
 export interface PeerBookOptions {
   /** This node's own id. */
@@ -56,6 +58,18 @@ const RANKS: Readonly<Record<PeerClass, number>> = {
   banned: 2,
 };
 
+/** Somebody waits for it. */
+const WANTED = -1;
+
+/** How welcome whoever is there is, of addresses that nobody asked for. */
+const WELCOMES: Readonly<Record<PeerClass, number>> = {
+  preferred: 1,
+  good: 0.5,
+  neutral: 0.5,
+  probation: 0.05,
+  banned: 0.05,
+};
+
 export class PeerBook {
   readonly addresses: AddressBook;
   readonly endpoints: KnownEndpoints;
@@ -66,24 +80,35 @@ export class PeerBook {
   readonly absences: Absences;
   readonly #self: PeerId;
   readonly #config: NetworkConfig;
-  /** Whose record is to be stored anew. */
-  readonly #changed = new Set<PeerId>();
+  /** What outlives the process. */
+  readonly records: PeerRecords;
+  readonly #outbound: Outbound;
 
   constructor({ self, config, schemes, secret, float }: PeerBookOptions) {
     this.#self = self;
     this.#config = config;
     this.addresses = new AddressBook({ secret, config, schemes, float });
     const { trustedPeers, trustedMax } = config;
-    const onChange = (peerId: PeerId): void => void this.#changed.add(peerId);
-    this.trust = new TrustedPeers(trustedPeers, trustedMax, onChange);
+    this.trust = new TrustedPeers(trustedPeers, trustedMax, (id) => this.records.changed(id));
     this.absences = new Absences(config.control.awayPeersMax);
-    this.endpoints = new KnownEndpoints(config.dial, float, (target) => this.#changes(target));
+    this.endpoints = new KnownEndpoints(config.dial, float);
+    const { endpoints, addresses } = this;
+    this.#outbound = new Outbound({
+      config,
+      endpoints,
+      addresses,
+      float,
+      rankOf: (target, nowMs) => this.#rankOf(target, nowMs),
+      welcomeOf: (peerId, nowMs) => this.#welcomeOf(peerId, nowMs),
+      isReserved: (target) => this.isReserved(target),
+    });
     this.groups = new GroupStandings(config);
     const { peersTrackedMax, bansKeptMax } = config.reputation;
-    const slots = config.maxInbound + config.maxOutbound + trustedPeers.length + trustedMax;
+    const slots = peerSlots(config);
     const keptMax = 2 * slots + config.dial.candidatesMax;
     const limits = { peersMax: peersTrackedMax, bansMax: bansKeptMax, keptMax };
     this.peers = new KnownPeers(limits, () => this.#kept());
+    this.records = new PeerRecords({ config, addresses, peers: this.peers, trust: this.trust });
   }
 
   get trusted(): ReadonlySet<PeerId> {
@@ -93,11 +118,55 @@ export class PeerBook {
   // ---- whom to dial --------------------------------------------------------------------------
 
   /** Those to dial now, as far as slots are free; the caller dials them. */
-  due(nowMs: number): readonly KnownEndpoint[] {
-    const { maxOutbound, dial } = this.#config;
-    const dialing = this.endpoints.count("dialing");
-    const count = Math.min(maxOutbound - this.endpoints.taken, dial.concurrentMax - dialing);
-    return this.endpoints.due(nowMs, count, (target) => this.#rankOf(target, nowMs));
+  due(now: Moment, alone = false): readonly Due[] {
+    return this.#outbound.due(now, alone);
+  }
+
+  /** Until `due` may answer something else, though nothing else happened; undefined: it never will. */
+  untilDueMs(nowMs: number): number | undefined {
+    const nextMs = this.endpoints.next()?.notBeforeMs ?? Number.POSITIVE_INFINITY;
+    // Not before the shortest backoff: one can be due while no slot is free.
+    const waitMs = Math.max(nextMs - nowMs, this.#config.dial.backoffMinMs);
+    const untilMs = Math.min(waitMs, Math.max(0, this.#outbound.wakeMs - nowMs));
+    return Number.isFinite(untilMs) ? untilMs : undefined;
+  }
+
+  /** Our own address, as the key there proves: never again. */
+  isOurs(target: KnownEndpoint): void {
+    this.endpoints.remove(target);
+    this.addresses.ours(target.endpoint);
+  }
+
+  /** Idle → Dialing. Answers the number of this dial. */
+  dialing({ target, purpose }: Due, wallMs: number): number {
+    this.addresses.dialing(target.endpoint, wallMs);
+    return this.endpoints.dialing(target, wallMs, purpose);
+  }
+
+  /** Dialing | Connected → Idle. What nobody asked for is an address among others again. */
+  ended(target: KnownEndpoint, nowMs: number, how: Ended): void {
+    const { grows = true, wasStable = false, alone } = how;
+    const isFailure = grows && !alone ? true : undefined;
+    this.addresses.ended(target.endpoint, nowMs, wasStable ? false : isFailure);
+    if (target.source === "book") this.endpoints.remove(target);
+    else this.endpoints.failed(target, nowMs, how);
+  }
+
+  /** The slot of this endpoint is beside the others, and it is dialed for ever. */
+  isReserved(target: KnownEndpoint): boolean {
+    const peerId = peerAt(target);
+    return target.source === "static" || (peerId !== undefined && this.trusted.has(peerId));
+  }
+
+  /** An address that nobody asked for leads to a peer that is connected: that one is kept. */
+  isKnownBySecondAddress(peerId: PeerId, dialed: Endpoint | undefined): boolean {
+    const target = dialed === undefined ? undefined : this.endpoints.get(dialed);
+    return target?.source === "book" && this.connections.isOpen(peerId);
+  }
+
+  /** What a connection that was dialed is for. */
+  purposeOf(dialed: Endpoint | undefined): Purpose {
+    return (dialed === undefined ? undefined : this.endpoints.get(dialed)?.purpose) ?? "full";
   }
 
   /** Somebody asks for a connection to this endpoint, whatever became of it before. */
@@ -109,17 +178,17 @@ export class PeerBook {
     if (peerId !== undefined && this.connections.readyOf(peerId) !== undefined) {
       return { type: "connected", peerId };
     }
-    if (target.state === "idle") {
-      this.endpoints.want(target);
-      if (this.endpoints.taken >= this.#config.maxOutbound) return { type: "full" };
-    }
+    this.endpoints.want(target);
+    const { maxOutbound } = this.#config;
+    const isFull = !this.isReserved(target) && this.#outbound.taken("full") >= maxOutbound;
+    if (target.state === "idle" && isFull) return { type: "full" };
     return { type: "waits", target };
   }
 
   // ---- whom to admit -------------------------------------------------------------------------
 
   admit(candidate: Slot, nowMs: number): Admission {
-    const { maxInbound, maxOutbound, inbound } = this.#config;
+    const { maxInbound, inbound } = this.#config;
     const awayMs = this.absences.leftMs(candidate.peerId, nowMs);
     if (awayMs > 0) return { admit: false, reason: "Banned", detail: awayText(awayMs) };
     const unwelcome = this.#unwelcome(candidate, nowMs);
@@ -139,7 +208,7 @@ export class PeerBook {
         slots: this.connections.open(),
         meritsOf: (entry) => meritsOf(entry, isOnProbation(entry.peerId)),
       },
-      { maxInbound, maxOutbound, ...inbound },
+      { maxInbound, maxOutbound: outboundSlots(this.#config), ...inbound },
     );
   }
 
@@ -149,13 +218,10 @@ export class PeerBook {
   connected(entry: Entry): void {
     this.connections.add(entry);
     if (entry.dialed === undefined) return;
+    // What was stored of whoever was there before is theirs no longer.
+    this.records.found.isNot(entry.dialed, entry.peerId);
     const target = this.endpoints.add(entry.dialed, "asked");
     if (target === undefined) return;
-    // What was stored of whoever was there before is theirs no longer.
-    if (target.peerId !== undefined && target.peerId !== entry.peerId) {
-      this.#changes(target);
-      target.readyWallMs = undefined;
-    }
     if (entry.state.phase === "closing") target.peerId = entry.peerId;
     else this.endpoints.connected(target, entry.peerId);
   }
@@ -171,12 +237,13 @@ export class PeerBook {
     peer.readyWallMs = wallMs;
     const teller = { host: entry.remote.host, self: entry.peerId };
     this.addresses.learned(peer.told, teller, wallMs);
-    if (entry.dialed !== undefined) this.addresses.found(entry.dialed, entry.peerId, wallMs);
-    const target = entry.dialed === undefined ? undefined : this.endpoints.get(entry.dialed);
-    if (target === undefined) return true;
-    target.readyWallMs = wallMs;
-    this.#changes(target);
+    if (entry.dialed !== undefined) this.#foundAt(entry.dialed, entry.peerId, wallMs);
     return true;
+  }
+
+  /** A feeler shook hands: that was all that it was for. */
+  tested({ dialed, peerId }: Entry, { wallMs }: Moment): void {
+    if (dialed !== undefined) this.#foundAt(dialed, peerId, wallMs);
   }
 
   /** What was announced before may arrive later: a claim is never lowered. */
@@ -206,13 +273,13 @@ export class PeerBook {
     const before = this.peers.get(ban.peerId)?.ban?.record;
     this.peers.banned(ban, now);
     const isStored = before?.count === ban.count && before.untilWallMs === ban.untilWallMs;
-    if (!isStored) this.#changed.add(ban.peerId);
+    if (!isStored) this.records.changed(ban.peerId);
   }
 
   /** Lifted, over for long, or one of too many. True: so it ended. */
   banForgotten(peerId: PeerId): boolean {
     const was = this.peers.banForgotten(peerId);
-    if (was !== undefined) this.#changed.add(peerId);
+    if (was !== undefined) this.records.changed(peerId);
     return was === "inForce";
   }
 
@@ -243,59 +310,10 @@ export class PeerBook {
     return usefulBlocks + usefulTransactions === 0 && this.groups.isSuspect(remote.host, nowMs);
   }
 
-  // ---- what outlives the process -------------------------------------------------------------
-
-  /**
-   * Records as a store answers them, in whatever state they are. Answers the bans among them; what
-   * could not be believed or is too much is to be stored anew, see `takeChanged`.
-   */
-  restore(records: readonly unknown[], now: Moment): readonly BanRecord[] {
-    const stored = records.flatMap((record) => readStoredPeer(record) ?? []);
-    const { bansKeptMax } = this.#config.reputation;
-    const bans = stored.flatMap(({ ban }) => ban ?? []);
-    const kept = bans.sort((a, b) => b.untilWallMs - a.untilWallMs).slice(0, bansKeptMax);
-    for (const ban of kept) this.peers.banned(ban, now);
-    for (const { peerId, isWhole, trusted } of stored) {
-      if (trusted) this.trust.restore(peerId);
-      if (!isWhole) this.#changed.add(peerId);
-    }
-    for (const { peerId } of bans.slice(bansKeptMax)) this.#changed.add(peerId);
-    const found = stored
-      .flatMap(({ peerId, endpoints }) => endpoints.map((one) => ({ ...one, peerId })))
-      .sort((a, b) => b.readyWallMs - a.readyWallMs);
-    for (const one of found) if (!this.#restoreEndpoint(one, now)) this.#changed.add(one.peerId);
-    return kept;
-  }
-
-  /** What is to be stored of a peer; undefined: nothing. */
-  recordOf(peerId: PeerId): PeerRecord | undefined {
-    const ban = this.peers.get(peerId)?.ban?.record;
-    const endpoints = this.#found(peerId).map(({ address, readyWallMs = 0 }) => ({
-      address,
-      readyWallMs,
-    }));
-    const trusted = this.trust.byOperator.has(peerId);
-    if (ban === undefined && endpoints.length === 0 && !trusted) return undefined;
-    const { peerId: _, ...kept } = ban ?? { peerId };
-    return {
-      peerId,
-      ...(ban === undefined ? {} : { ban: kept as Omit<BanRecord, "peerId"> }),
-      ...(endpoints.length === 0 ? {} : { endpoints }),
-      ...(trusted ? { trusted } : {}),
-    };
-  }
-
-  /** Whose records are not stored as they are now. */
-  takeChanged(): readonly PeerId[] {
-    if (this.#changed.size === 0) return [];
-    const changed = [...this.#changed];
-    this.#changed.clear();
-    return changed;
-  }
-
   invariants(): void {
     this.addresses.invariants();
     this.endpoints.invariants();
+    this.records.invariants();
     this.connections.invariants();
     this.peers.invariants();
     this.groups.invariants();
@@ -307,7 +325,8 @@ export class PeerBook {
       if (!this.trusted.has(peerId)) taken[direction].add(peerId);
       if (endpoint !== undefined) dialed.add(formatAddress(endpoint));
     }
-    const { maxInbound, maxOutbound } = this.#config;
+    const { maxInbound } = this.#config;
+    const maxOutbound = outboundSlots(this.#config);
     const { inbound, outbound } = taken;
     invariant(inbound.size <= maxInbound, `${inbound.size} inbound peers of ${maxInbound}`);
     invariant(outbound.size <= maxOutbound, `${outbound.size} outbound of ${maxOutbound}`);
@@ -328,6 +347,7 @@ export class PeerBook {
 
   /** Undefined: not now. */
   #rankOf(target: KnownEndpoint, nowMs: number): number | undefined {
+    if (this.endpoints.isWanted(target)) return WANTED;
     const peerId = peerAt(target);
     if (peerId === undefined) return RANKS.neutral;
     if (this.connections.readyOf(peerId) !== undefined) return undefined;
@@ -337,30 +357,18 @@ export class PeerBook {
     return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];
   }
 
-  #changes({ peerId, readyWallMs }: KnownEndpoint): void {
-    if (peerId !== undefined && readyWallMs !== undefined) this.#changed.add(peerId);
+  #foundAt(endpoint: Endpoint, peerId: PeerId, wallMs: number): void {
+    this.addresses.found(endpoint, peerId, wallMs);
+    this.records.found.found(endpoint, peerId, wallMs);
   }
 
-  /** Where it was ready, the latest first. */
-  #found(peerId: PeerId): readonly KnownEndpoint[] {
-    return [...this.endpoints.all()]
-      .filter((target) => target.peerId === peerId && target.readyWallMs !== undefined)
-      .sort((a, b) => (b.readyWallMs ?? 0) - (a.readyWallMs ?? 0))
-      .slice(0, STORED_ENDPOINTS_MAX);
-  }
-
-  /** Dialed after those that the operator named, which are due at once. */
-  #restoreEndpoint(
-    { endpoint, readyWallMs, peerId }: FoundEndpoint & { readonly peerId: PeerId },
-    { monotonicMs, wallMs }: Moment,
-  ): boolean {
-    const { rememberedMs, backoffMinMs } = this.#config.dial;
-    if (readyWallMs > wallMs || wallMs - readyWallMs > rememberedMs) return false;
-    const target = this.endpoints.add(endpoint, "stored", monotonicMs + backoffMinMs);
-    if (target === undefined || target.peerId !== undefined) return false;
-    target.peerId = peerId;
-    target.readyWallMs = readyWallMs;
-    return true;
+  #welcomeOf(peerId: PeerId | undefined, nowMs: number): number {
+    if (peerId === undefined) return WELCOMES.neutral;
+    if (peerId === this.#self || this.connections.isOpen(peerId)) return 0;
+    if (this.absences.leftMs(peerId, nowMs) > 0) return 0;
+    const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
+    if (isBanned && !this.trusted.has(peerId)) return 0;
+    return WELCOMES[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];
   }
 
   #kept(): ReadonlySet<PeerId> {

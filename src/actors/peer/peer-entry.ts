@@ -6,6 +6,7 @@ import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { clockOffset } from "./clock-offset.js";
 import type { Merits } from "./eviction.js";
+import type { Purpose } from "./outbound.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PlacedSlot } from "./peer-manager.js";
@@ -19,6 +20,8 @@ export interface Entry extends PlacedSlot {
   readonly handler: ActorRef<PeerHandlerMessage>;
   /** The endpoint as it was dialed. */
   readonly dialed: Endpoint | undefined;
+  /** What it was dialed for; of an inbound one: all that the other side wants. */
+  readonly purpose: Purpose;
   state: PeerState;
   head: Claimed<ChainHead> | undefined;
   /** Negotiated. */
@@ -81,6 +84,7 @@ export function reportOf(
     address: formatAddress(entry.remote),
     remote: entry.remote,
     direction: entry.direction,
+    purpose: entry.purpose,
     head: entry.head ?? { claimed: info.head },
     readyForMs: clock.monotonicMs() - sinceMs,
     ...standing,

@@ -18,9 +18,10 @@ export interface PeerHistory extends PeerExplanation {
   readonly readyWallMs: number | null;
   /** Those that are open now. */
   readonly connections: readonly ConnectionHistory[];
-  /** Where it was found, or is pinned. */
+  /** Those that are kept or in use, where it was found or is pinned. */
   readonly endpoints: readonly EndpointHistory[];
-  /** Where it says that it can be dialed: nobody is dialed for that. */
+  readonly addresses: readonly AddressHistory[];
+  /** Where it says that it can be dialed. */
   readonly told: readonly string[];
 }
 
@@ -33,9 +34,27 @@ export interface ConnectionHistory {
   readonly forMs: number;
 }
 
+/** An address of the book at which this peer was found, or says to be. */
+export interface AddressHistory {
+  readonly address: string;
+  /** It lies among those where a peer was found, not among those that were only heard of. */
+  readonly isTried: boolean;
+  /** Where it lies, by `addresses.bucketSize` in which bucket, and the group whose word put it there. */
+  readonly places: readonly { readonly at: number; readonly source: string }[];
+  /** When somebody told of it last. */
+  readonly heardWallMs: number;
+  /** The same of somebody who was there itself; null: never. */
+  readonly ownWallMs: number | null;
+  /** When it was dialed last, and when a peer was found there. */
+  readonly dialedWallMs: number | null;
+  readonly foundWallMs: number | null;
+  /** Dials that failed since it was last good. */
+  readonly failures: number;
+}
+
 export interface EndpointHistory {
   readonly address: string;
-  /** Where this node heard of it. */
+  /** Whose it is: the operator's, the caller's, or drawn from the address book. */
   readonly source: EndpointSource;
   readonly state: "idle" | "dialing" | "connected";
   /** Since it was last good. */

@@ -10,6 +10,7 @@ import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { DialMessage } from "../service/dial-messages.js";
 import type { AddressMessage } from "./address-messages.js";
+import type { Purpose } from "./outbound.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { CommandJudged, OperatorMessage } from "./operator-messages.js";
@@ -111,6 +112,8 @@ export interface PeerReport {
   /** The other end of the connection: of an inbound one not where the peer listens. */
   readonly remote: Endpoint;
   readonly direction: Direction;
+  /** `blocks`: no transactions are told on it; of an inbound one always `full`. */
+  readonly purpose: Purpose;
   readonly head: Claimed<ChainHead>;
   readonly readyForMs: number;
   readonly trusted: boolean;

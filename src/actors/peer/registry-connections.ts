@@ -62,6 +62,14 @@ export function ready(
   const { info } = message;
   const entry = state.book.connections.get(message.connectionId);
   if (entry?.state.phase !== "handshaking") return;
+  if (state.book.purposeOf(entry.dialed) === "feeler") {
+    state.book.tested(entry, momentOf(ctx));
+    const detail = "somebody is here: that was all there was to see";
+    const gone = { reason: "TooManyConnections", detail } as const;
+    entry.handler.tell({ type: "Close", ...gone });
+    leave(state, entry, { ...gone, byPeer: false }, ctx);
+    return;
+  }
   replace(state, entry.peerId, "ready", ctx);
   state.book.becameReady(entry, info, momentOf(ctx));
   entry.capabilities = new Set(message.capabilities);

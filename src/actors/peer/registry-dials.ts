@@ -78,10 +78,11 @@ function fill(state: DialsState, context: Ctx): void {
     return;
   }
   const nowMs = env.clock.monotonicMs();
-  for (const target of book.due(nowMs)) {
-    const { address, endpoint } = target;
-    const dial = book.endpoints.dialing(target, env.clock.wallMs());
-    env.log.write("debug", "dialing", { address });
+  const now = { monotonicMs: nowMs, wallMs: env.clock.wallMs() };
+  for (const due of book.due(now, state.loneliness.alone)) {
+    const { address, endpoint } = due.target;
+    const dial = book.dialing(due, now.wallMs);
+    env.log.write("debug", "dialing", { address, purpose: due.purpose });
     context.ask<DialerMessage, DialEnd>(
       dialer,
       (replyTo) => ({ type: "Dial", endpoint, replyTo }),
@@ -90,13 +91,9 @@ function fill(state: DialsState, context: Ctx): void {
       (outcome) => ({ type: "DialEnded", address, dial, outcome }),
     );
   }
-  const nextMs = book.endpoints.next()?.notBeforeMs;
-  if (nextMs === undefined) context.cancelTimer("dial");
-  else {
-    // Not before the shortest backoff: one can be due while no slot is free.
-    const waitMs = Math.max(nextMs - nowMs, env.config.dial.backoffMinMs);
-    context.startTimer("dial", waitMs, { type: "DialDue" });
-  }
+  const waitMs = book.untilDueMs(nowMs);
+  if (waitMs === undefined) context.cancelTimer("dial");
+  else context.startTimer("dial", waitMs, { type: "DialDue" });
 }
 
 /**
@@ -145,7 +142,7 @@ function dialEnded(
   const { alone } = state.loneliness;
   const error = outcome.ok && !outcome.value.ok ? outcome.value.error : undefined;
   const reason = error === undefined ? cannot(address, lostBy(outcome)) : errorText(error);
-  state.book.endpoints.failed(target, env.clock.monotonicMs(), {
+  state.book.ended(target, env.clock.monotonicMs(), {
     why: reason,
     // What was lost here says nothing about the endpoint.
     grows: outcome.ok && !isCoded(error, "QUEUE_FULL"),
@@ -202,11 +199,10 @@ function targetLost(
   if (entry.peerId === env.peerId) {
     // Our own address, which its key proves: never again. What the other side calls it proves
     // nothing, and whoever answers there for a moment could have it forgotten for good.
-    book.endpoints.remove(target);
+    book.isOurs(target);
     refuse(state, target.address, "this is our own node");
     return;
   }
-  if (readyForMs >= STABLE_MS) target.failures = 0;
   const brokeOff = reason === "Closed" || reason === "Timeout";
   if (brokeOff && !wasReady(entry.state)) unreached(state, entry.peerId, "in its handshake");
   const isDouble = reason === "DuplicateConnection";
@@ -219,8 +215,9 @@ function targetLost(
     // ready. Of the second one in a row there is none, whatever the other side says.
     refuse(state, target.address, why);
   }
-  book.endpoints.failed(target, env.clock.monotonicMs(), {
+  book.ended(target, env.clock.monotonicMs(), {
     why,
+    wasStable: readyForMs >= STABLE_MS,
     grows: reason !== "TooManyConnections" && !isDouble,
     alone: state.loneliness.alone,
   });

@@ -26,6 +26,8 @@ export interface RegistryState extends RegistryArgs, DialsState {
   readonly traffic: TrafficCounts;
   /** What all connections say of this node. */
   readonly local: LocalInfo;
+  /** The same on connections for blocks alone. */
+  readonly localBlocks: LocalInfo;
   nextId: number;
   /** Of the operator, that reputation has not answered. */
   commands: number;

@@ -69,8 +69,8 @@ function publishEnd({ events }: Pick<RegistryState, "events">, peerId: PeerId): 
 
 /** What the store is to hold of whom something changed: in the same turn, so that no crash is between. */
 export function keepChanges({ book, store }: RegistryState): void {
-  for (const peerId of book.takeChanged()) {
-    const record = book.recordOf(peerId);
+  for (const peerId of book.records.takeChanged()) {
+    const record = book.records.recordOf(peerId);
     if (record === undefined) store.delete(peerId);
     else store.put(record);
   }

@@ -44,7 +44,17 @@ export const NODE = {
       "but those that stand for all interfaces or, beside others, for this machine. For nodes that " +
       "listen on all interfaces, or behind a router that forwards a port.",
   ),
-  seedPeers: list(1_024, FILLED, "Addresses of the first peers, `host:port` or with a peer id."),
+  seedPeers: list(
+    1_024,
+    FILLED,
+    "Addresses of the first peers, `host:port` or with a peer id. They are dialed while few others are " +
+      "connected.",
+  ),
+  staticPeers: list(
+    256,
+    FILLED,
+    "Addresses that are dialed for ever, each in a slot of its own beside `maxOutbound`.",
+  ),
   trustedPeers: list(256, PEER_ID, "Peer ids that keep their slot and are never banned."),
   trustedMax: number(
     4,
@@ -53,7 +63,12 @@ export const NODE = {
     "Peers beside `trustedPeers` that the operator may trust while the node runs; each has a slot beside " +
       "the others. Where it is not set and `memoryBudgetBytes` is, as many of them as there is room for.",
   ),
-  maxOutbound: number(8, "peers", [0, 1_024], "Connections that this node makes."),
+  maxOutbound: number(
+    8,
+    "peers",
+    [0, 1_024],
+    "Connections that this node makes, for all that peers say to each other.",
+  ),
   maxInbound: number(32, "peers", [0, 65_536], "Connections that it accepts."),
   dataDir: text(
     null,
@@ -67,10 +82,11 @@ export const NODE = {
   ),
   txIndex: flag(false, "Keep an index from transaction id to block: about 4% of a sync."),
   memoryBudgetBytes: bytes(
-    1_152 * MIB,
+    1_216 * MIB,
     [MIB, 2 ** 50],
     "All that the limits below may hold at once; a start where they can exceed it is refused. " +
-      "Where it is not set, each of `trustedPeers` adds what one peer can hold, about 12 MiB by default.",
+      "Where it is not set, each of `trustedPeers` and `staticPeers` adds what one peer can hold, about " +
+      "12 MiB by default.",
   ),
 } as const;
 

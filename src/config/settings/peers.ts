@@ -116,6 +116,33 @@ export const PEERS = {
       "An address that was heard of, or where a peer was found, is dialed after a restart too, for so " +
         "long.",
     ),
+    onlyConfigured: flag(
+      false,
+      "Dial `seedPeers`, `staticPeers` and what is asked for by hand, and nobody that peers tell of.",
+    ),
+    blocksOnlyMax: count(
+      2,
+      [0, 64],
+      "Further connections for blocks alone, once `maxOutbound` are there: who maps the network by its " +
+        "transactions does not find them (Bitcoin Core has two).",
+    ),
+    feelerEveryMs: ms(
+      120_000,
+      [0, DAY_MS],
+      "The mean time between two dials that only see whether somebody is at an address, while all slots " +
+        "are taken; 0: none (Bitcoin Core takes two minutes).",
+    ),
+    drawEveryMs: ms(
+      250,
+      [1, HOUR_MS],
+      "Between two dials of addresses that peers told of: a book full of dead ones makes no flood.",
+    ),
+    perGroupMax: count(
+      1,
+      [1, 1_024],
+      "Peers of one address group that are dialed because they were heard of.",
+    ),
+    exemptLocal: flag(true, "Loopback and private addresses are exempt from that."),
     ipv4GroupBits: count(
       16,
       [1, 32],

@@ -119,25 +119,24 @@ test("what was heard of keeps its place, until it is of no use any more", (t) =>
 test("whoever was found keeps its place among the found until a test of it fails", (t) => {
   const { book } = bookOf({ addresses: { triedBuckets: 1, bucketSize: 1, newBuckets: 64 } });
   const [old, young] = [address(1), address(2)];
-  const now = (wallMs: number) => ({ monotonicMs: 0, wallMs });
   const tried = (): string | undefined => [...book.all()].find((one) => one.isTried)?.endpoint.host;
   book.found(old, PEER, WALL_MS);
   book.found(young, peerIdOf(2), WALL_MS + HOUR_MS);
   t.is(tried(), old.host);
-  t.is(book.contested(now(WALL_MS + HOUR_MS)), undefined, "it was found within hours");
+  t.is(book.contested(WALL_MS + HOUR_MS), undefined, "it was found within hours");
   const later = WALL_MS + 5 * HOUR_MS;
   book.found(young, peerIdOf(2), later);
-  t.is(book.contested(now(later))?.endpoint.host, old.host);
+  t.is(book.contested(later)?.endpoint.host, old.host);
   // It is there.
   book.dialing(old, later + 1);
   book.found(old, PEER, later + 2);
-  t.is(book.contested(now(later + 3)), undefined);
+  t.is(book.contested(later + 3), undefined);
   t.is(tried(), old.host);
   const evenLater = later + 5 * HOUR_MS;
   book.found(young, peerIdOf(2), evenLater);
-  t.is(book.contested(now(evenLater))?.endpoint.host, old.host);
+  t.is(book.contested(evenLater)?.endpoint.host, old.host);
   book.dialing(old, evenLater + 1);
-  t.is(book.contested(now(evenLater + 2)), undefined, "one test at a time");
+  t.is(book.contested(evenLater + 2), undefined, "one test at a time");
   book.ended(old, 0, true);
   book.resolve(evenLater + 3);
   t.is(tried(), young.host);
@@ -283,7 +282,7 @@ test("whatever comes in whatever order, both tables stay sound and bounded", (t)
             wallMs += one.hours * HOUR_MS;
             break;
           case "tested":
-            book.contested({ monotonicMs: 0, wallMs });
+            book.contested(wallMs);
         }
         book.invariants();
         t.true(book.size <= 5 * 2);

@@ -37,18 +37,6 @@ test("endpoints are known once, in order, up to the limit", (t) => {
   known.invariants();
 });
 
-test("an endpoint from the store gives way to one that somebody asks for, the worst first", (t) => {
-  const { known, add, due, get, endpointOf } = endpoints({ candidatesMax: 3 });
-  add("seed");
-  for (const host of ["good", "dead"]) known.add(endpointOf(host), "stored");
-  known.failed(get("dead"), 0, { why, alone });
-  t.is(known.add(endpointOf("more"), "stored"), undefined);
-  known.add(endpointOf("wanted"), "asked");
-  t.deepEqual(due(1e9, 10).sort(), ["good", "seed", "wanted"]);
-  known.connected(get("good"), peerIdOf(1));
-  t.is(known.add(endpointOf("more"), "asked"), undefined, "nobody who is connected goes");
-});
-
 test("only idle endpoints are due, no more than asked for, by their rank", (t) => {
   const { known, add, due, get } = endpoints();
   for (const host of ["a", "b", "c", "d", "e"]) add(host);
@@ -66,7 +54,7 @@ test("only idle endpoints are due, no more than asked for, by their rank", (t) =
   );
   known.want(get("c"));
   t.deepEqual(
-    due(0, 10, ({ endpoint }) => ranks.get(endpoint.host)),
+    due(0, 10, (target) => (known.isWanted(target) ? -1 : ranks.get(target.endpoint.host))),
     ["c", "d"],
   );
   t.is(known.taken, 2);

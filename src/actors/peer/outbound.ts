@@ -1,0 +1,184 @@
+// Whom to dial now, and what for. The operator's own endpoints are dialed whoever else is here; what
+// was heard of fills the other slots, one address group at most once, so that whoever owns few networks
+// gets few of them. A part of the peer book. Pure. After Bitcoin Core.
+
+import { FEELERS_MAX } from "../../config/memory-plan.js";
+import type { NetworkConfig } from "../../config.js";
+import type { PeerId } from "../../ports.js";
+import { isLocalHost } from "../../protocol/address.js";
+import { plainAddress, type AddressBook, type Draw } from "./address-book.js";
+import type { KnownAddress } from "./known-address.js";
+import type { KnownEndpoint, KnownEndpoints } from "./known-endpoints.js";
+import type { Moment } from "./reputation-ledger.js";
+
+/**
+ * What a connection that this node makes is for: all that both sides negotiate; blocks alone, so that
+ * whoever maps who relays transactions does not find it; or to see whether somebody is there.
+ */
+export type Purpose = "full" | "blocks" | "feeler";
+
+export interface Due {
+  readonly target: KnownEndpoint;
+  readonly purpose: Purpose;
+}
+
+export interface OutboundOptions {
+  readonly config: Pick<NetworkConfig, "maxOutbound" | "dial">;
+  readonly endpoints: KnownEndpoints;
+  readonly addresses: AddressBook;
+  /** Uniform in [0, 1). */
+  readonly float: () => number;
+  /** The lowest first; undefined: not now. */
+  readonly rankOf: (target: KnownEndpoint, nowMs: number) => number | undefined;
+  /** In [0, 1]: of whoever may be there; 0: not now. */
+  readonly welcomeOf: (peerId: PeerId | undefined, nowMs: number) => number;
+  /** It has a slot of its own, beside the others. */
+  readonly isReserved: (target: KnownEndpoint) => boolean;
+}
+
+export class Outbound {
+  readonly #options: OutboundOptions;
+  /** Monotonic time: no address is drawn before. */
+  #nextDrawMs = Number.NEGATIVE_INFINITY;
+  #nextFeelerMs: number | undefined;
+  #wakeMs = Number.POSITIVE_INFINITY;
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  /** When `due` may answer something else, though nothing else happened; infinity: never. */
+  get wakeMs(): number {
+    return this.#wakeMs;
+  }
+
+  /** Those to dial now, as far as there are slots; the caller dials them before it asks again. */
+  due(now: Moment, alone: boolean): readonly Due[] {
+    const { config, endpoints, isReserved, rankOf } = this.#options;
+    const { maxOutbound, dial } = config;
+    const { monotonicMs: nowMs } = now;
+    this.#wakeMs = Number.POSITIVE_INFINITY;
+    const places = dial.concurrentMax - endpoints.count("dialing");
+    const chosen = (count: number, among: (target: KnownEndpoint) => boolean): Due[] =>
+      endpoints
+        .due(nowMs, count, (target) => (among(target) ? rankOf(target, nowMs) : undefined))
+        .map((target) => ({ target, purpose: "full" }));
+
+    const due = chosen(places, isReserved);
+    const full = this.taken("full");
+    const free = (): number => Math.min(maxOutbound - full, places) - due.length;
+    // A seed is where a node begins; once it has others it leaves the seed to who begins now.
+    const needsSeeds = dial.onlyConfigured || 2 * this.#connected("full") < maxOutbound;
+    const isSeed = (target: KnownEndpoint): boolean =>
+      target.source === "configured" && !isReserved(target);
+    due.push(...chosen(free(), (one) => !isReserved(one) && (needsSeeds || !isSeed(one))));
+    if (dial.onlyConfigured || maxOutbound === 0) return due;
+    if (free() > 0) {
+      const drawn = this.#draw("full", now, alone);
+      if (drawn !== undefined) due.push(drawn);
+      else if (!needsSeeds && nowMs >= this.#nextDrawMs) due.push(...chosen(free(), isSeed));
+    } else if (places > due.length && this.#connected("full") >= maxOutbound) {
+      const drawn = this.#drawExtra(now, alone);
+      if (drawn !== undefined) due.push(drawn);
+    }
+    return due;
+  }
+
+  /** Dialing or connected for this, beside those that have slots of their own. */
+  taken(purpose: Purpose): number {
+    return this.#count((target) => target.state !== "idle" && target.purpose === purpose);
+  }
+
+  #drawExtra(now: Moment, alone: boolean): Due | undefined {
+    const { blocksOnlyMax, feelerEveryMs } = this.#options.config.dial;
+    if (this.taken("blocks") < blocksOnlyMax) {
+      const drawn = this.#draw("blocks", now, alone);
+      if (drawn !== undefined) return drawn;
+    }
+    if (feelerEveryMs === 0 || this.taken("feeler") >= FEELERS_MAX) return undefined;
+    this.#nextFeelerMs ??= this.#feelerAfter(now.monotonicMs);
+    this.#wakeMs = Math.min(this.#wakeMs, this.#nextFeelerMs);
+    if (now.monotonicMs < this.#nextFeelerMs) return undefined;
+    this.#nextFeelerMs = this.#feelerAfter(now.monotonicMs);
+    this.#wakeMs = Math.min(this.#wakeMs, this.#nextFeelerMs);
+    return this.#feeler(now, alone);
+  }
+
+  /** Whoever holds the place of another one is tested first. */
+  #feeler(now: Moment, alone: boolean): Due | undefined {
+    const { addresses, endpoints, welcomeOf } = this.#options;
+    const contested = addresses.contested(now.wallMs);
+    const known = this.#dialedAddresses();
+    const weightOf = (one: KnownAddress): number =>
+      known.has(one.address) ? 0 : welcomeOf(one.peerId, now.monotonicMs);
+    const tested =
+      contested !== undefined && weightOf(contested) > 0
+        ? contested
+        : addresses.draw({ now, alone, onlyNew: true, weightOf }).known;
+    const target = tested && endpoints.add(tested.endpoint, "book");
+    return target && { target, purpose: "feeler" };
+  }
+
+  #draw(purpose: Purpose, now: Moment, alone: boolean): Due | undefined {
+    const { addresses, config, endpoints, welcomeOf } = this.#options;
+    const { drawEveryMs, perGroupMax, exemptLocal } = config.dial;
+    const { monotonicMs: nowMs } = now;
+    if (nowMs < this.#nextDrawMs) {
+      this.#wakeMs = Math.min(this.#wakeMs, this.#nextDrawMs);
+      return undefined;
+    }
+    const known = this.#dialedAddresses();
+    const groups = this.#takenGroups();
+    const weightOf = ({ address, endpoint, group, peerId }: KnownAddress): number => {
+      if (known.has(address)) return 0;
+      const isExempt = exemptLocal && isLocalHost(endpoint.host);
+      if (!isExempt && (groups.get(group) ?? 0) >= perGroupMax) return 0;
+      return welcomeOf(peerId, nowMs);
+    };
+    const draw = addresses.draw({ now, alone, weightOf });
+    this.#wakeMs = Math.min(this.#wakeMs, wakeOf(draw, nowMs + drawEveryMs));
+    const target = draw.known && endpoints.add(draw.known.endpoint, "book");
+    if (draw.known === undefined || target === undefined) return undefined;
+    this.#nextDrawMs = nowMs + drawEveryMs;
+    // So it is known who cannot be reached, if nobody can.
+    if (draw.known.foundWallMs !== 0) target.peerId = draw.known.peerId;
+    return { target, purpose };
+  }
+
+  #feelerAfter(nowMs: number): number {
+    return nowMs + (0.5 + this.#options.float()) * this.#options.config.dial.feelerEveryMs;
+  }
+
+  #connected(purpose: Purpose): number {
+    return this.#count((target) => target.state === "connected" && target.purpose === purpose);
+  }
+
+  #count(among: (target: KnownEndpoint) => boolean): number {
+    const { endpoints, isReserved } = this.#options;
+    let count = 0;
+    for (const target of endpoints.all()) if (among(target) && !isReserved(target)) count++;
+    return count;
+  }
+
+  /** Whatever identity they pin. */
+  #dialedAddresses(): ReadonlySet<string> {
+    const { endpoints } = this.#options;
+    return new Set([...endpoints.all()].map(({ endpoint }) => plainAddress(endpoint)));
+  }
+
+  /** How many connections, those under way too, each address group has. */
+  #takenGroups(): ReadonlyMap<string, number> {
+    const groups = new Map<string, number>();
+    for (const { endpoint, purpose, state } of this.#options.endpoints.all()) {
+      if (state === "idle" || purpose === "feeler") continue;
+      const group = this.#options.addresses.groupOf(endpoint.host);
+      groups.set(group, (groups.get(group) ?? 0) + 1);
+    }
+    return groups;
+  }
+}
+
+function wakeOf({ known, nextMs }: Draw, nextDrawMs: number): number {
+  if (known !== undefined) return nextDrawMs;
+  return Math.max(nextMs ?? Number.POSITIVE_INFINITY, nextDrawMs);
+}

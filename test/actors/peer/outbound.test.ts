@@ -1,0 +1,207 @@
+import test from "ava";
+import { PeerBook } from "../../../src/actors/peer/peer-book.js";
+import type { Due } from "../../../src/actors/peer/outbound.js";
+import { resolveConfig, type NetworkConfigInput } from "../../../src/config.js";
+import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
+import { seededRandom } from "../../../src/runtime/random.js";
+import { peerIdOf, SELF } from "../support.js";
+
+const WALL_MS = 1_700_000_000_000;
+const MINUTE_MS = 60_000;
+const why = "";
+
+/** The numbered address of a numbered group. */
+const address = (group: number, number = 1): Endpoint => ({
+  scheme: "tcp",
+  host: `${20 + (group >> 8)}.${group & 255}.${number >> 8}.${number & 255}`,
+  port: 8765,
+});
+
+/** A book whose dials end as these tests say; `step` is a look at what is due. */
+function nodeOf(config: NetworkConfigInput = {}, seed = "outbound") {
+  const random = seededRandom(seed);
+  const book = new PeerBook({
+    self: SELF,
+    config: resolveConfig(config),
+    schemes: new Set(["tcp"]),
+    secret: seed,
+    float: () => random.float(),
+  });
+  let nowMs = 0;
+  let peers = 0;
+  const now = () => ({ monotonicMs: nowMs, wallMs: WALL_MS + nowMs });
+  const node = {
+    book,
+    hear: (endpoints: readonly Endpoint[], host = "9.9.9.9") =>
+      book.addresses.learned(endpoints, { host }, now().wallMs),
+    find: (endpoint: Endpoint) => book.addresses.found(endpoint, peerIdOf(++peers), now().wallMs),
+    /** What is dialed next, at most once a draw. */
+    step(): readonly Due[] {
+      const due = book.due(now());
+      for (const one of due) book.dialing(one, now().wallMs);
+      return due;
+    },
+    connect: ({ target }: Due) => book.endpoints.connected(target, peerIdOf(++peers)),
+    fail: ({ target }: Due) => book.ended(target, nowMs, { why, alone: false }),
+    pass: (durationMs: number) => void (nowMs += durationMs),
+    /** Dials and connects until nothing is due; answers what was. */
+    fill(isThere: (due: Due) => boolean = () => true): readonly Due[] {
+      const all: Due[] = [];
+      for (let idle = 0; idle < 4; idle++, nowMs += 1_000) {
+        for (const due of node.step()) {
+          idle = 0;
+          all.push(due);
+          if (isThere(due)) node.connect(due);
+          else node.fail(due);
+        }
+      }
+      book.addresses.invariants();
+      return all;
+    },
+  };
+  return node;
+}
+
+const hostsOf = (due: readonly Due[]): string[] => due.map(({ target }) => target.endpoint.host);
+const purposesOf = (due: readonly Due[]): string[] => due.map(({ purpose }) => purpose).sort();
+
+test("slots are filled with what was heard of, one of a group, and two more for blocks alone", (t) => {
+  const node = nodeOf();
+  for (let group = 0; group < 30; group++) node.hear([address(group, 1), address(group, 2)]);
+  const due = node.fill();
+  t.is(due.length, 10);
+  t.deepEqual(purposesOf(due), ["blocks", "blocks", ...Array<string>(8).fill("full")]);
+  t.is(new Set(hostsOf(due).map((host) => node.book.addresses.groupOf(host))).size, 10);
+});
+
+test("few groups get few slots, however many addresses they have", (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const node = nodeOf({}, `groups ${seed}`);
+    for (let i = 0; i < 30; i++) node.find(address(100 + i));
+    for (let i = 0; i < 1_000; i++) node.hear([address(i % 4, i)], `7.${i % 4}.1.1`);
+    const due = node.fill();
+    t.is(due.length, 10);
+    const hostile = hostsOf(due).filter((host) => Number(host.split(".")[1]) < 4);
+    t.true(hostile.length <= 4, `${hostile.length} of 10`);
+  }
+});
+
+test("hosts of a local network share no group, unless that is asked for", (t) => {
+  const local = Array.from({ length: 9 }, (_, i) => parseAddress(`192.168.1.${i + 1}:8765`));
+  const open = nodeOf();
+  open.hear(local, "192.168.1.99");
+  t.is(open.fill().length, 9);
+  const strict = nodeOf({ dial: { exemptLocal: false } });
+  strict.hear(local, "192.168.1.99");
+  t.is(strict.fill().length, 1);
+});
+
+test("seeds come first, and are left to others once half of the slots are filled", (t) => {
+  const seedPeers = ["9.1.1.1:1", "9.2.1.1:1"];
+  const node = nodeOf({ maxOutbound: 4, dial: { blocksOnlyMax: 0 } });
+  for (const seed of seedPeers) node.book.endpoints.add(parseAddress(seed), "configured");
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  t.deepEqual(hostsOf(node.step()).slice(0, 2), ["9.1.1.1", "9.2.1.1"]);
+  const [seed] = [...node.book.endpoints.all()];
+  node.fill();
+  for (const target of node.book.endpoints.all()) {
+    if (target.state === "dialing") node.connect({ target, purpose: "full" });
+  }
+  node.book.ended(seed!, 0, { why, alone: false });
+  node.pass(MINUTE_MS);
+  const next = node.fill();
+  t.is(next.length, 1);
+  t.false(hostsOf(next).includes("9.1.1.1"), "others are known");
+});
+
+test("a seed is dialed on where nobody else is known", (t) => {
+  const node = nodeOf({ maxOutbound: 4 });
+  for (let i = 1; i <= 3; i++) node.book.endpoints.add(address(i), "configured");
+  node.fill();
+  const [seed] = [...node.book.endpoints.all()];
+  node.book.ended(seed!, 0, { why, alone: false });
+  node.pass(MINUTE_MS);
+  t.deepEqual(hostsOf(node.step()), [seed!.endpoint.host]);
+});
+
+test("static peers and trusted ones are dialed whatever slots are taken", (t) => {
+  const trusted = peerIdOf(7_000);
+  const node = nodeOf({ maxOutbound: 2, staticPeers: ["9.1.1.1:1"], trustedPeers: [trusted] });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  node.fill();
+  node.book.endpoints.add(parseAddress("9.1.1.1:1"), "static");
+  node.book.endpoints.add({ ...parseAddress("9.2.1.1:1"), peerId: trusted }, "configured");
+  t.deepEqual(hostsOf(node.step()).sort(), ["9.1.1.1", "9.2.1.1"]);
+  t.is(node.book.want(address(99)).type, "full");
+});
+
+test("a node that dials the operator's own alone dials nobody whom peers tell of", (t) => {
+  const node = nodeOf({ dial: { onlyConfigured: true } });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  node.find(address(99));
+  t.deepEqual(node.fill(), []);
+  node.book.endpoints.add(address(5), "configured");
+  t.deepEqual(hostsOf(node.fill()), [address(5).host]);
+  t.deepEqual(nodeOf({ maxOutbound: 0 }).fill(), []);
+});
+
+test("a book of dead addresses is dialed at a bounded rate, each ever more rarely", (t) => {
+  const node = nodeOf();
+  for (let i = 0; i < 1_000; i++) node.hear([address(i, i)], `7.${i % 8}.1.1`);
+  let dials = 0;
+  for (let i = 0; i < 4_000; i++, node.pass(100)) {
+    for (const due of node.step()) {
+      dials++;
+      node.fail(due);
+    }
+  }
+  t.true(dials > 300 && dials <= 1_600, `${dials} dials in 400 s`);
+});
+
+test("while all slots are taken an address is tested now and then, the found ones' rivals first", (t) => {
+  const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0 } });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  t.deepEqual(purposesOf(node.fill()), ["full"]);
+  let feelers = 0;
+  for (let minute = 0; minute < 60; minute++) {
+    for (let second = 0; second < 60; second++, node.pass(1_000)) {
+      for (const due of node.step()) {
+        t.is(due.purpose, "feeler");
+        feelers++;
+        node.fail(due);
+      }
+    }
+  }
+  t.true(feelers >= 20 && feelers <= 40, `${feelers} in an hour`);
+  t.is([...node.book.endpoints.all()].length, 1, "what was tested is not kept");
+});
+
+test("somebody who waits for an address that is only tested gets a connection", (t) => {
+  const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0 } });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  node.fill();
+  let feeler: Due | undefined;
+  while (feeler === undefined) {
+    node.pass(1_000);
+    [feeler] = node.step();
+  }
+  t.is(node.book.want(feeler.target.endpoint).type, "waits");
+  t.is(node.book.purposeOf(feeler.target.endpoint), "full");
+});
+
+test("peers of bad repute are drawn rarely, banned and connected ones never", (t) => {
+  const counts = { bad: 0, good: 0 };
+  for (let seed = 0; seed < 200; seed++) {
+    const node = nodeOf({ maxOutbound: 1 }, `repute ${seed}`);
+    for (let i = 1; i <= 4; i++) node.find(address(i));
+    const { book } = node;
+    book.judged(peerIdOf(1), { class: "probation", score: -60, lastsMs: MINUTE_MS }, 0);
+    const ban = { untilWallMs: WALL_MS + MINUTE_MS, reason: "", count: 1 };
+    book.banned({ peerId: peerIdOf(2), ...ban }, { monotonicMs: 0, wallMs: WALL_MS });
+    const [due] = node.step();
+    t.not(due?.target.peerId, peerIdOf(2));
+    if (due?.target.peerId === peerIdOf(1)) counts.bad++;
+    else counts.good++;
+  }
+  t.true(counts.bad < 30, `${counts.bad}`);
+});

@@ -116,6 +116,27 @@ export const mutations = [
     tests: ["actors/peer/peer-manager"],
   },
   {
+    name: "a newcomer has no place where an older one should give way",
+    in: "transport/inbound-limits.js",
+    find: "if (place === newcomer || !isMeant(place))",
+    with: "if (place !== newcomer)",
+    tests: ["transport/inbound-limits", "transport/tcp-hostile"],
+  },
+  {
+    name: "a TLS object for whoever connects",
+    in: "transport/tls-hello.js",
+    find: 'if (reading === "more")',
+    with: "if (false)",
+    tests: ["transport/handshake-flood"],
+  },
+  {
+    name: "handshakes without end",
+    in: "transport/handshake-turns.js",
+    find: "this.#waiting.size === 0 && this.#tokens >= 1",
+    with: "true",
+    tests: ["transport/handshake"],
+  },
+  {
     name: "a newcomer evicts peers of networks that are no larger than its own",
     in: "actors/peer/eviction.js",
     find: "sizeOf(peer) > sizeOf(newcomer) + 1",

@@ -17,6 +17,8 @@ function acceptor(): void {
     network = await startNode({
       bindAddr: "tcp://127.0.0.1:0",
       maxInbound: connectionsMax,
+      // As fast as they come: what is measured is what they cost.
+      inbound: { handshakesPerSecond: 1_000_000 },
       // What the limits of so many connections could hold; idle ones hold next to nothing.
       memoryBudgetBytes: 32 * 2 ** 30,
       // Nothing passes over an idle connection, here and at the others.

@@ -158,6 +158,11 @@ export function hostGroup(scoped: string, bits = { ipv4Bits: 24, ipv6Bits: 48 })
   return `${ipaddr.fromByteArray(network).toString()}/${kept}`;
 }
 
+/** What an attacker has not many of: the /16 of an IPv4 address, the /32 of an IPv6 one. */
+export function networkOf(host: string): string {
+  return hostGroup(host, { ipv4Bits: 16, ipv6Bits: 32 });
+}
+
 /** `fe80::1%br-1a2b3c`: the interface's name may hold any character, and ipaddr.js not all. */
 function withoutScope(host: string): string {
   const at = host.indexOf("%");

@@ -27,7 +27,30 @@ export interface Held {
   unsent?(): { readonly bytes: number; readonly ended: boolean };
 }
 
+/** Who waits for what a peer says first. */
+export interface Knocking {
+  /** One of these two at most, once; what comes after the stream was destroyed is not heard. */
+  readonly onKnocked: () => void;
+  readonly onRefused: (breach: TransportBreach) => void;
+  /** Last, unless it was released before: nothing of the stream is left. */
+  readonly onClosed: () => void;
+}
+
+/** A stream that is watched, and nothing more. */
+export interface Watched {
+  /** Ends it at once. */
+  destroy(): void;
+  /** It is watched no longer: the channel takes it over. */
+  release(): void;
+}
+
 export interface Channel<Raw extends RawStream> {
+  /**
+   * Watches an inbound stream until the other side has said what a peer says first, in no more than
+   * so many bytes, so that who does not makes next to no work. Nothing that came is lost to `secure`.
+   * Absent: there is nothing to wait for.
+   */
+  watch?(raw: Raw, bytesMax: number, knocking: Knocking): Watched;
   /** Takes the stream over. */
   secure(raw: Raw, securing: Securing): Held;
 }

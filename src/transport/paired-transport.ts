@@ -17,9 +17,10 @@ import type {
 import { formatAddress } from "../protocol/address.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { Carrier, RawStream } from "./carrier.js";
-import type { Channel, Held, Securing } from "./channel.js";
+import type { Channel, Held, Knocking, Securing, Watched } from "./channel.js";
 import { checkBindable, checkDialable } from "./check-endpoint.js";
 import { startFairTimer } from "./fair-timer.js";
+import { HandshakeTurns } from "./handshake-turns.js";
 import { InboundLimits } from "./inbound-limits.js";
 import type { InboundLimitsConfig } from "./inbound-limits.js";
 
@@ -29,6 +30,8 @@ export interface Admission {
   readonly timeoutMs: number;
   /** Raw bytes of the other side before it is secured, in either direction. */
   readonly bytesMax: number;
+  /** Inbound handshakes that are begun a second. */
+  readonly perSecond: number;
 }
 
 export interface PairOptions<Raw extends RawStream> {
@@ -59,8 +62,19 @@ class Stream {
   secured = false;
   /** Called when nothing of it is left. */
   onGone = (): void => undefined;
+  #watched: Watched | undefined;
   #held: Held | undefined;
   #destroyed = false;
+
+  watch(watched: Watched): void {
+    this.#watched = watched;
+    this.take(watched);
+  }
+
+  /** Nobody watches it any more: it is taken over. */
+  release(): void {
+    this.#watched?.release();
+  }
 
   take(held: Held): void {
     this.#held = held;
@@ -84,6 +98,11 @@ interface Outcome extends Pick<Securing, "onSecured" | "onRefused"> {
   /** Something threw, before it was secured or in `onSecured`. */
   readonly onFault: (fault: TransportBreach) => void;
 }
+/** What inbound streams come through. */
+interface Door extends Omit<Admission, "limits"> {
+  readonly limits: InboundLimits;
+  readonly turns: HandshakeTurns;
+}
 type Pending = Set<(breach?: TransportBreach) => void>;
 
 class Pair<Raw extends RawStream> implements PairedTransport {
@@ -91,8 +110,7 @@ class Pair<Raw extends RawStream> implements PairedTransport {
   readonly #carrier: Carrier<Raw>;
   readonly #channel: Channel<Raw>;
   readonly #clock: Clock;
-  readonly #admission: Admission | undefined;
-  readonly #limits: InboundLimits | undefined;
+  readonly #door: Door | undefined;
   readonly #listeners = new Set<TransportListener>();
   readonly #dials = new Set<(error: Error) => void>();
   readonly #streams = new Set<Stream>();
@@ -104,8 +122,11 @@ class Pair<Raw extends RawStream> implements PairedTransport {
     this.#carrier = carrier;
     this.#channel = channel;
     this.#clock = clock;
-    this.#admission = admission;
-    this.#limits = admission && new InboundLimits(admission.limits);
+    this.#door = admission && {
+      ...admission,
+      limits: new InboundLimits(admission.limits),
+      turns: new HandshakeTurns(clock, admission.perSecond),
+    };
   }
 
   figures(): TransportFigures {
@@ -174,19 +195,24 @@ class Pair<Raw extends RawStream> implements PairedTransport {
   #accept(raw: Raw, handler: ListenHandler, pending: Pending): void {
     const { remote } = raw;
     const refuse = (breach: TransportBreach): void => tellRefusal(handler, { remote, ...breach });
-    const limit = this.#limits?.admit(remote.host, raw.openedAtMs);
-    if (limit !== undefined) {
+    const door = this.#door;
+    const arrival = door?.limits.admit(remote.host, raw.openedAtMs, (breach) => end(breach));
+    if (arrival?.refused !== undefined) {
       raw.refuse();
-      refuse({ rule: limit, detail: "refused before the handshake" });
+      refuse(arrival.refused);
       return;
     }
     const stream = new Stream();
+    const place = arrival?.place;
     let timer = NOTHING;
     /** False: it was ended before. */
     const settle = (): boolean => {
       if (!pending.delete(end)) return false;
       timer.cancel();
-      this.#limits?.release();
+      if (place !== undefined) {
+        door?.limits.release(place);
+        door?.turns.leave(place.network, secure);
+      }
       this.#pendingInbound -= 1;
       return true;
     };
@@ -195,17 +221,32 @@ class Pair<Raw extends RawStream> implements PairedTransport {
       stream.destroy();
       if (breach !== undefined) refuse(breach);
     };
+    const onFault = (fault: TransportBreach): void =>
+      pending.has(end) ? end(fault) : refuse(fault);
+    const secure = (): void => {
+      stream.release();
+      this.#secure(stream, raw, {
+        onSecured: (connection) => {
+          if (settle()) handler.onConnection(connection);
+        },
+        onRefused: end,
+        onFault,
+      });
+    };
     this.#pendingInbound += 1;
     pending.add(end);
-    this.#secure(stream, raw, {
-      onSecured: (connection) => {
-        if (settle()) handler.onConnection(connection);
-      },
-      onRefused: end,
-      onFault: (fault) => (pending.has(end) ? end(fault) : refuse(fault)),
-    });
-    if (!pending.has(end) || this.#admission === undefined) return;
-    const { timeoutMs } = this.#admission;
+    this.#streams.add(stream);
+    if (door === undefined || place === undefined) {
+      secure();
+      return;
+    }
+    const onKnocked = (): void => {
+      place.hasSpoken = true;
+      door.turns.wait(place.network, secure);
+    };
+    this.#watch(stream, raw, { onKnocked, onRefused: end, onFault });
+    if (!pending.has(end)) return;
+    const { timeoutMs } = door;
     timer = startFairTimer(this.#clock, timeoutMs, () =>
       end({ rule: "handshake-timeout", detail: `not finished within ${timeoutMs} ms` }),
     );
@@ -254,16 +295,36 @@ class Pair<Raw extends RawStream> implements PairedTransport {
     });
   }
 
+  /** Until the other side has said what a peer says first. */
+  #watch(
+    stream: Stream,
+    raw: Raw,
+    { onKnocked, onRefused, onFault }: Omit<Knocking, "onClosed"> & Pick<Outcome, "onFault">,
+  ): void {
+    const { bytesMax = Infinity } = this.#door ?? {};
+    const onClosed = (): void => this.#gone(stream);
+    try {
+      const watched = this.#channel.watch?.(raw, bytesMax, { onKnocked, onRefused, onClosed });
+      if (watched === undefined) onKnocked();
+      else stream.watch(watched);
+    } catch (error) {
+      raw.refuse();
+      onClosed();
+      onFault(ownFault(error));
+    }
+  }
+
+  #gone(stream: Stream): void {
+    if (this.#streams.delete(stream)) stream.onGone();
+  }
+
   /** What throws while a stream is let in costs that stream and nothing else. */
   #secure(stream: Stream, raw: Raw, outcome: Outcome): void {
-    const { bytesMax = Infinity } = this.#admission ?? {};
+    const { bytesMax = Infinity } = this.#door ?? {};
     let bytes = 0;
-    const onGone = (): void => {
-      if (this.#streams.delete(stream)) stream.onGone();
-    };
     const onFault = (error: unknown): void => {
       stream.destroy();
-      outcome.onFault({ rule: "own-fault", detail: errorText(error) });
+      outcome.onFault(ownFault(error));
     };
     const securing: Securing = {
       spend(count) {
@@ -280,7 +341,7 @@ class Pair<Raw extends RawStream> implements PairedTransport {
         }
       },
       onRefused: outcome.onRefused,
-      onClosed: onGone,
+      onClosed: () => this.#gone(stream),
     };
     this.#streams.add(stream);
     try {
@@ -288,7 +349,7 @@ class Pair<Raw extends RawStream> implements PairedTransport {
     } catch (error) {
       // The channel does not have it: nobody else would end it.
       raw.refuse();
-      onGone();
+      this.#gone(stream);
       onFault(error);
     }
   }
@@ -300,6 +361,10 @@ class Pair<Raw extends RawStream> implements PairedTransport {
 
 function transportClosed(): CodedError {
   return new CodedError("CLOSED", "The transport is closed.");
+}
+
+function ownFault(error: unknown): TransportBreach {
+  return { rule: "own-fault", detail: errorText(error) };
 }
 
 /** Who throws at hearing of a refusal has not heard of it. */

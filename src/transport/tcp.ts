@@ -10,7 +10,7 @@ import type { Identity } from "./tls-identity.js";
 /** The part of NetworkConfig that this transport obeys. */
 export interface TcpConfig {
   readonly handshake: Pick<NetworkConfig["handshake"], "timeoutMs">;
-  readonly inbound: InboundLimitsConfig;
+  readonly inbound: InboundLimitsConfig & Pick<NetworkConfig["inbound"], "handshakesPerSecond">;
   readonly lanes: Pick<NetworkConfig["lanes"], "socketBufferBytes">;
   readonly shutdown: Pick<NetworkConfig["shutdown"], "drainMs">;
   readonly tls: NetworkConfig["tls"];
@@ -37,6 +37,7 @@ export function createTcpTransport(options: TcpTransportOptions): PairedTranspor
       limits: config.inbound,
       timeoutMs: config.handshake.timeoutMs,
       bytesMax: config.tls.handshakeBytesMax,
+      perSecond: config.inbound.handshakesPerSecond,
     },
   });
 }

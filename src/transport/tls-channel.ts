@@ -14,6 +14,7 @@ import type { RawDuplex } from "./carrier.js";
 import type { Channel } from "./channel.js";
 import { StreamConnection, type StreamLimits } from "./stream-connection.js";
 import { TlsFeed } from "./tls-feed.js";
+import { watchForHello } from "./tls-hello.js";
 import type { Identity } from "./tls-identity.js";
 import { TlsTurns } from "./tls-turns.js";
 
@@ -26,6 +27,7 @@ export function createTlsChannel(options: TlsChannelOptions): Channel<RawDuplex>
   const secureContext = createTlsContext(options.identity);
   const turns = new TlsTurns(options.clock);
   return {
+    watch: watchForHello,
     secure(raw, securing) {
       const { spend } = securing;
       const feed = new TlsFeed({ raw: raw.duplex, limits: options.tls, turns, spend });

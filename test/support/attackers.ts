@@ -52,7 +52,9 @@ const credentials: { [K in "rsa" | "p256"]?: Credentials } = {};
 
 const ATTACKS = {
   garbage: raw("tls-failed", (socket) => socket.write(Buffer.alloc(600, 0xa5))),
-  "huge-tls-record": raw("tls-failed", (socket) => socket.write(Buffer.from("160301ffff", "hex"))),
+  "huge-tls-record": raw("handshake-size", (socket) =>
+    socket.write(Buffer.from("160301ffff", "hex")),
+  ),
   silence: raw("handshake-timeout", () => undefined),
   "one-byte-a-second": raw("handshake-timeout", (socket) => trickle(socket, CLIENT_HELLO)),
   "no-certificate": tls("no-certificate", () => ({})),

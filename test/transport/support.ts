@@ -29,7 +29,7 @@ export function identityOf(seedByte: number): Identity {
 
 export const TCP_CONFIG: TcpConfig = {
   handshake: { timeoutMs: 20_000 },
-  inbound: { pendingMax: 64, perAddressPerSecond: 5, exemptLocal: true },
+  inbound: { ...DEFAULTS.inbound, exemptLocal: true },
   lanes: { socketBufferBytes: 256 * 1024 },
   shutdown: { drainMs: 2_000 },
   tls: DEFAULTS.tls,

@@ -194,18 +194,34 @@ test("one byte a second does not move the deadline", async (t) => {
   await servesTheHonest(t, target);
 });
 
-test("more handshakes than may be pending are refused by pending-limit", async (t) => {
+test("of more handshakes than may be pending the oldest that said nothing gives way", async (t) => {
   const inbound = { ...TCP_CONFIG.inbound, pendingMax: 3 };
   const target = await victim(t, { inbound });
   const first = [target.raw(), target.raw(), target.raw()];
   await until(() => target.transport.figures().pendingInbound === 3);
   const late = Array.from({ length: 20 }, () => target.raw());
-  await Promise.all(late.map(closed));
+  await Promise.all(first.map(closed));
+  await target.inbox.refusal(20);
   t.deepEqual(new Set(await target.inbox.refusal(20)), new Set(["pending-limit"]));
   t.is(target.transport.figures().pendingInbound, 3);
+  const honest = target.tls(GOOD);
+  new Recorder(await target.inbox.connection()).connection.destroy();
+  await closed(honest);
   target.clock.advanceBy(5_000);
-  await Promise.all(first.map(closed));
-  t.is(target.inbox.refused.filter(({ rule }) => rule === "handshake-timeout").length, 3);
+  await Promise.all(late.map(closed));
+  await servesTheHonest(t, target);
+});
+
+test("a hundred mute connections of one address keep no peer of that address out", async (t) => {
+  const target = await victim(t);
+  const mute = Array.from({ length: 100 }, () => target.raw());
+  await target.inbox.refusal(100 - TCP_CONFIG.inbound.pendingMax);
+  const honest = tcpTransport(3);
+  t.teardown(() => honest.close());
+  await honest.dial(target.listener.endpoint, { timeoutMs: 20_000 });
+  new Recorder(await target.inbox.connection()).connection.destroy();
+  for (const socket of mute) socket.destroy();
+  await until(() => target.transport.figures().pendingInbound === 0);
   await servesTheHonest(t, target);
 });
 
@@ -213,8 +229,14 @@ test("an address that connects too often is refused by address-rate", async (t) 
   const inbound = { ...TCP_CONFIG.inbound, exemptLocal: false };
   const target = await victim(t, { inbound });
   const sockets = Array.from({ length: 12 }, () => target.raw());
-  t.deepEqual(new Set(await target.inbox.refusal(7)), new Set(["address-rate"]));
-  t.is(target.transport.figures().pendingInbound, 5);
+  const rules = await target.inbox.refusal(8);
+  t.is(rules.filter((rule) => rule === "address-rate").length, 7);
+  t.is(
+    rules.filter((rule) => rule === "pending-limit").length,
+    1,
+    "of its group, four are pending",
+  );
+  t.is(target.transport.figures().pendingInbound, 4);
   for (const socket of sockets) socket.destroy();
   await until(() => target.transport.figures().pendingInbound === 0);
   target.clock.advanceBy(1_000);

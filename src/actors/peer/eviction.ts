@@ -7,7 +7,7 @@
 // Pure; asked by the admission policy.
 
 import type { PeerId } from "../../ports.js";
-import { hostGroup, isLocalHost } from "../../protocol/address.js";
+import { hostGroup, isLocalHost, networkOf } from "../../protocol/address.js";
 
 /** Where a peer comes from, as the limits count it. */
 export interface Origin {
@@ -43,13 +43,12 @@ export interface Newcomer {
 
 /** For each kind of merit an eighth of the peers is protected at most. */
 const KINDS_SHARE = 1 / 8;
-const NETWORK_BITS = { ipv4Bits: 16, ipv6Bits: 32 };
 
 export function originOf(host: string): Origin {
   return {
     isLocal: isLocalHost(host),
     group: hostGroup(host),
-    network: hostGroup(host, NETWORK_BITS),
+    network: networkOf(host),
   };
 }
 

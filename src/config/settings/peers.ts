@@ -69,7 +69,12 @@ export const PEERS = {
     ),
   },
   inbound: {
-    pendingMax: count(64, [1, 65_536], "Raw connections that are not yet ready."),
+    pendingMax: count(
+      64,
+      [1, 65_536],
+      "Raw connections whose TLS handshake goes on. For a further one the oldest of the largest " +
+        "network (/16, IPv6 /32) gives way, those first that said nothing.",
+    ),
     closingMax: count(
       32,
       [1, 65_536],
@@ -81,7 +86,24 @@ export const PEERS = {
       [1, 1_000_000],
       "New connections from one address (IPv6: one /64).",
     ),
-    perGroupMax: count(4, [1, 65_536], "Ready connections from one /24 (IPv4) or /48 (IPv6)."),
+    perGroupPerSecond: number(
+      20,
+      "a second",
+      [1, 1_000_000],
+      "New connections from one /24 (IPv6: one /48).",
+    ),
+    perGroupMax: count(
+      4,
+      [1, 65_536],
+      "Ready connections from one /24 (IPv4) or /48 (IPv6), and as many whose handshake goes on.",
+    ),
+    handshakesPerSecond: number(
+      100,
+      "a second",
+      [1, 1_000_000],
+      "Handshakes that are begun with whoever connects: each takes 1 to 2 ms of the event loop. " +
+        "Beyond it they wait, and networks take turns.",
+    ),
     protectedEachMax: count(
       4,
       [0, 65_536],

@@ -49,7 +49,11 @@ function answerer(): void {
       network = await startNode({
         bindAddr: "tcp://127.0.0.1:0",
         // What is measured is how fast it can answer, not how fast it wants to.
-        serve: { transactionsPerSecond: 10_000_000, transactionsBurst: 10_000_000 },
+        serve: {
+          transactionsPerSecond: 10_000_000,
+          transactionsBurst: 10_000_000,
+          transactionBytesPerSecond: 4_000_000_000,
+        },
       });
       const submitted = await network.broadcastTransaction(await askedFor());
       invariant(submitted.ok, "the node has the transaction");

@@ -47,8 +47,23 @@ export interface WireNode {
   stop(): Promise<void>;
 }
 
-export async function startWireNode(input: NetworkConfigInput = {}): Promise<WireNode> {
-  const config = resolveConfig(input);
+/** What is measured is how fast a connection can be, not how fast a peer may send. */
+const ANY_RATE = 4_000_000_000;
+const UNLIMITED: NetworkConfigInput = {
+  receive: {
+    blocksPerSecond: ANY_RATE,
+    blocksBurst: ANY_RATE,
+    blockBytesPerSecond: ANY_RATE,
+    blockBytesBurst: ANY_RATE,
+    transactionsPerSecond: ANY_RATE,
+    transactionsBurst: ANY_RATE,
+    transactionBytesPerSecond: ANY_RATE,
+    transactionBytesBurst: ANY_RATE,
+  },
+};
+
+export async function startWireNode(): Promise<WireNode> {
+  const config = resolveConfig(UNLIMITED);
   const clock = systemClock;
   const random = createSystemRandom();
   const consensus = createPowConsensus(networkParams(config.network));

@@ -18,6 +18,7 @@ import type {
   TxStore,
   WorkerPool,
 } from "../ports.js";
+import type { GroupLimits } from "../protocol/session/group-limits.js";
 import type { MemoryLedger } from "./memory-ledger.js";
 import type { Throttle } from "./throttle/throttle.js";
 
@@ -31,6 +32,8 @@ export interface NodeEnv {
   readonly memory: MemoryLedger;
   /** What connections may carry: shared in the same way. */
   readonly throttle: Throttle;
+  /** What peers of one address group may do together, shared as the ledger is; absent: no limits. */
+  readonly groups?: GroupLimits;
   /** This node's own id. */
   readonly peerId: PeerId;
   /** Software name and version, as told to peers. */

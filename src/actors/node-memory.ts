@@ -2,6 +2,7 @@
 // that are no actors and count themselves.
 
 import { PENDING_CONNECTION_BYTES, SIGNATURE_BYTES } from "../config/memory-plan.js";
+import { GroupLimits } from "../protocol/session/group-limits.js";
 import type { TransportHeld } from "../ports.js";
 import type { NodeEnv } from "./env.js";
 import { guardMempool } from "./integration/guarded-mempool.js";
@@ -14,11 +15,15 @@ const NOTHING: TransportHeld = { openBytes: 0, closingBytes: 0, pendingInbound: 
 /** An environment before anybody counts. */
 export type NodeParts = Omit<NodeEnv, "memory" | "throttle">;
 
-/** With what its actors share: a ledger, which pool jobs take leases of too, and a throttle. */
+/**
+ * With what its actors share: a ledger, which pool jobs take leases of too, a throttle, and what is
+ * counted by address group.
+ */
 export function accounted(parts: NodeParts): NodeEnv {
   const memory = ledgerOf(parts);
   const throttle = new Throttle(parts.config, parts.clock);
-  return { ...parts, memory, throttle, workers: leasedPool(parts.workers, memory) };
+  const groups = new GroupLimits(parts.config);
+  return { ...parts, memory, throttle, groups, workers: leasedPool(parts.workers, memory) };
 }
 
 function ledgerOf({ config, log, mempool, transports }: NodeParts): MemoryLedger {

@@ -201,28 +201,29 @@ function messageCounters(registry: Registry): (kinds: Kinds, traffic: Traffic) =
     bytesReceived: counterOf(to, "message_bytes_received", "Bytes of their payloads", "kind"),
     sent: counterOf(to, "messages_sent", "Messages put into the queue to a peer", "kind"),
     bytesSent: counterOf(to, "message_bytes_sent", "Bytes of their payloads", "kind"),
-    droppedIn: counterOf(to, "messages_dropped_in", "One-way messages above their rate", "kind"),
-    droppedOut: counterOf(
-      to,
-      "messages_dropped_out",
-      "One-way messages above their rate, or without room for a slow reader",
-      "kind",
-    ),
   };
+  const dropped = counterOf(
+    to,
+    "messages_dropped",
+    "One-way messages that were not read or not sent, and requests that were refused, by the quota or queue",
+    "kind",
+    "reason",
+  );
   const advances = new Advances();
   return (kinds, traffic) => {
-    for (const [kind, { received, sent, droppedIn, droppedOut }] of Object.entries(traffic)) {
+    for (const [kind, { received, sent, dropped: drops }] of Object.entries(traffic)) {
       const totals = {
         received: received.messages,
         bytesReceived: received.bytes,
         sent: sent.messages,
         bytesSent: sent.bytes,
-        droppedIn,
-        droppedOut,
       };
       for (const [name, counter] of Object.entries(counters)) {
         const total = totals[name as keyof typeof totals];
         counter.inc({ kind }, advances.of(`${name} ${kind}`, total));
+      }
+      for (const [reason, total] of Object.entries(drops)) {
+        dropped.inc({ kind, reason }, advances.of(`dropped ${reason} ${kind}`, total));
       }
     }
     for (const [kind, figures] of Object.entries(kinds)) {

@@ -90,6 +90,15 @@ export const ms = (value: number, bounds: Bounds, text: string): NumberSetting =
 export const count = (value: number, bounds: Bounds, text: string): NumberSetting =>
   number(value, "", bounds, text);
 
+/** What the wire tells in four bytes: a rate, and what may come at once after a pause. */
+const UINT32: Bounds = [1, 2 ** 32 - 1];
+
+export const rate = (value: number, text: string): NumberSetting =>
+  number(value, "a second", UINT32, text);
+export const burst = (value: number, text: string): NumberSetting => count(value, UINT32, text);
+export const burstBytes = (value: number, text: string): NumberSetting =>
+  bytes(value, UINT32, text);
+
 export function flag(value: boolean, text: string): FlagSetting {
   return { kind: "flag", default: value, text };
 }

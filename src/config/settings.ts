@@ -7,8 +7,17 @@ import { LIMITS } from "./settings/limits.js";
 import { HOST, NODE } from "./settings/node.js";
 import { EXCHANGE } from "./settings/exchange.js";
 import { PEERS } from "./settings/peers.js";
+import { RATES } from "./settings/rates.js";
 
-export const SETTINGS = { ...NODE, ...PEERS, ...EXCHANGE, ...LIMITS, ...CHAIN, ...HOST } as const;
+export const SETTINGS = {
+  ...NODE,
+  ...PEERS,
+  ...RATES,
+  ...EXCHANGE,
+  ...LIMITS,
+  ...CHAIN,
+  ...HOST,
+} as const;
 
 /** The whole configuration, deeply frozen and structured-cloneable. */
 export type NetworkConfig = ValuesOf<typeof SETTINGS>;

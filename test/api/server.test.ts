@@ -270,7 +270,7 @@ test("labelled counters are there before their first event, and each kind is cou
     ...MESSAGE_KINDS.flatMap((kind) => [
       `vibecoin_messages_received_total{kind="${kind}"} 0`,
       `vibecoin_message_bytes_sent_total{kind="${kind}"} 0`,
-      `vibecoin_messages_dropped_out_total{kind="${kind}"} 0`,
+      `vibecoin_messages_dropped_total{kind="${kind}",reason="in-rate"} 0`,
     ]),
   ]) {
     t.true(before.includes(`\n${line}\n`), line);

@@ -72,6 +72,20 @@ export const ARBITRARIES: Arbitraries = {
     kind: fc.constant("RequestRefused"),
     reason: fc.constantFrom(...REFUSAL_REASONS),
   }),
+  Limits: fc.record({
+    kind: fc.constant("Limits"),
+    quotas: some(
+      fc.record({
+        kind: uint(0, 255),
+        itemsPerSecond: uint(0, 2 ** 32 - 1),
+        burstItems: uint(0, 2 ** 32 - 1),
+        bytesPerSecond: uint(0, 2 ** 32 - 1),
+        burstBytes: uint(0, 2 ** 32 - 1),
+      }),
+      0,
+      24,
+    ),
+  }),
   NewBlock: fc.record({ kind: fc.constant("NewBlock"), block: bytes }),
   AnnounceBlock: head.map((value) => ({ kind: "AnnounceBlock" as const, ...value })),
   RequestBlock: fc.record({ kind: fc.constant("RequestBlock"), hash }),

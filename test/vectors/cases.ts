@@ -97,6 +97,47 @@ export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<
       { name: "rate", requestId: 7, message: { kind: "RequestRefused", reason: "RateLimited" } },
       { name: "absent", requestId: 1, message: { kind: "RequestRefused", reason: "NotFound" } },
     ],
+    Limits: [
+      {
+        name: "announcements and ranges of blocks",
+        message: {
+          kind: "Limits",
+          quotas: [
+            {
+              kind: 0x31,
+              itemsPerSecond: 8_192,
+              burstItems: 65_536,
+              bytesPerSecond: 524_288,
+              burstBytes: 4_194_304,
+            },
+            {
+              kind: 0x24,
+              itemsPerSecond: 4_096,
+              burstItems: 16_384,
+              bytesPerSecond: 33_554_432,
+              burstBytes: 268_435_456,
+            },
+          ],
+        },
+      },
+      { name: "nothing to tell", message: { kind: "Limits", quotas: [] } },
+      {
+        name: "the most and the least",
+        message: {
+          kind: "Limits",
+          quotas: Array.from({ length: 24 }, (_, kind) => {
+            const value = kind === 0 ? 0 : 2 ** 32 - 1;
+            return {
+              kind,
+              itemsPerSecond: value,
+              burstItems: value,
+              bytesPerSecond: value,
+              burstBytes: value,
+            };
+          }),
+        },
+      },
+    ],
     NewBlock: [
       { name: "24 bytes of block", message: { kind: "NewBlock", block: counting(24) } },
       { name: "one byte", message: { kind: "NewBlock", block: counting(1) } },

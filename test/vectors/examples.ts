@@ -34,6 +34,15 @@ const MEMBERS: { readonly [K in MessageKind]: readonly Label[] } = {
   Pong: ["nonce"],
   WindowUpdate: ["lane", "bytes"],
   RequestRefused: ["reason"],
+  Limits: [
+    {
+      name: "quotas",
+      each: {
+        name: "quota",
+        members: ["kind", "itemsPerSecond", "burstItems", "bytesPerSecond", "burstBytes"],
+      },
+    },
+  ],
   NewBlock: ["block"],
   AnnounceBlock: HEAD,
   RequestBlock: ["hash"],

@@ -8,19 +8,14 @@ import {
   type Endpoint,
 } from "../../protocol/address.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
-import {
-  KINDS,
-  MESSAGE_KINDS,
-  type MessageKind,
-  type Quota,
-} from "../../protocol/types/message.js";
+import { KINDS, MESSAGE_KINDS, ruleOf } from "../../protocol/types/message.js";
 import { TEXT_LIMITS } from "../../protocol/kinds/limits.js";
 import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
 import { PEERS_CAPABILITY } from "../../protocol/kinds/peers.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
 import type { NodeEnv } from "../env.js";
-import type { Rate } from "../../protocol/session/rate-limit.js";
+import { quotaOf } from "../../protocol/session/quotas.js";
 
 /** On a connection for blocks alone: whoever is told of no transactions and addresses maps nothing. */
 export const BLOCKS_ONLY: ReadonlySet<string> = new Set(["transactions/1", "peers/1"]);
@@ -125,26 +120,12 @@ export const CAPABILITIES: readonly string[] = [
 ];
 
 /** The rates at which requests of each kind are served, per peer. */
-function serveRates({ serve }: NetworkConfig): ReadonlyMap<MessageKind, Rate> {
-  const blocks = { itemsPerSecond: serve.blocksPerSecond, burstItems: serve.blocksBurst };
-  const headers = { itemsPerSecond: serve.headersPerSecond, burstItems: serve.headersBurst };
-  const transactions = {
-    itemsPerSecond: serve.transactionsPerSecond,
-    burstItems: serve.transactionsBurst,
-  };
-  const addresses = {
-    itemsPerSecond: serve.addressesPerSecond,
-    burstItems: serve.addressesBurst,
-  };
-  const rates: Readonly<Record<Quota, Rate>> = { blocks, headers, transactions, addresses };
-  return new Map(
-    MESSAGE_KINDS.flatMap((kind) => {
-      const { quota } = KINDS[kind];
-      return quota === undefined ? [] : [[kind, rates[quota]] as const];
-    }),
-  );
-}
-
 function quotas(config: NetworkConfig): readonly ServeQuota[] {
-  return [...serveRates(config)].map(([kind, rate]) => ({ kind: KINDS[kind].code, ...rate }));
+  return MESSAGE_KINDS.flatMap((kind) => {
+    const rule = ruleOf(kind);
+    const rate = rule.role === "request" ? quotaOf(rule, config) : undefined;
+    if (rate === undefined) return [];
+    const { itemsPerSecond, burstItems } = rate;
+    return [{ kind: rule.code, itemsPerSecond, burstItems }];
+  });
 }

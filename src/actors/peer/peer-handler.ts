@@ -230,6 +230,10 @@ function openSession(
     },
     mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
+    // Trusted peers are exempt, as they are from the limits on slots.
+    group: env.config.trustedPeers.includes(connection.peerId)
+      ? undefined
+      : env.groups?.of(connection.remote.host),
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,

@@ -24,7 +24,7 @@ export interface PerformanceSnapshot {
   readonly bytesOut: number;
   /** News that the peer was not sent, because too much waited for it. */
   readonly droppedOut: number;
-  /** One-way messages of services' own protocols that came above their rate. */
+  /** One-way messages that came above what it may send. */
   readonly droppedIn: number;
   readonly successes: number;
   readonly failures: number;

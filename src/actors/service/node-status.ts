@@ -69,7 +69,7 @@ export interface PeerStatus {
   readonly score: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** One-way messages of services that it sent above their rate. */
+  /** One-way messages that it sent above what it may. */
   readonly droppedIn: number;
   /** News that it was not sent, because too much waited for it or came above a rate. */
   readonly droppedOut: number;

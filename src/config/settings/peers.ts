@@ -1,6 +1,8 @@
 // The settings of connections, messages and what is thought of peers.
 
 import {
+  burst,
+  burstBytes,
   bytes,
   count,
   DAY_MS,
@@ -12,13 +14,10 @@ import {
   ms,
   number,
   type NumberSetting,
+  rate,
   SECOND_MS,
 } from "../setting.js";
 
-/** What the handshake tells in four bytes. */
-const rate = (value: number, text: string): NumberSetting =>
-  number(value, "a second", [1, 2 ** 32 - 1], text);
-const burst = (value: number, text: string): NumberSetting => count(value, [1, 2 ** 32 - 1], text);
 const points = (value: number, bounds: readonly [number, number], text: string): NumberSetting =>
   number(value, "points", bounds, text);
 /** Of caches and tables: one that takes memory for all its entries at once must not take it all. */
@@ -259,6 +258,19 @@ export const PEERS = {
     transactionsBurst: burst(16_384, "Transactions that it may ask for at once."),
     addressesPerSecond: rate(1, "The same of addresses of peers."),
     addressesBurst: burst(512, "Addresses that it may ask for at once: two answers' worth."),
+    blockBytesPerSecond: rate(
+      32 * MIB,
+      "Bytes of blocks that one peer is served, after a burst; what exceeds it is served later. Two " +
+        "cores check 5 MB a second.",
+    ),
+    blockBytesBurst: burstBytes(256 * MIB, "Bytes of blocks that it is served at once."),
+    headerBytesPerSecond: rate(8 * MIB, "Bytes of headers that it is served, after a burst."),
+    headerBytesBurst: burstBytes(64 * MIB, "Bytes of headers that it is served at once."),
+    transactionBytesPerSecond: rate(
+      16 * MIB,
+      "Bytes of transactions that it is served, after a burst.",
+    ),
+    transactionBytesBurst: burstBytes(64 * MIB, "Bytes of transactions that it is served at once."),
   },
   gossip: {
     knownPerPeerMax: count(5_000, ENTRIES, "Ids that a peer is known to know."),

@@ -12,6 +12,7 @@ import {
   type MessageKind,
   type MessageOf,
 } from "../../protocol/index.js";
+import { LIMITS_CAPABILITY } from "../../protocol/kinds/base.js";
 import { parseAddress } from "../../protocol/address.js";
 import type { Outcome } from "../../protocol/session/session-types.js";
 import { createIdentity, type Identity } from "../../transport/tls-identity.js";
@@ -37,7 +38,10 @@ export function identityOf(number: number): Identity {
   return createIdentity(seed);
 }
 
-const CAPABILITIES = [...new Set(MESSAGE_KINDS.flatMap((kind) => KINDS[kind].capability ?? []))];
+/** It is told no limits: its session would keep to them. */
+const CAPABILITIES = [
+  ...new Set(MESSAGE_KINDS.flatMap((kind) => KINDS[kind].capability ?? [])),
+].filter((name) => name !== LIMITS_CAPABILITY);
 
 /** What an honest empty node would say of itself; `networkId` is the hash of the genesis block. */
 export function handshakeInfo(

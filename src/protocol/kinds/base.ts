@@ -1,6 +1,6 @@
 // The base protocol: what every connection speaks, whatever it negotiated.
 
-import type { ChainHead, HandshakeInfo, ServeQuota } from "../types/node-info.js";
+import type { ChainHead, HandshakeInfo, ServeQuota, ToldQuota } from "../types/node-info.js";
 import {
   fields,
   hash,
@@ -17,7 +17,7 @@ import {
 } from "./fields.js";
 import { LANES, type Body, type KindRule, type KindsOf, type Lane } from "./kind.js";
 import type { AnyMessage } from "./any-message.js";
-import { TEXT_LIMITS, WINDOW_BYTES_MAX } from "./limits.js";
+import { LIMITS_QUOTAS_MAX, TEXT_LIMITS, WINDOW_BYTES_MAX } from "./limits.js";
 
 export const DISCONNECT_REASONS = [
   "Shutdown",
@@ -45,7 +45,9 @@ export type BaseMessage =
   | { readonly kind: "Pong"; readonly nonce: bigint }
   /** Adds `bytes` to what the receiver of this message may send on `lane`. */
   | { readonly kind: "WindowUpdate"; readonly lane: Lane; readonly bytes: number }
-  | { readonly kind: "RequestRefused"; readonly reason: RefusalReason };
+  | { readonly kind: "RequestRefused"; readonly reason: RefusalReason }
+  /** What its sender takes from now on; kinds that are not in it have what they had. */
+  | { readonly kind: "Limits"; readonly quotas: readonly ToldQuota[] };
 
 type Of<K extends BaseMessage["kind"]> = Extract<BaseMessage, { kind: K }>;
 
@@ -62,6 +64,16 @@ const QUOTA = tuple<ServeQuota>({
   itemsPerSecond: uint(0, UINT32_MAX),
   burstItems: uint(0, UINT32_MAX),
 });
+
+const TOLD_QUOTA = tuple<ToldQuota>({
+  kind: uint(0, UINT8_MAX),
+  itemsPerSecond: uint(0, UINT32_MAX),
+  burstItems: uint(0, UINT32_MAX),
+  bytesPerSecond: uint(0, UINT32_MAX),
+  burstBytes: uint(0, UINT32_MAX),
+});
+
+export const LIMITS_CAPABILITY = "limits/1";
 
 export const BASE_KINDS: KindsOf<BaseMessage> = {
   Handshake: {
@@ -111,6 +123,14 @@ export const BASE_KINDS: KindsOf<BaseMessage> = {
     ),
     role: "response",
     standsIn: true,
+  },
+  Limits: {
+    ...control(
+      0x07,
+      1_024,
+      fields<Of<"Limits">>("Limits", { quotas: list(TOLD_QUOTA, { max: LIMITS_QUOTAS_MAX }) }),
+    ),
+    capability: LIMITS_CAPABILITY,
   },
 };
 

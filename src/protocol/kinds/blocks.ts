@@ -25,6 +25,7 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
     code: 0x10,
     haste: "tip",
     role: "oneWay",
+    quota: "pushedBlocks",
     payloadBytesMax: BLOCK_BYTES_MAX,
     body: item({
       itemsIn: ({ block }) => [block],
@@ -36,6 +37,8 @@ export const BLOCKS_KINDS: KindsOf<BlocksMessage> = {
     code: 0x11,
     haste: "announcement",
     role: "oneWay",
+    quota: "announcedBlocks",
+    isLatest: true,
     payloadBytesMax: 128,
     body: fields("AnnounceBlock", HEAD),
   },

@@ -89,6 +89,12 @@ export function readItems(
   return ranges;
 }
 
+/** How many items a payload says that it has, from its first bytes: true once it was read. */
+export function itemsAhead({ list, countMax }: ItemShape, payload: Uint8Array): number {
+  const count = list ? new CborCursor(payload, 1).array() : 1;
+  return count > 0 && count <= countMax ? count : 1;
+}
+
 function readOne(cursor: CborCursor, range: Uint32Array): Uint32Array | undefined {
   const start = cursor.byteString();
   if (start < 0 || !cursor.done) return undefined;

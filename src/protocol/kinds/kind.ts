@@ -15,8 +15,12 @@ export function laneIndex(lane: Lane): number {
   return LANES.indexOf(lane);
 }
 
-/** What a server counts of its peers' requests; each has a rate and a burst of its own. */
-export type Quota = "blocks" | "headers" | "transactions" | "addresses";
+/** What is counted of what a peer asks for; each has a rate and a burst of its own. */
+export type ServeQuotaName = "blocks" | "headers" | "transactions" | "addresses";
+/** What is counted of what a peer sends of its own accord. */
+export type ReceiveQuotaName =
+  "pushedBlocks" | "announcedBlocks" | "pushedTransactions" | "announcedTransactions";
+export type Quota = ServeQuotaName | ReceiveQuotaName;
 
 /** How a payload is made and read: members of CBOR, or byte strings that stay where they are. */
 export type Body<M extends AnyMessage> = Fields<M> | Items<M>;
@@ -34,9 +38,14 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
   readonly answeredBy?: string;
   /** A response that may stand in for the answer to any request. */
   readonly standsIn?: true;
-  /** Of a request: what it takes of its server, one of it or what the member `counts` says. */
+  /**
+   * What it takes of its receiver, one of it or what the member `counts` says. A request takes bytes
+   * by its answer, a one-way message by itself.
+   */
   readonly quota?: Quota;
-  /** A member that is the number of items asked for, or the list of them; of an answer, of its items. */
+  /** Only the newest matters: it takes the place of one that waits to be sent. */
+  readonly isLatest?: true;
+  /** A member that is the number of items, or the list of them; of an answer, of its items. */
   readonly counts?: string;
   /**
    * It is news of the tip, and does not wait for a node that sends less than it could. `announcement`:

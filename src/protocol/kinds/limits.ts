@@ -1,5 +1,7 @@
 // Limits of what messages hold, which docs/protocol.md promises.
 
+import type { ReceiveQuotaName } from "./kind.js";
+
 const MIB = 1024 * 1024;
 
 /** The most items a message may hold; the shape check refuses more. */
@@ -24,5 +26,44 @@ export const TEXT_LIMITS = {
   disconnectDetailBytesMax: 256,
 } as const;
 
+/** Quotas in a Limits: more than there are kinds to have one. */
+export const LIMITS_QUOTAS_MAX = 24;
+
 /** The largest credit window of a lane, and so the largest WindowUpdate. */
 export const WINDOW_BYTES_MAX = 4 * MIB;
+
+/** In items and in bytes of payload; each a whole number below 2^32. */
+export interface FullRate {
+  readonly itemsPerSecond: number;
+  readonly burstItems: number;
+  readonly bytesPerSecond: number;
+  readonly burstBytes: number;
+}
+
+/** What may be sent at least of the one-way kinds, by their quota. */
+export const LEAST_RATES: Readonly<Record<ReceiveQuotaName, FullRate>> = {
+  pushedBlocks: {
+    itemsPerSecond: 64,
+    burstItems: 512,
+    bytesPerSecond: 32 * MIB,
+    burstBytes: 128 * MIB,
+  },
+  announcedBlocks: {
+    itemsPerSecond: 64,
+    burstItems: 512,
+    bytesPerSecond: 8_192,
+    burstBytes: 65_536,
+  },
+  pushedTransactions: {
+    itemsPerSecond: 1_024,
+    burstItems: 4_096,
+    bytesPerSecond: 8 * MIB,
+    burstBytes: 32 * MIB,
+  },
+  announcedTransactions: {
+    itemsPerSecond: 8_192,
+    burstItems: 65_536,
+    bytesPerSecond: 512 * 1_024,
+    burstBytes: 4 * MIB,
+  },
+};

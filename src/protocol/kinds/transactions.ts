@@ -20,6 +20,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     ...TRANSACTION,
     code: 0x30,
     role: "oneWay",
+    quota: "pushedTransactions",
     payloadBytesMax: 128 * KIB,
     decode: "inline",
     body: item({
@@ -34,6 +35,8 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     ...TRANSACTION,
     code: 0x31,
     role: "oneWay",
+    quota: "announcedTransactions",
+    counts: "ids",
     payloadBytesMax: 64 * KIB,
     decode: "pool",
     body: hashItems(ITEM_LIMITS.announcedTransactionsMax, {

@@ -3,7 +3,7 @@
 
 import type { FrameDecoder } from "../codec/frame.js";
 import type { Lane, WireKind, WireMessage } from "../types/message.js";
-import type { ServeQuota } from "../types/node-info.js";
+import type { ServeQuota, ToldQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
 import type { Outbox } from "./outbox.js";
 import { OwnRequests } from "./own-requests.js";
@@ -36,6 +36,11 @@ export class Asking<A> {
   /** The quotas that the other side stated. */
   keepTo(quotas: readonly ServeQuota[]): void {
     this.#requests.keepTo(quotas);
+  }
+
+  /** The same in bytes too, as it was told since. */
+  keepToAll(quotas: readonly ToldQuota[]): void {
+    this.#requests.keepToAll(quotas);
   }
 
   request(message: WireMessage, asker: A, nowMs: number): void {
@@ -77,8 +82,14 @@ export class Asking<A> {
     this.#requests.arrived(requestId);
   }
 
-  answered(message: WireMessage, requestId: number, nowMs: number): Violation | undefined {
-    const settled = this.#requests.settle(requestId, message.kind, nowMs);
+  /** `bytes`: of its payload. */
+  answered(
+    message: WireMessage,
+    requestId: number,
+    bytes: number,
+    nowMs: number,
+  ): Violation | undefined {
+    const settled = this.#requests.settle(requestId, message.kind, nowMs, bytes);
     if (settled.type === "late") return undefined;
     if (settled.type === "unsolicited") return violation("request-id", "an unsolicited response");
     const { asker, items, kind, sentMs } = settled.request;

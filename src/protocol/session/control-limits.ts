@@ -6,11 +6,15 @@ import type { NetworkConfig } from "../../config.js";
 import { violation, type Violation } from "../violation.js";
 import { RateLimit } from "./rate-limit.js";
 
+/** A node tells its limits when it is ready, and when its operator changes them. */
+const LIMITS_BURST = 64;
+
 export class ControlLimits {
   readonly #unansweredMax: number;
   readonly #pings: RateLimit;
   readonly #pongs: RateLimit;
   readonly #updates: RateLimit;
+  readonly #limits = new RateLimit({ itemsPerSecond: 1, burstItems: LIMITS_BURST });
   /** Updates that a frame of ours allowed. */
   #updatesDue = 0;
 
@@ -31,6 +35,10 @@ export class ControlLimits {
   /** A Pong that no Ping asked for. */
   pong(nowMs: number): Violation | undefined {
     return this.#pongs.take(1, nowMs) ? undefined : violation("flood", "too many pongs");
+  }
+
+  limits(nowMs: number): Violation | undefined {
+    return this.#limits.take(1, nowMs) ? undefined : violation("flood", "too many limits");
   }
 
   /** `framesOut`: those of data lanes that the peer was sent so far. */

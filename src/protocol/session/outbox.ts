@@ -17,7 +17,7 @@ import {
 } from "../types/message.js";
 import { breachText } from "../violation.js";
 import type { SessionEvent, SessionFigures, SessionSettings } from "./session-types.js";
-import type { TrafficCounts } from "./traffic.js";
+import type { Drop, TrafficCounts } from "./traffic.js";
 
 /** Bytes in one write: two of the largest frames, which are never cut for it. */
 export const WRITE_BYTES = 2 * (FRAME_HEADER_BYTES + FRAGMENT_BYTES_MAX);
@@ -82,7 +82,7 @@ export class Outbox<A> {
   offer(kind: WireKind, rule: KindRule, payload: Uint8Array): boolean {
     const queued = rule.lane === "control" ? 0 : this.lanes.dataBytes;
     if (queued > 0 && !this.#mayHold(queued + payload.length)) {
-      this.dropped(kind, rule);
+      this.dropped(kind, rule, "out-queue");
       return false;
     }
     this.put(kind, payload, 0, rule);
@@ -96,9 +96,9 @@ export class Outbox<A> {
   }
 
   /** A message that nobody asked for stays here. */
-  dropped(kind: WireKind, rule: KindRule): void {
+  dropped(kind: WireKind, rule: KindRule, drop: Drop): void {
     this.figures.droppedOut++;
-    this.traffic?.droppedOut(rule, kind);
+    this.traffic?.dropped(rule, kind, drop);
   }
 
   put(

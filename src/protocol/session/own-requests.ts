@@ -14,7 +14,8 @@ import {
   type WireKind,
   type WireMessage,
 } from "../types/message.js";
-import type { ServeQuota } from "../types/node-info.js";
+import type { ServeQuota, ToldQuota } from "../types/node-info.js";
+import { bytesLimit, isQuota } from "./quotas.js";
 import { RateLimit } from "./rate-limit.js";
 import { itemsAsked, mayAnswer } from "./request-items.js";
 
@@ -85,6 +86,8 @@ export class OwnRequests<A> {
   #waitingCount = 0;
   /** The peer's quotas, mirrored. */
   readonly #quotas = new Map<WireKind, RateLimit>();
+  /** The same in bytes of answers: what came is charged, and while it is too much nothing is asked. */
+  readonly #byteQuotas = new Map<WireKind, RateLimit>();
   /** In order of sending. */
   readonly #pending = new Map<number, SentRequest<A>>();
   /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
@@ -111,11 +114,21 @@ export class OwnRequests<A> {
    */
   keepTo(quotas: readonly ServeQuota[]): void {
     for (const quota of quotas) {
-      const kind = REQUEST_KINDS.find((other) => KINDS[other].code === quota.kind);
+      const kind = requestKindOf(quota.kind);
       if (kind !== undefined) this.#quotas.set(kind, new RateLimit(quota));
     }
     for (const { kind, role, rate } of this.#kinds.own) {
       if (role === "request" && rate) this.#quotas.set(kind, new RateLimit(rate));
+    }
+  }
+
+  /** What the peer serves in items and bytes. */
+  keepToAll(quotas: readonly ToldQuota[]): void {
+    const known = quotas.filter(isQuota);
+    this.keepTo(known);
+    for (const quota of known) {
+      const kind = requestKindOf(quota.kind);
+      if (kind !== undefined) this.#byteQuotas.set(kind, bytesLimit(quota));
     }
   }
 
@@ -145,9 +158,11 @@ export class OwnRequests<A> {
       const request = waiting.first;
       if (request === undefined || !this.hasRoom(kind)) continue;
       const quota = this.#quotas.get(kind);
-      if (quota !== undefined && !quota.take(request.items, nowMs)) {
+      const bytesMs = this.#byteWaitMs(kind, nowMs);
+      if (bytesMs > 0 || quota?.take(request.items, nowMs) === false) {
         const leftMs = request.wantedMs + this.#settings.timeoutMaxMs - nowMs;
-        if (quota.waitMs(request.items, nowMs) <= leftMs) continue;
+        const itemsMs = quota?.waitMs(request.items, nowMs) ?? 0;
+        if (Math.max(bytesMs, itemsMs) <= leftMs) continue;
         this.#takeFirst(waiting);
         return { type: "refuse", request };
       }
@@ -188,9 +203,11 @@ export class OwnRequests<A> {
     if (this.#waitingCount === 0) return waitMs;
     for (const { kind, waiting } of this.#queues) {
       const { first } = waiting;
-      const quota = this.#quotas.get(kind);
-      if (first === undefined || quota === undefined || !this.hasRoom(kind)) continue;
-      waitMs = Math.min(waitMs, quota.waitMs(first.items, nowMs));
+      if (first === undefined || !this.hasRoom(kind)) continue;
+      const itemsMs = this.#quotas.get(kind)?.waitMs(first.items, nowMs) ?? 0;
+      const ownMs = Math.max(itemsMs, this.#byteWaitMs(kind, nowMs));
+      // It waits for the queue, which makes room by itself.
+      if (ownMs > 0) waitMs = Math.min(waitMs, ownMs);
     }
     return waitMs;
   }
@@ -232,8 +249,11 @@ export class OwnRequests<A> {
     return `${request.kind} answered by ${kind}`;
   }
 
-  settle(requestId: number, kind: WireKind, nowMs: number): Settlement<A> {
+  /** `bytes`: of the answer's payload. */
+  settle(requestId: number, kind: WireKind, nowMs: number, bytes = 0): Settlement<A> {
     const request = this.#pending.get(requestId);
+    const asked = request?.kind ?? this.#expired.get(requestId);
+    if (asked !== undefined) this.#byteQuotas.get(asked)?.charge(bytes);
     if (request === undefined) {
       const expired = this.#expired.get(requestId);
       if (expired === undefined) return { type: "unsolicited" };
@@ -311,6 +331,10 @@ export class OwnRequests<A> {
     return due;
   }
 
+  #byteWaitMs(kind: WireKind, nowMs: number): number {
+    return this.#byteQuotas.get(kind)?.roomInMs(0, nowMs) ?? 0;
+  }
+
   #isForTransactions(kind: WireKind): boolean {
     return this.#kinds.rule(kind).lane === "transaction";
   }
@@ -360,4 +384,8 @@ export class OwnRequests<A> {
     for (const kind of this.#expired.values()) if (this.#isForTransactions(kind)) transactions++;
     invariant(transactions === this.#transactionsOpen, "open requests are miscounted");
   }
+}
+
+function requestKindOf(code: number): WireKind | undefined {
+  return REQUEST_KINDS.find((kind) => KINDS[kind].code === code);
 }

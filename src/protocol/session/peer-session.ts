@@ -3,26 +3,20 @@
 // handshake, the requests of both sides, pings, limits and an orderly end. Whoever owns one calls
 // `poll` until nothing comes, and `transmit` while its carrier takes bytes, after all that it put in.
 
-import { encodeBy, encodeMessage, messageFromItems } from "../codec/codec.js";
+import { encodeMessage, messageFromItems } from "../codec/codec.js";
 import type { Frame } from "../codec/frame.js";
 import type { Rank } from "../codec/rank.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Breach } from "../../types/breach.js";
-import { TIME_CAPABILITY, negotiate } from "../handshake.js";
-import type {
-  DisconnectReason,
-  KindRule,
-  Lane,
-  MessageOf,
-  WireKind,
-  WireMessage,
-} from "../types/message.js";
+import { negotiate } from "../handshake.js";
+import type { DisconnectReason, Lane, MessageOf, WireKind, WireMessage } from "../types/message.js";
 import { readBreach, violation, type Violation } from "../violation.js";
 import { Arrivals } from "./arrivals.js";
 import { Asking } from "./asking.js";
 import { Control } from "./control.js";
 import { Inbound } from "./inbound.js";
 import { Outbox, WRITE_BYTES } from "./outbox.js";
+import { Outflow } from "./outflow.js";
 import type {
   End,
   LargeVerdict,
@@ -30,6 +24,7 @@ import type {
   SessionFigures,
   SessionOptions,
 } from "./session-types.js";
+import type { QuotaSettings } from "./quotas.js";
 import { Vigil, type Sweep } from "./vigil.js";
 
 export class PeerSession<A = undefined> {
@@ -39,6 +34,7 @@ export class PeerSession<A = undefined> {
   readonly #asking: Asking<A>;
   readonly #inbound: Inbound<A>;
   readonly #control: Control<A>;
+  readonly #outflow: Outflow<A>;
   readonly #vigil: Vigil;
   #phase: "handshaking" | "ready" | "closing" = "handshaking";
   /** The time of the call that goes on. */
@@ -52,11 +48,18 @@ export class PeerSession<A = undefined> {
     this.#options = options;
     this.#nowMs = nowMs;
     this.#outbox = new Outbox(settings, options.allocate, options.traffic, options.mayQueue);
+    this.#vigil = new Vigil(settings, options.openedAtMs, nowMs);
+    this.#outflow = new Outflow(this.#outbox, this.#vigil);
     this.#arrivals = new Arrivals(options, this.#outbox);
     this.#asking = new Asking(settings, this.#outbox, this.#arrivals.decoder);
-    this.#inbound = new Inbound(options, this.#arrivals, this.#asking, this.#outbox);
-    this.#control = new Control(settings, options.nonce, this.#outbox);
-    this.#vigil = new Vigil(settings, options.openedAtMs, nowMs);
+    this.#inbound = new Inbound(options, this.#arrivals, this.#asking, this.#outbox, this.#vigil);
+    this.#control = new Control(settings, options.nonce, {
+      outbox: this.#outbox,
+      outflow: this.#outflow,
+      asking: this.#asking,
+      arrivals: this.#arrivals,
+      inbound: this.#inbound,
+    });
     if (options.isMute === true) return;
     const payload = options.infoPayload ?? encodeMessage({ kind: "Handshake", ...info });
     this.#outbox.put("Handshake", payload, 0);
@@ -85,6 +88,12 @@ export class PeerSession<A = undefined> {
     return this.#outbox.lanes.dataBytes;
   }
 
+  /** From now on this side takes what these say, and the other side is told, if it can be. */
+  limit(settings: QuotaSettings, nowMs: number): void {
+    this.#nowMs = nowMs;
+    if (this.#phase === "ready") this.#control.limit(settings);
+  }
+
   /** Of a data lane: what this side may still send, and what it lets the other side send. */
   credit(lane: Lane): { readonly ownBytes: number; readonly grantedBytes: number } {
     const ownBytes = this.#outbox.lanes.creditBytes(lane);
@@ -104,30 +113,21 @@ export class PeerSession<A = undefined> {
     if (this.phase === "closing") return;
     this.#arrivals.grant(nowMs);
     if (this.#arrivals.hasBegun) this.#sweepLater();
-    this.#inbound.handOn();
+    this.#inbound.handOn(this.#nowMs);
   }
 
   /** A one-way message; false: nothing more may be sent, or there is no room for it. */
   send(message: WireMessage, nowMs: number): boolean {
-    // The other side may never have named the protocol of a service, or not yet.
-    const rule = this.#outbox.kinds.find(message.kind);
-    if (rule === undefined) return false;
-    return this.#offer(message.kind, rule, encodeBy(rule, message), nowMs);
+    if (this.#phase === "closing") return false;
+    this.#beginWaiting(nowMs);
+    return this.#outflow.send(message, nowMs);
   }
 
   /** The same, for bytes that are encoded once for many sessions. */
   sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number): boolean {
-    return this.#offer(kind, this.#outbox.kinds.rule(kind), payload, nowMs);
-  }
-
-  #offer(kind: WireKind, rule: KindRule, payload: Uint8Array, nowMs: number): boolean {
     if (this.#phase === "closing") return false;
-    if (!this.#inbound.ownRates.maySend(kind, nowMs)) {
-      this.#outbox.dropped(kind, rule);
-      return false;
-    }
     this.#beginWaiting(nowMs);
-    return this.#outbox.offer(kind, rule, payload);
+    return this.#outflow.sendEncoded(kind, payload, nowMs);
   }
 
   /** Ends in one `settled`; its deadline counts from now. */
@@ -145,7 +145,7 @@ export class PeerSession<A = undefined> {
   reply(requestId: number, message: WireMessage, nowMs: number): void {
     if (this.#phase === "closing") return;
     this.#beginWaiting(nowMs);
-    this.#inbound.reply(requestId, message);
+    this.#inbound.reply(requestId, message, nowMs);
   }
 
   /** A request that came as a message under this id was not answered. */
@@ -173,7 +173,7 @@ export class PeerSession<A = undefined> {
       ? this.#dispatch(messageFromItems(received.kind, verdict.payload, verdict.items), received)
       : violation("payload", verdict.detail);
     if (breach !== undefined) this.violate(breach, nowMs);
-    else this.#inbound.handOn();
+    else this.#inbound.handOn(this.#nowMs);
   }
 
   /** The other side broke this rule: it is told, and that is the end. */
@@ -236,8 +236,6 @@ export class PeerSession<A = undefined> {
     if (sweep !== undefined) this.#sweep(sweep);
   }
 
-  // ---- out ------------------------------------------------------------------------------------
-
   /** When `timeout` is due, in monotonic time; Infinity: never. */
   get nextTimeoutMs(): number {
     return this.#vigil.nextMs;
@@ -252,7 +250,7 @@ export class PeerSession<A = undefined> {
     if (bytes !== undefined || this.#phase === "closing") return bytes;
     // What has left made room.
     this.#asking.send(nowMs);
-    this.#inbound.handOn();
+    this.#inbound.handOn(this.#nowMs);
     return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull(bytesMax, rank);
   }
 
@@ -295,8 +293,6 @@ export class PeerSession<A = undefined> {
     this.#inbound.serves.atRest();
   }
 
-  // ---- frames and messages --------------------------------------------------------------------
-
   readonly #onFrame = (frame: Frame): Violation | undefined => {
     // The rest of a chunk after a Disconnect or a failed handshake is not read.
     if (this.#phase === "closing") return undefined;
@@ -306,6 +302,8 @@ export class PeerSession<A = undefined> {
   readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
     this.#outbox.traffic?.received(received.rule, received.kind, received.payload.length);
+    const drop = this.#inbound.drops(received, this.#nowMs);
+    if (drop !== false) return drop === true ? undefined : drop;
     const decoded = this.#inbound.decode(received);
     if (decoded === undefined) return undefined;
     return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
@@ -323,11 +321,10 @@ export class PeerSession<A = undefined> {
         return undefined;
       }
       case "Ping":
-        return this.#control.pinged(message.nonce, this.#nowMs);
       case "Pong":
-        return this.#ponged(message.nonce);
       case "WindowUpdate":
-        return this.#control.granted(message, this.#nowMs);
+      case "Limits":
+        return this.#control.heard(message, this.#nowMs);
       default:
         return this.#inbound.handle(message, received, this.#nowMs);
     }
@@ -345,18 +342,13 @@ export class PeerSession<A = undefined> {
     this.#phase = "ready";
     this.#arrivals.decoder.allow(kinds);
     this.#inbound.adopt(capabilities);
+    this.#outflow.adopt(this.#outbox.kinds.own);
     this.#vigil.ready(this.#nowMs);
     this.#asking.keepTo(remote.quotas);
-    this.#control.tellsTime = capabilities.has(TIME_CAPABILITY);
+    this.#control.ready(capabilities, this.#options.settings, this.#options.isMute);
     // The windows are tuned by the round trip, so it is measured at once.
     if (this.#options.isMute !== true) this.ping(undefined, this.#nowMs);
     this.#outbox.tell({ type: "ready", info: remote, capabilities });
-  }
-
-  #ponged(nonce: bigint): Violation | undefined {
-    const flood = this.#control.ponged(nonce, this.#nowMs);
-    this.#arrivals.setRoundTrip(this.#control.roundTripMs);
-    return flood;
   }
 
   // ---- time and the end -----------------------------------------------------------------------
@@ -376,7 +368,11 @@ export class PeerSession<A = undefined> {
     this.#asking.expire(sweep, this.#nowMs);
     const why = this.#asking.givenUp ?? this.#arrivals.judge(sweep, this.#nowMs);
     if (why !== undefined) this.#timedOut(why);
-    else if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
+    else {
+      this.#inbound.handOn(this.#nowMs);
+      this.#outflow.flush(this.#nowMs);
+      if (this.#arrivals.hasBegun || !this.#asking.isIdle) this.#sweepLater();
+    }
   }
 
   #timedOut(detail: string): void {
@@ -393,6 +389,7 @@ export class PeerSession<A = undefined> {
     // Until its carrier is gone a closing session holds no more than that does.
     this.#arrivals.release();
     this.#inbound.serves.clear();
+    this.#outflow.clear();
     this.#outbox.tell({ type: "closing", end });
     this.#asking.settleAll();
     this.#control.settleAll();

@@ -16,6 +16,7 @@ export class RateLimit {
   /** What the bucket held at `#atUs`. */
   #parts = 0;
   #atUs = 0;
+  #atMs = 0;
 
   /** Both whole numbers below 2^32; a rate of nothing has no burst either: it takes nothing. */
   constructor({ itemsPerSecond, burstItems }: Rate) {
@@ -32,16 +33,34 @@ export class RateLimit {
     return true;
   }
 
+  /** How long until `items` have room; more than the burst have room in an empty bucket. */
+  roomInMs(items: number, nowMs: number): number {
+    this.#drain(nowMs);
+    const needed = Math.min(items * PARTS_PER_ITEM, this.#burstParts);
+    return this.#waitMs(this.#parts + needed - this.#burstParts);
+  }
+
+  /** What was used beyond what was taken, or (below 0) was not used: it may hold more than its burst. */
+  charge(items: number): void {
+    this.#parts = Math.max(0, this.#parts + items * PARTS_PER_ITEM);
+  }
+
   /** How long until `items` would be taken; Infinity when they exceed the burst. */
   waitMs(items: number, nowMs: number): number {
     this.#drain(nowMs);
     const parts = items * PARTS_PER_ITEM;
     if (parts > this.#burstParts) return Number.POSITIVE_INFINITY;
-    const over = this.#parts + parts - this.#burstParts;
+    return this.#waitMs(this.#parts + parts - this.#burstParts);
+  }
+
+  #waitMs(over: number): number {
     return over <= 0 ? 0 : Math.ceil(over / this.#itemsPerSecond) / 1_000;
   }
 
   #drain(nowMs: number): void {
+    // Many are counted in one turn, at one time.
+    if (nowMs === this.#atMs) return;
+    this.#atMs = nowMs;
     const nowUs = Math.round(nowMs * 1_000);
     const elapsedUs = nowUs - this.#atUs;
     if (elapsedUs <= 0) return;

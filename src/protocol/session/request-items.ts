@@ -1,6 +1,7 @@
 // What requests and answers are to each other, by the descriptors of their kinds: quotas count the
 // items that a request asks for, and no answer may have more.
 
+import { itemsAhead } from "../kinds/items.js";
 import type { KindRule, WireKind, WireMessage } from "../types/message.js";
 
 type Rule = KindRule<WireMessage>;
@@ -28,4 +29,9 @@ export function itemsHeld(rule: Rule, message: WireMessage): number {
   const { body, counts } = rule;
   if (body.form === "items") return body.itemsIn(message).length;
   return counts === undefined ? 0 : itemsAsked(rule, message);
+}
+
+/** Of a message that was not read yet: as many as its payload says. */
+export function itemsWithin({ body }: KindRule, payload: Uint8Array): number {
+  return body.form === "items" ? itemsAhead(body.shape, payload) : 1;
 }

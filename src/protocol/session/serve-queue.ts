@@ -8,6 +8,8 @@ import { KindTable } from "../types/kind-table.js";
 import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
+import type { GroupShare } from "./group-limits.js";
+import { bytesLimit, quotaOf, toldQuotas, type QuotaSettings } from "./quotas.js";
 import type { MessageEvent } from "./session-types.js";
 import { RateLimit } from "./rate-limit.js";
 import { asksForBlocks, itemsAsked } from "./request-items.js";
@@ -21,6 +23,8 @@ interface Open {
   readonly bytes: number;
   /** Kept where the reply may turn out larger, and so must be made again when there is room. */
   readonly asked: Asked | undefined;
+  /** Charged with that, until it is known. */
+  readonly limits: readonly RateLimit[];
 }
 
 /** How an answer may go out; `again`: it does not fit, and its request waits once more. */
@@ -33,13 +37,14 @@ const REQUESTS_MAX = 64;
 /** What a first reply with a block is taken for. */
 const BLOCK_BYTES_FIRST = 1024 * 1024;
 
-type Settings = Pick<NetworkConfig, "lanes" | "serve">;
+type Settings = Pick<NetworkConfig, "lanes" | "receive" | "serve">;
 
 export class ServeQueue {
   readonly #settings: Settings;
+  #rates: QuotaSettings;
   readonly #kinds: KindTable;
   readonly #requestsMax: number;
-  readonly #quotas: readonly ServeQuota[];
+  #quotas: readonly ServeQuota[];
   /** Made for the first request. */
   #limits: Map<WireKind, RateLimit> | undefined;
   readonly #waiting = new Fifo<Asked>();
@@ -47,6 +52,10 @@ export class ServeQueue {
   #openBytes = 0;
   /** What a reply with blocks may be expected to hold, by those before it. */
   #blockReplyBytes: number;
+  readonly #group: GroupShare | undefined;
+  /** Bytes of answers that the peer, and its group, may be served, by the code of the request. */
+  #byteLimits: (readonly RateLimit[] | undefined)[] = [];
+  #heldBackMs = 0;
 
   /** `quotas`: what this side said that it serves. `kinds`: of its connection. */
   constructor(
@@ -54,12 +63,23 @@ export class ServeQueue {
     quotas: readonly ServeQuota[],
     requestsMax = REQUESTS_MAX,
     kinds = new KindTable(),
+    group?: GroupShare,
   ) {
     this.#settings = settings;
+    this.#rates = settings;
     this.#kinds = kinds;
+    this.#group = group;
     this.#requestsMax = requestsMax;
     this.#quotas = quotas;
     this.#blockReplyBytes = Math.min(settings.lanes.sendQueueBytesMax / 8, BLOCK_BYTES_FIRST);
+  }
+
+  /** From now on these say what is served; all counts anew. */
+  limit(settings: QuotaSettings): void {
+    this.#rates = settings;
+    this.#quotas = toldQuotas(settings);
+    this.#limits = undefined;
+    this.#byteLimits = [];
   }
 
   get openBytes(): number {
@@ -104,8 +124,17 @@ export class ServeQueue {
     return "taken";
   }
 
-  /** Takes out the next request to hand on, if its reply has room beside what is queued. */
-  next(queuedBytes: number): Asked | undefined {
+  /** How long the next request waits for the bytes that its peer may be served; 0: it does not. */
+  get heldBackMs(): number {
+    return this.#heldBackMs;
+  }
+
+  /**
+   * Takes out the next request to hand on, if its reply has room beside what is queued, and is within
+   * the bytes that the peer may be served.
+   */
+  next(queuedBytes: number, nowMs: number): Asked | undefined {
+    this.#heldBackMs = 0;
     const request = this.#waiting.first;
     const { serve, lanes } = this.#settings;
     if (request === undefined || this.#open.size >= serve.repliesQueuedMax) return undefined;
@@ -117,8 +146,14 @@ export class ServeQueue {
     const wouldBe = queuedBytes + this.#openBytes + bytes;
     const alone = this.#open.size === 0 && queuedBytes === 0;
     if (2 * wouldBe > lanes.sendQueueBytesMax && !alone) return undefined;
+    const limits = this.#limitsOn(rule);
+    for (const limit of limits) {
+      this.#heldBackMs = Math.max(this.#heldBackMs, limit.roomInMs(bytes, nowMs));
+    }
+    if (this.#heldBackMs > 0) return undefined;
+    for (const limit of limits) limit.charge(bytes);
     this.#waiting.shift();
-    this.#open.set(request.requestId, { bytes, asked: withBlocks ? request : undefined });
+    this.#open.set(request.requestId, { bytes, asked: withBlocks ? request : undefined, limits });
     this.#openBytes += bytes;
     return request;
   }
@@ -130,18 +165,40 @@ export class ServeQueue {
     this.#open.delete(requestId);
     this.#openBytes -= open.bytes;
     const { length } = payload;
-    if (open.asked === undefined) return "send";
+    if (open.asked === undefined) return this.#sent(open, length);
     this.#blockReplyBytes = Math.max(length, Math.ceil(this.#blockReplyBytes / 2));
     const fits = 2 * (queuedBytes + length) <= this.#settings.lanes.sendQueueBytesMax;
-    if (queuedBytes === 0 || fits) return "send";
+    if (queuedBytes === 0 || fits) return this.#sent(open, length);
+    for (const limit of open.limits) limit.charge(-open.bytes);
     // Its credit went back when it was read for the first time.
     this.#waiting.unshift({ ...open.asked, bytes: 0 });
     return "again";
   }
 
+  #sent({ bytes, limits }: Open, length: number): "send" {
+    for (const limit of limits) limit.charge(length - bytes);
+    return "send";
+  }
+
+  #limitsOn(rule: KindRule): readonly RateLimit[] {
+    return (this.#byteLimits[rule.code] ??= this.#makeLimits(rule));
+  }
+
+  #makeLimits(rule: KindRule): readonly RateLimit[] {
+    const rate = quotaOf(rule, this.#rates);
+    const ofGroup = this.#group?.served(rule);
+    return [
+      ...(rate === undefined ? [] : [bytesLimit(rate)]),
+      ...(ofGroup === undefined ? [] : [ofGroup]),
+    ];
+  }
+
   #replyBytes({ answeredBy }: KindRule): number {
+    const { bytesSoftMax } = this.#settings.serve;
     const own = answeredBy === undefined ? undefined : this.#kinds.ownRule(answeredBy);
-    return own?.payloadBytesMax ?? this.#settings.serve.bytesSoftMax;
+    if (own !== undefined) return own.payloadBytesMax;
+    const answer = this.#kinds.find(answeredBy as WireKind);
+    return Math.min(answer?.payloadBytesMax ?? bytesSoftMax, bytesSoftMax);
   }
 
   clear(): void {

@@ -4,6 +4,7 @@ import type { NetworkConfig } from "../../config.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
 import type { Allocate } from "../codec/send-lanes.js";
 import type { SharedBytes } from "../codec/window-options.js";
+import type { GroupShare } from "./group-limits.js";
 import type { TrafficCounts } from "./traffic.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
 import type {
@@ -18,7 +19,7 @@ import type { HandshakeInfo } from "../types/node-info.js";
 /** The parts of a configuration that concern one connection. */
 export type SessionSettings = Pick<
   NetworkConfig,
-  "handshake" | "lanes" | "liveness" | "requests" | "serve" | "shutdown"
+  "handshake" | "lanes" | "liveness" | "receive" | "requests" | "serve" | "shutdown"
 >;
 
 export interface SessionOptions {
@@ -48,6 +49,8 @@ export interface SessionOptions {
   readonly allocate?: Allocate;
   /** Large messages of kinds that are decoded in a pool come out as `large`. */
   readonly decodesElsewhere?: boolean;
+  /** What the peers of its address group may do together; absent: it is exempt. */
+  readonly group?: GroupShare | undefined;
   /** Requests of the other side that may be unanswered. Default: as the protocol says. */
   readonly unansweredMax?: number;
 }
@@ -115,7 +118,7 @@ export interface SessionFigures {
   bytesOut: number;
   /** One-way messages for which the queue to a slow reader had no room. */
   droppedOut: number;
-  /** One-way messages of services' own above their rate. */
+  /** One-way messages above what it may send. */
   droppedIn: number;
 }
 

@@ -11,16 +11,27 @@ export interface KindTraffic {
   readonly received: { readonly messages: number; readonly bytes: number };
   /** Put into the queue of a peer. */
   readonly sent: { readonly messages: number; readonly bytes: number };
-  /** One-way messages of services above their rate. */
+  /** One-way messages and requests that were not dealt with, or not sent, by the reason. */
+  readonly dropped: Readonly<Record<Drop, number>>;
+  /** One-way messages that came and were not read. */
   readonly droppedIn: number;
-  /** One-way messages above their rate, or for which a slow reader's queue had no room. */
+  /** One-way messages that were not sent. */
   readonly droppedOut: number;
 }
 
 /** By the name of the kind; every kind that this node knows is there. */
 export type Traffic = Readonly<Record<string, KindTraffic>>;
 
-const [IN, BYTES_IN, OUT, BYTES_OUT, DROPPED_IN, DROPPED_OUT, WIDTH] = [0, 1, 2, 3, 4, 5, 6];
+/**
+ * `in-rate`: above what its peer may send; `in-group`: above what the peers of an address group may
+ * send together; `refused`: a request above its quota; `out-rate`: above what the peer takes;
+ * `out-queue`: a slow reader's queue had no room.
+ */
+export const DROPS = ["in-rate", "in-group", "refused", "out-rate", "out-queue"] as const;
+export type Drop = (typeof DROPS)[number];
+
+const [IN, BYTES_IN, OUT, BYTES_OUT, DROPPED] = [0, 1, 2, 3, 4];
+const WIDTH = DROPPED + DROPS.length;
 
 export class TrafficCounts {
   /** Rows by the code of a kind; from 0x80 on by the names of this node's own ones. */
@@ -44,12 +55,8 @@ export class TrafficCounts {
     this.#counts[row + BYTES_OUT]! += bytes;
   }
 
-  droppedIn(rule: KindRule, kind: string): void {
-    this.#counts[this.#rowOf(rule, kind) + DROPPED_IN]!++;
-  }
-
-  droppedOut(rule: KindRule, kind: string): void {
-    this.#counts[this.#rowOf(rule, kind) + DROPPED_OUT]!++;
+  dropped(rule: KindRule, kind: string, drop: Drop): void {
+    this.#counts[this.#rowOf(rule, kind) + DROPPED + DROPS.indexOf(drop)]!++;
   }
 
   /** A copy. */
@@ -61,11 +68,15 @@ export class TrafficCounts {
 
   #read(row: number): KindTraffic {
     const at = (column: number): number => this.#counts[row + column]!;
+    const dropped = Object.fromEntries(
+      DROPS.map((drop, index) => [drop, at(DROPPED + index)]),
+    ) as Record<Drop, number>;
     return {
       received: { messages: at(IN), bytes: at(BYTES_IN) },
       sent: { messages: at(OUT), bytes: at(BYTES_OUT) },
-      droppedIn: at(DROPPED_IN),
-      droppedOut: at(DROPPED_OUT),
+      dropped,
+      droppedIn: dropped["in-rate"] + dropped["in-group"],
+      droppedOut: dropped["out-rate"] + dropped["out-queue"],
     };
   }
 

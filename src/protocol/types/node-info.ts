@@ -1,5 +1,6 @@
 // What a node says of itself, and how claims are kept apart from proven facts. Types only.
 
+import type { FullRate } from "../kinds/limits.js";
 import type { HashHex } from "../../types/chain.js";
 
 /** The head of a chain as its owner states it. Heights may be anything below 2^64: a claim. */
@@ -23,6 +24,12 @@ export interface ServeQuota {
   readonly kind: number;
   readonly itemsPerSecond: number;
   readonly burstItems: number;
+}
+
+/** What a node takes of one kind from its peer: of a request the bytes are those of its answer. */
+export interface ToldQuota extends FullRate {
+  /** Message code of the kind. */
+  readonly kind: number;
 }
 
 export interface HandshakeInfo {

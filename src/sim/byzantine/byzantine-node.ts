@@ -8,6 +8,7 @@ import type { Connection, PeerId } from "../../ports.js";
 import { parseAddress } from "../../protocol/address.js";
 import { breachText } from "../../protocol/violation.js";
 import { PROTOCOL_VERSION } from "../../protocol/handshake.js";
+import { LIMITS_CAPABILITY } from "../../protocol/kinds/base.js";
 import { KINDS, MESSAGE_KINDS } from "../../protocol/types/message.js";
 import type { DisconnectReason, Message } from "../../protocol/types/message.js";
 import type { HandshakeInfo } from "../../protocol/types/node-info.js";
@@ -40,7 +41,10 @@ const DIAL_TIMEOUT_MS = 5_000;
 const FORMER_FRACTION = 0.25;
 const FORMER_MAX = 16;
 
-const CAPABILITIES = [...new Set(MESSAGE_KINDS.flatMap((kind) => KINDS[kind].capability ?? []))];
+/** It is told no limits: its session would keep to them. */
+const CAPABILITIES = [
+  ...new Set(MESSAGE_KINDS.flatMap((kind) => KINDS[kind].capability ?? [])),
+].filter((name) => name !== LIMITS_CAPABILITY);
 
 export class ByzantineNode implements ByzantineHost {
   readonly name: string;

@@ -44,7 +44,7 @@ const ANY_BYTES = 2 ** 48;
 
 /** No wait ends, and nothing is too much: so it needs no timer. */
 export function limitless(windowInitialBytes: number): SessionSettings {
-  const { handshake, lanes, liveness, requests, serve, shutdown } = DEFAULTS;
+  const { handshake, lanes, liveness, receive, requests, serve, shutdown } = DEFAULTS;
   return {
     handshake: { ...handshake, timeoutMs: NEVER },
     lanes: {
@@ -59,6 +59,7 @@ export function limitless(windowInitialBytes: number): SessionSettings {
       deadAfterMs: NEVER,
       pingsPerSecondMax: ANY_COUNT,
     },
+    receive,
     requests: { ...requests, inFlightMax: ANY_COUNT, timeoutMinMs: NEVER, timeoutMaxMs: NEVER },
     serve: { ...serve, repliesQueuedMax: ANY_COUNT },
     shutdown: { ...shutdown, drainMs: NEVER },

@@ -7,8 +7,9 @@ import { projectRoot } from "../../vectors/generate.js";
 
 /** What the host asks of its network has this name too. */
 const ALSO_A_QUESTION = "GetPeers";
+/** Those of the control lane are the session's own, whether they are negotiated or not. */
 const PROTOCOL_KINDS = MESSAGE_KINDS.filter(
-  (kind) => KINDS[kind].capability !== undefined && kind !== ALSO_A_QUESTION,
+  (kind) => KINDS[kind].lane !== "control" && kind !== ALSO_A_QUESTION,
 );
 
 /** Each of them makes or reads what is in the messages that it names. */
@@ -19,6 +20,7 @@ const THEIR_BUSINESS = [
   // A claim of a head is known to the peer table before anybody acts on it.
   "src/actors/peer/peer-news.ts",
   "src/actors/sync/",
+  "src/drill/",
   "src/protocol/kinds/",
   "src/sim/",
 ];
@@ -46,10 +48,11 @@ test("the descriptors of the kinds agree with each other", (t) => {
     const { code, role, answeredBy, quota, counts, lane, capability } = ruleOf(kind);
     // The rest is for the protocols that services bring.
     t.true(code > 0 && code < 0x80, kind);
-    t.is(quota !== undefined, role === "request", `${kind} is counted when it is a request`);
+    const isCounted = role === "request" || (role === "oneWay" && lane !== "control");
+    t.is(quota !== undefined, isCounted, `${kind} is counted unless it is an answer or control`);
     t.is(answeredBy !== undefined, role === "request", `${kind} is answered when it is a request`);
-    t.true(counts === undefined || role !== "oneWay", kind);
-    t.is(lane === "control", capability === undefined, `only what is in no protocol is control`);
+    t.true(counts === undefined || quota !== undefined || role === "response", kind);
+    t.true(lane === "control" || capability !== undefined, "what is in no protocol is control");
     if (answeredBy === undefined) continue;
     const answer = ruleOf(MESSAGE_KINDS.find((other) => other === answeredBy)!);
     t.is(answer.role, "response", kind);

@@ -33,11 +33,12 @@ export interface EndOptions extends Partial<Omit<SessionOptions, "settings">> {
 }
 
 export function settingsOf(changed: EndOptions["settings"] = {}): SessionSettings {
-  const { handshake, lanes, liveness, requests, serve, shutdown } = DEFAULTS;
+  const { handshake, lanes, liveness, receive, requests, serve, shutdown } = DEFAULTS;
   return {
     handshake: { ...handshake, ...changed.handshake },
     lanes: { ...lanes, ...changed.lanes },
     liveness: { ...liveness, ...changed.liveness },
+    receive: { ...receive, ...changed.receive },
     requests: { ...requests, ...changed.requests },
     serve: { ...serve, ...changed.serve },
     shutdown: { ...shutdown, ...changed.shutdown },

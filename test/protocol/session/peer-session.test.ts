@@ -16,6 +16,12 @@ function bytesOf(message: Message, requestId = 0): Uint8Array {
   return fragmentBytes(message.kind, encodeMessage(message), { requestId });
 }
 
+/** It knows the quotas of a handshake alone. */
+const UNLIMITED = {
+  ...INFO,
+  capabilities: INFO.capabilities.filter((name) => name !== "limits/1"),
+};
+
 test("two sessions shake hands and measure the round trip", (t) => {
   const pair = new Pair({ delayMs: 15 });
   pair.run(100);
@@ -153,7 +159,7 @@ const unread: { readonly [name: string]: (index: number) => Uint8Array } = {
 for (const [name, bytes] of Object.entries(unread)) {
   test(`whoever reads nothing has no more than a few ${name} made for it`, (t) => {
     const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
-    const { session } = Pair.ready({ server: { info: { ...INFO, quotas } } }).server;
+    const { session } = Pair.ready({ server: { info: { ...UNLIMITED, quotas } } }).server;
     // Its carrier takes nothing, so nothing is transmitted; the pace is below that of a flood.
     session.carrierBlocked(0);
     let count = 0;
@@ -225,7 +231,7 @@ test("nobody is late while this side does not read what has come", (t) => {
 
 test("refusals that leave are any number", (t) => {
   const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
-  const pair = Pair.ready({ server: { info: { ...INFO, quotas } } });
+  const pair = Pair.ready({ server: { info: { ...UNLIMITED, quotas } } });
   // It asked past its own session, which would take the answers for unsolicited.
   pair.client.isDeaf = true;
   for (let requestId = 1; requestId <= 64 * 20; requestId++) {
@@ -238,7 +244,8 @@ test("refusals that leave are any number", (t) => {
 });
 
 test("a WindowUpdate for each frame is no flood", (t) => {
-  const settings = { lanes: { windowInitialBytes: 4 * MIB } };
+  const receive = { announcedBlocksPerSecond: 100_000, announcedBlocksBurst: 100_000 };
+  const settings = { lanes: { windowInitialBytes: 4 * MIB }, receive };
   const pair = Pair.ready({ client: { settings }, server: { settings } });
   for (let i = 0; i < 5_000; i++) {
     pair.server.session.send({ kind: "AnnounceBlock", ...INFO.head }, pair.nowMs);
@@ -393,7 +400,7 @@ test("a mute session says nothing, and is left in time", (t) => {
 test("quotas are those that the other side stated", (t) => {
   const oneHeader: Message = { kind: "RequestHeaders", locator: [HASH], countMax: 1 };
   const quota = { kind: KINDS.RequestHeaders.code, itemsPerSecond: 10, burstItems: 3 };
-  const pair = Pair.ready({ server: { info: { ...INFO, quotas: [quota] } } });
+  const pair = Pair.ready({ server: { info: { ...UNLIMITED, quotas: [quota] } } });
   for (let asker = 0; asker < 6; asker++) {
     pair.client.session.request(oneHeader, asker, pair.nowMs);
   }

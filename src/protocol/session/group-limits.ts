@@ -1,0 +1,74 @@
+// What the peers of an address group may do together, so that nobody starts anew by another key or
+// connection: one-way messages by kind, bytes that they are served, and what its owner counts of
+// them besides. Bounded: the group that was not heard of for longest is forgotten. Pure; one a node,
+// shared by the actors of one thread, as the ledger of memory is.
+
+import { isLocalHost, hostGroup } from "../address.js";
+import type { KindRule } from "../types/message.js";
+import { Allowance, bytesLimit, quotaOf, type QuotaSettings } from "./quotas.js";
+import type { RateLimit } from "./rate-limit.js";
+
+type Settings = QuotaSettings & { readonly inbound: { readonly exemptLocal: boolean } };
+
+/** What its peers share. */
+export class GroupShare {
+  /** The /24 or /48. */
+  readonly name: string;
+  readonly #settings: QuotaSettings;
+  readonly #received: (Allowance | undefined)[] = [];
+  readonly #served: (RateLimit | undefined)[] = [];
+
+  constructor(name: string, settings: QuotaSettings) {
+    this.name = name;
+    this.#settings = settings;
+  }
+
+  /** A one-way message of this kind, if it is within what the group may send. */
+  receives(rule: KindRule, items: number, bytes: number, nowMs: number): boolean {
+    if (rule.quota === undefined) return true;
+    const allowance = (this.#received[rule.code] ??= this.#allowanceOf(rule));
+    return allowance.take(items, bytes, nowMs);
+  }
+
+  /** Bytes of answers to requests of this kind; undefined: they are not counted. */
+  served(rule: KindRule): RateLimit | undefined {
+    if (rule.quota === undefined) return undefined;
+    return (this.#served[rule.code] ??= bytesLimit(
+      quotaOf(rule, this.#settings)!,
+      this.#settings.receive.groupPeers,
+    ));
+  }
+
+  #allowanceOf(rule: KindRule): Allowance {
+    return new Allowance(quotaOf(rule, this.#settings)!, this.#settings.receive.groupPeers);
+  }
+}
+
+export class GroupLimits {
+  readonly #settings: Settings;
+  /** Those that were asked for lately last. */
+  readonly #groups = new Map<string, GroupShare>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  /** Undefined: peers of this host are exempt. */
+  of(host: string): GroupShare | undefined {
+    const { inbound, receive } = this.#settings;
+    if (inbound.exemptLocal && isLocalHost(host)) return undefined;
+    const name = hostGroup(host);
+    const group = this.#groups.get(name) ?? new GroupShare(name, this.#settings);
+    this.#groups.delete(name);
+    this.#groups.set(name, group);
+    for (const [oldest] of this.#groups) {
+      if (this.#groups.size <= receive.groupsMax) break;
+      this.#groups.delete(oldest);
+    }
+    return group;
+  }
+}

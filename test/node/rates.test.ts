@@ -1,0 +1,93 @@
+// Peers that send or ask for more than anybody honest does, at the wire: what they send is dropped
+// unread, they leave when they go on, and honest peers notice nothing.
+
+import test, { type ExecutionContext } from "ava";
+import { genesisOf } from "../../src/compose.js";
+import type { NetworkConfigInput } from "../../src/config.js";
+import type { Network } from "../../src/network.js";
+import type { Message } from "../../src/protocol/index.js";
+import { makeBlock, makeKey, makeTransaction } from "../support/chain.js";
+import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
+import { consensus, nextEvent, startTestNode, until } from "./nodes.js";
+
+const NETWORK_ID = genesisOf(consensus).header.hash;
+
+async function listening(t: ExecutionContext, config: NetworkConfigInput = {}): Promise<Network> {
+  t.timeout(60_000);
+  return startTestNode(t, { bindAddr: "tcp://127.0.0.1:0", ...config });
+}
+
+async function join(
+  t: ExecutionContext,
+  node: Network,
+  number: number,
+  localAddress = "127.0.0.1",
+): Promise<RawPeer> {
+  const identity = identityOf(number);
+  const peer = await RawPeer.connect({
+    address: node.listenAddress!,
+    identity,
+    from: { localAddress },
+  });
+  t.teardown(() => peer.destroy());
+  const ready = nextEvent(node, "PeerConnected", ({ peerId }) => peerId === peer.peerId);
+  const capabilities = ["blocks/1", "sync/1", "transactions/1", "limits/1"];
+  peer.send(handshakeInfo(NETWORK_ID, { capabilities }));
+  await ready;
+  return peer;
+}
+
+/** Far above all that it was told, without looking at it; whether it is still heard after it. */
+async function sendTooMuch(peer: RawPeer, message: (index: number) => Message): Promise<boolean> {
+  for (let i = 0; i < 200; i++) peer.write(message(i));
+  return peer.ping();
+}
+
+/** Where nobody has to send for long. */
+const LOW = {
+  receive: {
+    blocksPerSecond: 1,
+    blocksBurst: 8,
+    announcedBlocksPerSecond: 1,
+    announcedBlocksBurst: 8,
+    transactionsPerSecond: 1,
+    transactionsBurst: 8,
+    announcedTransactionsPerSecond: 1,
+    announcedTransactionsBurst: 64,
+  },
+};
+
+const idsAt = (index: number): string[] =>
+  Array.from({ length: 16 }, (_, i) => (index * 16 + i).toString(16).padStart(64, "0"));
+const transaction = makeTransaction(makeKey(1), 1);
+const orphan = makeBlock({ fields: { previousHash: "33".repeat(32), height: 2 } });
+
+const ENDLESS: readonly [string, (index: number) => Message][] = [
+  ["ids that nobody has", (index) => ({ kind: "AnnounceTransactions", ids: idsAt(index) })],
+  ["the same ids again", () => ({ kind: "AnnounceTransactions", ids: idsAt(0) })],
+  ["the same transaction again", () => ({ kind: "NewTransaction", transaction })],
+  ["orphans", () => ({ kind: "NewBlock", block: orphan.bytes })],
+  [
+    "heads that it does not have",
+    (index) => ({
+      kind: "AnnounceBlock",
+      height: 1n,
+      hash: idsAt(index)[0]!,
+      totalDifficulty: 2n ** 40n,
+    }),
+  ],
+];
+
+for (const [title, message] of ENDLESS) {
+  test(`who sends ${title} without end is a flood`, async (t) => {
+    const node = await listening(t, LOW);
+    const seed = await startTestNode(t, { seedPeers: [node.listenAddress!] });
+    await until(() => seed.peers().then(({ length }) => length > 0));
+    const peer = await join(t, node, 1);
+    t.false(await sendTooMuch(peer, message), "200 messages, and it is still heard");
+    const farewell = await peer.farewell();
+    t.is(farewell?.reason, "ProtocolViolation");
+    t.regex(farewell?.detail ?? "", /^flood: too many messages of kind/);
+    t.not(await seed.pingPeer(node.peerId), undefined);
+  });
+}

@@ -61,6 +61,7 @@ export function createMetrics(network: Network): Metrics {
   const count = eventCounter(registry);
   const unsubscribe = network.subscribe(EVENTS, count);
   const setState = stateGauges(registry);
+  const setPeers = peerGauges(registry);
   const addMessages = messageCounters(registry);
   const addActors = actorCounters(registry);
   const addAddresses = addressCounters(registry);
@@ -73,6 +74,7 @@ export function createMetrics(network: Network): Metrics {
         network.traffic(),
       ]);
       setState(status);
+      setPeers(status.peers);
       addMessages(kinds, traffic);
       addAddresses(status);
       addActors(network.figures());
@@ -187,6 +189,49 @@ function stateGauges(registry: Registry): (status: Status) => void {
     lost.reset();
     for (const { actor } of status.degraded) lost.set({ actor }, 1);
   };
+}
+
+const PEER_TIMES = {
+  ping: "pingMs",
+  response: "responseMs",
+  block_delay: "blockDelayMs",
+  transaction_delay: "transactionDelayMs",
+} as const;
+const PEER_TOTALS = ["successes", "failures", "timeouts", "duplicates"] as const;
+
+/** How the ready peers do, all together: a label by peer would have as many values as strangers like. */
+function peerGauges(registry: Registry): (peers: Status["peers"]) => void {
+  const to = [registry];
+  const times = gaugeOf(to, "peer_seconds", "Moving averages of ready peers", "figure", "of");
+  const scores = gaugeOf(to, "peer_score", "Scores of ready peers, 0 to 1", "of");
+  const totals = gaugeOf(to, "peer_totals", "Counts of ready peers, all together", "figure");
+  return (peers) => {
+    times.reset();
+    scores.reset();
+    for (const [figure, key] of Object.entries(PEER_TIMES)) {
+      const seconds = peers.flatMap((peer) => (peer[key] === null ? [] : [peer[key] / 1_000]));
+      for (const [of, value] of spreadOf(seconds)) times.set({ figure, of }, value);
+    }
+    for (const [of, value] of spreadOf(peers.map(({ score }) => score))) scores.set({ of }, value);
+    for (const figure of PEER_TOTALS) {
+      totals.set(
+        { figure },
+        peers.reduce((sum, peer) => sum + peer[figure], 0),
+      );
+    }
+  };
+}
+
+/** Of no values none. */
+function spreadOf(values: readonly number[]): readonly (readonly [string, number])[] {
+  const sorted = values.toSorted((one, other) => one - other);
+  const [least, median, most] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
+  if (least === undefined || median === undefined || most === undefined) return [];
+  return [
+    ["least", least],
+    ["median", median],
+    ["most", most],
+  ];
 }
 
 type Kinds = Awaited<ReturnType<Network["kindStatistics"]>>;

@@ -24,6 +24,8 @@ export const PENDING_ID_BYTES = 48;
 /** Transactions whose ids this node knows: on their way or taken, and never valid. */
 export const HELD_IDS_MAX = 65_536;
 export const INVALID_IDS_MAX = 16_384;
+/** Who told what news when, while it is measured. */
+export const GOSSIP_TIMES_BYTES = MIB;
 /** Blocks of this node's host that are being checked. */
 export const SUBMITTED_BLOCKS_MAX = 64;
 /** Messages of so many peers that are gone may wait beside those of all that are here. */
@@ -116,7 +118,8 @@ export const MEMORY_HOLDERS = {
   knownIds: {
     bytes: (config) =>
       peerSlots(config) * config.gossip.knownPerPeerMax * (KNOWN_ID_BYTES + PENDING_ID_BYTES) +
-      (HELD_IDS_MAX + INVALID_IDS_MAX) * KNOWN_ID_BYTES,
+      (HELD_IDS_MAX + INVALID_IDS_MAX) * KNOWN_ID_BYTES +
+      GOSSIP_TIMES_BYTES,
     text: "ids of what this node and its peers have, and what peers are to be told",
   },
   sideBranches: {

@@ -241,6 +241,7 @@ test("GET /metrics counts by closed sets and never names a peer", async (t) => {
     'vibecoin_peers{direction="inbound"} 1',
     'vibecoin_peers{direction="outbound"} 0',
     "vibecoin_mempool_transactions 1",
+    'vibecoin_peer_totals{figure="timeouts"} 0',
     'vibecoin_transactions_rejected_total{rule="encoding"} 1',
     'vibecoin_peers_connected_total{direction="inbound"} 1',
     'vibecoin_actors{type="peer"} 1',

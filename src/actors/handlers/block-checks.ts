@@ -38,7 +38,7 @@ export function check(
     origin.peerReply?.tell("Done");
     settle(origin, { ok: false, reason });
   };
-  if (peerId !== undefined) claimed(state, peerId, header.value);
+  if (peerId !== undefined) claimed(state, peerId, header.value, origin);
   // A peer's block that cannot win with the next one is sync's affair once its branch is heavier.
   const isKnown = blocks.has(hash);
   if (isKnown || (peerId !== undefined && !mayWin(header.value, blocks.head(), consensus))) {
@@ -58,7 +58,7 @@ export function check(
   const isAwaited = inHand.has(previousHash) || fetch.wants.has(previousHash);
   if (inHand.isChecked(hash) || (parentHeader === undefined && isAwaited)) {
     const on = inHand.isChecked(hash) ? hash : previousHash;
-    inHand.wait({ on, hash, block, origin });
+    inHand.wait({ on, hash, block, origin: { ...origin, waited: true } });
     fetch.wants.hold(hash);
     // Whoever has it has its parent too.
     const { from } = origin;
@@ -172,9 +172,16 @@ function isCanonical(hash: HashHex, { blocks }: Pick<BlockHandlerEnv, "blocks">)
 }
 
 /** Whoever sends a block claims it as its head. */
-function claimed(state: BlockHandlerState, peerId: PeerId, header: HeaderSummary): void {
-  const { hash, height, totalDifficulty } = header;
-  state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [hash] });
+function claimed(
+  state: BlockHandlerState,
+  peerId: PeerId,
+  { hash, height, totalDifficulty }: HeaderSummary,
+  { fetchedBytes, waited }: BlockOrigin,
+): void {
+  // Of what was announced, or waited, it was said before.
+  if (fetchedBytes === 0 && waited !== true) {
+    state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [hash] });
+  }
   const head = { height: BigInt(height), hash, totalDifficulty };
   state.registry.tell({ type: "HeadClaimed", peerId, head });
 }

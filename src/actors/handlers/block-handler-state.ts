@@ -63,6 +63,8 @@ export interface BlockOrigin {
   readonly peerReply?: ActorRef<Answer>;
   /** Whoever produced or submitted it here. */
   readonly replyTo?: ActorRef<ProducedOutcome>;
+  /** It waited, so that its sender is known to have it. */
+  readonly waited?: true;
   /** Of a block that was asked for; otherwise 0. */
   readonly fetchedBytes: number;
 }

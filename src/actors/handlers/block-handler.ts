@@ -125,7 +125,7 @@ function receiveIncoming(
       return;
     }
     case "AnnounceBlock":
-      state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [message.hash] });
+      state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [message.hash] });
       announced(state, incoming as Incoming<"AnnounceBlock">, context);
       replyTo.tell("Done");
       return;

@@ -169,7 +169,7 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   const { id, peerId, peerReply, replyTo } = candidate;
   // What was fetched was announced before.
   if (peerId !== undefined && peerReply !== undefined) {
-    state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: [id] });
+    state.broadcaster.tell({ type: "PeerKnows", what: "transaction", peerId, hashes: [id] });
   }
   if (peerId !== undefined && state.known.isInvalid(id)) {
     blame(state, peerId, { detail: "known to be invalid" });
@@ -205,7 +205,7 @@ function announced(
   { message, from, peerId }: Incoming<"AnnounceTransactions">,
   context: Ctx,
 ): void {
-  state.broadcaster.tell({ type: "PeerKnows", peerId, hashes: message.ids });
+  state.broadcaster.tell({ type: "PeerKnows", what: "transaction", peerId, hashes: message.ids });
   const missing = message.ids.filter((id) => !state.known.has(id));
   state.fetch.announced({ peerId, from }, missing, context);
 }

@@ -22,8 +22,9 @@ import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { Admission } from "./peer-manager.js";
+import { NO_GOSSIP } from "./gossip-times.js";
 import { NO_DEEDS } from "./peer-deeds.js";
-import { PeerPerformance } from "./peer-performance.js";
+import { PeerPerformance, performanceOf } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { connected, type PeerState } from "./peer-state.js";
 import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
@@ -41,6 +42,7 @@ import { aboutAddresses } from "./registry-addresses.js";
 import { aboutControl } from "./registry-control.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
+import { aboutFigures } from "./registry-figures.js";
 import { aboutVerdicts, endBans, keepChanges } from "./registry-verdicts.js";
 import {
   announce,
@@ -150,21 +152,11 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "HandlerStopped":
       stopped(state, message.path, message.error, context);
       return;
-    case "HandlerMeasured": {
-      const entry = book.connections.get(message.connectionId);
-      if (entry === undefined) return;
-      entry.performance = message.performance;
-      const { peerId } = entry;
-      announce(state, { type: "PeerMeasured", peerId, performance: message.performance });
+    case "HandlerMeasured":
+    case "GossipMeasured":
+    case "HeadClaimed":
+      aboutFigures(state, message);
       return;
-    }
-    case "HeadClaimed": {
-      const { peerId } = message;
-      const entry = book.claimed(peerId, message.head);
-      if (entry?.head === undefined) return;
-      announce(state, { type: "PeerClaimed", peerId, head: entry.head });
-      return;
-    }
     case "DialerStarted":
     case "DialEnded":
     case "DialDue":
@@ -217,6 +209,7 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
 const DATA: ReadonlySet<RegistryMessage["type"]> = new Set([
   "Connected",
   "HandlerMeasured",
+  "GossipMeasured",
   "HeadClaimed",
   "AddressesLearned",
   "SampleAddresses",
@@ -317,6 +310,7 @@ function accept(
     },
     { name: `peer-${id}` },
   );
+  const deeds = book.peers.get(peerId)?.deeds ?? NO_DEEDS;
   const entry: Entry = {
     id,
     peerId,
@@ -329,8 +323,8 @@ function accept(
     state: admission.admit ? connected(env.clock.monotonicMs()) : REFUSED,
     head: undefined,
     capabilities: new Set(),
-    performance: new PeerPerformance().snapshot(),
-    deeds: book.peers.get(peerId)?.deeds ?? NO_DEEDS,
+    performance: performanceOf(new PeerPerformance().snapshot(), NO_GOSSIP, deeds),
+    deeds,
     gone: admission.admit
       ? { reason: "Closed", byPeer: false, detail: "" }
       : { reason: admission.reason, byPeer: false, detail: admission.detail },

@@ -23,7 +23,7 @@ import { Outbound, type Due, type Purpose } from "./outbound.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { PeerRecords } from "./peer-records.js";
 import { originOf } from "./eviction.js";
-import { meritsOf, type Entry } from "./peer-entry.js";
+import { measure, meritsOf, type Entry } from "./peer-entry.js";
 import { GroupStandings } from "./group-standings.js";
 import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
@@ -297,6 +297,7 @@ export class PeerBook {
     for (const entry of this.connections.all()) {
       if (entry.peerId !== peerId) continue;
       entry.deeds = deeds;
+      measure(entry);
       peer.host = entry.remote.host;
     }
     if (peer.host === undefined || this.trusted.has(peerId)) return;

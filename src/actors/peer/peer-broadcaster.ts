@@ -21,14 +21,23 @@ import type {
   MempoolMessage,
   WaitingTransactions,
 } from "../integration/mempool-integration.js";
+import { GossipTimes, type NewsKind } from "./gossip-times.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { ReputationMessage } from "./peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
 
 export type BroadcasterMessage =
   /** The peer has these blocks or transactions: it sent or announced them. */
-  | { readonly type: "PeerKnows"; readonly peerId: PeerId; readonly hashes: readonly HashHex[] }
+  | {
+      readonly type: "PeerKnows";
+      readonly what: NewsKind;
+      readonly peerId: PeerId;
+      readonly hashes: readonly HashHex[];
+    }
   | { readonly type: "RelayTransactions"; readonly ids: readonly HashHex[] }
   | { readonly type: "AnnounceDue" }
+  /** What was measured is to be told to the registry. */
+  | { readonly type: "FiguresDue" }
   /** The next slice of what waits is due for the new peers. */
   | { readonly type: "WelcomeDue" }
   | { readonly type: "Waiting"; readonly outcome: AskOutcome<WaitingTransactions> }
@@ -41,6 +50,7 @@ export interface BroadcasterArgs {
   readonly registry: ActorRef<RegistryMessage>;
   readonly consensus: ActorRef<ConsensusMessage>;
   readonly mempool: ActorRef<MempoolMessage>;
+  readonly reputation: ActorRef<ReputationMessage>;
 }
 
 export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "memory" | "random">;
@@ -63,14 +73,16 @@ interface Welcome {
   left: number;
 }
 
-interface State {
-  readonly mempool: ActorRef<MempoolMessage>;
+interface State extends Pick<BroadcasterArgs, "registry" | "mempool" | "reputation"> {
   readonly peers: Map<PeerId, Peer>;
   timing: boolean;
   /** Became ready since the last welcome began. */
   newcomers: Set<PeerId>;
   welcome: Welcome | undefined;
   readonly idsLease: Lease;
+  readonly times: GossipTimes;
+  /** The timer of FiguresDue runs. */
+  telling: boolean;
 }
 
 type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
@@ -78,6 +90,7 @@ type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
 /** Of waiting transactions, to a new peer at once. */
 const WELCOME_SLICE_IDS = 512;
 const MEMPOOL_TIMEOUT_MS = 5_000;
+const FIGURES_INTERVAL_MS = 5_000;
 
 export const peerBroadcaster = defineActor<
   BroadcasterArgs,
@@ -99,12 +112,14 @@ export const peerBroadcaster = defineActor<
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
     args.mempool.tell({ type: "Subscribe", subscriber: context.self });
     return {
-      mempool: args.mempool,
+      ...args,
       peers: new Map(),
       timing: false,
       newcomers: new Set(),
       welcome: undefined,
       idsLease: context.owns(context.env.memory.lease("knownIds")),
+      times: new GossipTimes(context.env.config.reputation.repeatsPerMinuteMax),
+      telling: false,
     };
   },
 
@@ -118,6 +133,7 @@ export const peerBroadcaster = defineActor<
           known: new IdCache(context.env.config.gossip.knownPerPeerMax),
           pending: new Set(),
         });
+        state.times.joined(message.peerId, context.nowMs);
         if (!message.capabilities.has("transactions/1")) return;
         state.newcomers.add(message.peerId);
         welcomeLater(state, context);
@@ -125,6 +141,7 @@ export const peerBroadcaster = defineActor<
       case "PeerGone":
         if (!message.wasReady) return;
         state.peers.delete(message.peerId);
+        state.times.gone(message.peerId);
         state.newcomers.delete(message.peerId);
         return;
       case "PeerClaimed": {
@@ -135,9 +152,10 @@ export const peerBroadcaster = defineActor<
       case "PeerMeasured":
         return;
       case "PeerKnows":
-        peerKnows(state, message.peerId, message.hashes);
+        peerKnows(state, message, context);
         return;
       case "RelayTransactions":
+        for (const id of message.ids) state.times.proven("transaction", id);
         for (const peer of state.peers.values()) {
           announceLater(
             state,
@@ -164,9 +182,16 @@ export const peerBroadcaster = defineActor<
         return;
       case "AnnounceDue":
         state.timing = false;
-        for (const peer of state.peers.values()) announceTransactions(peer);
+        for (const [peerId, peer] of state.peers) {
+          state.times.sent(peerId, peer.pending.size);
+          announceTransactions(peer);
+        }
+        return;
+      case "FiguresDue":
+        tellFigures(state);
         return;
       case "ChainChanged":
+        for (const { header } of message.connected) state.times.proven("block", header.hash);
         relayHead(state, message, context);
         return;
       default:
@@ -174,15 +199,16 @@ export const peerBroadcaster = defineActor<
     }
   },
 
-  afterBatch({ idsLease, peers }) {
-    let bytes = 0;
+  afterBatch({ idsLease, peers, times }) {
+    let { bytes } = times;
     for (const { known, pending } of peers.values()) {
       bytes += known.size * KNOWN_ID_BYTES + pending.size * PENDING_ID_BYTES;
     }
     idsLease.resize(bytes);
   },
 
-  invariants({ peers, newcomers }, { env }) {
+  invariants({ peers, newcomers, times }, { env }) {
+    times.invariants();
     const { knownPerPeerMax } = env.config.gossip;
     for (const peerId of newcomers) invariant(peers.has(peerId), "newcomers are ready peers");
     for (const { known, pending } of peers.values()) {
@@ -199,13 +225,39 @@ const DATA: ReadonlySet<BroadcasterMessage["type"]> = new Set([
   "EvictedTransactions",
 ]);
 
-function peerKnows(state: State, peerId: PeerId, hashes: readonly HashHex[]): void {
-  const peer = state.peers.get(peerId);
+function peerKnows(
+  state: State,
+  { what, peerId, hashes }: Extract<BroadcasterMessage, { type: "PeerKnows" }>,
+  context: Ctx,
+): void {
+  const { peers, times } = state;
+  const peer = peers.get(peerId);
   if (peer === undefined) return;
   for (const hash of hashes) {
+    if (peer.known.has(hash)) {
+      if (times.repeated(peerId, context.nowMs)) tooOften(state, peerId);
+    } else {
+      const isFirst = (): boolean => [...peers.values()].every(({ known }) => !known.has(hash));
+      times.told(what, hash, peerId, isFirst, context.nowMs);
+    }
     peer.known.add(hash);
     peer.pending.delete(hash);
   }
+  if (state.telling) return;
+  state.telling = true;
+  context.startTimer("figures", FIGURES_INTERVAL_MS, { type: "FiguresDue" });
+}
+
+function tooOften({ reputation }: State, peerId: PeerId): void {
+  const detail = "it tells again and again what it told before";
+  reputation.tell({ type: "Report", peerId, event: "DuplicateData", detail });
+}
+
+/** Those of the peers about whom something changed. */
+function tellFigures(state: State): void {
+  state.telling = false;
+  const figures = state.times.takeChanged();
+  if (figures.length > 0) state.registry.tell({ type: "GossipMeasured", figures });
 }
 
 function announceLater(

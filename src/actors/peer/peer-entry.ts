@@ -6,11 +6,12 @@ import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { clockOffset } from "./clock-offset.js";
 import type { Merits } from "./eviction.js";
+import type { GossipFigures } from "./gossip-times.js";
 import type { Purpose } from "./outbound.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PlacedSlot } from "./peer-manager.js";
-import type { PerformanceSnapshot } from "./peer-performance.js";
+import { performanceOf, type Measured, type PerformanceSnapshot } from "./peer-performance.js";
 import { wasReady, type PeerState } from "./peer-state.js";
 import type { Gone, PeerReport, PeerTableEvent } from "./peer-table.js";
 
@@ -26,6 +27,7 @@ export interface Entry extends PlacedSlot {
   head: Claimed<ChainHead> | undefined;
   /** Negotiated. */
   capabilities: ReadonlySet<string>;
+  /** All that is measured of it, with the score that it makes. */
   performance: PerformanceSnapshot;
   /** Of its peer, on this and former connections. */
   deeds: PeerDeeds;
@@ -41,6 +43,19 @@ export function meritsOf({ state, performance, deeds }: Entry, onProbation: bool
     usefulTransactionMs: deeds.usefulTransactionMs,
     onProbation,
   };
+}
+
+/** What some part of it changed is put together anew. */
+export function measure(
+  entry: Entry,
+  { measured = entry.performance, gossip = entry.performance }: Parts = {},
+): void {
+  entry.performance = performanceOf(measured, gossip, entry.deeds);
+}
+
+interface Parts {
+  readonly measured?: Measured;
+  readonly gossip?: GossipFigures;
 }
 
 export function readyEvent(entry: Entry, info: HandshakeInfo): PeerTableEvent {

@@ -59,6 +59,8 @@ export interface PeerHandlerState extends PeerHandlerArgs {
   decodeResting: boolean;
   readonly performance: PeerPerformance;
   measuredMs: number;
+  /** When a ping of this side was last answered, or is taken to be. */
+  pingedMs: number;
   /** When a slow answer was last charged. */
   chargedMs: number;
   /** When a quick answer was last rewarded. */

@@ -24,7 +24,7 @@ import type {
 import { PeerLeases } from "./peer-leases.js";
 import { PeerPace } from "./peer-pace.js";
 import { PeerPerformance } from "./peer-performance.js";
-import { dealt, heed, routeHeld } from "./peer-news.js";
+import { dealt, heed, measureNow, routeHeld } from "./peer-news.js";
 
 /** Taken from the inbox in one turn; then other actors have theirs. */
 const TURN_BYTES = 256 * 1024;
@@ -85,6 +85,7 @@ export const peerHandler = defineActor<
       decodeResting: false,
       performance: new PeerPerformance(),
       measuredMs: Number.NEGATIVE_INFINITY,
+      pingedMs: nowMs,
       chargedMs: Number.NEGATIVE_INFINITY,
       rewardedMs: Number.NEGATIVE_INFINITY,
       // Last: V8 needs 20 KB and 60 µs for a literal of this size that begins with a spread.
@@ -151,6 +152,7 @@ export const peerHandler = defineActor<
         state.timerMs = Number.POSITIVE_INFINITY;
         state.pace.excuse(session, nowMs);
         session.timeout(nowMs, unreadBytes(state));
+        measureNow(state);
         break;
       case "DecodeDue":
         state.decodeResting = false;

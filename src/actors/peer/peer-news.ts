@@ -12,6 +12,8 @@ import type { ReputationEvent } from "./reputation-events.js";
 /** A smoothed answer under this is quick. */
 const QUICK_RESPONSE_MS = 250;
 const MEASURE_INTERVAL_MS = 1_000;
+/** Who always sends something is never pinged for a sign of life: so often for its round trip. */
+const PING_AGAIN_MS = 60_000;
 /** An answer that takes so many times as long as this peer's usually do, and a second, is slow. */
 const SLOW_FACTOR = 4;
 const SLOW_RESPONSE_MS = 1_000;
@@ -49,6 +51,7 @@ export function heed(
       const { asker, elapsedMs } = event;
       if (asker?.type === "ping") asker.replyTo.tell({ elapsedMs });
       if (elapsedMs === undefined) return;
+      state.pingedMs = state.nowMs;
       state.performance.pinged(elapsedMs, state.session.roundTripMs);
       measured(state);
       return;
@@ -130,9 +133,9 @@ function settled(state: PeerHandlerState, asker: Asker, outcome: Outcome): void 
     performance.answered(outcome.elapsedMs);
     if (outcome.elapsedMs < QUICK_RESPONSE_MS) reward(state);
     measured(state);
-  } else if (outcome.reason === "Timeout") performance.timeouts++;
-  else if (outcome.reason !== "Closed") {
-    performance.failures++;
+  } else if (outcome.reason !== "Closed") {
+    if (outcome.reason === "Timeout") performance.timeouts++;
+    else performance.failures++;
     measured(state);
   }
 }
@@ -163,6 +166,17 @@ function report(
 ): void {
   const broken = rule === undefined ? {} : { rule };
   reputation.tell({ type: "Report", peerId, event, ...broken, detail });
+}
+
+/** Its timer has fired: of a peer that neither rests nor is asked for anything nobody else tells. */
+export function measureNow(state: PeerHandlerState): void {
+  const { nowMs, session } = state;
+  if (session.phase !== "ready") return;
+  if (nowMs - state.pingedMs >= PING_AGAIN_MS) {
+    state.pingedMs = nowMs;
+    session.ping(undefined, nowMs);
+  }
+  measured(state);
 }
 
 function measured(state: PeerHandlerState): void {

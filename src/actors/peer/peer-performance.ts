@@ -1,17 +1,22 @@
-// What one connection achieved: counts, moving averages and the 0-1 score that orders the peers
-// which sync asks. Pure; owned by a PeerHandler.
+// How a peer does on its connection: counts and moving averages, and the score of 0 to 1 that they and
+// what is known of it else make, by which it is chosen. Pure. A PeerHandler measures, the registry
+// puts it together; docs/operations.md says what each figure is for.
 
 import type { SessionFigures } from "../../protocol/session/session-types.js";
+import type { GossipFigures } from "./gossip-times.js";
+import type { PeerDeeds } from "./peer-deeds.js";
 
 /** Smoothing of the averages: RFC 6298's gain for a round-trip time. */
 const GAIN = 1 / 8;
 /** The delays at which half of a latency component is lost. */
 const PING_HALF_MS = 200;
 const RESPONSE_HALF_MS = 1_000;
+const NEWS_HALF_MS = 500;
+/** An offence weighs as so many useful blocks or transactions. */
+const OFFENCE_WEIGHT = 10;
 
-/** A copy of the figures; milliseconds and counts. Averages are undefined until measured. */
-export interface PerformanceSnapshot {
-  readonly score: number;
+/** What its connection measured, as a copy; milliseconds and counts. Averages are undefined until measured. */
+export interface Measured {
   readonly pingMs: number | undefined;
   /** The shortest round trip so far: what a stranger cannot make shorter than its line is. */
   readonly pingMinMs: number | undefined;
@@ -29,6 +34,11 @@ export interface PerformanceSnapshot {
   readonly successes: number;
   readonly failures: number;
   readonly timeouts: number;
+}
+
+/** All of it, as the registry has it. */
+export interface PerformanceSnapshot extends Measured, GossipFigures {
+  readonly score: number;
 }
 
 const NOTHING: SessionFigures = {
@@ -63,24 +73,9 @@ export class PeerPerformance {
         : this.responseMs + GAIN * (elapsedMs - this.responseMs);
   }
 
-  /**
-   * 0-1: half of it for answered requests, three tenths for the ping, two for the speed of answers.
-   * An unmeasured peer stands in the middle, so that it is tried.
-   */
-  score(): number {
-    const asked = this.successes + this.failures + this.timeouts;
-    const answered = (this.successes + 1) / (asked + 2);
-    return (
-      0.5 * answered +
-      0.3 * halving(this.pingMs, PING_HALF_MS) +
-      0.2 * halving(this.responseMs, RESPONSE_HALF_MS)
-    );
-  }
-
-  snapshot(figures: Readonly<SessionFigures> = NOTHING): PerformanceSnapshot {
+  snapshot(figures: Readonly<SessionFigures> = NOTHING): Measured {
     // Field by field: a spread gives each of them a shape of its own, 700 bytes.
     return {
-      score: this.score(),
       pingMs: this.pingMs,
       pingMinMs: this.pingMinMs,
       clockEpochMs: this.clockEpochMs,
@@ -96,6 +91,42 @@ export class PeerPerformance {
       timeouts: this.timeouts,
     };
   }
+}
+
+export function performanceOf(
+  measured: Measured,
+  gossip: GossipFigures,
+  deeds: PeerDeeds,
+): PerformanceSnapshot {
+  const { blockDelayMs, transactionDelayMs, duplicates } = gossip;
+  const all = { ...measured, blockDelayMs, transactionDelayMs, duplicates };
+  return { ...all, score: scoreOf({ ...all, ...deeds }) };
+}
+
+type Scored = Pick<Measured, "successes" | "failures" | "timeouts" | "pingMs" | "responseMs"> &
+  Pick<GossipFigures, "blockDelayMs" | "transactionDelayMs"> &
+  Pick<PeerDeeds, "usefulBlocks" | "usefulTransactions" | "invalid" | "violations">;
+
+/**
+ * 0-1: four tenths for answered requests, two each for the ping and for the speed of answers, one for
+ * how soon its news comes and one for how much of it is sound. What is not measured counts half, so
+ * that a new peer is tried.
+ */
+export function scoreOf(of: Scored): number {
+  const asked = of.successes + of.failures + of.timeouts;
+  const answered = (of.successes + 1) / (asked + 2);
+  const blocks = halving(of.blockDelayMs, NEWS_HALF_MS);
+  const transactions = halving(of.transactionDelayMs, NEWS_HALF_MS);
+  const useful = of.usefulBlocks + of.usefulTransactions + 1;
+  const sound = useful / (useful + OFFENCE_WEIGHT * (of.invalid + of.violations));
+  return (
+    0.4 * answered +
+    0.2 * halving(of.pingMs, PING_HALF_MS) +
+    0.2 * halving(of.responseMs, RESPONSE_HALF_MS) +
+    0.05 * blocks +
+    0.05 * transactions +
+    0.1 * sound
+  );
 }
 
 function halving(value: number | undefined, halfAt: number): number {

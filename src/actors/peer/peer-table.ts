@@ -12,10 +12,11 @@ import type { DialMessage } from "../service/dial-messages.js";
 import type { AddressMessage } from "./address-messages.js";
 import type { Purpose } from "./outbound.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
+import type { GossipFigures } from "./gossip-times.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { CommandJudged, OperatorMessage } from "./operator-messages.js";
 import type { PeerHistory } from "./peer-history.js";
-import type { PerformanceSnapshot } from "./peer-performance.js";
+import type { Measured, PerformanceSnapshot } from "./peer-performance.js";
 import type { ReputationVerdict } from "./peer-reputation.js";
 import type { PeerClass, PeerExplanation } from "./reputation-ledger.js";
 
@@ -40,7 +41,12 @@ export type RegistryMessage =
   | {
       readonly type: "HandlerMeasured";
       readonly connectionId: number;
-      readonly performance: PerformanceSnapshot;
+      readonly performance: Measured;
+    }
+  /** From the broadcaster, of those peers whose figures changed. */
+  | {
+      readonly type: "GossipMeasured";
+      readonly figures: readonly (readonly [PeerId, GossipFigures])[];
     }
   | { readonly type: "HeadClaimed"; readonly peerId: PeerId; readonly head: ChainHead }
   | { readonly type: "GetPeers"; readonly replyTo: ActorRef<readonly PeerReport[]> }

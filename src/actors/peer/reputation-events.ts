@@ -7,6 +7,8 @@ export const REPUTATION_DELTAS = Object.freeze({
   UsefulData: 5,
   QuickResponse: 1,
   SlowResponse: -1,
+  /** More of what it told before than gossip explains. */
+  DuplicateData: -2,
   /** A heavier chain that it does not have. */
   UnprovenClaim: -2,
   Timeout: -2,
@@ -28,6 +30,7 @@ export const EXCUSABLE: ReadonlySet<ReputationEvent> = new Set([
   "SlowResponse",
   "Timeout",
   "UnprovenClaim",
+  "DuplicateData",
 ]);
 /** Proven offences: they are counted from zero, so that no gains buy a licence for them. */
 export const PROVEN_OFFENCES: ReadonlySet<ReputationEvent> = new Set([

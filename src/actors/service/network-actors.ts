@@ -78,7 +78,7 @@ export function spawnActors(
   );
   const broadcaster = context.spawn(
     peerBroadcaster,
-    { registry, consensus, mempool },
+    { registry, consensus, mempool, reputation },
     { name: "broadcaster" },
   );
   const sync = context.spawn(

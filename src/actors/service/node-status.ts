@@ -7,6 +7,7 @@ import type { MemoryReport } from "../memory-ledger.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
+import type { PeerDeeds } from "../peer/peer-deeds.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
@@ -56,8 +57,14 @@ export interface PeerStatus {
   readonly direction: Direction;
   /** Decimal: a claim may be any 64-bit number. */
   readonly claimedHeight: string;
-  /** Null until measured. */
+  /** Round trips, smoothed and the shortest; null until measured. */
   readonly pingMs: number | null;
+  readonly pingMinMs: number | null;
+  /** Of answers to requests, smoothed; null until measured. */
+  readonly responseMs: number | null;
+  /** How long after the first it tells of blocks and transactions, smoothed; null until measured. */
+  readonly blockDelayMs: number | null;
+  readonly transactionDelayMs: number | null;
   /** By how much its clock is ahead of ours, as it says; null: it does not say. */
   readonly clockOffsetMs: number | null;
   /** For how long it has been ready. */
@@ -67,18 +74,27 @@ export interface PeerStatus {
   readonly class: PeerClass;
   /** Of its performance, 0-1. */
   readonly score: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** One-way messages that it sent above what it may. */
   readonly droppedIn: number;
   /** News that it was not sent, because too much waited for it or came above a rate. */
   readonly droppedOut: number;
-  /** Requests to it that it did not answer in time. */
+  /** Requests to it that it answered, refused, and did not answer in time. */
+  readonly successes: number;
+  readonly failures: number;
   readonly timeouts: number;
+  /** Ids that it told twice, or after it was told them. */
+  readonly duplicates: number;
+  /** What it brought and broke, on former connections too. */
+  readonly deeds: PeerDeeds;
 }
 
 export function peerStatus(report: PeerReport): PeerStatus {
-  const { peerId, nodeId, agent, address, direction, head, performance, clockOffsetMs } = report;
+  const { peerId, nodeId, agent, address, direction, head, performance, deeds, clockOffsetMs } =
+    report;
   return {
     id: peerId,
     nodeId,
@@ -87,15 +103,25 @@ export function peerStatus(report: PeerReport): PeerStatus {
     direction,
     claimedHeight: head.claimed.height.toString(),
     pingMs: performance.pingMs ?? null,
+    pingMinMs: performance.pingMinMs ?? null,
+    responseMs: performance.responseMs ?? null,
+    blockDelayMs: performance.blockDelayMs ?? null,
+    transactionDelayMs: performance.transactionDelayMs ?? null,
     clockOffsetMs,
     readyForMs: report.readyForMs,
     trusted: report.trusted,
     class: report.class,
     score: performance.score,
+    messagesIn: performance.messagesIn,
+    messagesOut: performance.messagesOut,
     bytesIn: performance.bytesIn,
     bytesOut: performance.bytesOut,
     droppedIn: performance.droppedIn,
     droppedOut: performance.droppedOut,
+    successes: performance.successes,
+    failures: performance.failures,
     timeouts: performance.timeouts,
+    duplicates: performance.duplicates,
+    deeds,
   };
 }

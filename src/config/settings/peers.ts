@@ -401,6 +401,12 @@ export const PEERS = {
       "With no more ready peers than this nobody is banned for slowness.",
     ),
     selfBlameLoopDelayMs: ms(250, [1, HOUR_MS], "Over this loop delay a timeout is our own fault."),
+    repeatsPerMinuteMax: count(
+      20_000,
+      [0, 2 ** 30],
+      "Ids that a peer may tell twice in a minute, beside as many as it is told itself: a gateway tells " +
+        "what waits there every 30 s, and of more than `gossip.knownPerPeerMax` nobody knows.",
+    ),
     groupRestMs: ms(
       30_000,
       [0, DAY_MS],

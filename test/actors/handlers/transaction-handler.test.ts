@@ -121,7 +121,7 @@ test("a valid transaction of a peer is added, relayed, rewarded, and its credit 
   );
   t.is(harness.done(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
-    { type: "PeerKnows", peerId: peerIdOf(1), hashes: [idAt(0)] },
+    { type: "PeerKnows", what: "transaction", peerId: peerIdOf(1), hashes: [idAt(0)] },
   ]);
 });
 

@@ -5,7 +5,8 @@ import type { KnownEndpoint } from "../../../src/actors/peer/known-endpoints.js"
 import { PeerBook } from "../../../src/actors/peer/peer-book.js";
 import type { Entry } from "../../../src/actors/peer/peer-entry.js";
 import { NO_DEEDS } from "../../../src/actors/peer/peer-deeds.js";
-import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
+import { NO_GOSSIP } from "../../../src/actors/peer/gossip-times.js";
+import { PeerPerformance, performanceOf } from "../../../src/actors/peer/peer-performance.js";
 import { connected } from "../../../src/actors/peer/peer-state.js";
 import { resolveConfig, type NetworkConfigInput } from "../../../src/config.js";
 import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
@@ -41,7 +42,7 @@ function bookOf(config: NetworkConfigInput = {}) {
       state: connected(0),
       head: undefined,
       capabilities: new Set(),
-      performance: new PeerPerformance().snapshot(),
+      performance: performanceOf(new PeerPerformance().snapshot(), NO_GOSSIP, NO_DEEDS),
       deeds: NO_DEEDS,
       gone: { reason: "Closed", byPeer: false, detail: "" },
       ...more,

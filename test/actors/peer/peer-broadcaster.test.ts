@@ -1,6 +1,7 @@
 import test from "ava";
 import { peerBroadcaster } from "../../../src/actors/peer/peer-broadcaster.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
 import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
@@ -27,6 +28,7 @@ async function start(options: StartOptions = {}) {
   const harness = createHarness({ chain, ...options });
   const registry = harness.probe<RegistryMessage>();
   const consensus = harness.probe<ConsensusMessage>();
+  const reputation = harness.probe<ReputationMessage>();
   const waiting = options.waiting ?? [];
   let told = 0;
   const mempool = harness.probe<MempoolMessage>((asked) => {
@@ -40,6 +42,7 @@ async function start(options: StartOptions = {}) {
     registry: registry.ref,
     consensus: consensus.ref,
     mempool: mempool.ref,
+    reputation: reputation.ref,
   });
   await harness.settle();
   const join = (number: number, options: JoinOptions = {}) => {
@@ -64,6 +67,7 @@ async function start(options: StartOptions = {}) {
     registry,
     consensus,
     mempool,
+    reputation,
     join,
     joinAll: (count: number) => Array.from({ length: count }, (_, i) => join(i + 1)),
     relay: (ids: readonly string[]) => ref.tell({ type: "RelayTransactions", ids }),
@@ -162,7 +166,12 @@ test("a peer that knows the block, or claims as much or more, hears nothing", as
   const equal = harness.join(2, { totalDifficulty: HEAVY });
   const behind = harness.join(3, { totalDifficulty: HEAVY - 1n });
   const caughtUp = harness.join(4);
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [one.head.hash] });
+  harness.ref.tell({
+    type: "PeerKnows",
+    what: "block",
+    peerId: peerIdOf(1),
+    hashes: [one.head.hash],
+  });
   const head = { height: 3n, hash: one.head.hash, totalDifficulty: HEAVY };
   harness.ref.tell({ type: "PeerClaimed", peerId: peerIdOf(4), head: { claimed: head } });
   await harness.settle();
@@ -201,7 +210,12 @@ test("what a peer cannot take is not sent to it", async (t) => {
 test("transactions are gathered and announced together, each once to each peer", async (t) => {
   const harness = await start();
   const [first, second] = harness.joinAll(2);
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(1)] });
+  harness.ref.tell({
+    type: "PeerKnows",
+    what: "transaction",
+    peerId: peerIdOf(1),
+    hashes: [idOf(1)],
+  });
   await harness.settle();
   harness.relay([idOf(1), idOf(2)]);
   const { announceIntervalMs } = harness.config.gossip;
@@ -223,7 +237,12 @@ test("what a peer announces first is not announced to it", async (t) => {
   const [first, second] = harness.joinAll(2);
   harness.relay([idOf(1), idOf(2)]);
   await harness.settle();
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(2)] });
+  harness.ref.tell({
+    type: "PeerKnows",
+    what: "transaction",
+    peerId: peerIdOf(1),
+    hashes: [idOf(2)],
+  });
   await harness.advance(1_000);
   t.deepEqual(announcedIds(first!.take()), [[idOf(1)]]);
   t.deepEqual(announcedIds(second!.take()), [[idOf(1), idOf(2)]]);
@@ -272,7 +291,12 @@ test("what a peer is known to have is bounded too: the oldest is forgotten", asy
   const handler = harness.join(1);
   await harness.settle();
   for (const number of [1, 2, 3, 4]) {
-    harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [idOf(number)] });
+    harness.ref.tell({
+      type: "PeerKnows",
+      what: "transaction",
+      peerId: peerIdOf(1),
+      hashes: [idOf(number)],
+    });
   }
   await harness.settle();
   harness.relay([2, 3, 4].map(idOf));
@@ -324,7 +348,12 @@ test("new peers hear of what waits in slices, the best first, all by one walk", 
 test("a new peer hears of a bounded number, and not of what it has announced itself", async (t) => {
   const harness = await start({ waiting, config: { gossip: { knownPerPeerMax: 600 } } });
   const peer = harness.join(1);
-  harness.ref.tell({ type: "PeerKnows", peerId: peerIdOf(1), hashes: [waiting[3]!] });
+  harness.ref.tell({
+    type: "PeerKnows",
+    what: "transaction",
+    peerId: peerIdOf(1),
+    hashes: [waiting[3]!],
+  });
   await harness.advance(3_000);
   t.deepEqual(
     announcedIds(peer.received).flat(),

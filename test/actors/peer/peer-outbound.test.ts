@@ -33,6 +33,8 @@ test("a refusal of the peer is handed on and counted", async (t) => {
     await harness.settle();
     t.like(harness.outcomes.take(), [{ ok: false, reason }]);
   }
+  // Figures are told once a second at most, and what is left is told when it is quiet.
+  await harness.advance(15_100);
   t.is(harness.registry.of("HandlerMeasured").at(-1)?.performance.failures, 3);
 });
 

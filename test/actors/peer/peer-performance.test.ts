@@ -1,6 +1,12 @@
 import test from "ava";
 import fc from "fast-check";
-import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
+import { NO_GOSSIP } from "../../../src/actors/peer/gossip-times.js";
+import { NO_DEEDS } from "../../../src/actors/peer/peer-deeds.js";
+import {
+  PeerPerformance,
+  performanceOf,
+  scoreOf,
+} from "../../../src/actors/peer/peer-performance.js";
 
 const delayMs = fc.double({ min: 0, max: 1e6, noNaN: true });
 const count = fc.nat({ max: 10_000 });
@@ -10,35 +16,48 @@ const figures = fc.record({
   timeouts: count,
   pingMs: fc.option(delayMs, { nil: undefined }),
   responseMs: fc.option(delayMs, { nil: undefined }),
+  blockDelayMs: fc.option(delayMs, { nil: undefined }),
+  transactionDelayMs: fc.option(delayMs, { nil: undefined }),
+  usefulBlocks: count,
+  usefulTransactions: count,
+  invalid: count,
+  violations: count,
 });
-
-function performanceOf(values: Partial<PeerPerformance>): PeerPerformance {
-  return Object.assign(new PeerPerformance(), values);
-}
+type Figures = Parameters<typeof scoreOf>[0];
+const UNMEASURED: Figures = { ...new PeerPerformance().snapshot(), ...NO_GOSSIP, ...NO_DEEDS };
+const score = (values: Partial<Figures>): number => scoreOf({ ...UNMEASURED, ...values });
 
 test("an unmeasured peer stands in the middle of what delays can give", (t) => {
-  t.is(new PeerPerformance().score(), 0.5 * 0.5 + 0.3 * 0.5 + 0.2 * 0.5);
+  t.is(score({}), 0.5 * 0.9 + 0.1);
 });
 
 test("the score stays between 0 and 1 and nears both ends", (t) => {
   fc.assert(
     fc.property(figures, (values) => {
-      const score = performanceOf(values).score();
-      return score > 0 && score < 1;
+      const one = score(values);
+      return one > 0 && one < 1;
     }),
   );
-  t.true(performanceOf({ successes: 1e6, pingMs: 0.1, responseMs: 0.1 }).score() > 0.99);
-  t.true(performanceOf({ timeouts: 1e6, pingMs: 1e6, responseMs: 1e6 }).score() < 0.01);
+  const delays = (ms: number) => ({
+    pingMs: ms,
+    responseMs: ms,
+    blockDelayMs: ms,
+    transactionDelayMs: ms,
+  });
+  t.true(score({ successes: 1e6, ...delays(0.1) }) > 0.99);
+  t.true(score({ timeouts: 1e6, violations: 1e6, ...delays(1e6) }) < 0.01);
 });
 
 test("the score falls with each failure and rises with each success", (t) => {
-  const isBetter = (better: Partial<PeerPerformance>, worse: Partial<PeerPerformance>): boolean =>
-    performanceOf(better).score() > performanceOf(worse).score();
+  const isBetter = (better: Partial<Figures>, worse: Partial<Figures>): boolean =>
+    score(better) > score(worse);
   fc.assert(
     fc.property(figures, (values) => {
       const { successes, failures, timeouts } = values;
       t.true(isBetter(values, { ...values, failures: failures + 1 }));
       t.true(isBetter(values, { ...values, timeouts: timeouts + 1 }));
+      t.true(isBetter(values, { ...values, invalid: values.invalid + 1 }));
+      t.true(isBetter(values, { ...values, violations: values.violations + 1 }));
       const asked = failures + timeouts;
       if (asked > 0) t.true(isBetter({ ...values, successes: successes + 1 }, values));
     }),
@@ -49,17 +68,16 @@ test("the score never rises with a delay", (t) => {
   fc.assert(
     fc.property(figures, delayMs, delayMs, (values, one, other) => {
       const [shorter, longer] = [Math.min(one, other), Math.max(one, other)];
-      for (const key of ["pingMs", "responseMs"] as const) {
-        const quick = performanceOf({ ...values, [key]: shorter }).score();
-        t.true(quick >= performanceOf({ ...values, [key]: longer }).score());
+      for (const key of ["pingMs", "responseMs", "blockDelayMs", "transactionDelayMs"] as const) {
+        t.true(score({ ...values, [key]: shorter }) >= score({ ...values, [key]: longer }));
       }
     }),
   );
 });
 
-test("half of the ping's share is lost at 200 ms, of the answers' at a second", (t) => {
-  const base = { successes: 0, responseMs: 1_000, pingMs: 200 };
-  t.is(performanceOf(base).score(), new PeerPerformance().score());
+test("half of a share is lost at 200 ms of the ping, a second of answers, half of one of news", (t) => {
+  const news = { blockDelayMs: 500, transactionDelayMs: 500 };
+  t.is(score({ responseMs: 1_000, pingMs: 200, ...news }), score({}));
 });
 
 test("averages start with the first sample and then move by an eighth", (t) => {
@@ -71,7 +89,7 @@ test("averages start with the first sample and then move by an eighth", (t) => {
   t.is(performance.successes, 2);
 });
 
-test("a snapshot is a copy with the score", (t) => {
+test("a snapshot is a copy, and with what else is known it has a score", (t) => {
   const performance = new PeerPerformance();
   performance.timeouts = 7;
   const dropped = { droppedOut: 5, droppedIn: 6 };
@@ -80,8 +98,9 @@ test("a snapshot is a copy with the score", (t) => {
   performance.timeouts = 8;
   figures.bytesIn = 9;
   t.like(snapshot, { timeouts: 7, bytesIn: 3, bytesOut: 4, ...dropped });
-  t.is(snapshot.score, performanceOf({ timeouts: 7 }).score());
-  t.deepEqual(structuredClone(snapshot), snapshot);
+  const whole = performanceOf(snapshot, { ...NO_GOSSIP, duplicates: 8 }, NO_DEEDS);
+  t.like(whole, { timeouts: 7, duplicates: 8, score: score({ timeouts: 7 }) });
+  t.deepEqual(structuredClone(whole), whole);
 });
 
 test("the shortest round trip stays, whatever comes after it", (t) => {

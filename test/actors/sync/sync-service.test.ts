@@ -1,6 +1,7 @@
 import test from "ava";
 import { DEFAULTS } from "../../../src/config.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
+import { NO_GOSSIP } from "../../../src/actors/peer/gossip-times.js";
 import { PeerPerformance } from "../../../src/actors/peer/peer-performance.js";
 import type { SyncMessage } from "../../../src/actors/sync/sync-messages.js";
 import { CodedError } from "../../../src/errors.js";
@@ -145,7 +146,7 @@ test("the heaviest claim is asked first, among equals the better score", async (
     const head = { claimed: claimOf(blocks.at(-1)!.header) };
     harness.sync.tell({ type: "PeerClaimed", peerId, head });
   }
-  const performance = Object.assign(new PeerPerformance(), { pingMs: 1 }).snapshot();
+  const performance = { ...new PeerPerformance().snapshot(), ...NO_GOSSIP, score: 0.9 };
   harness.sync.tell({ type: "PeerMeasured", peerId: peerIdOf(3), performance });
   await harness.advance(RETRY_MS);
   t.is(harness.head(), tip.hash);

@@ -35,6 +35,8 @@ const SCENARIOS = {
   leases: { file: "memory", title: "what a crashed actor held*" },
   indexCrash: { file: "index-commits", title: "a crash between*" },
   throttled: { file: "throttle", title: "a node held to 2 MiB/s*" },
+  throttledSync: { file: "throttled-sync", title: "a node that syncs within a limit of the node*" },
+  oldBlocks: { file: "history-budget", title: "old blocks are served*" },
   refill: { file: "refill", title: "a mempool that crashes*" },
 };
 
@@ -486,5 +488,26 @@ export const plantedBugs = [
     find: "if (this.#announced === 0)",
     with: "if (this.#announced >= 0)",
     scenario: SCENARIOS.throttled,
+  },
+  {
+    name: "sync waits for what this node's own limit leaves in a socket",
+    in: "actors/sync/sync-service.js",
+    find: "if (!waitedFor.some(isHeld))",
+    with: "if (waitedFor.length >= 0)",
+    scenario: SCENARIOS.throttledSync,
+  },
+  {
+    name: "what of old blocks is served is not counted",
+    in: "actors/integration/storage-integration.js",
+    find: "if (message.isHistory)",
+    with: "if (false)",
+    scenario: SCENARIOS.oldBlocks,
+  },
+  {
+    name: "a budget of old blocks counts for trusted peers too",
+    in: "actors/integration/storage-integration.js",
+    find: " && !env.throttle.history.trusted.has(peerId)",
+    with: "",
+    scenario: SCENARIOS.oldBlocks,
   },
 ];

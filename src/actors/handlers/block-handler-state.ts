@@ -52,7 +52,7 @@ export interface BlockHandlerArgs {
 
 export type BlockHandlerEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "workers"
+  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
 
 export interface BlockOrigin {

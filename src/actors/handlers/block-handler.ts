@@ -120,7 +120,7 @@ function receiveIncoming(
   const { message, from, peerId, replyTo } = incoming;
   switch (message.kind) {
     case "RequestBlock": {
-      const serve = { type: "Serve", request: message, replyTo } as const;
+      const serve = { type: "Serve", request: message, peerId, replyTo } as const;
       context.forward(state.system, { to: "storage", message: serve }, replyTo);
       return;
     }

@@ -163,10 +163,15 @@ export class Fetcher<Id, Source> {
 
   /**
    * Whom to ask for what now. To be called when something was told, and every now and then while
-   * anything is wanted. `heldBytes`: of bodies that the owner still holds.
+   * anything is wanted. `heldBytes`: of bodies that the owner still holds. `isHeld`: answers of this
+   * announcer wait for this node to read them.
    */
-  plan(nowMs: number, heldBytes = 0): readonly PlannedRequest<Id, Source>[] {
-    this.#lapse(nowMs);
+  plan(
+    nowMs: number,
+    heldBytes = 0,
+    isHeld: (source: Source) => boolean = () => false,
+  ): readonly PlannedRequest<Id, Source>[] {
+    this.#lapse(nowMs, isHeld);
     const planned: PlannedRequest<Id, Source>[] = [];
     for (let found = true; found;) {
       found = false;
@@ -324,9 +329,10 @@ export class Fetcher<Id, Source> {
   }
 
   /** A late request holds nobody up, nor any bytes; its answer is taken when it comes after all. */
-  #lapse(nowMs: number): void {
+  #lapse(nowMs: number, isHeld: (source: Source) => boolean): void {
     for (const request of this.#requests.values()) {
       if (request.late || request.dueMs > nowMs) continue;
+      if (nowMs - request.sinceMs < OFFER_MS_MAX && isHeld(request.announcer.source)) continue;
       this.#failed(request);
       request.late = true;
       this.#release(request);

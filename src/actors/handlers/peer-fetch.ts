@@ -18,7 +18,7 @@ export type PeerFetchMessage =
   /** A peer handler stopped, after all that it told. */
   | { readonly type: "PeerStopped"; readonly path: string };
 
-type FetchContext = Context<PeerFetchMessage, Pick<NodeEnv, "clock">>;
+type FetchContext = Context<PeerFetchMessage, Pick<NodeEnv, "clock" | "throttle">>;
 
 /** Who announced, and by which of its connections. */
 type Announcing = Pick<Incoming, "peerId" | "from">;
@@ -85,8 +85,10 @@ export class PeerFetch {
   /** Asks for what may be asked for. `heldBytes`: of bodies that came and are still held. */
   proceed(context: FetchContext, heldBytes = 0): void {
     if (this.#fetcher.idle) return;
-    const nowMs = context.env.clock.monotonicMs();
-    for (const { tag, to, ids } of this.#fetcher.plan(nowMs, heldBytes)) {
+    const { clock, throttle } = context.env;
+    const nowMs = clock.monotonicMs();
+    const isHeld = ({ from }: Announcing): boolean => throttle.download.isHeld(from.path);
+    for (const { tag, to, ids } of this.#fetcher.plan(nowMs, heldBytes, isHeld)) {
       const { peerId, from: handler } = to;
       askPeer({ peerId, handler, message: this.#requestOf(ids), tag }, context);
     }

@@ -26,8 +26,8 @@ export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandler
     return args;
   },
 
-  receive({ system }, { message: request, replyTo }, context) {
-    const message = { type: "Serve", request, replyTo } as const;
+  receive({ system }, { message: request, peerId, replyTo }, context) {
+    const message = { type: "Serve", request, peerId, replyTo } as const;
     context.forward(system, { to: "storage", message }, replyTo);
   },
 });

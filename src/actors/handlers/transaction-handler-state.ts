@@ -55,7 +55,7 @@ export interface TransactionHandlerArgs {
 
 export type TransactionHandlerEnv = Pick<
   NodeEnv,
-  "clock" | "config" | "log" | "memory" | "random" | "workers"
+  "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
 
 /** One transaction on its way into the mempool. */

@@ -11,9 +11,10 @@ import { fromHex, isHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../types/chain.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
-import type { TransactionLocation } from "../../ports.js";
+import type { PeerId, TransactionLocation } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import { nextTurn } from "../next-turn.js";
+import { HISTORY_AGE_MS } from "../throttle/history-budget.js";
 import { isTransactionAt } from "./block-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
@@ -27,6 +28,7 @@ export type StorageMessage =
   | {
       readonly type: "Serve";
       readonly request: StorageRequest;
+      readonly peerId: PeerId;
       readonly replyTo: ActorRef<Answer["message"]>;
     }
   | {
@@ -54,6 +56,8 @@ interface Serving {
   readonly request: MessageOf<"RequestBlock" | "RequestBlockRange">;
   /** Of the first block; absent: it is not on the chain. */
   readonly fromHeight: number | undefined;
+  /** They count against what is served of old blocks in a day. */
+  readonly isHistory: boolean;
   readonly replyTo: ActorRef<Answer["message"]>;
 }
 
@@ -78,7 +82,10 @@ export interface StorageArgs {
   readonly consensus: ActorRef<ConsensusMessage>;
 }
 
-export type StorageEnv = Pick<NodeEnv, "blocks" | "transactions" | "consensus" | "config" | "log">;
+export type StorageEnv = Pick<
+  NodeEnv,
+  "blocks" | "clock" | "transactions" | "consensus" | "config" | "log" | "throttle"
+>;
 
 type Ctx = Context<StorageMessage, StorageEnv>;
 
@@ -140,6 +147,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         serve(state, message, context);
         return;
       case "ServedRead":
+        if (message.isHistory) countHistory(message.blocks, env);
         reply(state, message.replyTo, servedBlocks(message));
         return;
       case "GetServed":
@@ -193,7 +201,7 @@ type Withheld = State["withheld"];
 
 type Serve = Extract<StorageMessage, { type: "Serve" }>;
 
-function serve(state: State, { request, replyTo }: Serve, context: Ctx): void {
+function serve(state: State, { request, peerId, replyTo }: Serve, context: Ctx): void {
   const { env } = context;
   if (request.kind === "RequestHeaders") {
     reply(state, replyTo, serveHeaders(request, state.withheld, env));
@@ -207,13 +215,29 @@ function serve(state: State, { request, replyTo }: Serve, context: Ctx): void {
     reply(state, replyTo, refused("NotFound"));
     return;
   }
+  const isHistory = isOld(served[0]!, env) && !env.throttle.history.trusted.has(peerId);
+  if (isHistory && env.throttle.history.isUsedUp(env.clock.monotonicMs())) {
+    reply(state, replyTo, refused("RateLimited"));
+    return;
+  }
   context.pipe(readBlocks(env.blocks, served, bytesMax), (outcome) => ({
     type: "ServedRead",
     blocks: outcome.ok ? itemsWithin(outcome.value, bytesMax) : [],
     request,
     fromHeight,
+    isHistory,
     replyTo,
   }));
+}
+
+function isOld(hash: HashHex, { blocks, clock }: StorageEnv): boolean {
+  const header = blocks.summary(hash);
+  return header !== undefined && clock.wallMs() - header.timestampMs >= HISTORY_AGE_MS;
+}
+
+function countHistory(blocks: readonly Uint8Array[], { clock, throttle }: StorageEnv): void {
+  const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
+  throttle.history.used(bytes, clock.monotonicMs());
 }
 
 function reply({ served }: State, replyTo: Serve["replyTo"], { message, span }: Answer): void {

@@ -82,6 +82,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       float: () => random.float(),
     });
     for (const text of config.staticPeers) book.endpoints.add(parseAddress(text), "static");
+    context.env.throttle.history.trusted = book.trusted;
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     const bans = book.records.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });

@@ -28,6 +28,14 @@ export interface RangeRequest {
   readonly lastHash: HashHex;
 }
 
+/** How many answers may be under way. */
+export interface AsksMost {
+  readonly inAll: number;
+  readonly ofPeer: number;
+}
+
+const NO_LIMIT: AsksMost = { inAll: Number.POSITIVE_INFINITY, ofPeer: Number.POSITIVE_INFINITY };
+
 export interface BodyRangesParts {
   readonly chain: HeaderChain;
   /** Whose headers these are. */
@@ -97,15 +105,18 @@ export class BodyRanges {
 
   /**
    * Cuts new ranges and assigns wanted ones; the caller sends the requests. A range is asked of whoever
-   * is best for its first block, as far as that one claims to have it.
+   * is best for its first block, as far as that one claims to have it. `most`: answers that
+   * may be under way, where this node takes fewer bytes than it could.
    */
-  assign(peers: readonly ServingPeer[], nowMs: number): RangeRequest[] {
+  assign(peers: readonly ServingPeer[], nowMs: number, most: AsksMost = NO_LIMIT): RangeRequest[] {
     const requests: RangeRequest[] = [];
     for (;;) {
       const wanted = this.#ranges.find(({ state }) => state.name === "wanted");
+      if (this.#asks.count >= most.inAll && wanted !== this.front) return requests;
       if (!this.#fits(wanted === this.front)) return requests;
       const range = wanted ?? this.#cut();
-      const peer = range && this.#choose(range, peers, nowMs);
+      const free = peers.filter(({ peerId }) => this.#asks.countOf(peerId) < most.ofPeer);
+      const peer = range && this.#choose(range, free, nowMs);
       if (range === undefined || peer === undefined) return requests;
       requests.push(this.#ask(range, peer, nowMs));
     }

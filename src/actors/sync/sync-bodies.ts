@@ -8,7 +8,7 @@ import type { BlocksVerdict } from "../../ports.js";
 import { breachText } from "../../protocol/violation.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import { askPeer, type RequestOutcome } from "../peer/ask-peer.js";
-import type { RangeRequest, ServingPeer } from "./body-ranges.js";
+import type { AsksMost, RangeRequest, ServingPeer } from "./body-ranges.js";
 import type { CheckTask } from "./check-queue.js";
 import type { SyncManager } from "./sync-manager.js";
 import {
@@ -54,12 +54,23 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
   }
   if (proven) {
     const nowMs = context.env.clock.monotonicMs();
-    for (const request of session.bodies.assign(servingPeers(state, session), nowMs)) {
+    const most = asksWithin(context);
+    for (const request of session.bodies.assign(servingPeers(state, session), nowMs, most)) {
       send(state, request, context);
     }
   }
   checkTasks(state, session, context);
   connectRanges(state, session, context);
+}
+
+/** What limits of this node let come in a second is asked for ahead, and something in any case. */
+function asksWithin({ env }: SyncContext): AsksMost {
+  const { downloadBytesPerSec, peerDownloadBytesPerSec } = env.throttle.limits;
+  const asks = (bytes: number, least: number): number =>
+    bytes === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.max(least, Math.floor(bytes / env.config.sync.rangeBytesTarget));
+  return { inAll: asks(downloadBytesPerSec, 2), ofPeer: asks(peerDownloadBytesPerSec, 1) };
 }
 
 function servingPeers(state: SyncState, session: SyncManager): ServingPeer[] {
@@ -299,6 +310,7 @@ function connected(state: SyncState, session: SyncManager): void {
   const { blocks, server } = range.connected();
   for (const { transactionCount } of blocks) state.transactionCount += transactionCount;
   const { transactionCount } = state;
+  state.excuses = 0;
   const height = range.lastHeight;
   const targetHeight = session.chain.tip.summary.height;
   publish(state, { type: "SyncProgressed", height, targetHeight, transactionCount });

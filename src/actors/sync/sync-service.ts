@@ -34,6 +34,8 @@ import {
 
 /** How often the waits for peers are looked at. */
 const LOOK_INTERVAL_MS = 500;
+/** Two minutes: whoever fills this node's line must not let it wait for others without end. */
+const EXCUSES_MAX = 240;
 
 export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv>({
   name: "sync",
@@ -65,6 +67,7 @@ export const syncService = defineActor<SyncArgs, SyncMessage, SyncState, SyncEnv
       connects: new Set(),
       lookTimer: new FairTimer(),
       looking: false,
+      excuses: 0,
       considerDue: false,
       checksPaused: false,
       nextTag,
@@ -221,9 +224,25 @@ function look(state: SyncState, context: SyncContext): void {
       lookLater(state, context, READ_FIRST_MS);
       return;
     case "sound":
+      excuseHeld(state, context);
       judgeHeaders(state, context);
       judgeBodies(state, context);
   }
+}
+
+/** What is waited for may be in a socket that this node does not read, by a limit of its own. */
+function excuseHeld(state: SyncState, { env }: SyncContext): void {
+  const { exchanges, peers, session } = state;
+  if (!env.throttle.download.isLimited || state.excuses >= EXCUSES_MAX) return;
+  const asked = exchanges.all().filter(({ step }) => step.name === "asked");
+  const waitedFor = [...asked, ...(session?.bodies.front?.asks ?? [])];
+  const isHeld = ({ peerId }: { readonly peerId: PeerId }): boolean =>
+    env.throttle.download.isHeld(peers.get(peerId)?.handler.path ?? "");
+  if (!waitedFor.some(isHeld)) return;
+  state.excuses++;
+  const nowMs = env.clock.monotonicMs();
+  exchanges.renew(nowMs);
+  session?.bodies.renew(nowMs);
 }
 
 function statusOf(state: SyncState, context: SyncContext): SyncStatus {

@@ -30,7 +30,7 @@ export interface SyncArgs {
 
 export type SyncEnv = Pick<
   NodeEnv,
-  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "workers"
+  "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
 
 export type SyncContext = Context<SyncMessage, SyncEnv>;
@@ -53,6 +53,8 @@ export interface SyncState extends SyncArgs {
   /** For the waits that judge peers; `looking` while its timer runs. */
   readonly lookTimer: FairTimer;
   looking: boolean;
+  /** How often waits began anew by this node's own limits, since blocks were last connected. */
+  excuses: number;
   /** A place or a peer is new: whom to ask is to be looked at after this turn. */
   considerDue: boolean;
   /** The pool was too busy a moment ago. */

@@ -2,6 +2,8 @@
 // `-maxuploadtarget`. Counted from the first that was served; a restart begins anew. Pure: the time
 // is passed in.
 
+import type { PeerId } from "../../ports.js";
+
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Blocks from here on are history. What is younger is part of following the chain. */
 export const HISTORY_AGE_MS = DAY_MS;
@@ -17,6 +19,8 @@ export interface HistoryReport {
 
 export class HistoryBudget {
   bytesPerDay: number;
+  /** For these nothing is counted. */
+  trusted: ReadonlySet<PeerId> = new Set();
   #usedBytes = 0;
   #sinceMs: number | undefined;
 

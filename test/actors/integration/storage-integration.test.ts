@@ -41,7 +41,7 @@ function start(options: HarnessOptions = {}) {
     consensus,
     ref,
     async serve(request: StorageRequest): Promise<Message> {
-      ref.tell({ type: "Serve", request, replyTo: peer.ref });
+      ref.tell({ type: "Serve", request, peerId: "ab".repeat(32), replyTo: peer.ref });
       await harness.settle();
       return peer.last!;
     },

@@ -2,6 +2,7 @@ import test from "ava";
 import fc from "fast-check";
 import { MemoryLedger } from "../../../src/actors/memory-ledger.js";
 import { resolveConfig } from "../../../src/config.js";
+import { RANK, type Rank } from "../../../src/protocol/codec/rank.js";
 import { FrameDecoder } from "../../../src/protocol/codec/frame.js";
 import type { Frame } from "../../../src/protocol/codec/frame.js";
 import { ReceiveLanes } from "../../../src/protocol/codec/receive-lanes.js";
@@ -182,6 +183,37 @@ test("lanes with work share the connection by weight and none starves", (t) => {
   t.true(Math.abs(share("block") - 4 / 7) < 0.05, `block ${share("block")}`);
   t.true(Math.abs(share("sync") - 2 / 7) < 0.05, `sync ${share("sync")}`);
   t.true(Math.abs(share("transaction") - 1 / 7) < 0.05, `transaction ${share("transaction")}`);
+});
+
+test("of one rank alone is pulled what is as urgent, and control with nothing else", (t) => {
+  const { send } = new Link();
+  const decoder = new FrameDecoder(MESSAGE_KINDS);
+  const pulled = (rank: Rank): string[] => {
+    const kinds: string[] = [];
+    for (let chunk = send.pull(64 * KIB, undefined, rank); chunk !== undefined;) {
+      for (const { kind } of framesOf(decoder, chunk)) kinds.push(kind);
+      chunk = send.pull(64 * KIB, undefined, rank);
+    }
+    return kinds;
+  };
+  send.enqueue("ResponseBlockRange", 1, new Uint8Array(100));
+  send.enqueue("NewTransaction", 0, new Uint8Array(100));
+  // Not announced: any block may be asked for by its hash.
+  send.enqueue("ResponseBlock", 2, new Uint8Array(100));
+  send.enqueue("AnnounceBlock", 0, new Uint8Array(10));
+  send.enqueue("ResponseBlock", 3, new Uint8Array(100));
+  send.enqueue("ResponseBlock", 4, new Uint8Array(100));
+  send.enqueue("Ping", 0, new Uint8Array(9));
+  t.true(send.waits(RANK.control) && send.waits(RANK.history) && send.waits(RANK.transactions));
+  t.false(send.waits(RANK.tip), "it is behind an old block on its lane");
+  t.deepEqual(pulled(RANK.tip), []);
+  t.deepEqual(pulled(RANK.control), ["Ping"]);
+  t.deepEqual(pulled(RANK.transactions), ["NewTransaction"]);
+  t.deepEqual(pulled(RANK.history).sort(), ["ResponseBlock", "ResponseBlockRange"]);
+  t.deepEqual(pulled(RANK.tip), ["AnnounceBlock", "ResponseBlock"]);
+  t.deepEqual(pulled(RANK.history), ["ResponseBlock"]);
+  t.true(send.isEmpty);
+  send.invariants();
 });
 
 test("a lane alone gets the whole connection", (t) => {

@@ -1,5 +1,6 @@
 import test from "ava";
 import { ARRIVING_BYTES_PER_MS_MIN } from "../../../src/protocol/session/own-requests.js";
+import { RANK } from "../../../src/protocol/codec/rank.js";
 import { KINDS, type Message } from "../../../src/protocol/types/message.js";
 import { fragmentBytes } from "../../support/frames.js";
 import { encodeMessage } from "../../../src/protocol/codec/codec.js";
@@ -227,6 +228,67 @@ test("nobody is late while this side does not read what has come", (t) => {
   session.receive(answer, nowMs);
   t.like(session.poll(), { type: "settled", asker: 7, outcome: { ok: true } });
   t.is(session.phase, "ready");
+});
+
+test("nobody is late, nor slow, for what this side held up by its own limits", (t) => {
+  const pair = Pair.ready();
+  const { session } = pair.client;
+  session.request({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, 7, pair.nowMs);
+  while (session.transmit(pair.nowMs) !== undefined) session.invariants();
+  session.receive(begunBlock(), pair.nowMs);
+  const sinceMs = pair.nowMs;
+  let nowMs = sinceMs;
+  for (; nowMs < sinceMs + 3 * requests.timeoutMaxMs; nowMs += 10) {
+    session.heldUp("in", 10, nowMs);
+    if (session.nextTimeoutMs <= nowMs) session.timeout(nowMs);
+    while (session.transmit(nowMs) !== undefined) session.invariants();
+  }
+  t.is(session.poll(), undefined);
+  session.receive(bytesOf({ kind: "ResponseHeaders", headers: [new Uint8Array(9)] }, 1), nowMs);
+  const settled = session.poll();
+  t.like(settled, { type: "settled", asker: 7, outcome: { ok: true } });
+  const outcome = settled?.type === "settled" ? settled.outcome : undefined;
+  t.true(
+    outcome?.ok === true && outcome.elapsedMs < 100,
+    "the time that it took is the peer's own",
+  );
+  t.is(session.phase, "ready");
+});
+
+test("what this side holds up prolongs a request by two minutes at most", (t) => {
+  const pair = Pair.ready();
+  const { session } = pair.client;
+  session.request({ kind: "RequestHeaders", locator: [HASH], countMax: 2 }, 7, pair.nowMs);
+  const sinceMs = pair.nowMs;
+  let nowMs = sinceMs;
+  let outcome: unknown;
+  for (; outcome === undefined && nowMs < sinceMs + 600_000; nowMs += 100) {
+    session.heldUp("in", 100, nowMs);
+    if (session.nextTimeoutMs <= nowMs) session.timeout(nowMs);
+    while (session.transmit(nowMs) !== undefined) session.invariants();
+    for (let event = session.poll(); event !== undefined; event = session.poll()) {
+      if (event.type === "settled") ({ outcome } = event);
+    }
+  }
+  t.deepEqual(outcome, { ok: false, reason: "Timeout" });
+  const tookMs = nowMs - sinceMs - requests.timeoutMaxMs;
+  t.true(tookMs > 119_000 && tookMs < 122_000, `${tookMs}`);
+});
+
+test("a peer that was sent nothing by this side's own limits is not taken for one that reads nothing", (t) => {
+  const pair = Pair.ready();
+  const { client } = pair;
+  const block = new Uint8Array(600 * KIB);
+  client.session.send({ kind: "NewBlock", block }, pair.nowMs);
+  while (client.session.transmit(pair.nowMs) !== undefined) client.session.invariants();
+  t.true(client.session.queuedBytes > 0);
+  for (let nowMs = pair.nowMs; nowMs < pair.nowMs + 60_000; nowMs += 50) {
+    client.session.heldUp("out", 50, nowMs);
+    client.session.receive(bytesOf({ kind: "Ping", nonce: BigInt(nowMs) }), nowMs);
+    if (client.session.nextTimeoutMs <= nowMs) client.session.timeout(nowMs);
+    while (client.session.transmit(nowMs, undefined, RANK.control) !== undefined);
+  }
+  t.is(client.session.phase, "ready");
 });
 
 test("refusals that leave are any number", (t) => {

@@ -31,6 +31,7 @@ const lanes = {
   ],
   own: [
     "api/guard",
+    "api/peer-routes",
     "api/server",
     "bytes/release",
     "cli",

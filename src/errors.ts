@@ -16,6 +16,8 @@ export type ErrorCode =
   | "ID_INVALID"
   | "KEY_INVALID"
   | "NAME_UNRESOLVED"
+  | "NODE_FAILED"
+  | "NODE_UNREACHABLE"
   | "QUEUE_FULL"
   | "REFUSED"
   | "RULES_UNLOADABLE"

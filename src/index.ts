@@ -82,7 +82,7 @@ export type {
   DisconnectOptions,
   PeerControl,
 } from "./network/peer-control.js";
-export type { TrustedPeer } from "./actors/peer/operator-messages.js";
+export type { SentAway, TrustedPeer } from "./actors/peer/operator-messages.js";
 export type {
   NetworkEvent,
   NetworkEventOf,

@@ -4,6 +4,7 @@
 //                                ├─ chain generate ─ a chain of real blocks in a new store
 //                                ├─ chain verify ─── every block of a store, from genesis
 //                                ├─ keygen ───────── the identity of a node
+//                                ├─ peers, ban, … ── about peers of a running node, over HTTP
 //                                ├─ sim ──────────── simulated networks
 //                                └─ drill ────────── attacks on the operator's own configuration
 //

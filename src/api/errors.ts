@@ -4,7 +4,7 @@
 import { STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyReply } from "fastify";
-import { isCoded } from "../errors.js";
+import { isCoded, type ErrorCode } from "../errors.js";
 import type { Log } from "../ports.js";
 
 export interface Refusal {
@@ -64,13 +64,31 @@ export function answerUnmet(server: Server): void {
   });
 }
 
+/** What a caller can mend. */
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  ADDRESS_INVALID: 400,
+  ARGUMENT_INVALID: 400,
+  CONFIG_INVALID: 400,
+  ID_INVALID: 400,
+  REFUSED: 409,
+};
+
 /** For all that was thrown: fastify's own refusals, an overloaded node, faults. */
 export function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {
   const { statusCode = 500, code } = error as Partial<FastifyError>;
   const message = error instanceof Error ? error.message : String(error);
-  if (isCoded(error, "TIMEOUT") || isCoded(error, "QUEUE_FULL") || isCoded(error, "STOPPED")) {
+  if (
+    isCoded(error, "TIMEOUT") ||
+    isCoded(error, "QUEUE_FULL") ||
+    isCoded(error, "STOPPED") ||
+    isCoded(error, "CRASHED")
+  ) {
     reply.header("retry-after", "1");
     return refuse(reply, 503, { error: `The node cannot answer now: ${message}.` });
+  }
+  if (isCoded(error) && STATUS[error.code] !== undefined) {
+    const sentence = message.endsWith(".") ? message : `${message}.`;
+    return refuse(reply, STATUS[error.code]!, { error: sentence });
   }
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") {
     return refuse(reply, 415, { error: "Send application/json or text/plain." });

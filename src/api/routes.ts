@@ -28,9 +28,6 @@ export function addRoutes(server: FastifyInstance, network: Network, metrics: Me
     return metrics.text();
   });
   server.post("/tx", (request, reply) => submit(network, request.body, reply));
-  server.get<{ Params: { id: string } }>("/peers/:id", ({ params }, reply) =>
-    explain(network, params.id, reply),
-  );
   server.get<{ Params: { at: string } }>("/blocks/:at", ({ params }, reply) =>
     block(network, params.at, reply),
   );
@@ -92,19 +89,6 @@ function hexOf(body: unknown): string | undefined {
   if (typeof text !== "string") return undefined;
   const hex = text.trim();
   return hex !== "" && isHex(hex) ? hex : undefined;
-}
-
-/** All that is known of a peer, and how it does now when it is connected. */
-async function explain(network: Network, id: string, reply: FastifyReply): Promise<unknown> {
-  if (!isHash(id)) return refuse(reply, 400, { error: "A peer id is 64 hex digits." });
-  const [explanation, { peers }] = await Promise.all([network.explainPeer(id), network.status()]);
-  const connected = peers.find((peer) => peer.id === id) ?? null;
-  const { entries, ban, endpoints, readyWallMs } = explanation;
-  const isUnknown = entries.length === 0 && endpoints.length === 0 && readyWallMs === null;
-  if (connected === null && isUnknown && ban === undefined) {
-    return refuse(reply, 404, { error: `Nothing is known of the peer ${id}.` });
-  }
-  return { ...explanation, connected };
 }
 
 async function block(network: Network, at: string, reply: FastifyReply): Promise<unknown> {

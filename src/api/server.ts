@@ -13,7 +13,9 @@ import { KINDS } from "../protocol/types/message.js";
 import { boundConnections } from "./connections.js";
 import { ANSWER_HEADERS, answerError, answerUnread, answerUnmet, refuse } from "./errors.js";
 import { createMetrics } from "./metrics.js";
+import { watchMethods } from "./methods.js";
 import { originGate } from "./origin.js";
+import { addPeerRoutes } from "./peer-routes.js";
 import { addRoutes } from "./routes.js";
 
 export interface HttpServer {
@@ -30,6 +32,8 @@ export interface HttpServerOptions {
   readonly log: Log;
   /** Default: the defaults of the configuration. */
   readonly config?: NetworkConfig["http"];
+  /** What those have to show who change something about peers. Default: nobody may. */
+  readonly token?: string;
 }
 
 /** Two hex digits a byte of the largest transaction that peers take, and JSON around it. */
@@ -64,9 +68,10 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   boundConnections(server.server, config);
   answerUnmet(server.server);
   const gate = originGate(config.hosts);
+  const checkMethod = watchMethods(server);
   server.addHook("onRequest", async (request, reply) => {
     reply.headers(ANSWER_HEADERS);
-    return gate(request, reply);
+    return gate(request, reply) ?? checkMethod(request, reply);
   });
   server.addHook("preSerialization", async (_request, _reply, payload) => printableIn(payload));
   server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
@@ -75,6 +80,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   );
   const metrics = createMetrics(network);
   addRoutes(server, network, metrics);
+  addPeerRoutes(server, network, { token: options.token, log });
   try {
     const address = await listen(server, host, port, options.address);
     return {

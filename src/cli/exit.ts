@@ -17,6 +17,8 @@ const MENDABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "DATA_LOCKED",
   "DATA_UNREADABLE",
   "KEY_INVALID",
+  "NODE_UNREACHABLE",
+  "REFUSED",
   "RULES_UNLOADABLE",
 ]);
 

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { MINUTES_MAX, NODES_MAX, TRANSACTIONS_PER_SECOND_MAX } from "../sim/limits.js";
+import type { BanFlags, NodeFlags, PeersFlags } from "./peers.js";
 import type { RunFlags } from "./run-flags.js";
 
 const DEFAULT_NETWORK = "vibecoin-dev";
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addKeygen(program);
   addSim(program);
   addDrill(program);
+  addPeers(program);
   return program;
 }
 
@@ -41,6 +43,7 @@ function addRun(program: Command): void {
     .option("--data <dir>", "keys and chain; default: a new identity, all in memory", notEmpty)
     .option("--http <host:port>", "serve status, health, metrics and transactions here")
     .option("--http-host <name>", "this node's name for HTTP clients; repeatable", collect)
+    .option("--http-token-file <file>", "the token of commands; default: in --data", notEmpty)
     .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
     .option("--produce", "produce blocks")
     .option("--no-produce", "do not, whatever the file says")
@@ -151,6 +154,59 @@ function addDrill(program: Command): void {
       const { drill } = await import("./drill.js");
       process.exitCode = await drill(names, flags);
     });
+}
+
+/** Of a running node. */
+function addPeers(program: Command): void {
+  const load = () => import("./peers.js");
+  const add = (usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .option("--data <dir>", "of the node: it says where it serves, and has its token", notEmpty)
+      .option("--http <host:port>", "where the node serves HTTP", notEmpty)
+      .option("--token-file <file>", "its token; default: in --data", notEmpty)
+      .option("--json", "the node's answer as a line of JSON");
+  add("peers", "Show the peers of a running node.")
+    .option("--watch", "show them again each second, until Ctrl-C")
+    .action(async (flags: PeersFlags) => (await load()).peers(flags));
+  add("explain <peer>", "Say what is known of a peer, and why it stands where it stands.").action(
+    async (peer: string, flags: NodeFlags) => (await load()).explain(peer, flags),
+  );
+  add("ban <peer>", "End a peer's connections and keep it out, over restarts.")
+    .option("--for <time>", "so long, as 90s, 15m, 2h or 7d; default: a day", duration)
+    .option("--reason <text>", "for the log and the list of bans")
+    .action(async (peer: string, flags: BanFlags) => (await load()).ban(peer, flags));
+  add("unban <peer>", "Let a peer in again, with a new score.").action(
+    async (peer: string, flags: NodeFlags) => (await load()).change("unban", peer, flags),
+  );
+  add("trust <peer>", "Give a peer a slot of its own, and no bans, over restarts.").action(
+    async (peer: string, flags: NodeFlags) => (await load()).change("trust", peer, flags),
+  );
+  add("untrust <peer>", "Take that back.").action(async (peer: string, flags: NodeFlags) =>
+    (await load()).change("untrust", peer, flags),
+  );
+  add("connect <address>", "Dial [peerId@]host:port, now and until the node ends.").action(
+    async (address: string, flags: NodeFlags) => (await load()).connect(address, flags),
+  );
+  add("disconnect <peer>", "End a peer's connections, and keep it away for a while.")
+    .option("--for <time>", "so long, as 90s, 15m, 2h or 7d; default: 10m", duration)
+    .action(async (peer: string, flags: BanFlags) => (await load()).disconnect(peer, flags));
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** In milliseconds. */
+function duration(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNITS_MS[unit] ?? 0);
+  if (ms > 0 && Number.isSafeInteger(ms)) return ms;
+  throw new InvalidArgumentError("It must be a time as 90s, 15m, 2h or 7d.");
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

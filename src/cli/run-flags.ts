@@ -14,6 +14,7 @@ export interface RunFlags {
   readonly data?: string;
   readonly http?: string;
   readonly httpHost?: readonly string[];
+  readonly httpTokenFile?: string;
   readonly network?: string;
   readonly produce?: boolean;
   readonly alone?: boolean;

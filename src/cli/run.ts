@@ -7,6 +7,7 @@ import { resolveConfig, type NetworkConfig } from "../config.js";
 import { CodedError } from "../errors.js";
 import type { Network } from "../network.js";
 import type { HttpServer } from "../api/server.js";
+import { forgetAddress, tellAddress } from "../api/whereabouts.js";
 import { parseAddress } from "../protocol/address.js";
 import { endSignal } from "./end-signal.js";
 import { describe, EXIT_FAULT, EXIT_OK, exitCodeOf } from "./exit.js";
@@ -32,9 +33,10 @@ export async function run(flags: RunFlags): Promise<void> {
   let code = EXIT_OK;
   try {
     // Loaded before, so that its metrics count from the node's first block on.
-    const openHttp = flags.http === undefined ? undefined : await loadHttp(flags.http, config);
+    const openHttp = flags.http === undefined ? undefined : await loadHttp(flags, config);
     network = await startNode(input, { log: output.log });
     output.watch(network);
+    if (config.dataDir !== null) await forgetAddress(config.dataDir);
     http = await openHttp?.(network, output);
     announce(network, http, output);
     const ended = await Promise.race([signal, network.stopped]);
@@ -72,9 +74,28 @@ function descriptorsChanged({ log }: Output, error: Error | undefined): void {
 
 type OpenHttp = (network: Network, output: Output) => Promise<HttpServer>;
 
-async function loadHttp(address: string, { http }: NetworkConfig): Promise<OpenHttp> {
+async function loadHttp(
+  { http: address = "", httpTokenFile }: RunFlags,
+  { http, dataDir }: NetworkConfig,
+): Promise<OpenHttp> {
   const { openHttpServer } = await import("../api/server.js");
-  return (network, { log }) => openHttpServer({ address, network, log, config: http });
+  const { loadOrCreateToken, tokenFileIn } = await import("../api/token.js");
+  const file = httpTokenFile ?? (dataDir === null ? undefined : tokenFileIn(dataDir));
+  return async (network, { log }) => {
+    const token = file === undefined ? undefined : await loadOrCreateToken(file);
+    if (token?.isOpen === true) log.write("warn", "others can read the HTTP token", { file });
+    const given = token === undefined ? {} : { token: token.text };
+    const server = await openHttpServer({ address, network, log, config: http, ...given });
+    if (dataDir === null) return server;
+    await tellAddress(dataDir, server.address);
+    return {
+      address: server.address,
+      async close() {
+        await forgetAddress(dataDir);
+        await server.close();
+      },
+    };
+  };
 }
 
 function announce(network: Network, http: HttpServer | undefined, { log }: Output): void {

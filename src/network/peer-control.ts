@@ -3,7 +3,12 @@
 
 import type { NetworkConfig } from "../config.js";
 import { CodedError } from "../errors.js";
-import type { Done, OperatorMessage, TrustedPeer } from "../actors/peer/operator-messages.js";
+import type {
+  Done,
+  OperatorMessage,
+  SentAway,
+  TrustedPeer,
+} from "../actors/peer/operator-messages.js";
 import type { NetworkMessage } from "../actors/service/network-messages.js";
 import type { BanRecord, PeerId } from "../ports.js";
 import { checkedId } from "../protocol/ids.js";
@@ -11,19 +16,19 @@ import type { ActorRef } from "../runtime/actor.js";
 
 export interface CommandOptions {
   /** Who asks, for the log: at most 64 characters. Default: "the host". */
-  readonly by?: string;
+  readonly by?: string | undefined;
 }
 
 export interface BanOptions extends CommandOptions {
   /** Milliseconds; default `reputation.operatorBanMs`, at most `reputation.operatorBanMaxMs`. */
-  readonly forMs?: number;
+  readonly forMs?: number | undefined;
   /** For the log and for `bans`, not for the peer: at most 200 characters. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 export interface DisconnectOptions extends CommandOptions {
   /** Milliseconds; default `control.awayMs`, at most `control.awayMaxMs`. */
-  readonly awayMs?: number;
+  readonly awayMs?: number | undefined;
 }
 
 /**
@@ -52,9 +57,9 @@ export interface PeerControl {
   untrustPeer(peerId: PeerId, options?: CommandOptions): Promise<boolean>;
   /**
    * Ends the connections of a peer, which stays away for a while: it is neither let in nor dialed, unless
-   * `connect` or `unbanPeer` is called for it. Answers how many connections there were.
+   * `connect` or `unbanPeer` is called for it. Answers how many connections there were, and for how long.
    */
-  disconnectPeer(peerId: PeerId, options?: DisconnectOptions): Promise<number>;
+  disconnectPeer(peerId: PeerId, options?: DisconnectOptions): Promise<SentAway>;
   trustedPeers(): Promise<readonly TrustedPeer[]>;
   /** Up to 16 peers that are known and whose ids begin with this: 1 to 64 lower-case hex characters. */
   findPeers(beginning: string): Promise<readonly PeerId[]>;
@@ -112,7 +117,7 @@ export function peerControl({ config, assertRunning, ask }: ControlParts): PeerC
     disconnectPeer(id, options = {}) {
       const whom = about(id, options);
       const awayMs = timeOf("awayMs", options.awayMs ?? control.awayMs, control.awayMaxMs);
-      return done<number>((replyTo) => ({ type: "DisconnectPeer", ...whom, awayMs, replyTo }));
+      return done<SentAway>((replyTo) => ({ type: "DisconnectPeer", ...whom, awayMs, replyTo }));
     },
     trustedPeers: () => ask((replyTo) => ({ type: "GetTrusted", replyTo })),
     async findPeers(beginning) {

@@ -78,7 +78,7 @@ test.serial("a network in a thread answers every call of a network", async (t) =
   t.is(transaction.length, makeTransaction(makeKey(1), 1).length, "the caller keeps its bytes");
 
   const left = nextEvent(node, "PeerDisconnected");
-  t.is(await network.disconnectPeer(node.peerId), 1);
+  t.is((await network.disconnectPeer(node.peerId)).connections, 1);
   t.is((await left).peerId, network.peerId);
 });
 

@@ -27,8 +27,7 @@ export type JudgingCommand =
 
 export type OperatorMessage =
   | JudgingCommand
-  /** Answered with the number of connections that ended. */
-  | ({ readonly type: "DisconnectPeer"; readonly awayMs: number } & About<number>)
+  | ({ readonly type: "DisconnectPeer"; readonly awayMs: number } & About<SentAway>)
   | { readonly type: "GetTrusted"; readonly replyTo: ActorRef<readonly TrustedPeer[]> }
   /** Peers that are known, by how their ids begin. */
   | {
@@ -55,6 +54,13 @@ export type Done<T> =
       /** One plain sentence. */
       readonly why: string;
     };
+
+export interface SentAway {
+  /** That ended. */
+  readonly connections: number;
+  /** From now on. */
+  readonly awayMs: number;
+}
 
 export interface TrustedPeer {
   readonly peerId: PeerId;

@@ -5,7 +5,13 @@
 import { unreachable } from "../../errors.js";
 import type { AskOutcome } from "../../runtime/actor.js";
 import type { BanRecord, PeerId } from "../../ports.js";
-import type { CommandJudged, Done, JudgingCommand, OperatorMessage } from "./operator-messages.js";
+import type {
+  CommandJudged,
+  Done,
+  JudgingCommand,
+  OperatorMessage,
+  SentAway,
+} from "./operator-messages.js";
 import { awayText } from "./operator-wishes.js";
 import { peerAt, type PeerBook } from "./peer-book.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -207,16 +213,21 @@ function sendAway(
   state: State,
   message: Extract<OperatorMessage, { type: "DisconnectPeer" }>,
   context: Ctx,
-): Done<number> {
+): Done<SentAway> {
   const { peerId, awayMs } = message;
   const nowMs = context.env.clock.monotonicMs();
   // Before its connections end, or it would be dialed again at once.
   state.book.absences.begin(peerId, nowMs + awayMs, nowMs);
   const detail = awayText(awayMs);
   const farewell = { reason: "Banned", detail } as const;
-  const value = sendOff(state, peerId, { farewell, gone: { reason: "Operator", detail } }, context);
-  say("a peer was sent away by the operator", message, context, { awayMs, connections: value });
-  return { ok: true, value };
+  const connections = sendOff(
+    state,
+    peerId,
+    { farewell, gone: { reason: "Operator", detail } },
+    context,
+  );
+  say("a peer was sent away by the operator", message, context, { awayMs, connections });
+  return { ok: true, value: { connections, awayMs } };
 }
 
 function say(

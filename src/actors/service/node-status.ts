@@ -8,6 +8,7 @@ import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { PeerDeeds } from "../peer/peer-deeds.js";
+import type { Purpose } from "../peer/outbound.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
@@ -55,6 +56,8 @@ export interface PeerStatus {
   readonly agent: string;
   readonly address: string;
   readonly direction: Direction;
+  /** `blocks`: no transactions are told on it; of an inbound one always `full`. */
+  readonly purpose: Purpose;
   /** Decimal: a claim may be any 64-bit number. */
   readonly claimedHeight: string;
   /** Round trips, smoothed and the shortest; null until measured. */
@@ -101,6 +104,7 @@ export function peerStatus(report: PeerReport): PeerStatus {
     agent,
     address,
     direction,
+    purpose: report.purpose,
     claimedHeight: head.claimed.height.toString(),
     pingMs: performance.pingMs ?? null,
     pingMinMs: performance.pingMinMs ?? null,

@@ -7,7 +7,7 @@ import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
-import type { Done } from "../../../src/actors/peer/operator-messages.js";
+import type { Done, SentAway } from "../../../src/actors/peer/operator-messages.js";
 import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 import type { PingOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { PeerHistory } from "../../../src/actors/peer/peer-history.js";
@@ -246,13 +246,13 @@ test("a peer that misbehaves is banned; the operator can let it in again", async
   t.deepEqual(unbanned, { ok: true, value: true });
   const welcome = await harness.join();
   t.is(welcome.heardOf("Handshake").length, 1);
-  const gone = await harness.ask<Done<number>>((replyTo) => ({
+  const gone = await harness.ask<Done<SentAway>>((replyTo) => ({
     type: "DisconnectPeer",
     ...about,
     awayMs: 60_000,
     replyTo,
   }));
-  t.deepEqual(gone, { ok: true, value: 1 });
+  t.deepEqual(gone, { ok: true, value: { connections: 1, awayMs: 60_000 } });
   await harness.settle();
   t.like(welcome.heardOf("Disconnect")[0]?.message, {
     reason: "Banned",

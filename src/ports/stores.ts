@@ -163,6 +163,22 @@ export interface PeerRecord {
   readonly trusted?: true;
 }
 
+/** A part of the address book, in a form of its own. */
+export interface AddressPage {
+  /** At most 16 characters: letters, digits and `-`. */
+  readonly name: string;
+  /** Some KiB; empty: there is no such page. */
+  readonly text: string;
+}
+
+/** What a node remembers of addresses: one page a bucket, some hundred to a few thousand. */
+export interface AddressStore {
+  /** Asked once at each start of the network. */
+  pages(): readonly AddressPage[];
+  /** In place of the pages of these names. */
+  write(pages: readonly AddressPage[]): Promise<void>;
+}
+
 /**
  * What a node remembers of its peers: a few thousand records at most. What it throws, rejects with or
  * answers against these types is logged and costs what it was about, nothing else.
@@ -173,5 +189,7 @@ export interface PeerStore {
   /** In place of what is stored of that peer. */
   put(record: PeerRecord): Promise<void>;
   delete(peerId: PeerId): Promise<void>;
+  /** Absent: of the address book the next start knows what is in the records. */
+  readonly addresses?: AddressStore;
   close(): Promise<void>;
 }

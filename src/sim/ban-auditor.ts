@@ -48,6 +48,7 @@ export class BanAuditor {
         this.#durable.delete(peerId);
         return store.delete(peerId);
       },
+      ...(store.addresses === undefined ? {} : { addresses: store.addresses }),
       close: () => store.close(),
     };
   }

@@ -322,6 +322,31 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     await stores.close();
   });
 
+  test("pages of addresses outlive the process until they are empty", async (t) => {
+    let stores = await subject.open();
+    t.deepEqual(stores.peers.addresses!.pages(), []);
+    const written = [
+      stores.peers.addresses!.write([
+        { name: "new-1", text: "[1]" },
+        { name: "secret", text: "ab" },
+      ]),
+      stores.peers.addresses!.write([
+        { name: "new-1", text: "" },
+        { name: "tried-1", text: "[2]" },
+      ]),
+    ];
+    subject.settle();
+    await Promise.all(written);
+    stores = await subject.reopen(stores);
+    const kept = [
+      { name: "secret", text: "ab" },
+      { name: "tried-1", text: "[2]" },
+    ];
+    t.deepEqual(stores.peers.addresses!.pages(), kept);
+    t.deepEqual(stores.peers.records(), [], "they are no records");
+    await stores.close();
+  });
+
   test("closing waits for what was committed, may be repeated, and ends all use", async (t) => {
     const stores = await subject.open();
     let durable = false;

@@ -4,7 +4,7 @@
 // in two tables, each of a bounded shape, whose places depend on a secret and on address groups.
 
 import { invariant } from "../../errors.js";
-import type { PeerId } from "../../ports.js";
+import type { AddressPage, PeerId } from "../../ports.js";
 import {
   formatAddress,
   hostGroup,
@@ -14,6 +14,7 @@ import {
   type Endpoint,
   type Reach,
 } from "../../protocol/address.js";
+import { readPage, type StoredAddress } from "./address-pages.js";
 import { AddressPlaces, type PlacesOptions } from "./address-places.js";
 import { drawn } from "./address-table.js";
 import { backoffMs } from "./backoff.js";
@@ -238,6 +239,25 @@ export class AddressBook {
     return tellable.slice(0, count);
   }
 
+  // ---- what outlives the process -------------------------------------------------------------
+
+  /** At most so many pages that are not stored as they are now. */
+  takeChanged(max: number): readonly AddressPage[] {
+    return this.#places.takeChanged(max);
+  }
+
+  get hasChanged(): boolean {
+    return this.#places.hasChanged;
+  }
+
+  /** A page of the run before. */
+  restore(name: string, text: string): void {
+    this.#places.read(name, text, (table) => {
+      const { bucketSize } = this.#options.config.addresses;
+      for (const row of readPage(text, bucketSize)) this.#restore(row, table === "tried");
+    });
+  }
+
   invariants(): void {
     this.#places.invariants();
     invariant(this.#collisions.size <= COLLISIONS_MAX, "too many collisions");
@@ -260,6 +280,18 @@ export class AddressBook {
     }
     const isPlaced = this.#places.heard(known, source, wallMs);
     if (!isPlaced && isNews) this.#places.changed(known);
+  }
+
+  #restore({ endpoint, source, ...stored }: StoredAddress, isTried: boolean): void {
+    const address = plainAddress(endpoint);
+    if (!this.#options.schemes.has(endpoint.scheme) || this.#ours.has(address)) return;
+    const before = this.#places.get(address);
+    const known = before ?? { ...this.#unplaced(endpoint, source), ...stored };
+    // It was heard of again before its page was read.
+    known.peerId ??= stored.peerId;
+    known.foundWallMs = Math.max(known.foundWallMs, stored.foundWallMs);
+    known.ownWallMs = Math.max(known.ownWallMs, stored.ownWallMs);
+    if (!isTried || !this.#places.found(known)) this.#places.restore(known, source);
   }
 
   #mayBeTold(endpoint: Endpoint, reaches: ReadonlySet<Reach>): boolean {

@@ -17,4 +17,8 @@ export type AddressMessage =
       readonly countMax: number;
       readonly local?: boolean;
       readonly replyTo: ActorRef<readonly Endpoint[]>;
-    };
+    }
+  /** From the registry to itself: there are pages to read, or to write. */
+  | { readonly type: "AddressesDue" }
+  /** They were written, or could not be. */
+  | { readonly type: "AddressesWritten" };

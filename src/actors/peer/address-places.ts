@@ -3,8 +3,10 @@
 // Pure. After Bitcoin Core's address manager.
 
 import { invariant } from "../../errors.js";
+import type { AddressPage } from "../../ports.js";
 import type { NetworkConfig } from "../../config.js";
 import { AddressTable, newPlace, triedPlace, type TableShape } from "./address-table.js";
+import { pageText } from "./address-pages.js";
 import { isTerrible, type KnownAddress } from "./known-address.js";
 
 export interface PlacesOptions {
@@ -25,14 +27,18 @@ export class AddressPlaces {
   readonly #new: AddressTable;
   readonly #tried: AddressTable;
   readonly #known = new Map<string, KnownAddress>();
+  /** Names of pages that are not stored as they are. */
+  readonly #changed = { tried: new Set<number>(), new: new Set<number>() };
+  /** The page that is being read: it is stored. */
+  #reading: { readonly table: "tried" | "new"; readonly bucket: number } | undefined;
 
   constructor(options: PlacesOptions) {
     this.#options = options;
     const { newBuckets, triedBuckets, bucketSize } = options.config.addresses;
     this.#newShape = { buckets: newBuckets, bucketSize };
     this.#triedShape = { buckets: triedBuckets, bucketSize };
-    this.#new = new AddressTable(this.#newShape, () => undefined);
-    this.#tried = new AddressTable(this.#triedShape, () => undefined);
+    this.#new = new AddressTable(this.#newShape, (bucket) => this.#touched("new", bucket));
+    this.#tried = new AddressTable(this.#triedShape, (bucket) => this.#touched("tried", bucket));
   }
 
   get size(): number {
@@ -109,6 +115,47 @@ export class AddressPlaces {
     for (const { at } of known.places) this.#tableOf(known).changed(at);
   }
 
+  // ---- what outlives the process -------------------------------------------------------------
+
+  /** At most so many pages that are not stored as they are now, those of found addresses first. */
+  takeChanged(max: number): readonly AddressPage[] {
+    const pages: AddressPage[] = [];
+    for (const table of ["tried", "new"] as const) {
+      for (const bucket of this.#changed[table]) {
+        if (pages.length >= max) return pages;
+        this.#changed[table].delete(bucket);
+        pages.push({ name: `${table}-${bucket}`, text: this.#page(table, bucket) });
+      }
+    }
+    return pages;
+  }
+
+  get hasChanged(): boolean {
+    return this.#changed.tried.size + this.#changed.new.size > 0;
+  }
+
+  /** `restore` is called for what a page holds: whatever does not come to lie there is stored anew. */
+  read(name: string, text: string, restore: (table: "tried" | "new") => void): void {
+    const [, table, number] = /^(tried|new)-([0-9]{1,9})$/.exec(name) ?? [];
+    if (table !== "tried" && table !== "new") return;
+    const bucket = Number(number);
+    this.#reading = { table, bucket };
+    restore(table);
+    this.#reading = undefined;
+    if (this.#page(table, bucket) !== text) this.#touched(table, bucket);
+  }
+
+  /** One of a page, if it is new here and its place is free. It may be known by another page. */
+  restore(known: KnownAddress, source: string): void {
+    if (known.isTried || known.places.some((place) => place.source === source)) return;
+    if (known.places.length >= PLACES_MAX) return;
+    const at = newPlace(this.#options.secret, this.#newShape, known, source);
+    if (this.#new.at(at) !== undefined) return;
+    known.places = [...known.places, { at, source }];
+    this.#known.set(known.address, known);
+    this.#new.put(at, known);
+  }
+
   invariants(): void {
     let places = 0;
     for (const known of this.#known.values()) {
@@ -130,6 +177,20 @@ export class AddressPlaces {
     ] as const) {
       invariant(table.size <= buckets * bucketSize, `${table.size} addresses in a table`);
     }
+  }
+
+  #touched(table: "tried" | "new", bucket: number): void {
+    if (this.#reading?.table === table && this.#reading.bucket === bucket) return;
+    this.#changed[table].add(bucket);
+  }
+
+  #page(table: "new" | "tried", bucket: number): string {
+    const of = table === "new" ? this.#new : this.#tried;
+    const rows = of.placesIn(bucket).map((at) => {
+      const known = of.at(at)!;
+      return [known, known.places.find((place) => place.at === at)!.source] as const;
+    });
+    return pageText(rows);
   }
 
   #tableOf({ isTried }: KnownAddress): AddressTable {

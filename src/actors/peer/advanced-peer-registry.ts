@@ -4,7 +4,6 @@
 // broadcaster), dialer, reputation, event bus, peer handlers. A fault escalates: without its book
 // the registry would keep connections that it no longer knows.
 
-import { toHex } from "../../bytes/hex.js";
 import { departedFit } from "../../config/memory-plan.js";
 import { invariant } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
@@ -38,7 +37,13 @@ import {
   stopped,
   tellGone,
 } from "./registry-connections.js";
-import { aboutAddresses } from "./registry-addresses.js";
+import {
+  aboutAddresses,
+  keepAddresses,
+  openAddresses,
+  restoreAnchors,
+  writeAllAddresses,
+} from "./registry-addresses.js";
 import { aboutControl } from "./registry-control.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
@@ -54,7 +59,6 @@ import {
 
 export type { RegistryArgs } from "./registry-state.js";
 
-const SECRET_BYTES = 32;
 /** What ends with a connection. */
 const OF_CONNECTIONS = ["windowGrowth", "inboxes", "sendQueues", "queueGrowth"] as const;
 
@@ -74,11 +78,12 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     args.reputation.tell({ type: "Subscribe", subscriber: context.self });
     const { config, log, peerId, peers, random } = context.env;
     const store = guardPeerStore(peers, log);
+    const keeping = openAddresses(store, random);
     const book = new PeerBook({
       self: peerId,
       config,
       schemes: new Set(context.env.transports.keys()),
-      secret: toHex(random.bytes(SECRET_BYTES)),
+      secret: keeping.secret,
       float: () => random.float(),
     });
     for (const text of config.staticPeers) book.endpoints.add(parseAddress(text), "static");
@@ -90,11 +95,14 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     const { forgotten } = book.trust;
     if (forgotten.length > 0)
       log.write("warn", "trustedMax leaves no room for peers", { forgotten });
+    restoreAnchors({ book, keeping });
+    keepAddresses({ book, keeping, store }, context);
     endBans({ book, events: args.events }, context);
     return {
       ...args,
       ...newDials(context.env, book),
       store,
+      keeping,
       subscribers: new Map(),
       traffic: new TrafficCounts(context.env.protocols),
       local: new LocalInfo(context.env),
@@ -109,6 +117,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
   receive(state, message, context) {
     dealWith(state, message, context);
     keepChanges(state);
+    keepAddresses(state, context);
   },
 
   signal(state, signal, context) {
@@ -167,6 +176,8 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
       return;
     case "AddressesLearned":
     case "SampleAddresses":
+    case "AddressesDue":
+    case "AddressesWritten":
       aboutAddresses(state, message, context);
       return;
     case "Listening":
@@ -234,6 +245,8 @@ function shutDown(state: State, replyTo: ActorRef<"Drained">, context: Ctx): voi
   state.stopping = true;
   state.drained = replyTo;
   context.cancelTimer("dial");
+  context.cancelTimer("addresses");
+  writeAllAddresses(state);
   for (const { handler } of state.book.connections.all()) {
     handler.tell({ type: "Close", reason: "Shutdown", detail: "the node stops" });
   }

@@ -4,8 +4,8 @@ import type { PeerId } from "../../ports.js";
 import { formatAddress } from "../../protocol/address.js";
 import { NO_DEEDS } from "./peer-deeds.js";
 import type { KnownAddress } from "./known-address.js";
-import type { KnownEndpoint } from "./known-endpoints.js";
-import { peerAt, type PeerBook } from "./peer-book.js";
+import { peerAt, type KnownEndpoint } from "./known-endpoints.js";
+import type { PeerBook } from "./peer-book.js";
 import type { AddressHistory, EndpointHistory, PeerHistory } from "./peer-history.js";
 import type { Moment, PeerExplanation } from "./reputation-ledger.js";
 

@@ -3,13 +3,17 @@
 // have forgotten it.
 
 import { errorText } from "../../errors.js";
-import type { Log, PeerId, PeerRecord, PeerStore } from "../../ports.js";
+import type { AddressPage, Log, PeerId, PeerRecord, PeerStore } from "../../ports.js";
 
 export interface GuardedPeerStore {
   /** As the store answers them: nothing is sure of any of them. */
   records(): readonly unknown[];
   put(record: PeerRecord): void;
   delete(peerId: PeerId): void;
+  /** None where the store keeps no addresses. */
+  pages(): readonly unknown[];
+  /** Resolves when that has ended in whatever way. */
+  write(pages: readonly AddressPage[]): Promise<void>;
 }
 
 export function guardPeerStore(store: PeerStore, log: Log): GuardedPeerStore {
@@ -33,6 +37,17 @@ export function guardPeerStore(store: PeerStore, log: Log): GuardedPeerStore {
         return [];
       }
     },
+    pages() {
+      try {
+        const pages: unknown = store.addresses?.pages() ?? [];
+        if (Array.isArray(pages)) return pages as readonly unknown[];
+        throw new TypeError("it answered no list of pages");
+      } catch (error) {
+        failed("addresses.pages", error);
+        return [];
+      }
+    },
+    write: (pages) => tried("addresses.write", async () => store.addresses?.write(pages)),
     put: (record) => void tried("put", () => store.put(record)),
     delete: (peerId) => void tried("delete", () => store.delete(peerId)),
   };

@@ -41,6 +41,8 @@ export interface Ended {
   readonly why: string;
   /** False: it does not lengthen the backoff. Default true. */
   readonly grows?: boolean;
+  /** A peer had shaken hands. Default false. */
+  readonly wasReady?: boolean;
   /** A connection that was good for long: the backoff starts anew. */
   readonly wasStable?: boolean;
   /** There is no peer: the backoff does not become long. */
@@ -195,4 +197,9 @@ export class KnownEndpoints {
   #pauseMs({ failures }: KnownEndpoint, alone: boolean): number {
     return backoffMs(this.#settings, { failures, chance: this.#float(), alone });
   }
+}
+
+/** Who was found there, or is to be. */
+export function peerAt({ peerId, endpoint }: KnownEndpoint): PeerId | undefined {
+  return peerId ?? endpoint.peerId;
 }

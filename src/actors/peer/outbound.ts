@@ -6,10 +6,11 @@ import { FEELERS_MAX } from "../../config/memory-plan.js";
 import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 import { isLocalHost } from "../../protocol/address.js";
+import type { Anchors } from "./anchors.js";
 import { plainAddress, type AddressBook, type Draw } from "./address-book.js";
 import type { KnownAddress } from "./known-address.js";
-import type { KnownEndpoint, KnownEndpoints } from "./known-endpoints.js";
-import type { Moment } from "./reputation-ledger.js";
+import { peerAt, type KnownEndpoint, type KnownEndpoints } from "./known-endpoints.js";
+import type { Moment, PeerClass } from "./reputation-ledger.js";
 
 /**
  * What a connection that this node makes is for: all that both sides negotiate; blocks alone, so that
@@ -28,18 +29,40 @@ export interface OutboundOptions {
   readonly addresses: AddressBook;
   /** Uniform in [0, 1). */
   readonly float: () => number;
-  /** The lowest first; undefined: not now. */
-  readonly rankOf: (target: KnownEndpoint, nowMs: number) => number | undefined;
-  /** In [0, 1]: of whoever may be there; 0: not now. */
-  readonly welcomeOf: (peerId: PeerId | undefined, nowMs: number) => number;
+  /** What is thought of a peer; undefined: it is not to be dialed now. */
+  readonly classOf: (peerId: PeerId, nowMs: number) => PeerClass | undefined;
+  readonly anchors: Anchors;
   /** It has a slot of its own, beside the others. */
   readonly isReserved: (target: KnownEndpoint) => boolean;
 }
+
+/** Who is dialed first. Without a class: as one that is neutral. */
+const RANKS: Readonly<Record<PeerClass, number>> = {
+  preferred: 0,
+  good: 1,
+  neutral: 1,
+  probation: 2,
+  banned: 2,
+};
+
+/** Somebody waits for it. */
+const WANTED = -1;
+
+/** How welcome whoever is there is, of addresses that nobody asked for. */
+const WELCOMES: Readonly<Record<PeerClass, number>> = {
+  preferred: 1,
+  good: 0.5,
+  neutral: 0.5,
+  probation: 0.05,
+  banned: 0.05,
+};
 
 export class Outbound {
   readonly #options: OutboundOptions;
   /** Monotonic time: no address is drawn before. */
   #nextDrawMs = Number.NEGATIVE_INFINITY;
+  /** Nobody was to be drawn. */
+  #isEmpty = false;
   #nextFeelerMs: number | undefined;
   #wakeMs = Number.POSITIVE_INFINITY;
 
@@ -54,14 +77,14 @@ export class Outbound {
 
   /** Those to dial now, as far as there are slots; the caller dials them before it asks again. */
   due(now: Moment, alone: boolean): readonly Due[] {
-    const { config, endpoints, isReserved, rankOf } = this.#options;
+    const { config, endpoints, isReserved } = this.#options;
     const { maxOutbound, dial } = config;
     const { monotonicMs: nowMs } = now;
     this.#wakeMs = Number.POSITIVE_INFINITY;
     const places = dial.concurrentMax - endpoints.count("dialing");
     const chosen = (count: number, among: (target: KnownEndpoint) => boolean): Due[] =>
       endpoints
-        .due(nowMs, count, (target) => (among(target) ? rankOf(target, nowMs) : undefined))
+        .due(nowMs, count, (target) => (among(target) ? this.#rankOf(target, nowMs) : undefined))
         .map((target) => ({ target, purpose: "full" }));
 
     const due = chosen(places, isReserved);
@@ -73,10 +96,11 @@ export class Outbound {
       target.source === "configured" && !isReserved(target);
     due.push(...chosen(free(), (one) => !isReserved(one) && (needsSeeds || !isSeed(one))));
     if (dial.onlyConfigured || maxOutbound === 0) return due;
+    due.push(...this.#anchors(places - due.length));
     if (free() > 0) {
       const drawn = this.#draw("full", now, alone);
       if (drawn !== undefined) due.push(drawn);
-      else if (!needsSeeds && nowMs >= this.#nextDrawMs) due.push(...chosen(free(), isSeed));
+      else if (!needsSeeds && this.#isEmpty) due.push(...chosen(free(), isSeed));
     } else if (places > due.length && this.#connected("full") >= maxOutbound) {
       const drawn = this.#drawExtra(now, alone);
       if (drawn !== undefined) due.push(drawn);
@@ -87,6 +111,25 @@ export class Outbound {
   /** Dialing or connected for this, beside those that have slots of their own. */
   taken(purpose: Purpose): number {
     return this.#count((target) => target.state !== "idle" && target.purpose === purpose);
+  }
+
+  /** Whoever was here before the start comes before all that was heard of. */
+  #anchors(places: number): readonly Due[] {
+    const { anchors, config, endpoints } = this.#options;
+    const { maxOutbound, dial } = config;
+    const due: Due[] = [];
+    const has = (purpose: Purpose): boolean => {
+      const slots = purpose === "blocks" ? dial.blocksOnlyMax : maxOutbound;
+      const chosen = due.filter((one) => one.purpose === purpose).length;
+      return this.taken(purpose) + chosen < slots;
+    };
+    while (due.length < places) {
+      const anchor = anchors.take(has);
+      if (anchor === undefined) break;
+      const target = endpoints.add(anchor.endpoint, "book");
+      if (target?.state === "idle") due.push({ target, purpose: anchor.purpose });
+    }
+    return due;
   }
 
   #drawExtra(now: Moment, alone: boolean): Due | undefined {
@@ -106,11 +149,11 @@ export class Outbound {
 
   /** Whoever holds the place of another one is tested first. */
   #feeler(now: Moment, alone: boolean): Due | undefined {
-    const { addresses, endpoints, welcomeOf } = this.#options;
+    const { addresses, endpoints } = this.#options;
     const contested = addresses.contested(now.wallMs);
     const known = this.#dialedAddresses();
     const weightOf = (one: KnownAddress): number =>
-      known.has(one.address) ? 0 : welcomeOf(one.peerId, now.monotonicMs);
+      known.has(one.address) ? 0 : this.#welcomeOf(one.peerId, now.monotonicMs);
     const tested =
       contested !== undefined && weightOf(contested) > 0
         ? contested
@@ -120,7 +163,7 @@ export class Outbound {
   }
 
   #draw(purpose: Purpose, now: Moment, alone: boolean): Due | undefined {
-    const { addresses, config, endpoints, welcomeOf } = this.#options;
+    const { addresses, config, endpoints } = this.#options;
     const { drawEveryMs, perGroupMax, exemptLocal } = config.dial;
     const { monotonicMs: nowMs } = now;
     if (nowMs < this.#nextDrawMs) {
@@ -133,16 +176,33 @@ export class Outbound {
       if (known.has(address)) return 0;
       const isExempt = exemptLocal && isLocalHost(endpoint.host);
       if (!isExempt && (groups.get(group) ?? 0) >= perGroupMax) return 0;
-      return welcomeOf(peerId, nowMs);
+      return this.#welcomeOf(peerId, nowMs);
     };
+    // Also where none was found: to look through the whole book takes milliseconds.
+    this.#nextDrawMs = nowMs + drawEveryMs;
     const draw = addresses.draw({ now, alone, weightOf });
-    this.#wakeMs = Math.min(this.#wakeMs, wakeOf(draw, nowMs + drawEveryMs));
+    this.#wakeMs = Math.min(this.#wakeMs, wakeOf(draw, this.#nextDrawMs));
+    this.#isEmpty = draw.known === undefined;
     const target = draw.known && endpoints.add(draw.known.endpoint, "book");
     if (draw.known === undefined || target === undefined) return undefined;
-    this.#nextDrawMs = nowMs + drawEveryMs;
     // So it is known who cannot be reached, if nobody can.
     if (draw.known.foundWallMs !== 0) target.peerId = draw.known.peerId;
     return { target, purpose };
+  }
+
+  /** The lowest first; undefined: not now. */
+  #rankOf(target: KnownEndpoint, nowMs: number): number | undefined {
+    const { classOf, endpoints } = this.#options;
+    if (endpoints.isWanted(target)) return WANTED;
+    const peerId = peerAt(target);
+    const peerClass = peerId === undefined ? "neutral" : classOf(peerId, nowMs);
+    return peerClass && RANKS[peerClass];
+  }
+
+  /** In [0, 1]: of whoever may be there; 0: not now. */
+  #welcomeOf(peerId: PeerId | undefined, nowMs: number): number {
+    const peerClass = peerId === undefined ? "neutral" : this.#options.classOf(peerId, nowMs);
+    return peerClass === undefined ? 0 : WELCOMES[peerClass];
   }
 
   #feelerAfter(nowMs: number): number {

@@ -15,8 +15,9 @@ import {
 } from "../../protocol/address.js";
 import type { ChainHead, HandshakeInfo } from "../../protocol/types/node-info.js";
 import { AddressBook } from "./address-book.js";
+import { Anchors } from "./anchors.js";
 import { ConnectionTable } from "./connection-table.js";
-import { KnownEndpoints, type Ended, type KnownEndpoint } from "./known-endpoints.js";
+import { KnownEndpoints, peerAt, type Ended, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { Absences, awayText, TrustedPeers } from "./operator-wishes.js";
 import { Outbound, type Due, type Purpose } from "./outbound.js";
@@ -49,29 +50,9 @@ export type WantOutcome =
   /** No more endpoints are kept. */
   | { readonly type: "unknown" };
 
-/** Who is dialed first. Without a class: as one that is neutral. */
-const RANKS: Readonly<Record<PeerClass, number>> = {
-  preferred: 0,
-  good: 1,
-  neutral: 1,
-  probation: 2,
-  banned: 2,
-};
-
-/** Somebody waits for it. */
-const WANTED = -1;
-
-/** How welcome whoever is there is, of addresses that nobody asked for. */
-const WELCOMES: Readonly<Record<PeerClass, number>> = {
-  preferred: 1,
-  good: 0.5,
-  neutral: 0.5,
-  probation: 0.05,
-  banned: 0.05,
-};
-
 export class PeerBook {
   readonly addresses: AddressBook;
+  readonly anchors = new Anchors();
   readonly endpoints: KnownEndpoints;
   readonly connections = new ConnectionTable();
   readonly peers: KnownPeers;
@@ -98,8 +79,8 @@ export class PeerBook {
       endpoints,
       addresses,
       float,
-      rankOf: (target, nowMs) => this.#rankOf(target, nowMs),
-      welcomeOf: (peerId, nowMs) => this.#welcomeOf(peerId, nowMs),
+      classOf: (peerId, nowMs) => this.#classOf(peerId, nowMs),
+      anchors: this.anchors,
       isReserved: (target) => this.isReserved(target),
     });
     this.groups = new GroupStandings(config);
@@ -145,7 +126,8 @@ export class PeerBook {
 
   /** Dialing | Connected → Idle. What nobody asked for is an address among others again. */
   ended(target: KnownEndpoint, nowMs: number, how: Ended): void {
-    const { grows = true, wasStable = false, alone } = how;
+    const { grows = true, wasStable = false, wasReady = false, alone } = how;
+    if (!wasReady) this.anchors.failed(target.endpoint);
     const isFailure = grows && !alone ? true : undefined;
     this.addresses.ended(target.endpoint, nowMs, wasStable ? false : isFailure);
     if (target.source === "book") this.endpoints.remove(target);
@@ -237,7 +219,15 @@ export class PeerBook {
     peer.readyWallMs = wallMs;
     const teller = { host: entry.remote.host, self: entry.peerId };
     this.addresses.learned(peer.told, teller, wallMs);
-    if (entry.dialed !== undefined) this.#foundAt(entry.dialed, entry.peerId, wallMs);
+    if (entry.dialed === undefined) return true;
+    this.#foundAt(entry.dialed, entry.peerId, wallMs);
+    const target = this.endpoints.get(entry.dialed);
+    if (target?.source !== "book") return true;
+    this.anchors.ready(
+      entry.dialed,
+      target.purpose,
+      (address) => this.endpoints.byAddress(address)?.state === "connected",
+    );
     return true;
   }
 
@@ -313,6 +303,7 @@ export class PeerBook {
 
   invariants(): void {
     this.addresses.invariants();
+    this.anchors.invariants();
     this.endpoints.invariants();
     this.records.invariants();
     this.connections.invariants();
@@ -346,30 +337,18 @@ export class PeerBook {
     return this.groups.refusal(candidate, this.connections.open(), nowMs);
   }
 
-  /** Undefined: not now. */
-  #rankOf(target: KnownEndpoint, nowMs: number): number | undefined {
-    if (this.endpoints.isWanted(target)) return WANTED;
-    const peerId = peerAt(target);
-    if (peerId === undefined) return RANKS.neutral;
-    if (this.connections.readyOf(peerId) !== undefined) return undefined;
+  /** What is thought of whom to dial; undefined: not now. */
+  #classOf(peerId: PeerId, nowMs: number): PeerClass | undefined {
+    if (peerId === this.#self || this.connections.isOpen(peerId)) return undefined;
     if (this.absences.leftMs(peerId, nowMs) > 0) return undefined;
     const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
     if (isBanned && !this.trusted.has(peerId)) return undefined;
-    return RANKS[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];
+    return this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral";
   }
 
   #foundAt(endpoint: Endpoint, peerId: PeerId, wallMs: number): void {
     this.addresses.found(endpoint, peerId, wallMs);
     this.records.found.found(endpoint, peerId, wallMs);
-  }
-
-  #welcomeOf(peerId: PeerId | undefined, nowMs: number): number {
-    if (peerId === undefined) return WELCOMES.neutral;
-    if (peerId === this.#self || this.connections.isOpen(peerId)) return 0;
-    if (this.absences.leftMs(peerId, nowMs) > 0) return 0;
-    const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
-    if (isBanned && !this.trusted.has(peerId)) return 0;
-    return WELCOMES[this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral"];
   }
 
   #kept(): ReadonlySet<PeerId> {
@@ -378,11 +357,6 @@ export class PeerBook {
     for (const { peerId } of this.endpoints.all()) if (peerId !== undefined) kept.add(peerId);
     return kept;
   }
-}
-
-/** Who was found there, or is to be. */
-export function peerAt({ peerId, endpoint }: KnownEndpoint): PeerId | undefined {
-  return peerId ?? endpoint.peerId;
 }
 
 function dialableOf(text: string): readonly Endpoint[] {

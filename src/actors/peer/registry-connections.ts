@@ -85,7 +85,7 @@ export function ready(
     const detail = "others of its address group broke rules";
     state.reputation.tell({ type: "Report", peerId, event: "BadNeighbours", detail });
   }
-  peerIsReady(state, peerId);
+  peerIsReady(state, peerId, ctx);
 }
 
 /** Ready | Handshaking → Closing: the slot is free, the handler still flushes. */

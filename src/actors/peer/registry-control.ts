@@ -13,7 +13,8 @@ import type {
   SentAway,
 } from "./operator-messages.js";
 import { awayText } from "./operator-wishes.js";
-import { peerAt, type PeerBook } from "./peer-book.js";
+import { peerAt } from "./known-endpoints.js";
+import type { PeerBook } from "./peer-book.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { sendOff } from "./registry-connections.js";
 import { enforce, lift } from "./registry-verdicts.js";

@@ -7,9 +7,9 @@ import { formatAddress } from "../../protocol/address.js";
 import type { PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { DialEnd, DialerMessage, DialMessage, DialOutcome } from "../service/dial-messages.js";
-import type { KnownEndpoint } from "./known-endpoints.js";
+import { peerAt, type KnownEndpoint } from "./known-endpoints.js";
 import { Loneliness } from "./loneliness.js";
-import { peerAt, type PeerBook } from "./peer-book.js";
+import type { PeerBook } from "./peer-book.js";
 import type { Entry } from "./peer-entry.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { wasReady } from "./peer-state.js";
@@ -22,6 +22,8 @@ export interface DialsState {
   /** Who waits for the connection to an address. */
   readonly waiting: Map<string, ActorRef<DialOutcome>[]>;
   readonly loneliness: Loneliness;
+  /** Connections that gave way to one that this process did not make. */
+  twinEnds: number;
   readonly reputation: ActorRef<ReputationMessage>;
   readonly stopping: boolean;
 }
@@ -30,6 +32,8 @@ type Ctx = Context<RegistryMessage, NodeEnv>;
 
 /** A connection that lasted this long was good: its end starts the backoff anew. */
 const STABLE_MS = 60_000;
+/** Once it may have been a fault of the other side. */
+const TWIN_ENDS_MIN = 2;
 
 export function newDials(
   { clock }: NodeEnv,
@@ -40,6 +44,7 @@ export function newDials(
     dialer: undefined,
     waiting: new Map(),
     loneliness: new Loneliness(clock.monotonicMs()),
+    twinEnds: 0,
   };
 }
 
@@ -70,7 +75,7 @@ export function aboutDials(state: DialsState, message: DialMessage, context: Ctx
 }
 
 /** Dials what is due while slots are free, and wakes when the next one is due. */
-function fill(state: DialsState, context: Ctx): void {
+export function fill(state: DialsState, context: Ctx): void {
   const { book, dialer } = state;
   const { env } = context;
   if (state.stopping || dialer === undefined) {
@@ -163,9 +168,11 @@ function dialEnded(
 }
 
 /** A peer is ready, whichever side dialed: two connections to one peer become one. */
-export function peerIsReady(state: DialsState, peerId: PeerId): void {
+export function peerIsReady(state: DialsState, peerId: PeerId, context: Ctx): void {
   state.loneliness.end();
   answerConnected(state, peerId);
+  // It may have said where it can be dialed, and more may be dialed once all slots are taken.
+  fill(state, context);
 }
 
 /** A connection has ended; `readyForMs` is 0 for one that was not ready. */
@@ -205,22 +212,35 @@ function targetLost(
   }
   const brokeOff = reason === "Closed" || reason === "Timeout";
   if (brokeOff && !wasReady(entry.state)) unreached(state, entry.peerId, "in its handshake");
-  const isDouble = reason === "DuplicateConnection";
   const why = `the connection was ended by ${byPeer ? "the peer" : "this node"} (${reason})`;
+  const isDouble = reason === "DuplicateConnection";
+  // Of a double the other connection may still come and shake hands: who waits hears when it is
+  // ready. Of the second one in a row there is none, whatever the other side says.
+  const isSecond = target.end === why;
+  const isOpen = book.connections.isOpen(entry.peerId);
   if (!isDouble) refuse(state, target.address, why);
   else if (book.connections.readyOf(entry.peerId) !== undefined) {
     answerConnected(state, entry.peerId);
-  } else if (!book.connections.isOpen(entry.peerId) && target.end === why) {
-    // Of a double the other connection may still come and shake hands: who waits hears when it is
-    // ready. Of the second one in a row there is none, whatever the other side says.
+  } else if (!isOpen && isSecond) {
     refuse(state, target.address, why);
   }
+  // A connection that was ready gives way to one that shook hands with us as well, and there is none.
+  const isTwin = isDouble && byPeer && !isOpen && (wasReady(entry.state) || isSecond);
+  if (isTwin) warnOfTwin(state, target.address, env);
   book.ended(target, env.clock.monotonicMs(), {
     why,
-    wasStable: readyForMs >= STABLE_MS,
-    grows: reason !== "TooManyConnections" && !isDouble,
+    wasReady: wasReady(entry.state),
+    wasStable: readyForMs >= STABLE_MS && !isTwin,
+    grows: isTwin || (reason !== "TooManyConnections" && !isDouble),
     alone: state.loneliness.alone,
   });
+}
+
+/** Two processes with one identity take each other's place at whomever both dial. Said once. */
+function warnOfTwin(state: DialsState, address: string, { log, peerId }: NodeEnv): void {
+  if (++state.twinEnds !== TWIN_ENDS_MIN) return;
+  const advice = "stop it, or give it a data directory of its own";
+  log.write("warn", "another process uses this identity", { peerId, seenAt: address, advice });
 }
 
 /** A peer that was here before cannot be reached; with nobody else here it may well be our own line. */

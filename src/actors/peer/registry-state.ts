@@ -5,6 +5,7 @@ import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
+import type { AddressKeeping } from "./registry-addresses.js";
 import type { GuardedPeerStore } from "./guarded-peer-store.js";
 import type { LocalInfo } from "./local-info.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -21,6 +22,7 @@ export interface RegistryArgs {
 export interface RegistryState extends RegistryArgs, DialsState {
   /** What of the book outlives the process. */
   readonly store: GuardedPeerStore;
+  readonly keeping: AddressKeeping;
   readonly subscribers: Map<string, ActorRef<PeerTableEvent>>;
   /** What all connections carried. */
   readonly traffic: TrafficCounts;

@@ -185,6 +185,11 @@ export const PEERS = {
       "Buckets of addresses where a peer was found; those of one address group lie in 8 at most.",
     ),
     bucketSize: count(64, [1, 1_024], "Addresses in a bucket, each 800 bytes of memory."),
+    saveEveryMs: ms(
+      5_000,
+      [1, HOUR_MS],
+      "After so long what changed is written: what came later is lost when the process is killed.",
+    ),
     names: flag(
       false,
       "Believe peers that tell of hosts by name too: whoever owns a domain has as many names, each a " +

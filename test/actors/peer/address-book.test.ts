@@ -304,3 +304,88 @@ test("an address that many tell of is not hidden among the many of one teller", 
   for (let i = 0; i < 3_000; i++) if (draw()?.endpoint.host === honest.host) drawn++;
   t.true(drawn > 30, `${drawn} of 3,000`);
 });
+
+/** All that is known of all addresses, places too. */
+const contentsOf = (book: AddressBook): readonly KnownAddress[] =>
+  [...book.all()]
+    .map((known) => ({ ...known, endedMs: 0, rest: 0, places: sorted(known.places) }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+const sorted = (places: KnownAddress["places"]): KnownAddress["places"] =>
+  [...places].sort((a, b) => a.at - b.at);
+
+test("what was written is known again, and nothing of it is to be written", (t) => {
+  const told = fc.record({ group: fc.nat(40), number: fc.nat(3), from: fc.nat(5) });
+  fc.assert(
+    fc.property(fc.array(told, { maxLength: 100 }), fc.array(fc.nat(40)), (heard, found) => {
+      const { book } = bookOf();
+      const pages = new Map<string, string>();
+      const write = (): void => {
+        while (book.hasChanged) {
+          const some = book.takeChanged(3);
+          t.true(some.length <= 3);
+          for (const { name, text } of some) pages.set(name, text);
+        }
+      };
+      for (const { group, number, from } of heard) {
+        book.learned([address(group, number)], { host: `9.${from}.1.1` }, WALL_MS);
+        if (from === 0) write();
+      }
+      for (const group of found) book.found(address(group), peerIdOf(group), WALL_MS + group);
+      write();
+      const again = bookOf().book;
+      for (const [name, text] of pages) again.restore(name, text);
+      again.invariants();
+      t.deepEqual(contentsOf(again), contentsOf(book));
+      t.false(again.hasChanged);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("what lies elsewhere than it was written, under another secret or shape, is written anew", (t) => {
+  const { book } = bookOf({}, "one");
+  for (let i = 0; i < 30; i++) book.learned([address(i)], { host: `9.${i}.1.1` }, WALL_MS);
+  const pages = new Map(book.takeChanged(1_000).map(({ name, text }) => [name, text]));
+  const other = bookOf({ addresses: { newBuckets: 8, triedBuckets: 2 } }, "other").book;
+  for (const [name, text] of pages) other.restore(name, text);
+  t.true(other.size > 25, "but for those whose new places are one");
+  for (const { name, text } of other.takeChanged(1_000)) pages.set(name, text);
+  const again = bookOf({ addresses: { newBuckets: 8, triedBuckets: 2 } }, "other").book;
+  for (const [name, text] of pages) if (text !== "") again.restore(name, text);
+  t.deepEqual(contentsOf(again), contentsOf(other));
+  t.false(again.hasChanged);
+});
+
+test("whatever pages a store answers, what is no address is left out", (t) => {
+  const row = ["tcp://8.8.8.8:8765", "9.9.0.0/16", WALL_MS, 0, 0, 0, 0];
+  const rows = [
+    null,
+    7,
+    [],
+    ["nowhere", ...row.slice(1)],
+    ["tcp://8.8.8.8:0", ...row.slice(1)],
+    ["ws://8.8.8.8:1", ...row.slice(1)],
+    [`tcp://${PEER}@8.8.8.8:1`, ...row.slice(1)],
+    [row[0], "a\nb", ...row.slice(2)],
+    [row[0], row[1], -1, 0, 0, 0, 0],
+    [row[0], row[1], 0.5, 0, 0, 0, 0],
+    [row[0], row[1], WALL_MS, 0, 0, 0, "many"],
+  ];
+  const { book, hosts } = bookOf();
+  for (const text of ["", "{", "7", "null", JSON.stringify(rows)]) book.restore("new-1", text);
+  for (const name of ["new-", "tried-x", "other", "new-99999999999"]) {
+    book.restore(name, JSON.stringify([row]));
+  }
+  t.deepEqual(hosts(), []);
+  book.restore("new-1", JSON.stringify([...rows, row]));
+  t.deepEqual(hosts(), ["8.8.8.8"]);
+  book.invariants();
+  const { book: other } = bookOf();
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.boolean(), (value, isTried) => {
+      other.restore(isTried ? "tried-0" : "new-0", JSON.stringify(value));
+      other.invariants();
+      t.is(other.size, 0);
+    }),
+  );
+});

@@ -53,6 +53,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     hotRoles: ["acceptor"],
     load: () => import("./connections.js"),
   },
+  crowd: {
+    measures: "what 200,000 connections that come and go leave, and 5,000 idle ones hold",
+    load: () => import("./crowd.js"),
+  },
   gossip: {
     measures: "transactions from one publisher to eight subscribers: latency, cost, bytes",
     hotRoles: ["nodes"],

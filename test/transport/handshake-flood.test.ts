@@ -147,3 +147,43 @@ test("raw connections of one group have few places, whatever they say", async (t
   t.deepEqual(new Set(rules), new Set(["pending-limit"]));
   t.is(target.transport.figures().pendingInbound, TCP_CONFIG.inbound.perGroupMax);
 });
+
+test("of those that come and go, however they go, no timer, place or socket is left", async (t) => {
+  const hello = await recordedHello(t);
+  const target = await victim(t, { perSecond: 20, timeoutMs: 1e9 });
+  const sockets = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+  const before = sockets();
+  const gone = async (socket: Socket): Promise<void> => {
+    if (!socket.closed)
+      await new Promise<void>((resolve) => socket.resume().once("close", resolve));
+  };
+  for (let i = 0; i < 120; i++) {
+    const host = `127.${1 + (i % 3)}.${i}.1`;
+    const socket = target.raw(host);
+    if (i % 4 === 0) socket.once("connect", () => socket.resetAndDestroy());
+    else if (i % 4 === 1) socket.end(hello.subarray(0, i));
+    else if (i % 4 === 2) socket.write("garbage");
+    else socket.write(hello, () => socket.resetAndDestroy());
+    await gone(socket);
+    if (i % 10 > 0) continue;
+    const peer = target.honest(`127.200.${i}.1`);
+    await until(() => target.inbox.connections.length > i / 10 || advance(target));
+    new Recorder(await target.inbox.connection(i / 10)).connection.destroy();
+    await gone(peer);
+  }
+  const isEmpty = (): boolean =>
+    Object.values(target.transport.figures()).every((count) => count === 0);
+  // Whose first message waits for its turn is not read: that it left shows then.
+  await until(() => isEmpty() || advance(target));
+  t.is(target.inbox.connections.length, 12);
+  t.is(target.clock.nextAtMs, undefined, "no timer");
+  await until(() => sockets() <= before);
+  t.pass();
+});
+
+/** A handshake has its turn. */
+function advance({ clock }: { readonly clock: VirtualClock }): false {
+  clock.advanceBy(50);
+  return false;
+}

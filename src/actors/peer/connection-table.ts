@@ -13,6 +13,8 @@ export class ConnectionTable {
   readonly #ready = new Map<PeerId, Entry>();
   /** Those that hold a slot: handshaking or ready. */
   readonly #open = new Set<Entry>();
+  /** The same by peer; a list is replaced, never changed. */
+  readonly #openOf = new Map<PeerId, readonly Entry[]>();
   /** Those whose sockets are not gone yet, in order of closing. */
   readonly #closing = new Set<Entry>();
 
@@ -45,12 +47,12 @@ export class ConnectionTable {
   }
 
   isOpen(peerId: PeerId): boolean {
-    return this.openOf(peerId).length > 0;
+    return this.#openOf.has(peerId);
   }
 
   /** At most two: one that is ready, and one that shakes hands to take its place. */
   openOf(peerId: PeerId): readonly Entry[] {
-    return [...this.#open].filter((entry) => entry.peerId === peerId);
+    return this.#openOf.get(peerId) ?? [];
   }
 
   /** Connections that were refused and still hear why. */
@@ -65,7 +67,12 @@ export class ConnectionTable {
   add(entry: Entry): void {
     this.#entries.set(entry.id, entry);
     this.#byPath.set(entry.handler.path, entry);
-    (entry.state.phase === "closing" ? this.#closing : this.#open).add(entry);
+    if (entry.state.phase === "closing") {
+      this.#closing.add(entry);
+      return;
+    }
+    this.#open.add(entry);
+    this.#openOf.set(entry.peerId, [...this.openOf(entry.peerId), entry]);
   }
 
   /** Handshaking → Ready; false: it is not handshaking. No other one of its peer is ready. */
@@ -84,6 +91,9 @@ export class ConnectionTable {
     if (next === undefined) return undefined;
     entry.state = next;
     this.#open.delete(entry);
+    const others = this.openOf(entry.peerId).filter((other) => other !== entry);
+    if (others.length > 0) this.#openOf.set(entry.peerId, others);
+    else this.#openOf.delete(entry.peerId);
     this.#closing.add(entry);
     if (before.phase === "ready") this.#ready.delete(entry.peerId);
     return before;
@@ -109,7 +119,8 @@ export class ConnectionTable {
     for (const entry of this.#entries.values()) {
       const { peerId } = entry;
       const { phase } = entry.state;
-      invariant(this.#open.has(entry) === (phase !== "closing"), `the slot of ${peerId}`);
+      const isOpen = this.#open.has(entry) && this.openOf(peerId).includes(entry);
+      invariant(isOpen === (phase !== "closing"), `the slot of ${peerId}`);
       if (phase === "closing") continue;
       invariant(!seen[phase].has(peerId), `one ${phase} connection to ${peerId} is enough`);
       seen[phase].add(peerId);

@@ -9,7 +9,7 @@ import type { PeerExplanation } from "./reputation-ledger.js";
 
 /** All that is known of one peer. Structured-cloneable. Times are milliseconds, since 1970 UTC. */
 export interface PeerHistory extends PeerExplanation {
-  /** By the configuration. */
+  /** By the configuration, or by the operator while the node ran. */
   readonly trusted: boolean;
   /** What its address group answers for; null: nothing is held against it. */
   readonly group: GroupStanding | null;

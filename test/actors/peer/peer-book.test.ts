@@ -108,6 +108,20 @@ test("the endpoint of a banned peer is left alone until the ban ends, unless it 
   }
 });
 
+test("whoever was sent away is neither dialed nor let in before its time, unless it is asked for", (t) => {
+  const { book, open } = bookOf({ trustedPeers: [peerIdOf(1)], maxInbound: 8 });
+  const entry = open(1, { direction: "outbound", dialed: endpoint(1) });
+  book.connections.beganClosing(entry, 0);
+  book.absences.begin(peerIdOf(1), 1_000_000, 0);
+  book.endpoints.failed(book.targetOf(entry)!, 0, { why: "", alone: true });
+  const slot = { peerId: peerIdOf(1), direction: "inbound", remote: endpoint(1) } as const;
+  const detail = "the operator sent it away, for 1 s";
+  t.like(book.admit(slot, 999_999), { admit: false, reason: "Banned", detail });
+  t.true(book.admit(slot, 1_000_000).admit);
+  t.is(book.want(endpoint(1)).type, "waits");
+  t.true(book.admit(slot, 999_999).admit, "it was asked for");
+});
+
 test("a claim is never lowered, and ends with its connection", (t) => {
   const { book, open } = bookOf();
   const claim = (totalDifficulty: bigint) => ({

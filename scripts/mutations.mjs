@@ -95,6 +95,27 @@ export const mutations = [
     tests: ["node/address-groups"],
   },
   {
+    name: "whoever invents news is the first to have it",
+    in: "actors/peer/gossip-times.js",
+    find: "if (news.isProven)",
+    with: "if (true)",
+    tests: ["actors/peer/gossip-times"],
+  },
+  {
+    name: "what a busy peer does is not told",
+    in: "actors/peer/peer-handler.js",
+    find: "measureNow(state);",
+    with: "",
+    tests: ["sim/peer-figures"],
+  },
+  {
+    name: "blocks are pushed to whoever tells of them last",
+    in: "actors/peer/draw-pushes.js",
+    find: "delayMs(other) >= delayMs(one)",
+    with: "delayMs(other) <= delayMs(one)",
+    tests: ["actors/peer/draw-pushes"],
+  },
+  {
     name: "peers that fail together pay one by one",
     in: "actors/peer/slowness.js",
     find: "readyPeers === 0 || failed < many",

@@ -4,7 +4,7 @@
 import test, { type ExecutionContext } from "ava";
 import { genesisOf } from "../../src/compose.js";
 import type { Network } from "../../src/network.js";
-import { makeBlock, makeKey, makeTransaction } from "../support/chain.js";
+import { makeBlock, makeKey, makeTransaction, transactionId } from "../support/chain.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, nextEvent, reaches, startTestNode, until } from "./nodes.js";
 
@@ -55,6 +55,27 @@ test("who brings a block or a transaction first is known for it, also when it co
   await nextEvent(node, "PeerDisconnected", ({ peerId }) => peerId === first.peerId);
   const back = await join(t, node, 1);
   t.deepEqual((await reportOf(node, back))?.deeds, deeds);
+});
+
+test("what a peer is blamed for names the message, what it is about, and the rule", async (t) => {
+  const node = await startTestNode(t, { bindAddr: "tcp://127.0.0.1:0" });
+  const peer = await join(t, node, 1);
+  const forged = makeTransaction(makeKey(1), 1).slice();
+  forged[forged.length - 1]! ^= 1;
+  const block = makeBlock({ transactions: [forged] });
+  peer.send({ kind: "NewTransaction", transaction: forged });
+  await until(async () => (await reportOf(node, peer))?.deeds.invalid === 1);
+  const banned = nextEvent(node, "PeerBanned");
+  peer.send({ kind: "NewBlock", block: block.bytes });
+  await banned;
+  const { class: named, entries, connections } = await node.explainPeer(peer.peerId);
+  t.is(named, "banned");
+  const bad = entries.filter(({ delta }) => delta < 0);
+  t.like(bad, [
+    { event: "InvalidTransaction", kind: "NewTransaction", about: transactionId(forged) },
+    { event: "InvalidBlock", kind: "NewBlock", about: block.header.hash, rule: "signature" },
+  ]);
+  for (const { performance } of connections) t.true(performance.score < 0.55);
 });
 
 test("the shortest round trip of a peer is kept beside the usual one", async (t) => {

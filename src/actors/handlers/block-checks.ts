@@ -140,7 +140,7 @@ export function connectEnded(
   if (outcome.ok) {
     // What only stands beside the chain has not proven good for anything.
     if (peerId === undefined || !isCanonical(hash, context.env)) return;
-    state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", detail: hash });
+    state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", about: hash, detail: "" });
   } else if (outcome.reason === "fault") {
     rejected(state, job, outcome.fault, context);
   } else if (outcome.reason === "orphan" && peerId !== undefined) {
@@ -205,6 +205,7 @@ function rejected(
   const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
   if (peerId === undefined || blamesNobody(rule)) return;
-  const blame = { type: "Report", peerId, event: "InvalidBlock" } as const;
+  const kind = origin.fetchedBytes > 0 ? "ResponseBlock" : "NewBlock";
+  const blame = { type: "Report", peerId, event: "InvalidBlock", kind, about: hash } as const;
   state.reputation.tell({ ...blame, rule, detail });
 }

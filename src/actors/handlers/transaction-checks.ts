@@ -91,7 +91,7 @@ function judge(state: State, tag: number, context: Ctx): void {
       continue;
     }
     state.known.invalid(id);
-    if (peerId !== undefined) blame(state, peerId, fault);
+    blame(state, candidate, fault);
   }
   if (valid.length === 0) {
     close(state, tag);
@@ -128,11 +128,14 @@ function close(state: State, tag: number): void {
 
 export function blame(
   { reputation }: State,
-  peerId: PeerId,
+  { id, peerId, peerReply }: Candidate,
   { rule, detail }: Partial<Breach> & Pick<Breach, "detail">,
 ): void {
+  if (peerId === undefined) return;
   const broken = rule === undefined ? {} : { rule };
-  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", ...broken, detail });
+  const kind = peerReply === undefined ? "ResponseTransactions" : "NewTransaction";
+  const evidence = { kind, about: id, ...broken, detail };
+  reputation.tell({ type: "Report", peerId, event: "InvalidTransaction", ...evidence });
 }
 
 function reject(
@@ -166,7 +169,8 @@ export function added(
       accepted.push(id);
       end(candidate, { ok: true, id });
       if (peerId === undefined) continue;
-      state.reputation.tell({ type: "Report", peerId, event: "GoodTransaction", detail: "" });
+      const good = { event: "GoodTransaction", about: id, detail: "" } as const;
+      state.reputation.tell({ type: "Report", peerId, ...good });
     } else {
       const rule = answer?.reason ?? "failed";
       end(candidate, { ok: false, id, rule, detail: "" });

@@ -172,7 +172,7 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
     state.broadcaster.tell({ type: "PeerKnows", what: "transaction", peerId, hashes: [id] });
   }
   if (peerId !== undefined && state.known.isInvalid(id)) {
-    blame(state, peerId, { detail: "known to be invalid" });
+    blame(state, candidate, { detail: "known to be invalid" });
   }
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
   const known = state.known.has(id) && replyTo === undefined;

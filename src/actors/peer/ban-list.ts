@@ -80,6 +80,12 @@ export class BanList {
     return ban !== undefined && ban.endsMs > now.monotonicMs ? shown(ban, now) : undefined;
   }
 
+  /** In force, or over and remembered. */
+  remembered(peerId: PeerId, now: Moment): BanRecord | undefined {
+    const ban = this.#bans.get(peerId);
+    return ban === undefined ? undefined : shown(ban, now);
+  }
+
   all(now: Moment): readonly BanRecord[] {
     return [...this.#bans.values()].map((ban) => shown(ban, now));
   }

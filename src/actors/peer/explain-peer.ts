@@ -23,12 +23,15 @@ export function historyOf(
     group: (peer?.host !== undefined && book.groups.standingAt(peer.host, monotonicMs)) || null,
     deeds: peer?.deeds ?? NO_DEEDS,
     readyWallMs: peer?.readyWallMs ?? null,
-    connections: book.connections.openOf(peerId).map(({ direction, remote, state }) => ({
-      direction,
-      address: formatAddress(remote),
-      phase: state.phase,
-      forMs: monotonicMs - state.sinceMs,
-    })),
+    connections: book.connections
+      .openOf(peerId)
+      .map(({ direction, remote, state, performance }) => ({
+        direction,
+        address: formatAddress(remote),
+        phase: state.phase,
+        forMs: monotonicMs - state.sinceMs,
+        performance,
+      })),
     endpoints: [...book.endpoints.all()]
       .filter((target) => peerAt(target) === peerId)
       .map((target) => endpointHistory(book, target, monotonicMs)),

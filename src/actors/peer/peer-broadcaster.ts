@@ -21,6 +21,7 @@ import type {
   MempoolMessage,
   WaitingTransactions,
 } from "../integration/mempool-integration.js";
+import { drawPushes } from "./draw-pushes.js";
 import { GossipTimes, type NewsKind } from "./gossip-times.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -56,6 +57,7 @@ export interface BroadcasterArgs {
 export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "memory" | "random">;
 
 interface Peer {
+  readonly peerId: PeerId;
   readonly handler: ActorRef<PeerHandlerMessage>;
   readonly capabilities: ReadonlySet<string>;
   /** The heaviest head that it claimed: a heavier peer needs no news of ours. */
@@ -127,6 +129,7 @@ export const peerBroadcaster = defineActor<
     switch (message.type) {
       case "PeerReady":
         state.peers.set(message.peerId, {
+          peerId: message.peerId,
           handler: message.handler,
           capabilities: message.capabilities,
           claimedDifficulty: message.head.claimed.totalDifficulty,
@@ -362,7 +365,8 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
   const isPushed = connected.length === 1 && config.gossip.blockPushes > 0;
   const block = isPushed ? blocks.block(head.hash) : undefined;
   const pushes = block === undefined ? 0 : config.gossip.blockPushes;
-  shuffle(receivers, context);
+  const delayMsOf = ({ peerId }: Peer) => state.times.of(peerId).blockDelayMs;
+  drawPushes(receivers, pushes, delayMsOf, () => context.env.random.float());
   const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
   const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });
   for (const [index, peer] of receivers.entries()) {
@@ -377,12 +381,4 @@ function relayHead(state: State, change: ChainChanged, context: Ctx): void {
 
 function announcedHead({ height, hash, totalDifficulty }: HeaderSummary) {
   return { height: BigInt(height), hash, totalDifficulty };
-}
-
-/** Fisher-Yates. */
-function shuffle(list: unknown[], { env }: Ctx): void {
-  for (let last = list.length - 1; last > 0; last--) {
-    const other = Math.floor(env.random.float() * (last + 1));
-    [list[last], list[other]] = [list[other], list[last]];
-  }
 }

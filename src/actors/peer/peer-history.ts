@@ -4,6 +4,7 @@ import type { Direction } from "../../ports.js";
 import type { EndpointSource } from "./known-endpoints.js";
 import type { GroupStanding } from "./group-standings.js";
 import type { PeerDeeds } from "./peer-deeds.js";
+import type { PerformanceSnapshot } from "./peer-performance.js";
 import type { PeerState } from "./peer-state.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
 
@@ -32,6 +33,7 @@ export interface ConnectionHistory {
   readonly phase: PeerState["phase"];
   /** How long it has been so. */
   readonly forMs: number;
+  readonly performance: PerformanceSnapshot;
 }
 
 /** An address of the book at which this peer was found, or says to be. */

@@ -10,7 +10,7 @@ import type { NodeEnv } from "../env.js";
 import type { OperatorBan } from "./ban-list.js";
 import type { Farewell } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
-import { SLOWNESS, type Deed, type ReputationEvent } from "./reputation-events.js";
+import { SLOWNESS, type Deed } from "./reputation-events.js";
 import {
   ReputationLedger,
   type Moment,
@@ -20,14 +20,7 @@ import {
 import { Slowness, type OwnState } from "./slowness.js";
 
 export type ReputationMessage =
-  | {
-      readonly type: "Report";
-      readonly peerId: PeerId;
-      readonly event: ReputationEvent;
-      /** The rule that was broken, if one was. */
-      readonly rule?: string;
-      readonly detail: string;
-    }
+  | ({ readonly type: "Report"; readonly peerId: PeerId } & Deed)
   /** Whoever dealt with a message of it found a violation: the end of its connection. */
   | {
       readonly type: "Broke";

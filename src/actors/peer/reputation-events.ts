@@ -51,4 +51,22 @@ export interface Deed {
   /** The rule that was broken, if one was. */
   readonly rule?: string;
   readonly detail: string;
+  /** The kind of the message that showed it, and the hash or id that it is about; where known. */
+  readonly kind?: string;
+  readonly about?: string;
+}
+
+/** Longer texts are cut where they are kept: peers choose some of them. */
+const DETAIL_MAX = 256;
+const NAME_MAX = 64;
+
+/** A copy of what is kept. */
+export function keptDeed({ event, rule, detail, kind, about }: Deed): Deed {
+  return {
+    event,
+    ...(rule === undefined ? {} : { rule: rule.slice(0, NAME_MAX) }),
+    detail: detail.slice(0, DETAIL_MAX),
+    ...(kind === undefined ? {} : { kind: kind.slice(0, NAME_MAX) }),
+    ...(about === undefined || about === "" ? {} : { about: about.slice(0, NAME_MAX) }),
+  };
 }

@@ -7,6 +7,7 @@ import { BanList, type OperatorBan } from "./ban-list.js";
 import { afterEvent, NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import {
   EXCUSABLE,
+  keptDeed,
   NEVER_BANS,
   PROVEN_OFFENCES,
   REPUTATION_DELTAS,
@@ -26,7 +27,10 @@ export interface PeerExplanation {
   readonly peerId: PeerId;
   readonly score: number;
   readonly class: PeerClass;
+  /** In force. */
   readonly ban?: BanRecord;
+  /** The last one, which is over and remembered: the next is longer. */
+  readonly formerBan?: BanRecord;
   /** The newest last. */
   readonly entries: readonly LedgerEntry[];
 }
@@ -93,17 +97,13 @@ export class ReputationLedger {
    * Books one event. Answers the ban that it brought, if any. With `readyPeers` at or below the
    * floor, excusable failures never ban.
    */
-  record(
-    peerId: PeerId,
-    { event, rule, detail }: Deed,
-    now: Moment,
-    readyPeers: number,
-  ): BanRecord | undefined {
-    const why = rule === undefined ? { detail } : { rule, detail };
+  record(peerId: PeerId, deed: Deed, now: Moment, readyPeers: number): BanRecord | undefined {
+    const kept = keptDeed(deed);
+    const { event, rule, detail } = kept;
     const account = this.#account(peerId, now.monotonicMs);
     const delta = this.#charge(peerId, account, event, now.monotonicMs);
     account.deeds = afterEvent(account.deeds, event, now.monotonicMs);
-    account.entries.push({ wallMs: now.wallMs, event, delta, ...why });
+    account.entries.push({ wallMs: now.wallMs, delta, ...kept });
     if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
     const { banScore, peersFloor } = this.#settings;
     if (account.score > banScore || this.#trusted.has(peerId)) return undefined;
@@ -116,6 +116,7 @@ export class ReputationLedger {
       return undefined;
     }
     if (this.banOf(peerId, now) !== undefined) return undefined;
+    const why = rule === undefined ? { detail } : { rule, detail };
     return this.#bans.add(peerId, { reason: event, ...why }, now);
   }
 
@@ -197,7 +198,7 @@ export class ReputationLedger {
       peerId,
       score,
       class: ban === undefined ? this.#classOf(score) : "banned",
-      ...(ban === undefined ? {} : { ban }),
+      ...(ban === undefined ? this.#formerBan(peerId, now) : { ban }),
       entries: [...(this.#accounts.get(peerId)?.entries ?? [])],
     };
   }
@@ -209,6 +210,11 @@ export class ReputationLedger {
     for (const { score } of this.#accounts.values()) {
       if (!(Math.abs(score) <= scoreMax)) throw new Error(`score ${score} is out of range`);
     }
+  }
+
+  #formerBan(peerId: PeerId, now: Moment): { readonly formerBan?: BanRecord } {
+    const formerBan = this.#bans.remembered(peerId, now);
+    return formerBan === undefined ? {} : { formerBan };
   }
 
   #classOf(score: number): PeerClass {

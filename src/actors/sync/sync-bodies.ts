@@ -250,7 +250,7 @@ export function blocksChecked(
   }
   if (isBound && !blamesNobody(fault.rule)) {
     state.invalid.set(hash, { fault, toldBy: "bytes" });
-    if (server !== headerPeer) blameBlock(state, headerPeer, fault);
+    if (server !== headerPeer) blameBlock(state, headerPeer, { hash, fault });
   }
   invalidChain(state, session, fault, context);
 }

@@ -104,17 +104,18 @@ export function rejectBlock(
   context.env.log.write("warn", "block rejected", { hash, rule, detail, peerId });
   const from = peerId === undefined ? {} : { peerId };
   publish(state, { type: "BlockRejected", hash, rule, detail, ...from });
-  blameBlock(state, peerId, fault);
+  blameBlock(state, peerId, { hash, fault });
 }
 
 /** Whoever gave or offered an invalid block, unless the fault is nobody's. */
 export function blameBlock(
   { reputation }: SyncState,
   peerId: PeerId | undefined,
-  { rule, detail }: Fault,
+  { hash, fault: { rule, detail } }: { readonly hash: HashHex; readonly fault: Fault },
 ): void {
   if (peerId === undefined || blamesNobody(rule)) return;
-  reputation.tell({ type: "Report", peerId, event: "InvalidBlock", rule, detail });
+  const evidence = { about: hash, rule, detail };
+  reputation.tell({ type: "Report", peerId, event: "InvalidBlock", ...evidence });
 }
 
 /** Peers that claim a heavier chain and may be asked for its proof now. */

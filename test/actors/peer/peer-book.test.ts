@@ -297,9 +297,7 @@ test("a peer is explained by all that is known of it", (t) => {
     told: listenAddresses,
   });
   t.is(history.ban?.untilWallMs, WALL_MS + 60_000);
-  t.deepEqual(history.connections, [
-    { direction: "outbound", address, phase: "ready", forMs: 1_500 },
-  ]);
+  t.like(history.connections, [{ direction: "outbound", address, phase: "ready", forMs: 1_500 }]);
   t.deepEqual(history.endpoints, [
     {
       address,

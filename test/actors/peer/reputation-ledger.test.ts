@@ -507,3 +507,27 @@ test("who is trusted later is trusted as those from the start, until it is not",
   bench.ledger.distrust(peer);
   t.truthy(bench.record("InvalidBlock"));
 });
+
+test("texts of reasons are bounded, whoever chose them", (t) => {
+  const bench = new Bench();
+  const long = "x".repeat(10_000);
+  const deed = {
+    event: "UnprovenClaim",
+    rule: long,
+    detail: long,
+    kind: long,
+    about: long,
+  } as const;
+  bench.ledger.record(peer, deed, bench.now, MANY);
+  const [entry] = bench.explain().entries;
+  t.true(JSON.stringify(entry).length < 600);
+});
+
+test("a ban that is over is shown as a former one while it makes the next longer", (t) => {
+  const bench = new Bench();
+  bench.record("InvalidBlock");
+  t.is(bench.explain().formerBan, undefined);
+  bench.nowMs = HOUR_MS;
+  t.is(bench.explain().ban, undefined);
+  t.like(bench.explain().formerBan, { reason: "InvalidBlock", count: 1 });
+});

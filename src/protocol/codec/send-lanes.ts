@@ -46,7 +46,8 @@ interface QueuedMessage {
   readonly rule: KindRule;
   readonly requestId: number;
   readonly payload: Uint8Array;
-  readonly rank: Rank;
+  /** It is news of the tip, whatever its lane is. */
+  readonly isTip: boolean;
 }
 
 /** The waiting messages of one lane and what they may use: credit on the wire, turns among us. */
@@ -63,9 +64,12 @@ class SendLane {
   readonly #messages = new Fifo<QueuedMessage>();
   /** How much of the first message was sent. */
   #sentBytes = 0;
+  /** Of all that is no news of the tip. */
+  readonly #rank: Rank;
 
-  constructor(weight: number, creditBytes: number) {
+  constructor(weight: number, creditBytes: number, rank: Rank) {
     this.weight = weight;
+    this.#rank = rank;
     this.creditBytes = creditBytes;
   }
 
@@ -101,7 +105,8 @@ class SendLane {
 
   /** Of its next message. */
   get rank(): Rank | undefined {
-    return this.#messages.first?.rank;
+    const next = this.#messages.first;
+    return next?.isTip === true ? RANK.tip : next && this.#rank;
   }
 
   get sendable(): boolean {
@@ -178,7 +183,7 @@ export class SendLanes {
     this.#windowBytesMax = options.windowBytesMax;
     this.#lanes = LANES.map((lane) => {
       const credit = lane === "control" ? Number.POSITIVE_INFINITY : options.windowBytesInitial;
-      return new SendLane(WEIGHTS[lane], credit);
+      return new SendLane(WEIGHTS[lane], credit, RANKS[lane]);
     });
   }
 
@@ -200,19 +205,19 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    const rank = this.#rankOf(rule);
-    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank });
+    const isTip = rule.haste !== undefined && this.#isTip(rule.haste);
+    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, isTip });
   }
 
   /** A block that was asked for is of the tip once for each that was announced: it may be any other. */
-  #rankOf({ haste, lane }: KindRule): Rank {
+  #isTip(haste: NonNullable<KindRule["haste"]>): boolean {
     if (haste === "announcement") {
       this.#announced = Math.min(this.#announced + 1, ANNOUNCED_MAX);
     }
-    if (haste !== "announced") return haste === undefined ? RANKS[lane] : RANK.tip;
-    if (this.#announced === 0) return RANKS[lane];
+    if (haste !== "announced") return true;
+    if (this.#announced === 0) return false;
     this.#announced--;
-    return RANK.tip;
+    return true;
   }
 
   /** Forgets all that waits, begun messages too: only a goodbye may follow. */

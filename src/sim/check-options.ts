@@ -56,6 +56,8 @@ const fields: { readonly [K in keyof Required<SimulateOptions>]: z.ZodType } = {
   producers: whole.optional(),
   late: whole.optional(),
   knownPeers: whole.optional(),
+  knows: callback.optional(),
+  names: callback.optional(),
   byzantine: z.array(z.unknown()).max(NODES_MAX).optional(),
   config: object.optional(),
   protocols: callback.optional(),

@@ -7,13 +7,17 @@ import type { SeededRandom } from "../runtime/random.js";
 import { byzantineName } from "./byzantine/population.js";
 import { SIM_CONFIG, type WorldOptions } from "./options.js";
 
-const PORT = 1;
+const PORT = 8_765;
 const KNOWN_PEERS = 4;
 const KNOWN_BYZANTINE_MAX = 3;
 
 /** Where a node, honest or byzantine, listens. */
 export function addressOf(name: string): string {
   return `memory://${name}:${PORT}`;
+}
+
+export function nameOf(index: number, { names }: Pick<WorldOptions, "names">): string {
+  return names?.(index) ?? `n${index}`;
 }
 
 /** Whose address that is. */
@@ -29,7 +33,9 @@ export function configOf(
 ): NetworkConfig {
   const { producers = 1, config = {}, configs = [] } = options;
   const own = configs[index] ?? {};
-  const known = [...knownTo(index, options, random)].map((other) => `n${other}`);
+  const name = nameOf(index, options);
+  const drawn = [...knownTo(index, options, random)].map((other) => nameOf(other, options));
+  const known = options.knows?.(index) ?? drawn;
   return resolveConfig({
     ...SIM_CONFIG,
     ...config,
@@ -37,8 +43,8 @@ export function configOf(
     dial: { ...SIM_CONFIG.dial, ...config.dial, ...own.dial },
     pool: { ...SIM_CONFIG.pool, ...config.pool, ...own.pool },
     producer: { ...SIM_CONFIG.producer, ...config.producer, ...own.producer },
-    nodeId: `n${index}`,
-    bindAddr: addressOf(`n${index}`),
+    nodeId: name,
+    bindAddr: addressOf(name),
     seedPeers: [...known, ...badSeeds(options, random)].map(addressOf),
     produce: index < producers,
   });

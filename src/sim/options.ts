@@ -38,6 +38,10 @@ export interface WorldOptions {
   readonly late?: number;
   /** Addresses that each node is given at its start: the next node's, others at random. */
   readonly knownPeers?: number;
+  /** Of each node by its index, in place of those: the hosts that it is given. */
+  readonly knows?: (index: number) => readonly string[];
+  /** Of the nodes, which are their hosts too: IP addresses where networks matter. Default n0, n1, … */
+  readonly names?: (index: number) => string;
   /** So many further nodes, named b0, b1, …, follow these scripts; honest ones know some. */
   readonly byzantine?: readonly ByzantineScript[];
   /** For every node, over the defaults of simulations. */

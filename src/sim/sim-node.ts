@@ -153,7 +153,8 @@ export class SimNode {
     });
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
-      name,
+      // A path has no room for the dots of an IP address.
+      name: name.replaceAll(".", "-"),
       protocols: around.protocolsOf(name),
       onFault: ({ path, action, error }: FaultReport) => {
         if (isActorCrash(error)) return;

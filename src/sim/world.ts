@@ -17,7 +17,7 @@ import { Population, type Ban } from "./byzantine/population.js";
 import { ChainAuditor } from "./chain-auditor.js";
 import { SIM_CHAIN, type SimChain } from "./chain.js";
 import { connectKnown, converge } from "./convergence.js";
-import { addressOf, configOf } from "./node-config.js";
+import { addressOf, configOf, nameOf } from "./node-config.js";
 import { SIM_POOL, type WorldOptions } from "./options.js";
 import { SIM_LINKS } from "./places.js";
 import { IndexAuditor } from "./index-auditor.js";
@@ -53,11 +53,11 @@ export class World {
   /** For scripts: drawing from it changes nothing else. */
   readonly random: SeededRandom;
   readonly violations: Violation[] = [];
+  readonly clock = new VirtualClock();
+  readonly links: MemoryNetwork;
   readonly #options: WorldOptions;
-  readonly #clock = new VirtualClock();
   readonly #scheduler: SeededScheduler;
   readonly #trace = new Trace();
-  readonly #links: MemoryNetwork;
   readonly #places: Places;
   readonly #auditor: ChainAuditor;
   #propagation = new Propagation();
@@ -69,7 +69,7 @@ export class World {
   constructor(options: WorldOptions) {
     invariant(options.nodes >= 1, "a world has a node");
     const random = seededRandom(options.seed);
-    const clock = this.#clock;
+    const { clock } = this;
     this.seed = options.seed;
     this.#options = options;
     this.chain = options.chain ?? SIM_CHAIN;
@@ -86,7 +86,7 @@ export class World {
     const links = { ...SIM_LINKS, ...options.links };
     this.#places = createPlaces(links, random.fork("places"));
     const chance = random.fork("links");
-    this.#links = createMemoryNetwork({ clock, random: chance, ...links, ...this.#places });
+    this.links = createMemoryNetwork({ clock, random: chance, ...links, ...this.#places });
     const violated = (what: string): void => this.report(what);
     this.#auditor = new ChainAuditor(this.chain.consensus, this.signatures.verify, violated, {
       onStored: (node, header) => this.#propagation.stored(node, header, this.nowMs),
@@ -102,7 +102,7 @@ export class World {
     this.#regular = new RegularChecks({
       nodes: this.nodes,
       prefers: (one, other) => this.chain.consensus.prefers(one, other),
-      reachable: (from, to) => this.#links.reachable(from, to),
+      reachable: (from, to) => this.links.reachable(from, to),
       report: violated,
     });
     this.#population = this.#createByzantine(random.fork("byzantine"));
@@ -116,7 +116,7 @@ export class World {
 
   /** Virtual time since the world began. */
   get nowMs(): number {
-    return this.#clock.monotonicMs();
+    return this.clock.monotonicMs();
   }
 
   /** Of all deliveries so far: the same in every process for one seed. */
@@ -156,12 +156,12 @@ export class World {
 
   /** Connections of all nodes: a link is one at either end. */
   get connectionCount(): number {
-    return 2 * this.#links.linkCount;
+    return 2 * this.links.linkCount;
   }
 
   /** Written to all links. */
   get bytesSent(): number {
-    return this.#links.bytesWritten;
+    return this.links.bytesWritten;
   }
 
   get byzantine(): readonly ByzantineNode[] {
@@ -213,7 +213,7 @@ export class World {
 
   /** Calls a script after `delayMs` of virtual time, between two events. */
   after(delayMs: number, script: () => void): void {
-    this.#clock.setTimer(delayMs, script);
+    this.clock.setTimer(delayMs, script);
   }
 
   /** Calls a script again and again; answers the function that ends it. */
@@ -232,7 +232,7 @@ export class World {
 
   /** Only nodes of one group reach each other; nodes in no group form one more. */
   partition(groups: readonly (readonly string[])[]): void {
-    this.#links.partition(groups);
+    this.links.partition(groups);
   }
 
   /**
@@ -240,17 +240,17 @@ export class World {
    * that takes it away. Stalls, clogs and one-way partitions are obstacles.
    */
   obstruct(obstacle: (from: string, to: string) => boolean): () => void {
-    return this.#links.obstruct(obstacle);
+    return this.links.obstruct(obstacle);
   }
 
   /** Takes the partition and all obstacles away. */
   heal(): void {
-    this.#links.heal();
+    this.links.heal();
   }
 
   /** Resets the links between two nodes, or all links of one. */
   cut(a: string, b?: string): void {
-    this.#links.cut(a, b);
+    this.links.cut(a, b);
   }
 
   crash(name: string, options?: CrashOptions): void {
@@ -315,10 +315,10 @@ export class World {
     const { book } = this.#auditor;
     const { rules } = this.chain.consensus;
     const around: Surroundings = {
-      clock: this.#clock,
+      clock: this.clock,
       scheduler: this.#scheduler,
       turn: () => this.#scheduler.turns,
-      links: this.#links,
+      links: this.links,
       chain: this.chain,
       signatures: this.signatures,
       auditor: this.#auditor,
@@ -336,12 +336,12 @@ export class World {
     const peerIds: PeerId[] = [];
     for (let index = 0; index < count; index++) peerIds.push(toHex(identities.bytes(32)));
     return peerIds.map((peerId, index) => {
-      const name = `n${index}`;
+      const name = nameOf(index, this.#options);
       const own = random.fork(name);
       const offsetMs = Math.round((2 * own.float() - 1) * wallOffsetMaxMs);
       const startWallMs = this.#trueStartMs + offsetMs;
       const drift = (2 * own.fork("drift").float() - 1) * driftMaxPpm * 1e-6;
-      const clock = this.#clock.view({ startWallMs, drift });
+      const clock = this.clock.view({ startWallMs, drift });
       const config = configOf(index, this.#options, own);
       return new SimNode({ name, peerId, config, clock, random: own }, around);
     });
@@ -357,12 +357,12 @@ export class World {
     return new Population({
       scripts: this.#options.byzantine ?? [],
       addressOf,
-      links: this.#links,
+      links: this.links,
       around: {
         book: this.#auditor.book,
         chain: this.chain,
         signatures: this.signatures,
-        clock: this.#clock.view({ startWallMs: this.#trueStartMs }),
+        clock: this.clock.view({ startWallMs: this.#trueStartMs }),
         targets: this.nodes.map(({ name }) => ({ name, address: addressOf(name) })),
       },
       random,
@@ -380,10 +380,10 @@ export class World {
         await this.#settle();
         this.failWhenViolated();
         if (reached()) return true;
-        if ((this.#clock.nextAtMs ?? Infinity) > untilMs) break;
-        this.#clock.advanceToNext();
+        if ((this.clock.nextAtMs ?? Infinity) > untilMs) break;
+        this.clock.advanceToNext();
       }
-      if (this.nowMs < untilMs) this.#clock.advanceBy(untilMs - this.nowMs);
+      if (this.nowMs < untilMs) this.clock.advanceBy(untilMs - this.nowMs);
       return false;
     } finally {
       this.#running = false;

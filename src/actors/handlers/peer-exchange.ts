@@ -1,5 +1,5 @@
-// Peer exchange: asks the peers that this node dialed where others can be dialed, answers those that
-// dialed it, and hands what it heard to the registry, whose book decides what becomes of it.
+// Peer exchange: asks the peers that this node dialed where others can be dialed, answers whoever asks,
+// and hands what it heard to the registry, whose book decides what becomes of it.
 // Told by: message router, registry, peer handlers (answers). Tells: registry, peer handlers.
 
 import { unreachable } from "../../errors.js";
@@ -71,7 +71,6 @@ interface State extends PeerExchangeArgs {
 type Ctx = Context<PeerExchangeMessage, PeerExchangeEnv>;
 
 const SAMPLE_TIMEOUT_MS = 5_000;
-const NOT_FOUND = { kind: "RequestRefused", reason: "NotFound" } as const;
 const NOT_AGAIN = { kind: "RequestRefused", reason: "RateLimited" } as const;
 
 export const peerExchange = defineActor<
@@ -121,7 +120,7 @@ export const peerExchange = defineActor<
       case "PeerClaimed":
         return;
       case "AskDue":
-        ask(state, message.peerId, context);
+        askDue(state, message.peerId, context);
         return;
       case "RequestOutcome": {
         const answer = message.ok ? message.message : undefined;
@@ -153,23 +152,40 @@ function peerReady(
   const { peerId, handler, direction } = message;
   const { config } = context.env;
   const remote = readAddress(message.address);
-  const reach =
-    remote.ok && config.exchange.localAddresses ? reachOf(remote.address.host) : "public";
+  const isThere = remote.ok && config.exchange.localAddresses;
+  const reach = isThere ? reachOf(remote.address.host) : "public";
   state.peers.set(peerId, { handler, direction, reach, toldVersion: 0, asked: 0 });
-  if (direction === "outbound" && message.capabilities.has(PEERS_CAPABILITY))
-    ask(state, peerId, context);
+  if (!message.capabilities.has(PEERS_CAPABILITY)) return;
+  if (direction === "outbound") ask(state, peerId, context);
+  else askLater(peerId, 0, context);
+}
+
+/**
+ * Whoever dialed this node is asked only while it has nobody whom it dialed itself: strangers come as
+ * they like. It may be a seed that was quicker.
+ */
+function askDue(state: State, peerId: PeerId, context: Ctx): void {
+  const peer = state.peers.get(peerId);
+  if (peer === undefined) return;
+  const isAlone = ![...state.peers.values()].some(({ direction }) => direction === "outbound");
+  if (peer.direction === "outbound" || isAlone) ask(state, peerId, context);
+  else askLater(peerId, peer.asked, context);
 }
 
 function ask(state: State, peerId: PeerId, context: Ctx): void {
   const peer = state.peers.get(peerId);
   if (peer === undefined) return;
-  const { config, random } = context.env;
-  const { askAgainMinMs, askAgainMaxMs } = config.exchange;
   const message = { kind: "GetPeers", countMax: ITEM_LIMITS.peersMax } as const;
   // One is answered before the next is due: they need no numbers.
   askPeer({ peerId, handler: peer.handler, message, tag: 0 }, context);
-  const pauseMs = Math.min(askAgainMinMs * 2 ** Math.min(peer.asked++, 32), askAgainMaxMs);
-  const drawnMs = pauseMs * (0.75 + 0.5 * random.float());
+  askLater(peerId, peer.asked++, context);
+}
+
+function askLater(peerId: PeerId, asked: number, context: Ctx): void {
+  const { env } = context;
+  const { askAgainMinMs, askAgainMaxMs } = env.config.exchange;
+  const pauseMs = Math.min(askAgainMinMs * 2 ** Math.min(asked, 32), askAgainMaxMs);
+  const drawnMs = pauseMs * (0.75 + 0.5 * env.random.float());
   context.startTimer(timerOf(peerId), drawnMs, { type: "AskDue", peerId });
 }
 
@@ -182,13 +198,7 @@ function hear(state: State, peerId: PeerId, told: readonly Endpoint[], context: 
   context.env.log.write("debug", "heard of addresses", { peerId, count: taken.length });
 }
 
-/** Only whoever dialed this node is told: it must be able to find others, and we know no more of it. */
 function asked(state: State, incoming: Incoming<"GetPeers">, context: Ctx): void {
-  const peer = state.peers.get(incoming.peerId);
-  if (peer?.direction !== "inbound") {
-    incoming.replyTo.tell(NOT_FOUND);
-    return;
-  }
   if (state.waiting.length > 0) {
     state.waiting.push(incoming);
     return;
@@ -221,8 +231,7 @@ function sampled(state: State, outcome: AskOutcome<readonly Endpoint[]>, context
 function answerTo(state: State, { peerId, message }: Incoming<"GetPeers">): Answer {
   const { sample } = state;
   const peer = state.peers.get(peerId);
-  if (peer === undefined) return NOT_FOUND;
-  if (peer.toldVersion === sample.version) return NOT_AGAIN;
+  if (peer === undefined || peer.toldVersion === sample.version) return NOT_AGAIN;
   peer.toldVersion = sample.version;
   const endpoints = toldTo(sample.endpoints, peer.reach).slice(0, message.countMax);
   state.told += endpoints.length;

@@ -88,24 +88,36 @@ export class Outbound {
         .map((target) => ({ target, purpose: "full" }));
 
     const due = chosen(places, isReserved);
-    const full = this.taken("full");
-    const free = (): number => Math.min(maxOutbound - full, places) - due.length;
-    // A seed is where a node begins; once it has others it leaves the seed to who begins now.
+    // A seed is where a node begins; once it has others it leaves the seed to who begins now: others
+    // are dialed as if it were not here, see `surplusSeed`.
     const needsSeeds = dial.onlyConfigured || 2 * this.#connected("full") < maxOutbound;
-    const isSeed = (target: KnownEndpoint): boolean =>
-      target.source === "configured" && !isReserved(target);
+    const isSeed = (target: KnownEndpoint): boolean => this.#isSeed(target);
+    const spared = needsSeeds ? 0 : this.#seedsSpared();
+    const full = this.taken("full") - spared;
+    const free = (): number => Math.min(maxOutbound - full, places) - due.length;
     due.push(...chosen(free(), (one) => !isReserved(one) && (needsSeeds || !isSeed(one))));
     if (dial.onlyConfigured || maxOutbound === 0) return due;
     due.push(...this.#anchors(places - due.length));
     if (free() > 0) {
       const drawn = this.#draw("full", now, alone);
       if (drawn !== undefined) due.push(drawn);
-      else if (!needsSeeds && this.#isEmpty) due.push(...chosen(free(), isSeed));
+      else if (!needsSeeds && this.#isEmpty) due.push(...chosen(free() - spared, isSeed));
     } else if (places > due.length && this.#connected("full") >= maxOutbound) {
       const drawn = this.#drawExtra(now, alone);
       if (drawn !== undefined) due.push(drawn);
     }
     return due;
+  }
+
+  /** A seed in whose place somebody else has come. */
+  get surplusSeed(): KnownEndpoint | undefined {
+    const { config, endpoints } = this.#options;
+    const { maxOutbound, dial } = config;
+    if (dial.onlyConfigured || this.#connected("full") <= maxOutbound) return undefined;
+    for (const one of endpoints.all()) {
+      if (this.#isSeed(one) && one.state === "connected") return one;
+    }
+    return undefined;
   }
 
   /** Dialing or connected for this, beside those that have slots of their own. */
@@ -132,13 +144,25 @@ export class Outbound {
     return due;
   }
 
+  /** Whoever is to come in its place has that of a feeler, until the seed has left. */
+  #seedsSpared(): number {
+    if (this.#options.config.dial.feelerEveryMs === 0) return 0;
+    const seeds = this.#count((one) => this.#isSeed(one) && one.state === "connected");
+    return Math.min(seeds, FEELERS_MAX - this.taken("feeler"));
+  }
+
+  #isSeed(target: KnownEndpoint): boolean {
+    return target.source === "configured" && !this.#options.isReserved(target);
+  }
+
   #drawExtra(now: Moment, alone: boolean): Due | undefined {
     const { blocksOnlyMax, feelerEveryMs } = this.#options.config.dial;
     if (this.taken("blocks") < blocksOnlyMax) {
       const drawn = this.#draw("blocks", now, alone);
       if (drawn !== undefined) return drawn;
     }
-    if (feelerEveryMs === 0 || this.taken("feeler") >= FEELERS_MAX) return undefined;
+    const extra = Math.max(0, this.taken("full") - this.#options.config.maxOutbound);
+    if (feelerEveryMs === 0 || this.taken("feeler") + extra >= FEELERS_MAX) return undefined;
     this.#nextFeelerMs ??= this.#feelerAfter(now.monotonicMs);
     this.#wakeMs = Math.min(this.#wakeMs, this.#nextFeelerMs);
     if (now.monotonicMs < this.#nextFeelerMs) return undefined;

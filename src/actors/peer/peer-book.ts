@@ -103,6 +103,11 @@ export class PeerBook {
     return this.#outbound.due(now, alone);
   }
 
+  /** A seed that is connected and that this node has no more need of: others may have it. */
+  surplusSeed(): KnownEndpoint | undefined {
+    return this.#outbound.surplusSeed;
+  }
+
   /** Until `due` may answer something else, though nothing else happened; undefined: it never will. */
   untilDueMs(nowMs: number): number | undefined {
     const nextMs = this.endpoints.next()?.notBeforeMs ?? Number.POSITIVE_INFINITY;

@@ -6,7 +6,7 @@ export const EXCHANGE = {
   exchange: {
     enabled: flag(
       true,
-      "Ask peers that this node dialed where others can be dialed, and tell those that dialed it.",
+      "Ask peers that this node dialed where others can be dialed, and tell those that ask.",
     ),
     localAddresses: flag(
       true,

@@ -110,8 +110,44 @@ test("seeds come first, and are left to others once half of the slots are filled
   node.book.ended(seed!, 0, { why, alone: false });
   node.pass(MINUTE_MS);
   const next = node.fill();
-  t.is(next.length, 1);
+  t.is(next.length, 2, "one in its place, one in that of the seed that is left");
   t.false(hostsOf(next).includes("9.1.1.1"), "others are known");
+});
+
+test("a seed leaves once somebody has come in its place, and not before", (t) => {
+  const node = nodeOf({ maxOutbound: 4, dial: { blocksOnlyMax: 0 } });
+  const seed = node.book.endpoints.add(parseAddress("9.1.1.1:1"), "configured")!;
+  const surplus = () => node.book.surplusSeed();
+  for (let group = 0; group < 3; group++) node.hear([address(group)]);
+  node.fill();
+  t.is(surplus(), undefined, "nobody else is known");
+  node.hear([address(7)]);
+  t.deepEqual(hostsOf(node.fill()), [address(7).host]);
+  t.is(surplus(), seed);
+  node.book.ended(seed, 0, { why, alone: false, grows: false });
+  node.pass(MINUTE_MS);
+  t.deepEqual(node.fill(), []);
+});
+
+test("seeds do not take each other's places", (t) => {
+  const node = nodeOf({ maxOutbound: 4, dial: { blocksOnlyMax: 0 } });
+  for (let i = 1; i <= 9; i++) node.book.endpoints.add(address(i), "configured");
+  node.fill();
+  node.pass(MINUTE_MS);
+  node.fill();
+  t.is(node.book.endpoints.count("connected"), 4);
+  t.is(node.book.surplusSeed(), undefined);
+});
+
+test("a seed stays where nobody is dialed but whom the operator named, or there is no place for two", (t) => {
+  for (const dial of [{ onlyConfigured: true }, { feelerEveryMs: 0 }]) {
+    const node = nodeOf({ maxOutbound: 4, dial: { blocksOnlyMax: 0, ...dial } });
+    node.book.endpoints.add(parseAddress("9.1.1.1:1"), "configured");
+    for (let group = 0; group < 9; group++) node.hear([address(group)]);
+    node.fill();
+    t.is(node.book.surplusSeed(), undefined);
+    t.true(node.book.endpoints.count("connected") <= 4);
+  }
 });
 
 test("a seed is dialed on where nobody else is known", (t) => {

@@ -26,6 +26,8 @@ export const HELD_IDS_MAX = 65_536;
 export const INVALID_IDS_MAX = 16_384;
 /** Who told what news when, while it is measured. */
 export const GOSSIP_TIMES_BYTES = MIB;
+/** Transactions of this node's host that have no answer yet. */
+export const SUBMITTED_TRANSACTIONS_MAX = 8_192;
 /** Blocks of this node's host that are being checked. */
 export const SUBMITTED_BLOCKS_MAX = 64;
 /** Messages of so many peers that are gone may wait beside those of all that are here. */

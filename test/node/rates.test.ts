@@ -17,11 +17,15 @@ async function listening(t: ExecutionContext, config: NetworkConfigInput = {}): 
   return startTestNode(t, { bindAddr: "tcp://127.0.0.1:0", ...config });
 }
 
+const OLD = ["blocks/1", "sync/1", "transactions/1"];
+const TOLD = [...OLD, "limits/1"];
+
 async function join(
   t: ExecutionContext,
   node: Network,
   number: number,
   localAddress = "127.0.0.1",
+  capabilities: readonly string[] = TOLD,
 ): Promise<RawPeer> {
   const identity = identityOf(number);
   const peer = await RawPeer.connect({
@@ -31,7 +35,6 @@ async function join(
   });
   t.teardown(() => peer.destroy());
   const ready = nextEvent(node, "PeerConnected", ({ peerId }) => peerId === peer.peerId);
-  const capabilities = ["blocks/1", "sync/1", "transactions/1", "limits/1"];
   peer.send(handshakeInfo(NETWORK_ID, { capabilities }));
   await ready;
   return peer;
@@ -91,3 +94,66 @@ for (const [title, message] of ENDLESS) {
     t.not(await seed.pingPeer(node.peerId), undefined);
   });
 }
+
+/** Of another sender each, so that no check of one helps with another. */
+function forged(number: number): Uint8Array {
+  const bytes = makeTransaction(makeKey(2), number).slice();
+  bytes[bytes.length - 1]! ^= 1;
+  return bytes;
+}
+
+const submissions = Array.from({ length: 35 }, (_, nonce) =>
+  makeTransaction(makeKey(3), nonce + 1),
+);
+
+test("submissions are taken while strangers fill what is checked with forgeries", async (t) => {
+  const node = await listening(t, {
+    // Checks take a while, so that those who wait for them fill the queue.
+    pool: { inline: false, threads: 1 },
+    gossip: { transactionQueueMax: 4, transactionBatchMax: 1 },
+    inbound: { exemptLocal: false, perGroupMax: 4 },
+  });
+  const attackers: RawPeer[] = [];
+  for (let group = 1; group <= 8; group++) {
+    attackers.push(await join(t, node, group, `127.0.${group}.1`, OLD));
+  }
+  const forgeries = Array.from({ length: 3_000 }, (_, number) => forged(number));
+  for (const [number, forgery] of forgeries.entries()) {
+    attackers[number % attackers.length]!.send({ kind: "NewTransaction", transaction: forgery });
+  }
+  // Handed in one by one, while the forgeries come and are checked.
+  const outcomes = submissions.map(async (submission, index) => {
+    await new Promise((resolve) => setTimeout(resolve, 4 * index));
+    return node.broadcastTransaction(submission);
+  });
+  const refused = (await Promise.all(outcomes)).filter(({ ok }) => !ok);
+  t.deepEqual(refused, []);
+});
+
+test("an address group has so many forgeries checked, under however many identities", async (t) => {
+  const checks = { perGroupBurst: 40, perGroupPerSecond: 1 };
+  const node = await listening(t, {
+    checks,
+    gossip: { transactionBatchMax: 1 },
+    inbound: { exemptLocal: false, perAddressPerSecond: 1_000 },
+  });
+  let checked = 0;
+  const end = node.subscribe(["TransactionRejected"], ({ rule }) => {
+    if (rule === "signature") checked++;
+  });
+  t.teardown(end);
+  for (let identity = 1; identity <= 6; identity++) {
+    const peer = await join(t, node, identity, `127.0.7.${identity}`, OLD);
+    for (let i = 0; i < 60; i++) {
+      peer.send({ kind: "NewTransaction", transaction: forged(1_000 * identity + i) });
+    }
+    await peer.ping();
+    peer.destroy();
+    await until(async () => (await node.peers()).length === 0);
+  }
+  const honest = await join(t, node, 99, "127.0.8.1", OLD);
+  const accepted = nextEvent(node, "TransactionAccepted");
+  honest.send({ kind: "NewTransaction", transaction });
+  await accepted;
+  t.true(checked > 0 && checked <= 60, `${checked} were checked`);
+});

@@ -5,11 +5,12 @@ import { packBytes, packedItem } from "../../bytes/packed.js";
 import { blamesNobody } from "../../chain/faults.js";
 import { NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
-import type { HashHex } from "../../types/chain.js";
+import type { Fault, HashHex } from "../../types/chain.js";
 import type { MempoolAnswer, PeerId } from "../../ports.js";
 import type { AddedTransaction } from "../integration/mempool-integration.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type {
+  Rank,
   SubmitOutcome,
   TransactionCandidate as Candidate,
   TransactionHandlerContext as Ctx,
@@ -17,17 +18,24 @@ import type {
   TransactionHandlerState as State,
 } from "./transaction-handler-state.js";
 
-/** Batches in the pool at once: enough to keep two threads busy, few enough to batch well. */
-const BATCHES_MAX = 2;
+/**
+ * Batches in the pool at which one more of a rank may join them: enough to keep two threads busy, few
+ * enough to batch well. A place is left for what was submitted here, and strangers have one.
+ */
+const BATCHES_MAX: Readonly<Record<Rank, number>> = { own: 3, known: 2, stranger: 1 };
+const RANKS: readonly Rank[] = ["own", "known", "stranger"];
 
-/** Gives what waits to the pool, as far as it goes. */
+/** Gives what waits to the pool, as far as it goes, the first ranks first. */
 export function checkWaiting(state: State, context: Ctx): void {
   const { transactionBatchMax } = context.env.config.gossip;
-  while (state.queue.length > 0 && state.batches.size < BATCHES_MAX) {
-    const candidates = state.queue.splice(0, transactionBatchMax);
+  const { queues, batches } = state;
+  for (;;) {
+    const rank = RANKS.find((one) => queues[one].length > 0 && batches.size < BATCHES_MAX[one]);
+    if (rank === undefined) return;
+    const candidates = queues[rank].splice(0, transactionBatchMax);
     const tag = state.nextTag++;
     const heldBytes = candidates.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
-    state.batches.set(tag, { candidates, heldBytes, state: "checking", verdict: undefined });
+    batches.set(tag, { rank, candidates, heldBytes, state: "checking", verdict: undefined });
     const packed = packBytes(candidates.map(({ bytes }) => bytes));
     context.pipe(context.env.workers.validateTransactions(packed), (outcome) => ({
       type: "Checked",
@@ -65,8 +73,11 @@ export function checked(
 
 /** Takes the valid ones of a batch to the mempool, and tells the others' submitters. */
 function judge(state: State, tag: number, context: Ctx): void {
-  const { candidates, verdict, heldBytes } = state.batches.get(tag)!;
+  const { rank, candidates, verdict, heldBytes } = state.batches.get(tag)!;
   if (verdict === undefined) {
+    for (const { key, rank: of } of candidates) {
+      if (key !== undefined && isOfPeer(of)) state.budget.judged(key, of, "unjudged");
+    }
     giveUp(state, tag, candidates, "busy");
     return;
   }
@@ -75,6 +86,7 @@ function judge(state: State, tag: number, context: Ctx): void {
   const transactions: AddedTransaction[] = [];
   for (const [index, candidate] of candidates.entries()) {
     const fault = faults.get(index);
+    judgedOf(state, candidate, fault);
     if (fault === undefined) {
       valid.push(candidate);
       // A copy: a view would keep the whole batch in memory for as long as one of it waits.
@@ -97,7 +109,13 @@ function judge(state: State, tag: number, context: Ctx): void {
     close(state, tag);
     return;
   }
-  state.batches.set(tag, { candidates: valid, heldBytes, state: "adding", verdict: undefined });
+  state.batches.set(tag, {
+    rank,
+    candidates: valid,
+    heldBytes,
+    state: "adding",
+    verdict: undefined,
+  });
   context.ask<SystemRouterMessage, readonly MempoolAnswer[]>(
     state.system,
     (replyTo) => ({ to: "mempool", message: { type: "AddTransactions", transactions, replyTo } }),
@@ -121,8 +139,20 @@ function giveUp(
   }
 }
 
+function judgedOf({ budget }: State, { key, rank }: Candidate, fault: Fault | undefined): void {
+  if (key === undefined || !isOfPeer(rank)) return;
+  const isBad = fault !== undefined && !blamesNobody(fault.rule);
+  budget.judged(key, rank, fault === undefined ? "good" : isBad ? "bad" : "unjudged");
+}
+
+function isOfPeer(rank: Rank | undefined): rank is Exclude<Rank, "own"> {
+  return rank !== undefined && rank !== "own";
+}
+
 function close(state: State, tag: number): void {
-  state.heldBytes -= state.batches.get(tag)?.heldBytes ?? 0;
+  const batch = state.batches.get(tag);
+  if (batch?.rank === "own") state.ownBytes -= batch.heldBytes;
+  else state.heldBytes -= batch?.heldBytes ?? 0;
   state.batches.delete(tag);
 }
 

@@ -15,6 +15,7 @@ import type { Answer } from "../peer/dealt.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
+import type { CheckBudget, Rank as Of } from "./check-budget.js";
 import type { KnownTransactions } from "./known-transactions.js";
 import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
 
@@ -55,7 +56,7 @@ export interface TransactionHandlerArgs {
 
 export type TransactionHandlerEnv = Pick<
   NodeEnv,
-  "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
+  "groups" | "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
 
 /** One transaction on its way into the mempool. */
@@ -66,9 +67,17 @@ export interface TransactionCandidate {
   /** Of the peer's message that it came in. */
   readonly peerReply: ActorRef<Answer> | undefined;
   readonly replyTo: ActorRef<SubmitOutcome> | undefined;
+  /** Set once it is taken. */
+  rank?: Rank | undefined;
+  /** Whose budget it is checked for; undefined: nobody's, it is of this node or of a trusted peer. */
+  key?: string | undefined;
 }
 
+/** Those that were submitted here come first, then those of known peers, then strangers' ones. */
+export type Rank = "own" | Of;
+
 interface Batch {
+  readonly rank: Rank;
   /** Of those that hold no credit. */
   readonly heldBytes: number;
   candidates: readonly TransactionCandidate[];
@@ -79,12 +88,18 @@ interface Batch {
 
 export interface TransactionHandlerState extends TransactionHandlerArgs {
   readonly known: KnownTransactions;
-  readonly queue: TransactionCandidate[];
+  readonly budget: CheckBudget;
+  readonly queues: Readonly<Record<Rank, TransactionCandidate[]>>;
+  /** Those of peers that were not checked, since the log last said so. */
+  unchecked: number;
+  uncheckedToldMs: number;
   /** In order of arrival, in which they enter the mempool: nonces that rise must not overtake. */
   readonly batches: Map<number, Batch>;
   readonly fetch: PeerFetch;
-  /** Wait or are checked, and hold no credit: they were asked for, or submitted here. */
+  /** Of those that were asked for: they wait or are checked, and hold no credit. */
   heldBytes: number;
+  /** Of those that were submitted here. */
+  ownBytes: number;
   /** Of the node's memory: what is fetched or held, ids that are wanted, and ids that are known. */
   readonly bytesLease: Lease;
   readonly wantedLease: Lease;

@@ -5,18 +5,24 @@
 
 import { sha256 } from "../../bytes/sha256.js";
 import { toHex } from "../../bytes/hex.js";
-import { KNOWN_ID_BYTES, WANTED_ID_BYTES } from "../../config/memory-plan.js";
+import {
+  KNOWN_ID_BYTES,
+  SUBMITTED_TRANSACTIONS_MAX,
+  WANTED_ID_BYTES,
+} from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
 import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
+import { CheckBudget } from "./check-budget.js";
 import { transactionFetchLimits } from "./fetch-limits.js";
 import { KnownTransactions } from "./known-transactions.js";
 import { PeerFetch } from "./peer-fetch.js";
 import { added, blame, checked, checkWaiting, end, heldBytesOf } from "./transaction-checks.js";
 import type {
+  Rank,
   TransactionCandidate as Candidate,
   TransactionHandlerArgs,
   TransactionHandlerContext as Ctx,
@@ -26,6 +32,8 @@ import type {
   TransactionKind,
 } from "./transaction-handler-state.js";
 
+/** How often the log says that some were not checked. */
+const UNCHECKED_TOLD_MS = 10_000;
 /** Places in the queue for what was asked for while there was room. */
 const FETCHED_QUEUE_MAX = 8_192;
 
@@ -38,10 +46,11 @@ export const transactionHandler = defineActor<
   name: "transaction-handler",
   mailbox: {
     dataMax: 8_192,
-    controlMax: 1_024,
+    // What is submitted has room whatever peers send, and a bound where it is handed in.
+    controlMax: 1_024 + SUBMITTED_TRANSACTIONS_MAX,
     overflow: "reject",
     replyOf: replyToOf,
-    isControl: ({ type }) => type !== "Incoming" && type !== "Submit",
+    isControl: ({ type }) => type !== "Incoming",
   },
   onFault: RESTART,
 
@@ -53,13 +62,17 @@ export const transactionHandler = defineActor<
     return {
       ...args,
       known: new KnownTransactions(),
-      queue: [],
+      budget: new CheckBudget(config),
+      queues: { own: [], known: [], stranger: [] },
+      unchecked: 0,
+      uncheckedToldMs: Number.NEGATIVE_INFINITY,
       batches: new Map(),
       fetch: new PeerFetch(transactionFetchLimits(config), (ids) => ({
         kind: "RequestTransactions",
         ids,
       })),
       heldBytes: 0,
+      ownBytes: 0,
       bytesLease: context.owns(context.env.memory.lease("fetches")),
       wantedLease: context.owns(context.env.memory.lease("wanted")),
       knownLease: context.owns(context.env.memory.lease("knownIds")),
@@ -112,35 +125,51 @@ export const transactionHandler = defineActor<
 
   afterBatch(state, context) {
     const { transactionQueueMax } = context.env.config.gossip;
-    if (state.queue.length < transactionQueueMax) state.fetch.proceed(context, state.heldBytes);
+    if (waitingOf(state) < transactionQueueMax)
+      state.fetch.proceed(context, state.heldBytes + state.ownBytes);
     checkWaiting(state, context);
     const { fetch, known } = state;
-    state.bytesLease.resize(fetch.leasedBytes + state.heldBytes);
+    state.bytesLease.resize(fetch.leasedBytes + state.heldBytes + state.ownBytes);
     state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
     state.knownLease.resize(known.size * KNOWN_ID_BYTES);
   },
 
-  invariants({ queue, batches, fetch, heldBytes }, { env }) {
+  invariants({ queues, batches, fetch, heldBytes, ownBytes }, { env }) {
     const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
-    const queueMax = transactionQueueMax + FETCHED_QUEUE_MAX;
-    invariant(queue.length <= queueMax, `${queue.length} transactions wait`);
-    let held = queue.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
-    for (const { candidates, heldBytes: bytes } of batches.values()) {
+    const { own, known, stranger } = queues;
+    const waiting = known.length + stranger.length;
+    invariant(waiting <= transactionQueueMax + FETCHED_QUEUE_MAX, `${waiting} of peers wait`);
+    invariant(own.length <= SUBMITTED_TRANSACTIONS_MAX, `${own.length} submitted ones wait`);
+    let held = heldIn(known) + heldIn(stranger);
+    let submitted = heldIn(own);
+    for (const { rank, candidates, heldBytes: bytes } of batches.values()) {
       const { length } = candidates;
       invariant(length <= transactionBatchMax, `${length} transactions in a batch`);
-      held += bytes;
+      if (rank === "own") submitted += bytes;
+      else held += bytes;
     }
-    invariant(held === heldBytes, "what is held is counted");
+    invariant(held === heldBytes && submitted === ownBytes, "what is held is counted");
     fetch.invariants();
   },
 
-  atRest({ queue, batches, fetch, heldBytes }) {
-    invariant(queue.length === 0, `${queue.length} transactions wait`);
+  atRest(state) {
+    const { queues, batches, fetch, heldBytes, ownBytes } = state;
+    const waiting = waitingOf(state) + queues.own.length;
+    invariant(waiting === 0, `${waiting} transactions wait`);
     invariant(batches.size === 0, `${batches.size} batches have places`);
-    invariant(heldBytes === 0, `${heldBytes} bytes are held`);
+    invariant(heldBytes + ownBytes === 0, `${heldBytes + ownBytes} bytes are held`);
     fetch.atRest();
   },
 });
+
+/** Of peers. */
+function waitingOf({ queues: { known, stranger } }: State): number {
+  return known.length + stranger.length;
+}
+
+function heldIn(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, candidate) => sum + heldBytesOf(candidate), 0);
+}
 
 function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, context: Ctx): void {
   const { message, peerId, replyTo } = incoming;
@@ -176,28 +205,57 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   }
   // Peers repeat each other; a user who submits again wants to know whether it is taken now.
   const known = state.known.has(id) && replyTo === undefined;
-  if (known || !hasRoom(state, candidate, context)) {
+  const rank =
+    known || !hasRoom(state, candidate, context) ? undefined : rankOf(state, candidate, context);
+  if (rank === undefined) {
     end(candidate, { ok: false, id, rule: known ? "known" : "busy", detail: "" });
     return;
   }
+  candidate.rank = rank;
   state.fetch.wants.arrived(id);
   state.known.add(id);
-  state.queue.push(candidate);
-  state.heldBytes += heldBytesOf(candidate);
+  state.queues[rank].push(candidate);
+  if (rank === "own") state.ownBytes += heldBytesOf(candidate);
+  else state.heldBytes += heldBytesOf(candidate);
 }
 
 /**
  * What was asked for is taken, for there was room when it was: no push takes its place. Only an
- * answer that is so late that its room was given to others has none.
+ * answer that is so late that its room was given to others has none. What is submitted here has room
+ * of its own, and what nobody else has.
  */
-function hasRoom({ fetch, heldBytes, queue }: State, candidate: Candidate, { env }: Ctx): boolean {
+function hasRoom(state: State, candidate: Candidate, { env }: Ctx): boolean {
   const { peerReply, replyTo } = candidate;
-  const fetched = peerReply === undefined && replyTo === undefined;
   const { submittedBytesMax, transactionFetchBytesMax, transactionQueueMax } = env.config.gossip;
+  const { fetch, heldBytes, ownBytes } = state;
   const bytes = heldBytesOf(candidate);
-  const bytesMax = transactionFetchBytesMax + (fetched ? 0 : submittedBytesMax);
-  if (bytes > 0 && heldBytes + fetch.leasedBytes + bytes > bytesMax) return false;
-  return queue.length < transactionQueueMax + (fetched ? FETCHED_QUEUE_MAX : 0);
+  const wouldBe = heldBytes + ownBytes + fetch.leasedBytes + bytes;
+  if (replyTo !== undefined) {
+    if (state.queues.own.length >= SUBMITTED_TRANSACTIONS_MAX) return false;
+    const isFree = wouldBe <= transactionFetchBytesMax + submittedBytesMax;
+    return isFree || ownBytes + bytes <= submittedBytesMax;
+  }
+  if (bytes > 0 && wouldBe > transactionFetchBytesMax) return false;
+  return waitingOf(state) < transactionQueueMax + (peerReply === undefined ? FETCHED_QUEUE_MAX : 0);
+}
+
+/** Undefined: nothing more of whoever brought it is checked for now. */
+function rankOf(state: State, candidate: Candidate, { env }: Ctx): Rank | undefined {
+  const { peerId } = candidate;
+  if (peerId === undefined) return "own";
+  if (env.config.trustedPeers.includes(peerId)) return "known";
+  const nowMs = env.clock.monotonicMs();
+  candidate.key = env.groups?.nameOf(peerId) ?? peerId;
+  const rank = state.budget.admit(candidate.key, nowMs);
+  if (rank !== undefined) return rank;
+  state.unchecked++;
+  if (nowMs - state.uncheckedToldMs >= UNCHECKED_TOLD_MS) {
+    const { unchecked: count } = state;
+    env.log.write("warn", "transactions are not checked", { count, group: candidate.key });
+    state.unchecked = 0;
+    state.uncheckedToldMs = nowMs;
+  }
+  return undefined;
 }
 
 function announced(

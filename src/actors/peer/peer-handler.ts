@@ -235,7 +235,7 @@ function openSession(
     // Trusted peers are exempt, as they are from the limits on slots.
     group: env.config.trustedPeers.includes(connection.peerId)
       ? undefined
-      : env.groups?.of(connection.remote.host),
+      : env.groups?.of(connection.remote.host, connection.peerId),
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,

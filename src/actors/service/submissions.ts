@@ -1,7 +1,7 @@
 // What a network's host handed in and has no answer to yet: counted from the call on, so that neither
 // mailboxes nor the blocks that are checked hold more of it than its part of the memory.
 
-import { SUBMITTED_BLOCKS_MAX } from "../../config/memory-plan.js";
+import { SUBMITTED_BLOCKS_MAX, SUBMITTED_TRANSACTIONS_MAX } from "../../config/memory-plan.js";
 import { CodedError } from "../../errors.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { ActorSystem } from "../../runtime/actor-system.js";
@@ -24,6 +24,7 @@ export class Submissions {
   readonly #parts: SubmissionsParts;
   readonly #lease: Lease;
   #blocks = 0;
+  #transactions = 0;
 
   constructor(parts: SubmissionsParts) {
     this.#parts = parts;
@@ -34,7 +35,11 @@ export class Submissions {
   async transaction(transaction: Uint8Array): Promise<SubmitOutcome> {
     const { system, service, askTimeoutMs } = this.#parts;
     const { length } = transaction;
+    if (this.#transactions >= SUBMITTED_TRANSACTIONS_MAX) {
+      throw full(`${this.#transactions} transactions have no answer yet`);
+    }
     this.#take(length);
+    this.#transactions++;
     try {
       return await system.ask<NetworkMessage, SubmitOutcome>(
         service,
@@ -42,6 +47,7 @@ export class Submissions {
         askTimeoutMs,
       );
     } finally {
+      this.#transactions--;
       this.#lease.give(length);
     }
   }

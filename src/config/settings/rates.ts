@@ -47,4 +47,26 @@ export const RATES = {
       "Address groups of which that is remembered; the one that was not heard of for longest goes first.",
     ),
   },
+  checks: {
+    perGroupPerSecond: rate(
+      16,
+      "Transactions of an address group that has brought no good ones lately which are checked, after " +
+        "a burst. Good ones do not count; an invalid one counts as 17.",
+    ),
+    perGroupBurst: burst(
+      4_096,
+      "Those that are checked at once, and may be under way: an answer has 1,500 small ones.",
+    ),
+    strangersPerSecond: rate(
+      256,
+      "The same of all such groups together: a fiftieth of a core, at 88 µs each.",
+    ),
+    strangersBurst: burst(16_384, "Those that are checked at once of all of them."),
+    groupsMax: count(
+      4_096,
+      [1, 2 ** 20],
+      "Groups, and local peers, of which that is remembered; the one that brought nothing for longest " +
+        "goes first.",
+    ),
+  },
 } as const;

@@ -108,7 +108,7 @@ export class Control<A> {
     if (ping === undefined) return this.#limits.pong(nowMs);
     const { asker, sentMs } = ping;
     this.#outbox.tell({ type: "pinged", asker, elapsedMs: nowMs - sentMs });
-    this.#parts.arrivals.setRoundTrip(this.#pings.roundTripMs!);
+    this.#parts.arrivals.setRoundTrip(this.#pings.roundTripMs);
     return undefined;
   }
 

@@ -49,26 +49,40 @@ export class GroupLimits {
   /** Those that were asked for lately last. */
   readonly #groups = new Map<string, GroupShare>();
 
+  /** Of peers that were here lately, without those that are exempt. */
+  readonly #names = new Map<string, string>();
+
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /** The group in which this peer was seen last; undefined: it is exempt, or long gone. */
+  nameOf(peerId: string): string | undefined {
+    return this.#names.get(peerId);
   }
 
   get size(): number {
     return this.#groups.size;
   }
 
-  /** Undefined: peers of this host are exempt. */
-  of(host: string): GroupShare | undefined {
+  /** Of a peer that connects; undefined: peers of this host are exempt. */
+  of(host: string, peerId: string): GroupShare | undefined {
     const { inbound, receive } = this.#settings;
     if (inbound.exemptLocal && isLocalHost(host)) return undefined;
     const name = hostGroup(host);
     const group = this.#groups.get(name) ?? new GroupShare(name, this.#settings);
-    this.#groups.delete(name);
-    this.#groups.set(name, group);
-    for (const [oldest] of this.#groups) {
-      if (this.#groups.size <= receive.groupsMax) break;
-      this.#groups.delete(oldest);
-    }
+    putLast(this.#groups, name, group, receive.groupsMax);
+    putLast(this.#names, peerId, name, receive.groupsMax);
     return group;
+  }
+}
+
+/** The first ones give way. */
+function putLast<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const [oldest] of map) {
+    if (map.size <= max) break;
+    map.delete(oldest);
   }
 }

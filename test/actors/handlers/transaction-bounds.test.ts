@@ -94,5 +94,5 @@ test("an answer whose room was given to others is taken only as far as it still 
   t.true(before > 4 * MIB);
   await answer(0);
   t.is(env.memory.leasedBytes("fetches"), before, "it has no room");
-  t.true(checked.length <= 2);
+  t.true(checked.length <= 3, "submissions have three places in the pool");
 });

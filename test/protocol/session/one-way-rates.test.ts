@@ -140,25 +140,27 @@ test("a group has its part, whoever of it comes back", (t) => {
   });
   const handed = (host: string): number => {
     const traffic = new TrafficCounts();
-    const count = push(ready({ group: groups.of(host), traffic }), frames(ANNOUNCED), 150);
+    const count = push(ready({ group: groups.of(host, host), traffic }), frames(ANNOUNCED), 150);
     t.is(count + traffic.byKind()["AnnounceBlock"]!.dropped["in-group"], 150);
     return count;
   };
   t.is(handed("203.0.113.1"), 150);
   t.is(handed("203.0.113.77"), 50, "of another address, in the same /24");
   t.is(handed("198.51.100.1"), 150, "another group");
-  t.is(groups.of("192.168.1.1"), undefined, "local ones are exempt");
+  t.is(groups.of("192.168.1.1", "192.168.1.1"), undefined, "local ones are exempt");
 });
 
 test("groups are forgotten in the order in which they were heard of", (t) => {
   const receive = { ...DEFAULTS.receive, groupsMax: 2 };
   const groups = new GroupLimits({ ...DEFAULTS, receive });
-  const first = groups.of("203.0.113.1");
-  groups.of("198.51.100.1");
-  t.is(groups.of("203.0.113.2"), first);
-  groups.of("192.0.2.1");
+  const first = groups.of("203.0.113.1", "203.0.113.1");
+  groups.of("198.51.100.1", "198.51.100.1");
+  t.is(groups.of("203.0.113.2", "203.0.113.2"), first);
+  groups.of("192.0.2.1", "192.0.2.1");
   t.is(groups.size, 2);
-  t.is(groups.of("203.0.113.3"), first, "it was heard of lately");
+  t.is(groups.nameOf("203.0.113.2"), "203.0.113.0/24");
+  t.is(groups.nameOf("198.51.100.1"), undefined);
+  t.is(groups.of("203.0.113.3", "203.0.113.3"), first, "it was heard of lately");
 });
 
 // ---- what is served ------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ test("a group's part of them is not renewed by another connection", (t) => {
     ...DEFAULTS,
     serve: { ...DEFAULTS.serve, blockBytesPerSecond: 1, blockBytesBurst: 1_000_000 },
   });
-  const served = (host: string): number => ask(t, ready({ group: groups.of(host) }), 1, 15);
+  const served = (host: string): number => ask(t, ready({ group: groups.of(host, host) }), 1, 15);
   t.is(served("203.0.113.1"), 15);
   t.true(served("203.0.113.2") <= 6, "twice what a peer may, and no more");
   t.is(served("203.0.113.3"), 0);

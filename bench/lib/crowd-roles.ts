@@ -49,6 +49,9 @@ function crowded(): void {
         bindAddr: "tcp://127.0.0.1:0",
         maxInbound: connectionsMax,
         inbound: { handshakesPerSecond: 1_000_000 },
+        // Pings as ever, but nobody goes because this machine is busy.
+        handshake: { timeoutMs: 60_000 },
+        liveness: { deadAfterMs: 120_000 },
         // What the limits of so many connections could hold; idle ones hold next to nothing.
         memoryBudgetBytes: 256 * 2 ** 30,
       });

@@ -42,7 +42,7 @@ export const CONNECTING: readonly Drill[] = [
   {
     name: "garbage",
     threat: "bytes that are no TLS",
-    expects: { gone: ["tls-failed"] },
+    expects: { gone: ["tls-failed", "handshake-size"] },
     attack: (field) =>
       field.repeat(8, async () => {
         const number = field.next();

@@ -213,7 +213,6 @@ test("no time is longer than a timer can wait, but for what no timer waits for",
     setting.kind === "number" && setting.unit === "ms" && setting.max > 2 ** 31 - 1 ? [path] : [],
   );
   t.deepEqual(times, [
-    "dial.rememberedMs",
     "control.awayMs",
     "control.awayMaxMs",
     "reputation.halfLifeMs",
@@ -221,6 +220,7 @@ test("no time is longer than a timer can wait, but for what no timer waits for",
     "reputation.banMaxMs",
     "reputation.operatorBanMs",
     "reputation.operatorBanMaxMs",
+    "dial.rememberedMs",
   ]);
 });
 

@@ -76,6 +76,9 @@ export function isSetting(entry: Setting | Settings): entry is Setting {
 /** Of a number: the least and the most. */
 export type Bounds = readonly [min: number, max: number];
 
+/** Of caches and tables: one that takes memory for all its entries at once must not take it all. */
+export const ENTRIES: Bounds = [1, 2 ** 20];
+
 export function number(value: number, unit: Unit, [min, max]: Bounds, text: string): NumberSetting {
   return { kind: "number", default: value, unit, min, max, text };
 }

@@ -5,6 +5,7 @@ import type { ValuesOf } from "./setting.js";
 import { CHAIN } from "./settings/chain.js";
 import { LIMITS } from "./settings/limits.js";
 import { HOST, NODE } from "./settings/node.js";
+import { DIALS } from "./settings/dials.js";
 import { EXCHANGE } from "./settings/exchange.js";
 import { PEERS } from "./settings/peers.js";
 import { RATES } from "./settings/rates.js";
@@ -12,6 +13,7 @@ import { RATES } from "./settings/rates.js";
 export const SETTINGS = {
   ...NODE,
   ...PEERS,
+  ...DIALS,
   ...RATES,
   ...EXCHANGE,
   ...LIMITS,

@@ -66,6 +66,7 @@ export class Field {
   readonly #notes: Record<string, number> = {};
   readonly #faults: string[] = [];
   #connections = 0;
+  #isFinished = false;
   #number: number;
   #sentBytes = 0;
   #receivedBytes = 0;
@@ -208,7 +209,12 @@ export class Field {
     while (struck() > 0 && performance.now() < deadlineMs) await pause(REFUSED_WAIT_MS);
     const left = struck();
     const lived = [...this.#livedMs];
-    for (const { socket } of this.#open) socket.destroy();
+    for (const { socket } of this.#open) {
+      this.#sentBytes += socket.bytesWritten;
+      this.#receivedBytes += socket.bytesRead;
+      socket.destroy();
+    }
+    this.#isFinished = true;
     return {
       connections: this.#connections,
       livedMs: lived,
@@ -238,6 +244,7 @@ export class Field {
     socket.on("error", () => undefined);
     socket.once("close", () => {
       this.#open.delete(opened);
+      if (this.#isFinished) return;
       this.#sentBytes += socket.bytesWritten;
       this.#receivedBytes += socket.bytesRead;
       if (this.#livedMs.length < LIVED_KEPT) this.#livedMs.push(performance.now() - opened.fromMs);

@@ -1,5 +1,6 @@
 // What attacks have in common: peers that do one thing, once or for as long as they may.
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { Message } from "../../protocol/index.js";
 import type { Drill } from "../drill.js";
 import type { Field, PeerOptions } from "../field.js";
@@ -14,6 +15,8 @@ interface Crew {
 }
 
 const PEERS = 4;
+const WAITING_BYTES_MAX = 64 * 1_024;
+const CREDIT_WAIT_MS = 5;
 
 /** Peers past TLS that do this in place of their handshake, and wait to be ended. */
 export function strangers(blow: Blow, { peers = PEERS, options }: Crew = {}): Drill["attack"] {
@@ -46,6 +49,10 @@ export function pests(blow: Blow, { peers = PEERS, options }: Crew = {}): Drill[
         await blow(peer, field);
         await field.drained(peer.socket);
         await field.turn();
+        // What is sent beyond the credit would break a rule that the attack is not about.
+        while (peer.waitingBytes > WAITING_BYTES_MAX && !peer.ended && !field.isOver) {
+          await delay(CREDIT_WAIT_MS);
+        }
       }
     });
 }

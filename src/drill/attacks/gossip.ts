@@ -27,7 +27,7 @@ export const GOSSIP: readonly Drill[] = [
     attack: pests((peer) => {
       for (let i = 0; i < BATCH; i++) {
         const transaction = withForgedSignature(payment("forged", next()));
-        peer.write({ kind: "NewTransaction", transaction });
+        peer.send({ kind: "NewTransaction", transaction });
       }
     }),
   },
@@ -37,7 +37,7 @@ export const GOSSIP: readonly Drill[] = [
     expects: { bounded: "one sender has its share, the mempool its limit" },
     attack: pests((peer) => {
       for (let i = 0; i < BATCH; i++) {
-        peer.write({ kind: "NewTransaction", transaction: payment("spam", next()) });
+        peer.send({ kind: "NewTransaction", transaction: payment("spam", next()) });
       }
     }),
   },
@@ -49,7 +49,7 @@ export const GOSSIP: readonly Drill[] = [
       const account = `gap ${next() % 50}`;
       for (let i = 0; i < BATCH; i++) {
         const transaction = payment(account, next() * 1_000, 1_000);
-        peer.write({ kind: "NewTransaction", transaction });
+        peer.send({ kind: "NewTransaction", transaction });
       }
     }),
   },
@@ -59,7 +59,7 @@ export const GOSSIP: readonly Drill[] = [
     expects: { bounded: "ids of one peer and of all are limited" },
     attack: pests((peer) => {
       const ids = Array.from({ length: IDS }, () => toHex(randomBytes(32)));
-      peer.write({ kind: "AnnounceTransactions", ids });
+      peer.send({ kind: "AnnounceTransactions", ids });
     }),
   },
   {
@@ -73,7 +73,7 @@ export const GOSSIP: readonly Drill[] = [
           const height = BigInt(head.height + 1);
           const totalDifficulty = head.totalDifficulty + 2_048n;
           const hash = toHex(randomBytes(32));
-          peer.write({ kind: "AnnounceBlock", height, hash, totalDifficulty });
+          peer.send({ kind: "AnnounceBlock", height, hash, totalDifficulty });
         }
         await new Promise((resolve) => setTimeout(resolve, 100));
       },
@@ -89,10 +89,10 @@ export const GOSSIP: readonly Drill[] = [
       const { height, hash, totalDifficulty } = block.header;
       const ids = Array.from({ length: IDS }, () => "33".repeat(32));
       for (let i = 0; i < BATCH; i++) {
-        peer.write({ kind: "NewBlock", block: block.bytes });
-        peer.write({ kind: "AnnounceBlock", height: BigInt(height), hash, totalDifficulty });
+        peer.send({ kind: "NewBlock", block: block.bytes });
+        peer.send({ kind: "AnnounceBlock", height: BigInt(height), hash, totalDifficulty });
       }
-      peer.write({ kind: "AnnounceTransactions", ids });
+      peer.send({ kind: "AnnounceTransactions", ids });
     }),
   },
   {
@@ -102,7 +102,7 @@ export const GOSSIP: readonly Drill[] = [
     attack: members((peer, field) => {
       const transactions = [withForgedSignature(payment("block", next()))];
       const { bytes } = blockOn(field.chain.at(-1)!.header, { transactions });
-      peer.write({ kind: "NewBlock", block: bytes });
+      peer.send({ kind: "NewBlock", block: bytes });
     }),
   },
   {
@@ -112,7 +112,7 @@ export const GOSSIP: readonly Drill[] = [
     attack: pests((peer, field) => {
       const { header } = field.chain.at(-1)!;
       const parent = { ...header, height: header.height + 5, hash: toHex(randomBytes(32)) };
-      peer.write({ kind: "NewBlock", block: blockOn(parent).bytes });
+      peer.send({ kind: "NewBlock", block: blockOn(parent).bytes });
     }),
   },
   {
@@ -124,7 +124,7 @@ export const GOSSIP: readonly Drill[] = [
       const ahead = next() % 2 === 0;
       const timestampMs = ahead ? Date.now() + HOUR_MS : parent.timestampMs - 1;
       const { bytes } = blockOn(parent, { changes: { timestampMs } });
-      peer.write({ kind: "NewBlock", block: bytes });
+      peer.send({ kind: "NewBlock", block: bytes });
     }),
   },
   {
@@ -149,7 +149,7 @@ export const GOSSIP: readonly Drill[] = [
 
 const MEGABYTE_TRANSACTIONS = 16;
 
-function sideBranch(peer: { write(message: NewBlock): void }, field: Field): void {
+function sideBranch(peer: { send(message: NewBlock): void }, field: Field): void {
   const large = Array.from({ length: MEGABYTE_TRANSACTIONS }, (_, index) =>
     payment(`side ${index}`, next(), 60_000),
   );
@@ -158,7 +158,7 @@ function sideBranch(peer: { write(message: NewBlock): void }, field: Field): voi
     changes: { timestampMs: PARAMS.genesisTimestampMs + PARAMS.targetIntervalMs },
   });
   field.note("side blocks");
-  peer.write({ kind: "NewBlock", block: block.bytes });
+  peer.send({ kind: "NewBlock", block: block.bytes });
 }
 
 interface NewBlock {

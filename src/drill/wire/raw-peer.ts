@@ -141,6 +141,11 @@ export class RawPeer {
     this.#session.send(message, requestId);
   }
 
+  /** Of what it sent: bytes that wait for credit. */
+  get waitingBytes(): number {
+    return this.#session.waitingBytes;
+  }
+
   /** A request by its session; how it ended. */
   ask(request: Message): Promise<Outcome> {
     return this.#session.ask(request);

@@ -94,6 +94,11 @@ export class RudeSession {
     }
   }
 
+  /** Of what it sent: bytes that wait for credit. */
+  get waitingBytes(): number {
+    return this.#session?.queuedBytes ?? 0;
+  }
+
   ended(): void {
     this.#session?.carrierEnded("", undefined, this.#nowMs);
     this.#carry();

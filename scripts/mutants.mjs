@@ -2,26 +2,19 @@
 // that the tests named for each notice. `npm run test:mutants -- TEXT` runs those whose name has
 // TEXT. Ends with `N passed, N failed`: a mutation that no test noticed has failed.
 
-import { cpSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 
+import { copyOfBuild, runTests } from "./broken-copy.mjs";
 import { underMutation } from "./mutate.mjs";
 import { mutations } from "./mutations.mjs";
-import { prepare, root, run, tool } from "./prepare-project.mjs";
+import { prepare } from "./prepare-project.mjs";
 import { countResults } from "./results.mjs";
-import { TapReader } from "./tap.mjs";
 
-const copy = path.join(root, ".build", "mutants");
 const counts = countResults();
 
 await prepare();
-rmSync(copy, { recursive: true, force: true });
-cpSync(path.join(root, "dist"), path.join(copy, "dist"), { recursive: true });
-// Project data that tests read by a path relative to their own.
-for (const folder of ["test/vectors", "docs", "examples"]) {
-  cpSync(path.join(root, folder), path.join(copy, folder), { recursive: true });
-}
-cpSync(path.join(root, "package.json"), path.join(copy, "package.json"));
+const copy = copyOfBuild("mutants");
 
 const wanted = process.argv[2] ?? "";
 const chosen = mutations.filter(({ name }) => name.includes(wanted));
@@ -30,14 +23,14 @@ for (const { name, tests } of chosen) {
   console.error(`${name}: ${tests.join(" or ")} names no test.`);
   process.exit(1);
 }
-const sound = await runTests([...new Set(chosen.flatMap(({ tests }) => tests))]);
+const sound = await testsOf([...new Set(chosen.flatMap(({ tests }) => tests))]);
 if (sound.failed > 0 || sound.passed === 0) {
   console.error("The tests fail on the code as it is: nothing can be said of mutations.");
   process.exit(1);
 }
 for (const mutation of chosen) {
   const { ok, detail } = await underMutation(path.join(copy, "dist", "src"), mutation, async () => {
-    const { failed } = await runTests(mutation.tests);
+    const { failed } = await testsOf(mutation.tests);
     return { ok: failed > 0, detail: failed > 0 ? `${failed} tests failed` : "no test noticed" };
   });
   report(ok, mutation.name, detail);
@@ -58,12 +51,6 @@ function filesOf(part) {
     .map((file) => `dist/test/${file}`);
 }
 
-/** Runs the copy's test files under these paths; a test that hangs has failed. */
-async function runTests(tests) {
-  const tap = new TapReader({ print: () => undefined });
-  const args = [tool("ava"), "--tap", "--timeout=60s", ...tests.flatMap(filesOf)];
-  await run(process.execPath, args, { cwd: copy, onOutput: (text) => tap.push(text) });
-  tap.end();
-  // The exit code says nothing of its own: a broken harness is not a test that noticed.
-  return { passed: tap.passed, failed: tap.failed };
+function testsOf(parts) {
+  return runTests(copy, parts.flatMap(filesOf));
 }

@@ -1,4 +1,4 @@
-// A check: every text that a mutation or a planted bug replaces stands once in the built code. Those
+// A check: every text that a mutation, a planted bug or a threat replaces stands once in the built code. Those
 // runs take long and are made now and then; code that moves away from a list is to be seen at once.
 
 import { readFileSync } from "node:fs";
@@ -8,8 +8,16 @@ import { placesOf } from "./mutate.mjs";
 import { mutations } from "./mutations.mjs";
 import { plantedBugs } from "./planted-bugs.mjs";
 import { root } from "./prepare-project.mjs";
+import { threats } from "./threats-table.mjs";
 
-const bugs = plantedBugs.flatMap(({ also = [], ...bug }) => [
+const several = [
+  ...plantedBugs,
+  ...threats.map(({ threat, ...change }) => ({
+    name: `the defence against: ${threat}`,
+    ...change,
+  })),
+];
+const bugs = several.flatMap(({ also = [], ...bug }) => [
   bug,
   ...also.map((change) => ({ name: bug.name, ...change })),
 ]);

@@ -90,10 +90,6 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     hotRoles: ["checker"],
     load: () => import("./workers.js"),
   },
-  throttle: {
-    measures: "a server held to 2 MiB/s: what four syncing peers get, how fast its blocks go out",
-    load: () => import("./throttle.js"),
-  },
   hostile: {
     measures: "a node under hostile sockets and floods: rules, memory, what honest peers notice",
     load: () => import("./hostile.js"),

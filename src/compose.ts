@@ -2,7 +2,7 @@
 // the network thread and the simulator all build their nodes here.
 
 import type { NodeParts } from "./actors/node-memory.js";
-import { planInMiB } from "./config/memory-plan.js";
+import { memoryInWords } from "./actors/memory-ledger.js";
 import { CAPABILITIES } from "./actors/peer/local-info.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
 import { createPowConsensus } from "./chain/consensus.js";
@@ -60,7 +60,6 @@ export async function startNode(
   checkAddresses(config);
   checkProtocols(own.protocols ?? [], CAPABILITIES);
   checkHandlers(own.protocols ?? []);
-  if (own.log !== undefined) callersLog(own.log).write("debug", "memory plan", planInMiB(config));
   const closers: Closers = [];
   try {
     const built = await buildEnv(config, own, closers);
@@ -91,6 +90,7 @@ async function runNode(
     await spawned.system.stop();
     throw outcome.error;
   }
+  env.log.write("info", "memory plan", memoryInWords(spawned.memory.report()));
   const listenAddresses = outcome.endpoints.map(formatAddress);
   // The threads still load; what they are to check and write waits for them. A caller must not wait
   // too, or blocks connect before it can subscribe: threads that cannot start end the network.

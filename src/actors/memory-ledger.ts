@@ -19,6 +19,8 @@ export interface HolderReport {
 export interface MemoryReport {
   /** `memoryBudgetBytes`. */
   readonly budgetBytes: number;
+  /** All holders at their limits at once: proven to be within the budget at the start. */
+  readonly worstCaseBytes: number;
   readonly heldBytes: number;
   readonly holders: readonly HolderReport[];
 }
@@ -68,7 +70,8 @@ export class MemoryLedger {
       return { name, heldBytes, limitBytes, peakBytes };
     });
     const heldBytes = holders.reduce((sum, holder) => sum + holder.heldBytes, 0);
-    return { budgetBytes: this.#budgetBytes, heldBytes, holders };
+    const worstCaseBytes = holders.reduce((sum, holder) => sum + holder.limitBytes, 0);
+    return { budgetBytes: this.#budgetBytes, worstCaseBytes, heldBytes, holders };
   }
 
   /** What all leases of a holder have. */
@@ -99,6 +102,24 @@ export class MemoryLedger {
   #holder(name: MemoryHolder): Holder {
     return this.#holders.get(name)!;
   }
+}
+
+/** For the log: whoever reads it can tell who holds what, and what to lower. */
+export function memoryInWords(report: MemoryReport): Readonly<Record<string, number | string>> {
+  const { budgetBytes, worstCaseBytes, heldBytes, holders } = report;
+  const parts = holders.map(({ name, heldBytes: held, limitBytes }) => {
+    return `${name} ${inMiB(held)} of ${inMiB(limitBytes)}`;
+  });
+  return {
+    budgetMiB: inMiB(budgetBytes),
+    worstCaseMiB: inMiB(worstCaseBytes),
+    leasedMiB: inMiB(heldBytes),
+    leasedOfWorstCaseMiB: parts.join(", "),
+  };
+}
+
+function inMiB(bytes: number): number {
+  return Math.round((bytes / 1_024 ** 2) * 10) / 10;
 }
 
 /** Bytes of one holder. */

@@ -167,15 +167,6 @@ export function outboundSlots(
   return own + dial.blocksOnlyMax + (dial.feelerEveryMs === 0 ? 0 : FEELERS_MAX);
 }
 
-/** For the log: whoever reads it can tell what to lower. */
-export function planInMiB(config: NetworkConfig): Readonly<Record<string, number>> {
-  const mib = (bytes: number): number => Math.round((bytes / MIB) * 10) / 10;
-  const parts = Object.entries(memoryPlan(config)).map(
-    ([name, bytes]) => [name, mib(bytes)] as const,
-  );
-  return { budget: mib(config.memoryBudgetBytes), ...Object.fromEntries(parts) };
-}
-
 /** What peers with slots of their own add to the plan: trusted and static ones. */
 export function reservedPeersBytes(config: NetworkConfig): number {
   return plannedBytes(config) - plannedBytes({ ...config, trustedPeers: [], staticPeers: [] });

@@ -1,6 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
-import { MemoryLedger } from "../../src/actors/memory-ledger.js";
+import { MemoryLedger, memoryInWords } from "../../src/actors/memory-ledger.js";
 import { memoryHolders, memoryPlan } from "../../src/config/memory-plan.js";
 import { DEFAULTS, resolveConfig } from "../../src/config.js";
 
@@ -16,6 +16,19 @@ test("the parts of all holders fit into the budget, and each is named with its l
     Object.entries(memoryPlan(DEFAULTS)),
   );
   t.true(holders.reduce((sum, { limitBytes }) => sum + limitBytes, 0) <= budgetBytes);
+});
+
+test("the log is told of each part what it leases and its worst case, and both of all", (t) => {
+  const ledger = new MemoryLedger(DEFAULTS);
+  ledger.lease("mempool").resize(3 * 1_024 ** 2);
+  const report = ledger.report();
+  const { budgetMiB, worstCaseMiB, leasedMiB, leasedOfWorstCaseMiB } = memoryInWords(report);
+  t.is(budgetMiB, DEFAULTS.memoryBudgetBytes / 1_024 ** 2);
+  t.true(Number(worstCaseMiB) <= Number(budgetMiB));
+  t.is(leasedMiB, 3);
+  t.is(String(leasedOfWorstCaseMiB).split(", ").length, memoryHolders.length);
+  const mempoolMiB = DEFAULTS.mempool.bytesMax / 1_024 ** 2;
+  t.true(String(leasedOfWorstCaseMiB).includes(`mempool 3 of ${mempoolMiB}`));
 });
 
 test("a lease shrinks to what came and ends; what its holder had at most stays known", (t) => {

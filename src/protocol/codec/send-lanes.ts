@@ -46,8 +46,7 @@ interface QueuedMessage {
   readonly rule: KindRule;
   readonly requestId: number;
   readonly payload: Uint8Array;
-  /** It is news of the tip, whatever its lane is. */
-  readonly isTip: boolean;
+  readonly rank: Rank;
 }
 
 /** The waiting messages of one lane and what they may use: credit on the wire, turns among us. */
@@ -64,12 +63,9 @@ class SendLane {
   readonly #messages = new Fifo<QueuedMessage>();
   /** How much of the first message was sent. */
   #sentBytes = 0;
-  /** Of all that is no news of the tip. */
-  readonly #rank: Rank;
 
-  constructor(weight: number, creditBytes: number, rank: Rank) {
+  constructor(weight: number, creditBytes: number) {
     this.weight = weight;
-    this.#rank = rank;
     this.creditBytes = creditBytes;
   }
 
@@ -105,8 +101,7 @@ class SendLane {
 
   /** Of its next message. */
   get rank(): Rank | undefined {
-    const next = this.#messages.first;
-    return next?.isTip === true ? RANK.tip : next && this.#rank;
+    return this.#messages.first?.rank;
   }
 
   get sendable(): boolean {
@@ -183,7 +178,7 @@ export class SendLanes {
     this.#windowBytesMax = options.windowBytesMax;
     this.#lanes = LANES.map((lane) => {
       const credit = lane === "control" ? Number.POSITIVE_INFINITY : options.windowBytesInitial;
-      return new SendLane(WEIGHTS[lane], credit, RANKS[lane]);
+      return new SendLane(WEIGHTS[lane], credit);
     });
   }
 
@@ -205,19 +200,19 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    const isTip = rule.haste !== undefined && this.#isTip(rule.haste);
-    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, isTip });
+    const rank = this.#rankOf(rule);
+    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank });
   }
 
   /** A block that was asked for is of the tip once for each that was announced: it may be any other. */
-  #isTip(haste: NonNullable<KindRule["haste"]>): boolean {
+  #rankOf({ haste, lane }: KindRule): Rank {
     if (haste === "announcement") {
       this.#announced = Math.min(this.#announced + 1, ANNOUNCED_MAX);
     }
-    if (haste !== "announced") return true;
-    if (this.#announced === 0) return false;
+    if (haste !== "announced") return haste === undefined ? RANKS[lane] : RANK.tip;
+    if (this.#announced === 0) return RANKS[lane];
     this.#announced--;
-    return true;
+    return RANK.tip;
   }
 
   /** Forgets all that waits, begun messages too: only a goodbye may follow. */

@@ -167,6 +167,8 @@ function stateGauges(registry: Registry): (status: Status) => void {
   const budget = gaugeOf(to, "memory_budget_bytes", "All that limits may hold at once");
   const leased = gaugeOf(to, "memory_lease_bytes", "Who holds how much of it", "holder");
   const limit = gaugeOf(to, "memory_limit_bytes", "And of how much at most", "holder");
+  const carried = gaugeOf(to, "bytes_per_second", "Carried in the last whole second", "direction");
+  const held = gaugeOf(to, "held_peers", "Peers whose bytes wait for a turn", "direction");
   const lost = gaugeOf(to, "actors_given_up", "Actors that the network goes on without", "actor");
   return (status) => {
     height.set(status.height);
@@ -185,6 +187,10 @@ function stateGauges(registry: Registry): (status: Status) => void {
     for (const { name: holder, heldBytes, limitBytes } of status.memory.holders) {
       leased.set({ holder }, heldBytes);
       limit.set({ holder }, limitBytes);
+    }
+    for (const direction of ["upload", "download"] as const) {
+      carried.set({ direction }, status.limits[direction].usedBytesPerSecond);
+      held.set({ direction }, status.limits[direction].heldPeers);
     }
     lost.reset();
     for (const { actor } of status.degraded) lost.set({ actor }, 1);

@@ -22,7 +22,7 @@ export interface PaceOptions {
   readonly onRead: () => void;
 }
 
-const WAITING = [RANK.transactions, RANK.history] as const;
+const BY_TURNS = [RANK.tip, RANK.transactions, RANK.history] as const;
 
 export class PeerPace {
   readonly #clock: Clock;
@@ -97,7 +97,7 @@ export class PeerPace {
       up.overdrew(chunk.length);
       return chunk;
     }
-    for (const rank of [RANK.tip, ...WAITING]) {
+    for (const rank of BY_TURNS) {
       if (!session.waits(rank)) {
         up.rest(rank);
         continue;

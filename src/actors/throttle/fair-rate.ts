@@ -60,9 +60,10 @@ export class FairRate {
     if (rates.bytesPerSecond !== before.bytesPerSecond) {
       this.#node = rateOf(rates.bytesPerSecond, nowMs);
     }
-    for (const share of this.#shares.values()) {
-      if (rates.peerBytesPerSecond === before.peerBytesPerSecond) break;
-      share.own = rateOf(rates.peerBytesPerSecond, nowMs);
+    if (rates.peerBytesPerSecond !== before.peerBytesPerSecond) {
+      for (const share of this.#shares.values()) {
+        share.own = rateOf(rates.peerBytesPerSecond, nowMs);
+      }
     }
     // By the new rates they may go, or wait for another time.
     if (this.isLimited) this.turn(nowMs);

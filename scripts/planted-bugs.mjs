@@ -37,10 +37,25 @@ const SCENARIOS = {
   throttled: { file: "throttle", title: "a node held to 2 MiB/s*" },
   throttledSync: { file: "throttled-sync", title: "a node that syncs within a limit of the node*" },
   oldBlocks: { file: "history-budget", title: "old blocks are served*" },
+  eclipse: { file: "eclipse", title: "where few others are known*" },
   refill: { file: "refill", title: "a mempool that crashes*" },
 };
 
 export const plantedBugs = [
+  {
+    name: "outbound peers of one network are not counted",
+    in: "actors/peer/outbound.js",
+    find: "(groups.get(group) ?? 0) >= perGroupMax",
+    with: "false",
+    scenario: SCENARIOS.eclipse,
+  },
+  {
+    name: "what was heard of is not handed to the book",
+    in: "actors/handlers/peer-exchange.js",
+    find: 'if (answer?.kind === "Peers")',
+    with: "if (answer === null)",
+    scenario: SCENARIOS.eclipse,
+  },
   {
     name: "equal work replaces the head",
     in: "chain/consensus.js",

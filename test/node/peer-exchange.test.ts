@@ -170,6 +170,25 @@ test("an answer that never comes costs a node nothing else", async (t) => {
   t.is((await exchange(node)).heard, 0);
 });
 
+// ---- who finds whom --------------------------------------------------------------------------
+
+test("nodes that know one seed find each other, and hold together without it", async (t) => {
+  const seed = await startTestNode(t, { bindAddr: BIND });
+  const config = { bindAddr: BIND, seedPeers: [seed.listenAddress!] };
+  const nodes = await Promise.all([1, 2, 3, 4].map(() => startTestNode(t, config)));
+  const all = nodes.map(({ peerId }) => peerId);
+  const knowsAll = async (node: Network): Promise<boolean> => {
+    const peers = new Set((await node.peers()).map(({ peerId }) => peerId));
+    return all.every((peerId) => peerId === node.peerId || peers.has(peerId));
+  };
+  for (const node of nodes) await until(() => knowsAll(node));
+  await seed.stop();
+  for (const node of nodes) {
+    await until(async () => (await node.peers()).every(({ peerId }) => peerId !== seed.peerId));
+    t.true(await knowsAll(node));
+  }
+});
+
 function hex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "hex"));
 }

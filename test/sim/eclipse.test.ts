@@ -15,3 +15,12 @@ for (const seed of SEEDS) {
     }
   });
 }
+
+test("where few others are known each network of the attacker has one outbound slot, and they stay", async (t) => {
+  const seed = SEED_ASKED ?? "few";
+  const world = new Eclipse({ seed, honest: 5, replay: replayOf("eclipse", seed) });
+  for (const { honest, attackers } of Object.values(await world.run())) {
+    t.true(honest >= 1, `${honest} honest`);
+    t.true(attackers <= 4, `${attackers} attackers in four networks`);
+  }
+});

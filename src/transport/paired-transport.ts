@@ -74,6 +74,7 @@ class Stream {
   /** Nobody watches it any more: it is taken over. */
   release(): void {
     this.#watched?.release();
+    this.#watched = undefined;
   }
 
   take(held: Held): void {

@@ -4,6 +4,7 @@
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { Fifo } from "../fifo.js";
+import { OWN_CODE_MIN } from "../kinds/own.js";
 import { KindTable } from "../types/kind-table.js";
 import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
@@ -195,10 +196,10 @@ export class ServeQueue {
 
   #replyBytes({ answeredBy }: KindRule): number {
     const { bytesSoftMax } = this.#settings.serve;
-    const own = answeredBy === undefined ? undefined : this.#kinds.ownRule(answeredBy);
-    if (own !== undefined) return own.payloadBytesMax;
     const answer = this.#kinds.find(answeredBy as WireKind);
-    return Math.min(answer?.payloadBytesMax ?? bytesSoftMax, bytesSoftMax);
+    if (answer === undefined) return bytesSoftMax;
+    const isOwn = answer.code >= OWN_CODE_MIN;
+    return isOwn ? answer.payloadBytesMax : Math.min(answer.payloadBytesMax, bytesSoftMax);
   }
 
   clear(): void {

@@ -3,7 +3,7 @@
 
 import { invariant } from "../../errors.js";
 import type { OwnProtocol } from "../../types/own-protocol.js";
-import { ownRules, type OwnKind, type OwnRule } from "../kinds/own.js";
+import { ownRules, type OwnRule } from "../kinds/own.js";
 import {
   MESSAGE_KINDS,
   REQUEST_KINDS,
@@ -51,10 +51,5 @@ export class KindTable {
     const rule = this.#rules.get(kind);
     if (rule === undefined) invariant(false, `${kind} is a kind of this connection`);
     return rule;
-  }
-
-  /** Undefined when it is not a service's. */
-  ownRule(kind: string): OwnRule | undefined {
-    return this.#own.get(kind as OwnKind);
   }
 }

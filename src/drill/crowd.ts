@@ -132,7 +132,8 @@ class Watch {
     this.#pingers = [maker, waiter].map(({ node }) => new Pinger(node, target.peerId));
     this.#control = new Pinger(twin.pinged.node, twin.peerId);
     for (const { node } of members) {
-      const end = node.subscribe(["PeerDisconnected"], ({ reason, rule, detail }) => {
+      const end = node.subscribe(["PeerDisconnected"], ({ peerId, reason, rule, detail }) => {
+        if (peerId !== target.peerId) return;
         this.#dropped.push([rule ?? reason, detail].filter((text) => text !== "").join(": "));
       });
       this.#ends.push(end);
@@ -222,7 +223,9 @@ function together(one: PingLatency, other: PingLatency): PingLatency {
 async function honest(config: Parameters<typeof startNode>[0]): Promise<Network> {
   const { blocks: blockStore } = openMemoryStores({ genesis: genesisOf(consensus) });
   await storeChain(CHAIN, blockStore, consensus);
-  return startNode({ pool: { inline: true }, ...config }, { consensus, blockStore });
+  // They know the node alone: what reaches one of them came through it.
+  const alone = { pool: { inline: true }, dial: { onlyConfigured: true } };
+  return startNode({ ...alone, ...config }, { consensus, blockStore });
 }
 
 async function connected(node: Network, peerId: string): Promise<void> {

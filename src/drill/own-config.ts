@@ -6,7 +6,7 @@ import { CodedError } from "../errors.js";
 import { DRILL_NETWORK } from "./drill-chain.js";
 
 export interface DrillConfig {
-  /** To be completed with `seedPeers` and, where it has one, `dataDir`. */
+  /** To be completed with `dataDir`, where it has one. */
   readonly input: NetworkConfigInput;
   readonly resolved: NetworkConfig;
   /** The operator's node has a data directory, so this one has one of its own. */
@@ -27,10 +27,14 @@ export function drillConfig(input: NetworkConfigInput): DrillConfig {
       `A drill needs a node with at least ${HONEST_INBOUND} inbound places and 1 outbound one.`,
     );
   }
-  const changes = ["bindAddr: a free port of 127.0.0.1", "seedPeers: an honest peer of the drill"];
+  const changes = [
+    "bindAddr: a free port of 127.0.0.1",
+    "seedPeers: nobody but an honest peer of the drill",
+  ];
   const changed: { -readonly [K in keyof NetworkConfigInput]: NetworkConfigInput[K] } = {
     ...input,
     bindAddr: ["tcp://127.0.0.1:0"],
+    seedPeers: [],
   };
   if (given.inbound.exemptLocal) {
     changed.inbound = { ...input.inbound, exemptLocal: false };
@@ -47,6 +51,10 @@ export function drillConfig(input: NetworkConfigInput): DrillConfig {
   if (given.advertise.length > 0) {
     changed.advertise = [];
     changes.push("advertise: nothing");
+  }
+  if (given.staticPeers.length > 0) {
+    changed.staticPeers = [];
+    changes.push("staticPeers: nobody");
   }
   if (given.produce) {
     changed.produce = false;

@@ -56,7 +56,7 @@ export class DrillRun {
     try {
       const crowd = this.#processes.start<CrowdMethods>("crowd");
       const twin = this.#processes.start<VictimMethods>("twin");
-      await crowd.ask.joinTwin(await twin.ask.start(this.#inputOf([])));
+      await crowd.ask.joinTwin(await twin.ask.start({ config: this.#nextConfig() }));
       let attackers = this.#processes.start<AttackerMethods>("attackers");
       for (const set of together ? [drills] : drills.map((drill) => [drill])) {
         if (attackers.died !== undefined) attackers = this.#processes.start("attackers");
@@ -82,7 +82,7 @@ export class DrillRun {
     const victim = this.#processes.start<VictimMethods>("victim");
     const memory = new MemoryWatch(victim.pid);
     try {
-      const started = await victim.ask.start(this.#inputOf([outbound]));
+      const started = await victim.ask.start({ config: this.#nextConfig(), dial: outbound });
       const { peerIds } = await crowd.ask.join(started);
       await victim.ask.reach(height);
       await victim.ask.begin({ peerIds, addresses: HONEST_ADDRESSES });
@@ -160,7 +160,7 @@ export class DrillRun {
     const known = typeof figures === "string" ? undefined : figures;
     const attacks = typeof attack === "string" ? [] : attack.attacks.map((each) => each.figures);
     const lived = attacks.flatMap(({ livedMs }) => livedMs);
-    const [goneP50Ms, goneMaxMs] = percentiles(lived, [0.5, 1]);
+    const [goneP50Ms, goneMaxMs] = lived.length === 0 ? [] : percentiles(lived, [0.5, 1]);
     const sum = (of: (each: (typeof attacks)[number]) => number): number =>
       attacks.reduce((total, each) => total + of(each), 0);
     const { pings, control, blocks, dropped, newcomerMs } = crowdFigures;
@@ -207,11 +207,11 @@ export class DrillRun {
   }
 
   /** The configuration of one more node: the directory is its own. */
-  #inputOf(seedPeers: readonly string[]): NetworkConfigInput {
+  #nextConfig(): NetworkConfigInput {
     const { input, keepsData } = this.#plan.config;
     const directory = this.#directory;
-    if (!keepsData || directory === undefined) return { ...input, seedPeers };
-    return { ...input, seedPeers, dataDir: path.join(directory, `node-${++this.#nodes}`) };
+    if (!keepsData || directory === undefined) return input;
+    return { ...input, dataDir: path.join(directory, `node-${++this.#nodes}`) };
   }
 }
 

@@ -36,7 +36,8 @@ export interface VictimFigures {
 }
 
 export type VictimMethods = {
-  start(config: NetworkConfigInput): Promise<VictimStarted>;
+  /** `dial`: whom it connects to. */
+  start(task: { config: NetworkConfigInput; dial?: string }): Promise<VictimStarted>;
   /** Resolves when the node holds so many blocks. */
   reach(height: number): Promise<void>;
   /** Forgets what was counted so far; of these peers and groups of addresses nothing is counted. */
@@ -58,7 +59,7 @@ export function victim(): void {
     return network;
   };
   const methods: VictimMethods = {
-    async start(input) {
+    async start({ config: input, dial }) {
       const log: Log = {
         write(level, event, fields) {
           written.write(level, event, fields);
@@ -70,6 +71,7 @@ export function victim(): void {
       tally.follow(network);
       // What ends a node by itself ends the process of an operator, too.
       network.stopped.catch(() => process.exit(1));
+      if (dial !== undefined) void network.connect(dial);
       const { http: config } = resolveConfig(input);
       const http = await openHttpServer({ address: "127.0.0.1:0", network, log, config });
       return {

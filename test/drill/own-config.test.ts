@@ -10,6 +10,7 @@ test("a drill listens on a free port of loopback and changes nothing without a w
     dataDir: "/var/lib/vibecoin",
     network: "vibecoin-test",
     advertise: ["203.0.113.9:8765"],
+    staticPeers: ["203.0.113.8:8765"],
     produce: true,
     mempool: { minGasPrice: 2 },
     inbound: { perGroupMax: 3 },
@@ -18,12 +19,16 @@ test("a drill listens on a free port of loopback and changes nothing without a w
   t.is(input.dataDir, null);
   t.true(keepsData);
   t.deepEqual(input.advertise, []);
+  t.deepEqual([resolved.seedPeers, resolved.staticPeers], [[], []]);
   t.is(resolved.inbound.exemptLocal, false);
   t.is(resolved.inbound.perGroupMax, 3);
   t.is(resolved.mempool.minGasPrice, 2);
   t.deepEqual(
     changes.map((change) => change.slice(0, change.indexOf(":"))),
-    ["bindAddr", "seedPeers", "inbound.exemptLocal", "network", "dataDir", "advertise", "produce"],
+    [
+      ...["bindAddr", "seedPeers", "inbound.exemptLocal", "network", "dataDir"],
+      ...["advertise", "staticPeers", "produce"],
+    ],
   );
 });
 

@@ -218,25 +218,30 @@ export class AddressBook {
 
   /**
    * What a peer may be told: addresses that this node found good of late, or that their own peers told
-   * it, in no order. `local`: the peer is in a local network itself.
+   * it, in no order; of a public host one, however many ports it said that it has. `local`: the peer
+   * is in a local network itself.
    */
   sample(countMax: number, wallMs: number, local = false): readonly Endpoint[] {
     const { float, config } = this.#options;
     const { rememberedMs } = config.dial;
     const tellable: Endpoint[] = [];
+    const places = new Set<string>();
     for (const known of this.#places.all()) {
       if (!isTellable(known, wallMs) || isTerrible(known, wallMs, rememberedMs)) continue;
       if (isHostName(known.endpoint.host) && !config.addresses.names) continue;
       if (!local && reachOf(known.endpoint.host) !== "public") continue;
       tellable.push(known.endpoint);
+      places.add(placeOf(known.endpoint));
     }
-    const part = Math.max(SAMPLE_SMALL, Math.ceil(tellable.length * SAMPLE_PART));
-    const count = Math.min(countMax, part, tellable.length);
-    for (let i = 0; i < count; i++) {
+    const part = Math.max(SAMPLE_SMALL, Math.ceil(places.size * SAMPLE_PART));
+    const count = Math.min(countMax, part, places.size);
+    const sample: Endpoint[] = [];
+    for (let i = 0; sample.length < count; i++) {
       const other = i + Math.floor(float() * (tellable.length - i));
       [tellable[i], tellable[other]] = [tellable[other]!, tellable[i]!];
+      if (places.delete(placeOf(tellable[i]!))) sample.push(tellable[i]!);
     }
-    return tellable.slice(0, count);
+    return sample;
   }
 
   // ---- what outlives the process -------------------------------------------------------------
@@ -352,4 +357,9 @@ function testFailed({ dialedWallMs, foundWallMs, failures }: KnownAddress, since
 /** Without the identity that it may pin. */
 export function plainAddress({ scheme, host, port }: Endpoint): string {
   return formatAddress({ scheme, host, port });
+}
+
+/** What counts once among those that are told. */
+function placeOf(endpoint: Endpoint): string {
+  return reachOf(endpoint.host) === "public" ? endpoint.host : formatAddress(endpoint);
 }

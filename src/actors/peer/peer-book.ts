@@ -14,6 +14,7 @@ import {
   type Endpoint,
 } from "../../protocol/address.js";
 import type { ChainHead, HandshakeInfo } from "../../protocol/types/node-info.js";
+import { judgeHearsay } from "../handlers/hearsay.js";
 import { AddressBook } from "./address-book.js";
 import { Anchors } from "./anchors.js";
 import { ConnectionTable } from "./connection-table.js";
@@ -223,7 +224,7 @@ export class PeerBook {
     peer.told = info.listenAddresses.flatMap(dialableOf);
     peer.readyWallMs = wallMs;
     const teller = { host: entry.remote.host, self: entry.peerId };
-    this.addresses.learned(peer.told, teller, wallMs);
+    this.addresses.learned(this.#believed(peer.told, teller.host), teller, wallMs);
     if (entry.dialed === undefined) return true;
     this.#foundAt(entry.dialed, entry.peerId, wallMs);
     const target = this.endpoints.get(entry.dialed);
@@ -349,6 +350,13 @@ export class PeerBook {
     const isBanned = this.peers.banOf(peerId, nowMs) !== undefined;
     if (isBanned && !this.trusted.has(peerId)) return undefined;
     return this.peers.judgementOf(peerId, nowMs)?.class ?? "neutral";
+  }
+
+  /** Of where it says that it can be dialed: its own host, and of others what anybody may tell of. */
+  #believed(told: readonly Endpoint[], host: string): readonly Endpoint[] {
+    const elsewhere = told.filter((endpoint) => endpoint.host !== host);
+    const { taken } = judgeHearsay(elsewhere, this.#config.exchange.localAddresses);
+    return [...told.filter((endpoint) => endpoint.host === host), ...taken];
   }
 
   #foundAt(endpoint: Endpoint, peerId: PeerId, wallMs: number): void {

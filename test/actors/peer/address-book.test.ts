@@ -223,6 +223,24 @@ test("an answer shows a part of what is known, each time another one", (t) => {
   t.is(book.sample(10, WALL_MS).length, 10);
 });
 
+test("a host that says that it has many ports is told once, and takes the places of no others", (t) => {
+  const { book } = bookOf();
+  for (let i = 0; i < 30; i++) book.found(address(i), peerIdOf(i), WALL_MS);
+  for (let attacker = 0; attacker < 4; attacker++) {
+    const host = `8.${attacker}.1.1`;
+    for (let port = 2_000; port < 4_000; port++) {
+      book.learned([at(host, port)], { host, self: PEER }, WALL_MS);
+    }
+  }
+  t.true(book.size > 200);
+  const hosts = book.sample(256, WALL_MS).map(({ host }) => host);
+  t.is(new Set(hosts).size, hosts.length);
+  t.is(hosts.filter((host) => !host.startsWith("8.")).length, 30);
+  const near = bookOf().book;
+  for (const port of [2_000, 2_001]) near.found(at("127.0.0.1", port), peerIdOf(port), WALL_MS);
+  t.is(near.sample(256, WALL_MS, true).length, 2, "of this machine each port is a node");
+});
+
 test("one secret puts an address in one place, another secret in another", (t) => {
   const placesOf = (secret: string): string => {
     const { book } = bookOf({}, secret);

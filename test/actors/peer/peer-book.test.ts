@@ -158,6 +158,18 @@ test("what a peer says of itself is kept as far as it can be dialed", (t) => {
   t.is([...book.endpoints.all()].length, 0, "that alone has nobody dialed");
 });
 
+test("what a peer says of other hosts is believed no further than what anybody tells of them", (t) => {
+  const { book, open } = bookOf();
+  const third = [22, 25, 443, 2_001, 2_002].map((port) => `tcp://7.7.7.7:${port}`);
+  const listenAddresses = ["tcp://8.8.8.8:443", ...third];
+  const remote = parseAddress("8.8.8.8:50000");
+  book.becameReady(open(1, { remote }), handshakeOf({ listenAddresses }), at(0));
+  t.deepEqual(
+    [...book.addresses.all()].map(({ address }) => address),
+    ["tcp://8.8.8.8:443", "tcp://7.7.7.7:2001"],
+  );
+});
+
 test("ever new keys of one network push out each other", (t) => {
   const { book, visit, ban, open } = bookOf({ reputation: { peersTrackedMax: 20 } });
   for (let i = 1; i <= 10; i++) visit(i, `8.8.${i}.1`);

@@ -185,9 +185,12 @@ export class AddressBook {
     return this.#drawOfAll(options);
   }
 
-  /** One of those that were found whose place another one waits for: it is to be tested. */
-  contested(wallMs: number): KnownAddress | undefined {
-    this.resolve(wallMs);
+  /**
+   * One of those that were found whose place another one waits for: it is to be tested. `isHere`: it is
+   * connected, which is as good, and it could not be dialed besides.
+   */
+  contested(wallMs: number, isHere?: (known: KnownAddress) => boolean): KnownAddress | undefined {
+    this.resolve(wallMs, isHere);
     for (const [address, sinceWallMs] of this.#collisions) {
       const known = this.#places.get(address);
       const holder = known === undefined ? undefined : this.#places.holderFor(known);
@@ -197,7 +200,7 @@ export class AddressBook {
   }
 
   /** Those whose tests have ended, or were due: whoever failed gives its place away. */
-  resolve(wallMs: number): void {
+  resolve(wallMs: number, isHere: (known: KnownAddress) => boolean = () => false): void {
     for (const [address, sinceWallMs] of this.#collisions) {
       const known = this.#places.get(address);
       const holder = known === undefined ? undefined : this.#places.holderFor(known);
@@ -206,7 +209,7 @@ export class AddressBook {
       } else if (holder === undefined) {
         this.#collisions.delete(address);
         this.#places.found(known);
-      } else if (wallMs - holder.foundWallMs < FOUND_LATELY_MS) {
+      } else if (wallMs - holder.foundWallMs < FOUND_LATELY_MS || isHere(holder)) {
         this.#collisions.delete(address);
       } else if (testFailed(holder, sinceWallMs) || wallMs - sinceWallMs > TEST_WITHIN_MS) {
         this.#collisions.delete(address);

@@ -174,8 +174,9 @@ export class Outbound {
   /** Whoever holds the place of another one is tested first. */
   #feeler(now: Moment, alone: boolean): Due | undefined {
     const { addresses, endpoints } = this.#options;
-    const contested = addresses.contested(now.wallMs);
-    const known = this.#dialedAddresses();
+    const here = this.#addressesThat(({ state }) => state === "connected");
+    const contested = addresses.contested(now.wallMs, ({ address }) => here.has(address));
+    const known = this.#addressesThat(() => true);
     const weightOf = (one: KnownAddress): number =>
       known.has(one.address) ? 0 : this.#welcomeOf(one.peerId, now.monotonicMs);
     const tested =
@@ -194,7 +195,7 @@ export class Outbound {
       this.#wakeMs = Math.min(this.#wakeMs, this.#nextDrawMs);
       return undefined;
     }
-    const known = this.#dialedAddresses();
+    const known = this.#addressesThat(() => true);
     const groups = this.#takenGroups();
     const weightOf = ({ address, endpoint, group, peerId }: KnownAddress): number => {
       if (known.has(address)) return 0;
@@ -244,10 +245,10 @@ export class Outbound {
     return count;
   }
 
-  /** Whatever identity they pin. */
-  #dialedAddresses(): ReadonlySet<string> {
-    const { endpoints } = this.#options;
-    return new Set([...endpoints.all()].map(({ endpoint }) => plainAddress(endpoint)));
+  /** Of those that are dialed, whatever identity they pin. */
+  #addressesThat(are: (target: KnownEndpoint) => boolean): ReadonlySet<string> {
+    const among = [...this.#options.endpoints.all()].filter(are);
+    return new Set(among.map(({ endpoint }) => plainAddress(endpoint)));
   }
 
   /** How many connections, those under way too, each address group has. */

@@ -212,6 +212,26 @@ test("while all slots are taken an address is tested now and then, the found one
   t.is([...node.book.endpoints.all()].length, 1, "what was tested is not kept");
 });
 
+test("whoever is connected keeps its place in the book: it is here, and cannot be dialed besides", (t) => {
+  const node = nodeOf({
+    maxOutbound: 1,
+    dial: { blocksOnlyMax: 0 },
+    addresses: { triedBuckets: 1, bucketSize: 1, newBuckets: 64 },
+  });
+  const [friend, rival] = [address(1), address(2)];
+  node.find(friend);
+  t.deepEqual(hostsOf(node.fill()), [friend.host]);
+  // For longer than anybody who was found lately keeps its place for that.
+  node.pass(300 * MINUTE_MS);
+  node.find(rival);
+  for (let minute = 0; minute < 60; minute++, node.pass(MINUTE_MS)) {
+    for (const due of node.step()) node.fail(due);
+  }
+  t.true(node.book.addresses.get(friend)?.isTried);
+  t.not(node.book.addresses.get(rival)?.isTried, true);
+  node.book.addresses.invariants();
+});
+
 test("somebody who waits for an address that is only tested gets a connection", (t) => {
   const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0 } });
   for (let group = 0; group < 30; group++) node.hear([address(group)]);

@@ -87,7 +87,9 @@ async function ask(url: string, path: string, question: Question): Promise<unkno
   if (typeof error !== "string")
     throw unreachable(`What answers at ${url} is no node of this network`);
   if (status === 401)
-    throw unreachable(`The node at ${url} has another token: ${error}`.replace(/\.$/, ""));
+    throw unreachable(
+      `The node at ${url} has another token: say its --data DIR or --token-file FILE`,
+    );
   throw new CodedError(status < 500 ? "REFUSED" : "NODE_FAILED", error);
 }
 

@@ -42,7 +42,8 @@ export function peerTable(peers: readonly PeerStatus[], width = Infinity): reado
     );
   }
   if (hidden.length === 0) return rows;
-  return [...rows, `(${hidden.length} columns do not fit: ${hidden.toReversed().join(", ")})`];
+  const count = hidden.length === 1 ? "1 column does" : `${hidden.length} columns do`;
+  return [...rows, `(${count} not fit: ${hidden.toReversed().join(", ")})`];
 }
 
 function rowsOf(peers: readonly PeerStatus[], columns: readonly Column[]): readonly string[] {

@@ -17,7 +17,8 @@ export function explainText(peer: Explained, nowMs: number): readonly string[] {
   ];
 }
 
-function standing({ ban, trusted, score, class: named }: Explained, nowMs: number): string[] {
+function standing(peer: Explained, nowMs: number): string[] {
+  const { ban, trusted, score, class: named, awayMs } = peer;
   const lines = [];
   if (trusted) lines.push("It is trusted: it has a slot of its own and is not banned.");
   if (ban !== undefined) {
@@ -28,7 +29,12 @@ function standing({ ban, trusted, score, class: named }: Explained, nowMs: numbe
     const left = shortTime(Math.max(0, untilWallMs - nowMs));
     lines.push(`It is banned ${who}${times}, for another ${left}${why === "" ? "" : `: ${why}`}.`);
   }
-  lines.push(`Its reputation is ${score.toFixed(1)}, which is called ${named}.`);
+  if (awayMs > 0) {
+    const left = shortTime(Math.max(1_000, awayMs));
+    lines.push(`The operator sent it away: it is neither let in nor dialed for another ${left}.`);
+  }
+  const called = ban === undefined ? `, which is called ${named}` : "";
+  lines.push(`Its reputation is ${score.toFixed(1)}${called}.`);
   return lines;
 }
 
@@ -53,20 +59,25 @@ function addresses({ endpoints, addresses: book, told }: Explained, nowMs: numbe
   const lines = endpoints.map(({ address, source, state, failures, end, waitMs, readyWallMs }) => {
     const seen =
       readyWallMs === null ? "never found there" : `found there ${ago(readyWallMs, nowMs)}`;
-    const failed = failures === 0 ? "" : `, ${failures} failures since`;
-    const next = waitMs > 0 ? `, not dialed for another ${shortTime(waitMs)}` : "";
+    const failed = failedText(failures);
+    const next = waitMs >= 1_000 ? `, not dialed for another ${shortTime(waitMs)}` : "";
     const last = end === null ? "" : `; last: ${end}`;
     return `  ${address} (${source}): ${state}, ${seen}${failed}${next}${last}`;
   });
   for (const { address, heardWallMs, foundWallMs, failures } of book) {
     const found = foundWallMs === null ? "" : `, found there ${ago(foundWallMs, nowMs)}`;
-    const failed = failures === 0 ? "" : `, ${failures} failures since`;
+    const failed = failedText(failures);
     const heard = `heard of ${ago(heardWallMs, nowMs)}`;
     lines.push(`  ${address} (in the address book): ${heard}${found}${failed}`);
   }
   if (lines.length > 0) lines.unshift("Where it is known at:");
   if (told.length > 0) lines.push(`It says that it can be dialed at ${told.join(", ")}.`);
   return lines;
+}
+
+function failedText(failures: number): string {
+  if (failures === 0) return "";
+  return `, failed ${failures === 1 ? "once" : `${failures} times`} since`;
 }
 
 function reasons({ entries }: Explained, nowMs: number): string[] {

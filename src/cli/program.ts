@@ -41,7 +41,7 @@ function addRun(program: Command): void {
     .option("--advertise <host:port>", "where others can dial it; repeatable", collect)
     .option("--seed <host:port>", "dial this node, [peerId@]host:port; repeatable", collect)
     .option("--data <dir>", "keys and chain; default: a new identity, all in memory", notEmpty)
-    .option("--http <host:port>", "serve status, health, metrics and transactions here")
+    .option("--http <host:port>", "serve status, metrics, transactions and commands here")
     .option("--http-host <name>", "this node's name for HTTP clients; repeatable", collect)
     .option("--http-token-file <file>", "the token of commands; default: in --data", notEmpty)
     .option("--network <name>", `the chain; default: ${DEFAULT_NETWORK}`)
@@ -55,7 +55,7 @@ function addRun(program: Command): void {
     .option("--trusted <peerId>", "keeps its slot, is never banned; repeatable", collect)
     .option("--max-inbound <n>", "peers that may dial this node", wholeNumber(0))
     .option("--max-outbound <n>", "peers that this node dials", wholeNumber(0))
-    .option("--memory <MiB>", "what all limits together may hold; default: 1088", wholeNumber(1))
+    .option("--memory <MiB>", "what all limits together may hold; default: 1216", wholeNumber(1))
     .action(async (flags: RunFlags) => {
       const { run } = await import("./run.js");
       await run(flags);
@@ -148,7 +148,11 @@ function addDrill(program: Command): void {
       new Option("--seconds <n>", "so long each").argParser(wholeNumber(1, 600)).conflicts("short"),
     )
     .option("--together", "all of them at once, on one node")
-    .option("--cpu <percent>", "of one core, for the attackers", corePercent, 0.5)
+    .addOption(
+      new Option("--cpu <percent>", "of one core, for the attackers")
+        .argParser(corePercent)
+        .default(0.5, "50%"),
+    )
     .option("--json", "a line of JSON for each drill")
     .action(async (names: readonly string[], flags: import("./drill.js").DrillFlags) => {
       const { drill } = await import("./drill.js");

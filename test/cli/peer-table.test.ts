@@ -49,7 +49,7 @@ test("a narrow terminal is shown fewer columns, which are named, and nothing is 
   const whole = peerTable([peer])[0]!.length;
   for (let width = 30; width < whole; width += 7) {
     const rows = peerTable([peer], width);
-    t.regex(rows.at(-1)!, /^\(\d+ columns do not fit: .*agent\)$/);
+    t.regex(rows.at(-1)!, /^\((1 column does|\d+ columns do) not fit: .*agent\)$/);
     t.true(rows[1]!.startsWith("abababab  out"), "who it is stays");
     t.true(rows[1]!.includes("203.0.113.7:50412"));
     t.true(
@@ -95,6 +95,7 @@ test("a peer is explained in plain words", (t) => {
       },
     ],
     trusted: false,
+    awayMs: 0,
     readyWallMs: nowMs - 61_000,
     connections: [],
     endpoints: [
@@ -127,12 +128,49 @@ test("a peer is explained in plain words", (t) => {
   const text = explainText(explained, nowMs).join("\n");
   for (const sentence of [
     "It is banned for InvalidBlock, for the 2. time, for another 1h: state-root: at height 7.",
-    "Its reputation is -120.4, which is called banned.",
+    "Its reputation is -120.4.",
     "It is not connected. It was last connected at 2023-11-14T22:12:19.000Z.",
-    "tcp://203.0.113.7:8765 (configured): idle, never found there, 3 failures since, not dialed for another 5s; last: refused",
+    "tcp://203.0.113.7:8765 (configured): idle, never found there, failed 3 times since, not dialed for another 5s; last: refused",
     "tcp://203.0.113.7:8765 (in the address book): heard of 1h ago, found there 1m1s ago",
     "1m1s ago: InvalidBlock -100.0 (state-root: at height 7)",
   ]) {
     t.true(text.includes(sentence), `${sentence}\n${text}`);
   }
+});
+
+test("a peer that the operator sent away is said to be, and an address that may be dialed has no wait", (t) => {
+  const explained = {
+    peerId: peer.id,
+    score: 96,
+    class: "good",
+    entries: [],
+    trusted: false,
+    awayMs: 15_400,
+    readyWallMs: null,
+    connections: [],
+    endpoints: [
+      {
+        address: "tcp://203.0.113.7:8765",
+        source: "configured",
+        state: "idle",
+        failures: 1,
+        dialedWallMs: 0,
+        readyWallMs: null,
+        end: "refused",
+        waitMs: 40,
+      },
+    ],
+    addresses: [],
+    told: [],
+    connected: null,
+  } as unknown as Explained;
+  const text = explainText(explained, 0);
+  t.deepEqual(text.slice(1), [
+    "The operator sent it away: it is neither let in nor dialed for another 15s.",
+    "Its reputation is 96.0, which is called good.",
+    "It is not connected.",
+    "Where it is known at:",
+    "  tcp://203.0.113.7:8765 (configured): idle, never found there, failed once since; last: refused",
+    "Nothing is noted for or against it.",
+  ]);
 });

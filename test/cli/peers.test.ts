@@ -81,6 +81,7 @@ test("an operator shows, explains, bans, trusts, sends away and connects peers",
   t.is(connected.stdout, `${peerId} is connected at ${peer.listenAddress}.\n`);
   const away = await command("disconnect", short, "--for", "90s");
   t.is(away.stdout, `${peerId} is disconnected, and stays away for 1m30s.\n`);
+  t.regex((await command("explain", short)).stdout, /sent it away: .* for another 1m2\ds\.\n/);
   t.is((await command("unban", peerId)).stdout, `${peerId} may come again.\n`);
   node.kill("SIGTERM");
   t.is((await node.ended).code, 0);
@@ -127,7 +128,10 @@ test("what cannot be asked is told in one sentence, and exit 2", async (t) => {
     ],
     [["peers", "--http", strange], /no node of this network/],
     [["ban", id, "--http", http], /token: say --data DIR or --token-file/],
-    [["ban", id, "--http", http, "--token-file", wrong], /has another token/],
+    [
+      ["ban", id, "--http", http, "--token-file", wrong],
+      /has another token: say its --data DIR or --token-file/,
+    ],
     [["explain", "nobody", "--data", data], /no peer id/],
     [["explain", id, "--data", data], /Nothing is known/],
   ];

@@ -1,8 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import test from "ava";
+import { LOADING_DESCRIPTORS } from "../../src/cli/limits.js";
+import { createProgram } from "../../src/cli/program.js";
 import { networkInput } from "../../src/cli/run-flags.js";
-import { resolveConfig } from "../../src/config.js";
+import { peerSlots } from "../../src/config/memory-plan.js";
+import { DEFAULTS, resolveConfig } from "../../src/config.js";
 import { temporaryDirectory } from "./child.js";
 
 const logLevel = "info";
@@ -61,4 +64,22 @@ test("every flag reaches its field, and the directory is made absolute", (t) => 
     maxInbound: 0,
     memoryBudgetBytes: 2_097_152,
   });
+});
+
+test("the help names defaults as they are, in the unit that a flag takes", (t) => {
+  const { commands } = createProgram();
+  const helpOf = (name: string): string =>
+    commands.find((each) => each.name() === name)?.helpInformation() ?? "";
+  const memory = /--memory <MiB>.*default: (\d+)/.exec(helpOf("run"))?.[1];
+  t.is(Number(memory) * 1_024 ** 2, DEFAULTS.memoryBudgetBytes);
+  t.regex(helpOf("drill"), /--cpu <percent>.*\(default: 50%\)/);
+});
+
+test("the document says how many file descriptors a node with the defaults needs", async (t) => {
+  const document = new URL("../../../docs/operations.md", import.meta.url);
+  const needed = LOADING_DESCRIPTORS + peerSlots(DEFAULTS) + DEFAULTS.inbound.pendingMax;
+  const text = await readFile(document, "utf8");
+  t.true(
+    text.replace(/\s+/g, " ").includes(`a file descriptor for each slot, ${needed} by default`),
+  );
 });

@@ -20,6 +20,7 @@ export function historyOf(
   return {
     ...(ledger ?? judged(book, peerId, monotonicMs)),
     trusted: book.trusted.has(peerId),
+    awayMs: book.absences.leftMs(peerId, monotonicMs),
     group: (peer?.host !== undefined && book.groups.standingAt(peer.host, monotonicMs)) || null,
     deeds: peer?.deeds ?? NO_DEEDS,
     readyWallMs: peer?.readyWallMs ?? null,

@@ -12,6 +12,8 @@ import type { PeerExplanation } from "./reputation-ledger.js";
 export interface PeerHistory extends PeerExplanation {
   /** By the configuration, or by the operator while the node ran. */
   readonly trusted: boolean;
+  /** For how long the operator keeps it away; 0: it may come. */
+  readonly awayMs: number;
   /** What its address group answers for; null: nothing is held against it. */
   readonly group: GroupStanding | null;
   readonly deeds: PeerDeeds;

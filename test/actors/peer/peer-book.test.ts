@@ -291,7 +291,9 @@ test("whatever a store answers, what is none is left out and written anew", (t) 
 test("a peer is explained by all that is known of it", (t) => {
   const { book, open, ban } = bookOf({ trustedPeers: [peerIdOf(1)], maxInbound: 8 });
   const unknown = historyOf(book, peerIdOf(9), undefined, at(0));
-  t.like(unknown, { class: "good", score: 0, trusted: false, readyWallMs: null });
+  t.like(unknown, { class: "good", score: 0, trusted: false, awayMs: 0, readyWallMs: null });
+  book.absences.begin(peerIdOf(8), 5_000, 0);
+  t.is(historyOf(book, peerIdOf(8), undefined, at(2_000)).awayMs, 3_000);
   t.deepEqual([...unknown.connections, ...unknown.endpoints, ...unknown.told], []);
   const target = book.endpoints.add(endpoint(1), "configured")!;
   book.endpoints.dialing(target, WALL_MS);

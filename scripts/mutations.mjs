@@ -160,7 +160,7 @@ export const mutations = [
   {
     name: "a newcomer evicts peers of networks that are no larger than its own",
     in: "actors/peer/eviction.js",
-    find: "sizeOf(peer) > sizeOf(newcomer) + 1",
+    find: "sizeOf(peer) > sizeOf(newcomer) + (peer.isIdle ? 0 : 1)",
     with: "true",
     tests: ["actors/peer/eviction"],
   },

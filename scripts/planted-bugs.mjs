@@ -245,7 +245,7 @@ export const plantedBugs = [
   },
   {
     name: "a producer fills its block as if it had no envelope",
-    in: "actors/integration/block-producer.js",
+    in: "actors/integration/block-room.js",
     find: "return blockBytesMax - (envelopeBytesMax ?? unsaid);",
     with: "return blockBytesMax;",
     scenario: SCENARIOS.fullBlocks,

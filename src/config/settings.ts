@@ -8,11 +8,13 @@ import { HOST, NODE } from "./settings/node.js";
 import { DIALS } from "./settings/dials.js";
 import { EXCHANGE } from "./settings/exchange.js";
 import { PEERS } from "./settings/peers.js";
+import { REPUTATION } from "./settings/reputation.js";
 import { RATES } from "./settings/rates.js";
 
 export const SETTINGS = {
   ...NODE,
   ...PEERS,
+  ...REPUTATION,
   ...DIALS,
   ...RATES,
   ...EXCHANGE,

@@ -7,7 +7,7 @@ import { errorText, unreachable } from "../../errors.js";
 import type { Consensus, MempoolTransaction } from "../../ports.js";
 import { defineActor, NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
-import type { BlockParts, Fault, HashHex, RuleName } from "../../types/chain.js";
+import type { Fault, HashHex, RuleName } from "../../types/chain.js";
 import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
 import { RESTART } from "../policies.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -20,6 +20,7 @@ import type {
   SyncNews,
   Template,
 } from "./block-producer-state.js";
+import { isBlock, roomOf, thoseThatFit } from "./block-room.js";
 import { SelectionTrial } from "./selection-trial.js";
 import { SyncPause } from "./sync-pause.js";
 
@@ -39,9 +40,6 @@ const SEARCH_MIN_MS = 3;
 /** With so many times the nonces it is no search at all: it has nothing to find yet. */
 const ATTEMPTS_GROWTH_MAX = 1_024;
 const PAUSE_MIN_MS = 10;
-/** The head of a byte string in a block. */
-const TRANSACTION_HEAD_BYTES = 5;
-
 /** What they say of a block has nothing to do with its transactions. */
 const HEADER_RULES: ReadonlySet<RuleName> = new Set([
   "link",
@@ -149,7 +147,7 @@ const CONTROL: ReadonlySet<ProducerMessage["type"]> = new Set([
 ]);
 
 function select(state: ProducerState, context: ProducerContext): void {
-  const bytesMax = roomOf(context);
+  const bytesMax = roomOf(context.env);
   // Stands until the answer is here.
   beginIn(RETRY_MS, context);
   context.ask<SystemRouterMessage, readonly MempoolTransaction[]>(
@@ -158,13 +156,6 @@ function select(state: ProducerState, context: ProducerContext): void {
     NO_DEADLINE,
     (outcome) => ({ type: "Selected", transactions: outcome.ok ? outcome.value : undefined }),
   );
-}
-
-/** What a block has for transactions, each counted with its head. */
-function roomOf({ env }: ProducerContext): number {
-  const { blockBytesMax, envelopeBytesMax } = env.consensus;
-  const unsaid = Math.min(env.config.producer.envelopeBytes, blockBytesMax >> 2);
-  return blockBytesMax - (envelopeBytesMax ?? unsaid);
 }
 
 /** A new head: the search on the old one is void; the next block is due an interval after it. */
@@ -210,7 +201,7 @@ function build(
   const { blocks, clock, config, consensus } = context.env;
   state.round++;
   state.template = undefined;
-  const fitting = thoseThatFit(selected, roomOf(context));
+  const fitting = thoseThatFit(selected, roomOf(context.env));
   const chosen = state.trial.choose(fitting, clock.monotonicMs());
   if (chosen.length === 0 && !config.producer.emptyBlocks) {
     beginIn(pauseMs(context), context);
@@ -236,23 +227,6 @@ function build(
   const idOf = new Map(chosen.map(({ bytes, id }) => [bytes, id]));
   state.template = { parts, ids: parts.transactions.map((bytes) => idOf.get(bytes)) };
   search(state, context);
-}
-
-/** A caller may have written it without types. */
-function isBlock({ header, transactions }: BlockParts): boolean {
-  return header instanceof Uint8Array && Array.isArray(transactions);
-}
-
-/** A caller's own mempool may count in another way. */
-function thoseThatFit(
-  transactions: readonly MempoolTransaction[],
-  bytesMax: number,
-): readonly MempoolTransaction[] {
-  let room = bytesMax;
-  const end = transactions.findIndex(
-    ({ bytes }) => (room -= bytes.length + TRANSACTION_HEAD_BYTES) < 0,
-  );
-  return end < 0 ? transactions : transactions.slice(0, end);
 }
 
 function search(state: ProducerState, context: ProducerContext): void {

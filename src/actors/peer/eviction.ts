@@ -2,8 +2,10 @@
 // cannot be at will (Bitcoin Core's SelectNodeToEvict has the same kinds); of the rest the youngest
 // of the largest network goes. The newcomer is weighed with them: nobody goes for a network that
 // would be as large then. So each eviction makes the networks more alike, whoever comes and goes
-// however often cannot make the others go one by one, and none loses its last peer here: all
-// networks are protected, where Core protects four that an attacker must not know.
+// however often cannot make the others go one by one, and none that is of use loses its last peer here:
+// all networks are protected, where Core protects four that an attacker must not know. The last
+// peer of a network gives way to the first of another when it was of no use for a minute: else as many
+// networks as there are slots could hold them all for ever by sitting still.
 // Pure; asked by the admission policy.
 
 import type { PeerId } from "../../ports.js";
@@ -27,6 +29,8 @@ export interface Merits {
   /** When it last brought a valid block, or transaction, before anybody else did. */
   readonly usefulBlockMs: number | undefined;
   readonly usefulTransactionMs: number | undefined;
+  /** It was here for a while, and never brought anything new. */
+  readonly isIdle: boolean;
   /** It misbehaved: nothing protects it, and it goes first. */
   readonly onProbation: boolean;
 }
@@ -65,7 +69,8 @@ export function selectEvicted(
   const sizes = new Map<string, number>();
   const sizeOf = ({ origin: { network } }: Newcomer): number => sizes.get(network) ?? 0;
   for (const peer of seated) sizes.set(peer.origin.network, sizeOf(peer) + 1);
-  const mayGo = (peer: Seated): boolean => peer.onProbation || sizeOf(peer) > sizeOf(newcomer) + 1;
+  const mayGo = (peer: Seated): boolean =>
+    peer.onProbation || sizeOf(peer) > sizeOf(newcomer) + (peer.isIdle ? 0 : 1);
   // An attacker that knocks again and again makes no more work than this.
   if (!seated.some(mayGo)) return undefined;
   let chosen: Seated | undefined;

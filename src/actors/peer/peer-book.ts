@@ -194,7 +194,7 @@ export class PeerBook {
         isBanned: (id) => this.peers.banOf(id, nowMs) !== undefined,
         isOnProbation,
         slots: this.connections.open(),
-        meritsOf: (entry) => meritsOf(entry, isOnProbation(entry.peerId)),
+        meritsOf: (entry) => meritsOf(entry, isOnProbation(entry.peerId), nowMs),
       },
       { maxInbound, maxOutbound: outboundSlots(this.#config), ...inbound },
     );

@@ -34,13 +34,24 @@ export interface Entry extends PlacedSlot {
   gone: Gone;
 }
 
+/** Whoever brought nothing new for so long after it was ready is idle: some blocks of 10 s. */
+const IDLE_AFTER_MS = 60_000;
+
 /** What it is weighed by when all slots are taken. */
-export function meritsOf({ state, performance, deeds }: Entry, onProbation: boolean): Merits {
+export function meritsOf(
+  { state, performance, deeds }: Entry,
+  onProbation: boolean,
+  nowMs: number,
+): Merits {
+  const readySinceMs = state.phase === "ready" ? state.sinceMs : undefined;
+  const { usefulBlockMs, usefulTransactionMs } = deeds;
+  const isOfUse = usefulBlockMs !== undefined || usefulTransactionMs !== undefined;
   return {
-    readySinceMs: state.phase === "ready" ? state.sinceMs : undefined,
+    readySinceMs,
     pingMinMs: performance.pingMinMs,
-    usefulBlockMs: deeds.usefulBlockMs,
-    usefulTransactionMs: deeds.usefulTransactionMs,
+    usefulBlockMs,
+    usefulTransactionMs,
+    isIdle: !isOfUse && readySinceMs !== undefined && nowMs - readySinceMs >= IDLE_AFTER_MS,
     onProbation,
   };
 }

@@ -16,6 +16,7 @@ function peer(network: number, merits: Partial<Seated> = {}): Seated {
     pingMinMs: undefined,
     usefulBlockMs: undefined,
     usefulTransactionMs: undefined,
+    isIdle: false,
     onProbation: false,
     ...merits,
     origin: { network: `network-${network}` },
@@ -35,6 +36,26 @@ test("the youngest of the largest network goes", (t) => {
   t.is(evicted(peer(4), seated, 0), seated[7]!.peerId);
   t.is(evicted(peer(3), seated, 0), undefined, "theirs would be as large");
   t.is(evicted(peer(1), seated, 0), seated[7]!.peerId);
+});
+
+test("the last peer of a network gives way to another network when it is of no use", (t) => {
+  const sitting = Array.from({ length: 32 }, (_, network) => peer(network, { isIdle: true }));
+  t.is(evicted(peer(99), sitting), sitting[31]!.peerId);
+  t.is(evicted(peer(31), sitting), undefined, "theirs has a peer here already");
+  const useful = sitting.map((one) => ({ ...one, isIdle: false }));
+  t.is(evicted(peer(99), useful), undefined);
+  // Whoever comes and goes takes the places of the idle that nothing else protects, and no more.
+  let left: readonly Seated[] = [...useful.slice(0, 8), ...sitting.slice(8)];
+  for (let network = 100; network < 300; network++) {
+    const newcomer = peer(network, { isIdle: true });
+    const gone = evicted(newcomer, left);
+    if (gone !== undefined) left = [...left.filter(({ peerId }) => peerId !== gone), newcomer];
+  }
+  t.deepEqual(left.slice(0, 8), useful.slice(0, 8));
+  t.true(
+    left.filter((one) => sitting.includes(one)).length >= 8,
+    "the older half of the rest stays",
+  );
 });
 
 test("whoever still shakes hands is younger than all that are ready, and nothing protects it", (t) => {

@@ -26,6 +26,7 @@ const NO_MERITS = {
   pingMinMs: undefined,
   usefulBlockMs: undefined,
   usefulTransactionMs: undefined,
+  isIdle: false,
   onProbation: false,
 };
 

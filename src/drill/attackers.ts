@@ -3,7 +3,7 @@
 
 import { drillsBy } from "./drills.js";
 import { GONE_MS_MAX } from "./drill.js";
-import { Field, type FieldFigures } from "./field.js";
+import { Field, Refused, type FieldFigures } from "./field.js";
 import { serveParent } from "./calls.js";
 import { Pace } from "./pace.js";
 
@@ -39,7 +39,9 @@ export function attackers(): void {
           const field = new Field({ ...node, pace, over, from: from + index * NUMBERS });
           // An attack that cannot even begin has a fault of its own to tell.
           const faults: string[] = [];
-          await attack(field).catch((error: unknown) => faults.push(String(error)));
+          await attack(field).catch((error: unknown) => {
+            if (!(error instanceof Refused)) faults.push(String(error));
+          });
           await over;
           const patienceMs = "gone" in expects ? (expects.withinMs ?? GONE_MS_MAX) : 0;
           const figures = await field.finish(patienceMs);

@@ -213,6 +213,7 @@ class Watch {
 /** The worse of two. */
 function together(one: PingLatency, other: PingLatency): PingLatency {
   return {
+    answered: one.answered + other.answered,
     p50Ms: Math.max(one.p50Ms, other.p50Ms),
     p99Ms: Math.max(one.p99Ms, other.p99Ms),
     maxMs: Math.max(one.maxMs, other.maxMs),

@@ -275,7 +275,7 @@ export interface PeerOptions {
 }
 
 /** The node did not let it in. */
-class Refused extends Error {}
+export class Refused extends Error {}
 
 /** Another /24 for each number, of some 25,000. */
 export function spread(number: number): string {

@@ -184,6 +184,7 @@ export class DrillRun {
         pingP50Ms: pings.p50Ms,
         pingP99Ms: pings.p99Ms,
         pingP99MaxMs: pingP99MaxMs(control.p99Ms, slowedBy),
+        pingsAnswered: pings.answered,
         pingsLost: pings.lost,
         untouchedPingP99Ms: control.p99Ms,
         dropped,

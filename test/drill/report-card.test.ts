@@ -31,6 +31,7 @@ const SOUND: Measured = {
     pingP50Ms: 1,
     pingP99Ms: 9,
     pingP99MaxMs: 100,
+    pingsAnswered: 150,
     pingsLost: 0,
     untouchedPingP99Ms: 8,
     dropped: [],

@@ -1,9 +1,11 @@
 // Attacks by what is claimed and answered: heights out of nothing, wrong answers, withheld bodies.
 
+import { randomBytes } from "node:crypto";
+import { toHex } from "../../bytes/hex.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import type { MessageOf } from "../../protocol/index.js";
 import type { Drill } from "../drill.js";
-import { blockOn, branchOn, GENESIS, type DrillBlock } from "../drill-chain.js";
+import { branchOn, GENESIS, type DrillBlock } from "../drill-chain.js";
 import type { Field } from "../field.js";
 import { payloadBytes } from "../wire/frames.js";
 import { liars } from "./blows.js";
@@ -13,6 +15,7 @@ const HASH = "44".repeat(32);
 /** Heavier than all that honest peers make meanwhile. */
 const BRANCH_BLOCKS = 200;
 const DRIP_BYTES = 64;
+const ANNOUNCED = 24;
 const DRIP_MS = 50;
 
 let heavier: readonly DrillBlock[] | undefined;
@@ -28,10 +31,15 @@ const ofBranch = () => {
   return { info: { head: { height: BigInt(height), hash, totalDifficulty } } };
 };
 
+/** Blocks of the next heights: the honest chain grows meanwhile, and one of them will be due. */
 function announceNext(peer: { write: (message: AnnounceBlock) => void }, field: Field): void {
-  const { header } = blockOn(field.chain.at(-1)!.header);
-  const { height, hash, totalDifficulty } = header;
-  peer.write({ kind: "AnnounceBlock", height: BigInt(height), hash, totalDifficulty });
+  const { header } = field.chain.at(-1)!;
+  for (let ahead = 1; ahead <= ANNOUNCED; ahead++) {
+    const height = BigInt(header.height + ahead);
+    const totalDifficulty = header.totalDifficulty + BigInt(ahead) * 2n * header.difficulty;
+    const hash = toHex(randomBytes(32));
+    peer.write({ kind: "AnnounceBlock", height, hash, totalDifficulty });
+  }
 }
 
 interface AnnounceBlock {

@@ -4,6 +4,8 @@
 import { percentiles } from "./percentiles.js";
 
 export interface PingLatency {
+  /** Pings that were answered. */
+  readonly answered: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -48,6 +50,7 @@ export class Pinger {
     clearTimeout(this.#timer);
     await Promise.all(this.#open);
     const [p50Ms, p99Ms, maxMs] = percentiles(this.#latenciesMs, [0.5, 0.99, 1]);
-    return { p50Ms: p50Ms!, p99Ms: p99Ms!, maxMs: maxMs!, lost: this.#lost };
+    const answered = this.#latenciesMs.length;
+    return { answered, p50Ms: p50Ms!, p99Ms: p99Ms!, maxMs: maxMs!, lost: this.#lost };
   }
 }

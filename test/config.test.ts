@@ -62,6 +62,8 @@ test("a wrong field is refused by its name", (t) => {
     [{ trustedPeers: ["AB".repeat(32)] }, /trustedPeers\.0.*64 lower-case hex digits/],
     [{ reputation: { banScore: 0 } }, /reputation\.banScore/],
     [{ requests: { rttFactor: 0.5 } }, /requests\.rttFactor/],
+    // What no header came of would have earned nothing divided by it.
+    [{ sync: { headersPerSecondMin: 0 } }, /sync\.headersPerSecondMin/],
     [{ sync: { invalidHashesMax: 0 } }, /sync\.invalidHashesMax/],
     [{ sync: { refutedPeersMax: 0 } }, /sync\.refutedPeersMax/],
     [{ sync: { refutedPeersMax: 2 ** 31 } }, /sync\.refutedPeersMax/],
@@ -91,6 +93,7 @@ test("each relation between limits is held, and the sentence names what to chang
       { serve: { repliesQueuedMax: 17 } },
       /lanes\.sendQueueBytesMax must hold .* is 8388608, .* 17/,
     ],
+    [{ sync: { headersPerRequest: 31 } }, /sync\.headersPerSecondMin must .* is 32, .* is 31/],
     [{ sync: { headersAheadMax: 100 } }, /sync\.headersPerRequest must be at most .*Max;.* is 100/],
     [{ sync: { rangeBlocksMax: 1_000 }, serve: { itemsMax: 999 } }, /sync\.rangeBlocksMax/],
     [{ sync: { stallMinMs: 64_001 } }, /sync\.stallMinMs must be at most sync\.stallMaxMs/],

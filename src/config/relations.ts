@@ -48,6 +48,7 @@ export const RELATIONS: readonly Relation[] = [
   below("http.loopbackReserve", "http.connectionsMax"),
   atMost("gossip.transactionBatchMax", "serve.itemsMax"),
   atMost("sync.rangeBlocksMax", "serve.itemsMax"),
+  atMost("sync.headersPerSecondMin", "sync.headersPerRequest"),
   atMost("sync.headersPerRequest", "sync.headersAheadMax"),
   atMost("sync.headersAheadMax", "sync.headersSurveyedMax"),
   atMost("sync.stallMinMs", "sync.stallMaxMs"),

@@ -41,6 +41,11 @@ const QUIET_MS = 65_000;
 const IMPATIENT = { pingIntervalMs: 3_000, deadAfterMs: 8_000 } as const;
 const PATIENT = { pingIntervalMs: 7_000, deadAfterMs: 20_000 } as const;
 const BULK_PER_SECOND = 160_000;
+/**
+ * Four times as many as a branch grows by at most: a fork is followed by its headers, which may come
+ * twice, while both of its branches go on.
+ */
+const HEADERS_PER_SECOND = 4;
 
 export interface SwarmOptions {
   /** 5 to 50 honest nodes, as often 5 to 16 as more, and byzantine ones in every world. */
@@ -102,7 +107,7 @@ export function drawSwarm(
     txIndex: draw.float() < 0.5,
     // So short that bans end, and begin again, within the run.
     ...maybe({ reputation: { banMs: whole(1_000, 20_000), banMaxMs: whole(20_000, 60_000) } }),
-    ...maybe({ ...slots, ...drawLimits(whole) }),
+    ...maybe({ ...slots, ...drawLimits(whole, links) }),
   };
   return {
     seed,
@@ -170,8 +175,12 @@ function drawBulk(
 }
 
 /** Limits so low that they are reached, and never so low that a node cannot do its work. */
-function drawLimits(whole: Whole): NetworkConfigInput {
-  return {
+function drawLimits(whole: Whole, links: Partial<LinkOptions>): NetworkConfigInput {
+  const { latencyMs = 0, jitterMs = 0, regions } = links;
+  const farthestMs = regions === undefined ? 0 : Math.max(...regions.oneWayMs.flat());
+  const roundTripMs = 2 * (latencyMs + jitterMs + farthestMs);
+  const headersLeast = Math.ceil((HEADERS_PER_SECOND * roundTripMs) / 1_000);
+  const limits = {
     gossip: {
       knownPerPeerMax: whole(10, 100),
       transactionBatchMax: whole(1, 64),
@@ -184,7 +193,7 @@ function drawLimits(whole: Whole): NetworkConfigInput {
     requests: { inFlightMax: whole(2, 8) },
     serve: { repliesQueuedMax: whole(1, 4), bytesSoftMax: whole(1, 32) * KIB },
     sync: {
-      headersPerRequest: whole(1, 32),
+      headersPerRequest: whole(headersLeast, 32),
       headersAheadMax: whole(32, 64),
       rangeBlocksMax: whole(1, 8),
       rangesPerPeerMax: whole(1, 4),
@@ -192,6 +201,10 @@ function drawLimits(whole: Whole): NetworkConfigInput {
       incrementalBlocksMax: whole(0, 16),
     },
   };
+  // Nobody brings more than one answer in a round trip, which may take a second here, and a little.
+  const { headersPerRequest } = limits.sync;
+  const headersPerSecondMin = Math.ceil(headersPerRequest / 2);
+  return { ...limits, sync: { ...limits.sync, headersPerSecondMin } };
 }
 
 function rarer({ everyMs: [low, high], ...rest }: FaultTimes, factor: number): FaultTimes {

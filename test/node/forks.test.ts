@@ -179,7 +179,8 @@ test("a longer branch of less work costs its liar a claim, and no block of it is
   const better = steep(45);
   const claim = 2n ** 60n;
   t.true(tipOf(lighter).totalDifficulty < tipOf(ours).totalDifficulty);
-  const sync = { headersPerRequest: 16, headersAheadMax: 256, retryMs: 100 };
+  const window = { headersPerRequest: 16, headersAheadMax: 256 };
+  const sync = { ...window, headersPerSecondMin: 16, retryMs: 100 };
   // Alone, it looks at nobody's headers just to have seen some.
   const { node } = await nodeOf(t, ours, { sync, alone: true });
   const liar = await Server.join(t, node, { id: 1, chain: lighter, claim });
@@ -202,7 +203,7 @@ test("a heavier branch that is longer than the window of headers is adopted", as
   t.true(tipOf(heavy).totalDifficulty > tipOf(ours).totalDifficulty);
   t.true(heavy[60]!.header.totalDifficulty < tipOf(ours).totalDifficulty);
   const { node: server } = await nodeOf(t, heavy);
-  const sync = { headersPerRequest: 16, headersAheadMax: 32 };
+  const sync = { headersPerRequest: 16, headersPerSecondMin: 16, headersAheadMax: 32 };
   const { node } = await nodeOf(t, ours, { sync });
   void node.connect(server.listenAddress!);
   await reaches(node, tipOf(heavy).hash);

@@ -99,7 +99,7 @@ for (const bytesPerSecond of [100, 10_000]) {
       const keeper = keeping({ kind: "RequestHeaders", after, bytesPerSecond });
       const own = `headers ${after} ${bytesPerSecond}`;
       const { world, height, isThere, joining } = await joined(own, keeper, {
-        config: { sync: { headersFirst: 4, headersPerRequest: 4 } },
+        config: { sync: { headersFirst: 4, headersPerRequest: 4, headersPerSecondMin: 4 } },
       });
       t.true(await world.runUntil(isThere, 10_000), `height ${joining.head().height} of ${height}`);
     });

@@ -55,9 +55,9 @@ export const CHAIN = {
     headersPerSecondMin: number(
       32,
       "a second",
-      [0, 1_000_000],
+      [1, 2_000],
       "Whoever brings headers more slowly, while others wait to be asked, loses its turn: 1 KiB each " +
-        "at this rate is 256 kbit/s.",
+        "at this rate is 256 kbit/s. A peer a second away brings one answer a second.",
     ),
     refutedPeersMax: count(
       1_024,

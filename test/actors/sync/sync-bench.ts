@@ -161,6 +161,7 @@ export function honestAnswer(chain: readonly MadeBlock[], request: Message): Ans
 export const config = {
   sync: {
     headersPerRequest: 16,
+    headersPerSecondMin: 16,
     headersAheadMax: 512,
     rangeBlocksMax: 4,
     taskBytesTarget: 500,

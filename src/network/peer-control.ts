@@ -67,6 +67,7 @@ export interface PeerControl {
 
 const BY_CHARS_MAX = 64;
 const REASON_CHARS_MAX = 200;
+const NAME_CHARS_MAX = 64;
 
 export interface ControlParts {
   readonly config: Pick<NetworkConfig, "control" | "reputation">;
@@ -77,11 +78,23 @@ export interface ControlParts {
 
 export function peerControl({ config, assertRunning, ask }: ControlParts): PeerControl {
   const { control, reputation } = config;
-  const about = (peerId: PeerId, options: unknown): { peerId: PeerId; by: string } => {
+  /** `names`: the options that this command has beside `by`. */
+  const about = (
+    peerId: PeerId,
+    options: unknown,
+    ...names: readonly string[]
+  ): { peerId: PeerId; by: string } => {
     assertRunning();
     const id = checkedId("peer id", peerId);
     if (typeof options !== "object" || options === null)
       throw invalid("The options", "be an object");
+    const known = ["by", ...names];
+    const unknown = Object.keys(options).find((name) => !known.includes(name));
+    if (unknown !== undefined) {
+      const shown = JSON.stringify(unknown.slice(0, NAME_CHARS_MAX));
+      const sentence = `There is no option ${shown} of this command: it has ${known.join(", ")}.`;
+      throw new CodedError("ARGUMENT_INVALID", sentence);
+    }
     const { by = "the host" } = options as CommandOptions;
     return { peerId: id, by: textOf("by", by, BY_CHARS_MAX) };
   };
@@ -96,7 +109,7 @@ export function peerControl({ config, assertRunning, ask }: ControlParts): PeerC
   return {
     bans: () => ask((replyTo) => ({ type: "GetBans", replyTo })),
     banPeer(id, options = {}) {
-      const whom = about(id, options);
+      const whom = about(id, options, "forMs", "reason");
       const { operatorBanMs, operatorBanMaxMs } = reputation;
       const lastsMs = timeOf("forMs", options.forMs ?? operatorBanMs, operatorBanMaxMs);
       const reason = textOf("reason", options.reason ?? "", REASON_CHARS_MAX);
@@ -115,7 +128,7 @@ export function peerControl({ config, assertRunning, ask }: ControlParts): PeerC
       return done<boolean>((replyTo) => ({ type: "UntrustPeer", ...whom, replyTo }));
     },
     disconnectPeer(id, options = {}) {
-      const whom = about(id, options);
+      const whom = about(id, options, "awayMs");
       const awayMs = timeOf("awayMs", options.awayMs ?? control.awayMs, control.awayMaxMs);
       return done<SentAway>((replyTo) => ({ type: "DisconnectPeer", ...whom, awayMs, replyTo }));
     },

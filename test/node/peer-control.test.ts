@@ -151,6 +151,9 @@ test("what cannot be said of a peer is refused where it is said", async (t) => {
     for (const options of [null, 7, { by: 7 }, { by: "x".repeat(65) }, { by: "a\nb" }]) {
       t.throws(() => node[command](id, options as never), invalid, command);
     }
+    // A misspelt time must not ban for a day.
+    const unknown = { code: "ARGUMENT_INVALID", message: /no option "forMS" .*: it has by/ };
+    t.throws(() => node[command](id, { forMS: 1_000 } as never), unknown, command);
     t.throws(() => node[command]("zz"), { code: "ID_INVALID" });
   }
   for (const forMs of [0, -1, 0.5, NaN, Infinity, "1h", 10 ** 15]) {

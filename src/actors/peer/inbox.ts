@@ -11,15 +11,23 @@ const INBOX_BYTES_MAX = 1024 * 1024;
 const COPIED_BYTES_MAX = 1024;
 const GATHERED_BYTES = 16 * 1024;
 
+/** Small chunks, one behind the other; what was handed out of it is never written again. */
+interface Gathering {
+  readonly buffer: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/** The rest of a buffer in which nobody gathers now: idle inboxes have none, the next one takes it. */
+let spare: Gathering | undefined;
+
 export class Inbox {
   readonly #connection: Connection;
   readonly #wake: () => void;
   readonly #came: (bytes: number) => boolean;
   readonly #chunks: Uint8Array[] = [];
-  /** Small chunks, one behind the other; what was handed out of it is never written again. */
-  #gathered: Uint8Array = new Uint8Array(0);
-  #gatheredStart = 0;
-  #gatheredEnd = 0;
+  /** While anything waits, if there were small ones. */
+  #gathering: Gathering | undefined;
   #bytes = 0;
   #awake = false;
   #paused = false;
@@ -83,6 +91,7 @@ export class Inbox {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
     this.#bytes -= chunk.length;
+    if (this.empty) this.#lendGathering();
     if (this.#paused && this.#bytes < INBOX_BYTES_MAX / 2) {
       this.#paused = false;
       if (!this.#held) this.#connection.resume();
@@ -104,27 +113,36 @@ export class Inbox {
 
   clear(): void {
     this.#chunks.length = 0;
-    this.#gathered = new Uint8Array(0);
-    this.#gatheredStart = 0;
-    this.#gatheredEnd = 0;
+    this.#lendGathering();
     this.#bytes = 0;
   }
 
   #gather(chunk: Uint8Array): void {
-    if (this.#gatheredEnd + chunk.length > this.#gathered.length) {
+    let gathering = this.#gathering ?? spare;
+    if (gathering === spare) spare = undefined;
+    if (gathering === undefined || gathering.end + chunk.length > gathering.buffer.length) {
       this.#endGathering();
-      this.#gathered = uninitialised(GATHERED_BYTES);
-      this.#gatheredStart = 0;
-      this.#gatheredEnd = 0;
+      gathering = { buffer: uninitialised(GATHERED_BYTES), start: 0, end: 0 };
     }
-    this.#gathered.set(chunk, this.#gatheredEnd);
-    this.#gatheredEnd += chunk.length;
+    this.#gathering = gathering;
+    gathering.buffer.set(chunk, gathering.end);
+    gathering.end += chunk.length;
   }
 
   /** What was gathered so far is a chunk. */
   #endGathering(): void {
-    if (this.#gatheredEnd === this.#gatheredStart) return;
-    this.#chunks.push(this.#gathered.subarray(this.#gatheredStart, this.#gatheredEnd));
-    this.#gatheredStart = this.#gatheredEnd;
+    const gathering = this.#gathering;
+    if (gathering === undefined || gathering.start === gathering.end) return;
+    this.#chunks.push(gathering.buffer.subarray(gathering.start, gathering.end));
+    gathering.start = gathering.end;
+  }
+
+  /** Nothing of it waits any more: whoever is next goes on behind it. */
+  #lendGathering(): void {
+    const gathering = this.#gathering;
+    if (gathering === undefined) return;
+    this.#gathering = undefined;
+    gathering.start = gathering.end;
+    spare = gathering;
   }
 }

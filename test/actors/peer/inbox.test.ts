@@ -73,6 +73,35 @@ test("chunks of one byte are copied together, and what was handed out stays as i
   t.true(inbox.empty);
 });
 
+test("inboxes that run empty go on in one buffer, each behind what the others handed out", (t) => {
+  const quiet = open().inbox;
+  const loud = open().inbox;
+  const handed = [quiet, loud, quiet, loud].map((inbox, i) => {
+    for (let k = 0; k < 3; k++) inbox.push(Uint8Array.of(i, k));
+    const first = inbox.shift()!;
+    return { i, first, rest: inbox.shift()! };
+  });
+  for (const { i, first, rest } of handed) {
+    t.deepEqual([...first, ...rest], [i, 0, i, 1, i, 2]);
+  }
+  t.is(new Set(handed.map(({ rest }) => rest.buffer)).size, 1, "none of them kept one for itself");
+});
+
+test("inboxes that wait at the same time do not write over each other", (t) => {
+  const inboxes = [open().inbox, open().inbox];
+  for (let k = 0; k < 50; k++) {
+    for (const [i, inbox] of inboxes.entries()) inbox.push(Uint8Array.of(i, k));
+  }
+  for (const [i, inbox] of inboxes.entries()) {
+    const came: number[] = [];
+    for (let chunk = inbox.shift(); chunk !== undefined; chunk = inbox.shift()) came.push(...chunk);
+    t.deepEqual(
+      came,
+      Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? i : at >> 1)),
+    );
+  }
+});
+
 test("to clear forgets what waits", (t) => {
   const { inbox } = open();
   inbox.push(new Uint8Array(5));

@@ -8,17 +8,24 @@ const DELAY_MAX_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
-  setTimer,
+  setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
 };
 
-function setTimer(delayMs: number, callback: () => void): Timer {
-  let handle: NodeJS.Timeout;
-  const arm = (leftMs: number): void => {
-    handle =
-      leftMs <= DELAY_MAX_MS
-        ? setTimeout(callback, leftMs)
-        : setTimeout(() => arm(leftMs - DELAY_MAX_MS), DELAY_MAX_MS);
-  };
-  arm(delayMs);
-  return { cancel: () => clearTimeout(handle) };
+/** One object: a closure that cancels took four with what it closed over, and connections have two. */
+class SystemTimer implements Timer {
+  #handle: NodeJS.Timeout;
+
+  constructor(delayMs: number, callback: () => void) {
+    this.#handle = this.#arm(delayMs, callback);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  #arm(delayMs: number, callback: () => void): NodeJS.Timeout {
+    if (delayMs <= DELAY_MAX_MS) return setTimeout(callback, delayMs);
+    const again = (): void => void (this.#handle = this.#arm(delayMs - DELAY_MAX_MS, callback));
+    return setTimeout(again, DELAY_MAX_MS);
+  }
 }

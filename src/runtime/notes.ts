@@ -45,28 +45,51 @@ export function carriesReply(note: Note): note is PipeNote | Question {
   return note.kind === "pipe" || (note.kind === "question" && note.outcome?.ok === true);
 }
 
-/** The timers of one actor: at most one for each key. */
+interface SetTimer {
+  readonly timer: Timer;
+  readonly note: TimerNote;
+}
+
+/** The timers of one actor: at most one for each key. Most actors have one: it needs no map. */
 export class KeyedTimers {
-  private readonly timers = new Map<string, { readonly timer: Timer; readonly note: TimerNote }>();
+  private first: SetTimer | undefined;
+  private others: Map<string, SetTimer> | undefined;
 
   start(clock: Clock, delayMs: number, note: TimerNote, fire: (note: TimerNote) => void): void {
     this.cancel(note.key);
-    const timer = clock.setTimer(delayMs, () => fire(note));
-    this.timers.set(note.key, { timer, note });
+    const set = { timer: clock.setTimer(delayMs, () => fire(note)), note };
+    if (this.first === undefined) this.first = set;
+    else (this.others ??= new Map<string, SetTimer>()).set(note.key, set);
   }
 
   cancel(key: string): void {
-    this.timers.get(key)?.timer.cancel();
-    this.timers.delete(key);
+    const set = this.find(key);
+    if (set === undefined) return;
+    set.timer.cancel();
+    this.remove(set);
   }
 
   /** False: it was cancelled or replaced between firing and delivery. */
   take(note: TimerNote): boolean {
-    return this.timers.get(note.key)?.note === note && this.timers.delete(note.key);
+    const set = this.find(note.key);
+    if (set?.note !== note) return false;
+    this.remove(set);
+    return true;
   }
 
   clear(): void {
-    for (const { timer } of this.timers.values()) timer.cancel();
-    this.timers.clear();
+    this.first?.timer.cancel();
+    for (const { timer } of this.others?.values() ?? []) timer.cancel();
+    this.first = undefined;
+    this.others = undefined;
+  }
+
+  private find(key: string): SetTimer | undefined {
+    return this.first?.note.key === key ? this.first : this.others?.get(key);
+  }
+
+  private remove(set: SetTimer): void {
+    if (set === this.first) this.first = undefined;
+    else this.others?.delete(set.note.key);
   }
 }

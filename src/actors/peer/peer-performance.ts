@@ -98,31 +98,49 @@ export function performanceOf(
   gossip: GossipFigures,
   deeds: PeerDeeds,
 ): PerformanceSnapshot {
-  const { blockDelayMs, transactionDelayMs, duplicates } = gossip;
-  const all = { ...measured, blockDelayMs, transactionDelayMs, duplicates };
-  return { ...all, score: scoreOf({ ...all, ...deeds }) };
+  // Field by field, as above: three spreads made 18 KB of garbage for each connection that began.
+  return {
+    pingMs: measured.pingMs,
+    pingMinMs: measured.pingMinMs,
+    clockEpochMs: measured.clockEpochMs,
+    responseMs: measured.responseMs,
+    messagesIn: measured.messagesIn,
+    messagesOut: measured.messagesOut,
+    bytesIn: measured.bytesIn,
+    bytesOut: measured.bytesOut,
+    droppedOut: measured.droppedOut,
+    droppedIn: measured.droppedIn,
+    successes: measured.successes,
+    failures: measured.failures,
+    timeouts: measured.timeouts,
+    blockDelayMs: gossip.blockDelayMs,
+    transactionDelayMs: gossip.transactionDelayMs,
+    duplicates: gossip.duplicates,
+    score: scoreOf(measured, gossip, deeds),
+  };
 }
 
-type Scored = Pick<Measured, "successes" | "failures" | "timeouts" | "pingMs" | "responseMs"> &
-  Pick<GossipFigures, "blockDelayMs" | "transactionDelayMs"> &
-  Pick<PeerDeeds, "usefulBlocks" | "usefulTransactions" | "invalid" | "violations">;
+type Answers = Pick<Measured, "successes" | "failures" | "timeouts" | "pingMs" | "responseMs">;
+type Delays = Pick<GossipFigures, "blockDelayMs" | "transactionDelayMs">;
+type Deeds = Pick<PeerDeeds, "usefulBlocks" | "usefulTransactions" | "invalid" | "violations">;
 
 /**
  * 0-1: four tenths for answered requests, two each for the ping and for the speed of answers, one for
  * how soon its news comes and one for how much of it is sound. What is not measured counts half, so
  * that a new peer is tried.
  */
-export function scoreOf(of: Scored): number {
-  const asked = of.successes + of.failures + of.timeouts;
-  const answered = (of.successes + 1) / (asked + 2);
-  const blocks = halving(of.blockDelayMs, NEWS_HALF_MS);
-  const transactions = halving(of.transactionDelayMs, NEWS_HALF_MS);
-  const useful = of.usefulBlocks + of.usefulTransactions + 1;
-  const sound = useful / (useful + OFFENCE_WEIGHT * (of.invalid + of.violations));
+export function scoreOf(measured: Answers, gossip: Delays, deeds: Deeds): number {
+  const { successes } = measured;
+  const asked = successes + measured.failures + measured.timeouts;
+  const answered = (successes + 1) / (asked + 2);
+  const blocks = halving(gossip.blockDelayMs, NEWS_HALF_MS);
+  const transactions = halving(gossip.transactionDelayMs, NEWS_HALF_MS);
+  const useful = deeds.usefulBlocks + deeds.usefulTransactions + 1;
+  const sound = useful / (useful + OFFENCE_WEIGHT * (deeds.invalid + deeds.violations));
   return (
     0.4 * answered +
-    0.2 * halving(of.pingMs, PING_HALF_MS) +
-    0.2 * halving(of.responseMs, RESPONSE_HALF_MS) +
+    0.2 * halving(measured.pingMs, PING_HALF_MS) +
+    0.2 * halving(measured.responseMs, RESPONSE_HALF_MS) +
     0.05 * blocks +
     0.05 * transactions +
     0.1 * sound

@@ -23,9 +23,13 @@ const figures = fc.record({
   invalid: count,
   violations: count,
 });
-type Figures = Parameters<typeof scoreOf>[0];
+type Args = Parameters<typeof scoreOf>;
+type Figures = Args[0] & Args[1] & Args[2];
 const UNMEASURED: Figures = { ...new PeerPerformance().snapshot(), ...NO_GOSSIP, ...NO_DEEDS };
-const score = (values: Partial<Figures>): number => scoreOf({ ...UNMEASURED, ...values });
+const score = (values: Partial<Figures>): number => {
+  const all = { ...UNMEASURED, ...values };
+  return scoreOf(all, all, all);
+};
 
 test("an unmeasured peer stands in the middle of what delays can give", (t) => {
   t.is(score({}), 0.5 * 0.9 + 0.1);

@@ -315,6 +315,11 @@ class Pair<Raw extends RawStream> implements PairedTransport {
     }
   }
 
+  /** It is kept while the connection is open, and by it no more than this. */
+  #onClosedOf(stream: Stream): () => void {
+    return () => this.#gone(stream);
+  }
+
   #gone(stream: Stream): void {
     if (this.#streams.delete(stream)) stream.onGone();
   }
@@ -342,7 +347,7 @@ class Pair<Raw extends RawStream> implements PairedTransport {
         }
       },
       onRefused: outcome.onRefused,
-      onClosed: () => this.#gone(stream),
+      onClosed: this.#onClosedOf(stream),
     };
     this.#streams.add(stream);
     try {

@@ -156,10 +156,10 @@ export class StreamConnection implements Connection {
   };
 
   /** For its channel: the peer broke a rule of what lies below. */
-  refuse(breach: TransportBreach): void {
+  readonly refuse = (breach: TransportBreach): void => {
     this.#breach = breach;
     this.destroy();
-  }
+  };
 
   readonly #onClose = (): void => {
     this.#closed = true;

@@ -11,7 +11,7 @@ import type { NetworkConfig } from "../config.js";
 import { ALPN_PROTOCOL, judgeFailure, judgePeer } from "./acceptance.js";
 import type { Judgement } from "./acceptance.js";
 import type { RawDuplex } from "./carrier.js";
-import type { Channel } from "./channel.js";
+import type { Channel, Held } from "./channel.js";
 import { StreamConnection, type StreamLimits } from "./stream-connection.js";
 import { TlsFeed } from "./tls-feed.js";
 import { watchForHello } from "./tls-hello.js";
@@ -29,12 +29,12 @@ export function createTlsChannel(options: TlsChannelOptions): Channel<RawDuplex>
   return {
     watch: watchForHello,
     secure(raw, securing) {
-      const { spend } = securing;
+      const { spend, onClosed } = securing;
       const feed = new TlsFeed({ raw: raw.duplex, limits: options.tls, turns, spend });
-      let connection: StreamConnection | undefined;
       const inbound = raw.direction === "inbound";
       const tls = inbound ? acceptTls(feed, secureContext) : dialTls(feed, secureContext);
       const finished = inbound ? "secure" : "secureConnect";
+      const held = new HeldTls(tls, feed);
       watchHandshake(tls, feed, finished, (judgement) => {
         if (!judgement.ok) {
           tls.destroy();
@@ -45,21 +45,36 @@ export function createTlsChannel(options: TlsChannelOptions): Channel<RawDuplex>
         const secured = new StreamConnection({ stream: tls, raw, peerId, limits: options });
         // Where a server-side TLSSocket without a tls.Server reports TLS errors after the handshake.
         tls.on("_tlsError", secured.fail);
-        feed.secured((breach) => secured.refuse(breach));
-        connection = secured;
+        feed.secured(secured.refuse);
+        held.connection = secured;
         securing.onSecured(secured);
       });
-      tls.once("close", () => securing.onClosed());
-      return {
-        destroy: () => void tls.destroy(),
-        // Plain, and encrypted.
-        unsent: () => ({
-          bytes: tls.writableLength + feed.unsentBytes,
-          ended: connection?.ended === true,
-        }),
-      };
+      tls.once("close", onClosed);
+      return held;
     },
   };
+}
+
+/** No closures: they would keep all that the handshake was about as long as the connection is open. */
+class HeldTls implements Held {
+  connection: StreamConnection | undefined;
+  readonly #tls: TLSSocket;
+  readonly #feed: TlsFeed;
+
+  constructor(tls: TLSSocket, feed: TlsFeed) {
+    this.#tls = tls;
+    this.#feed = feed;
+  }
+
+  destroy(): void {
+    this.#tls.destroy();
+  }
+
+  /** Plain, and encrypted. */
+  unsent(): { readonly bytes: number; readonly ended: boolean } {
+    const bytes = this.#tls.writableLength + this.#feed.unsentBytes;
+    return { bytes, ended: this.connection?.ended === true };
+  }
 }
 
 function acceptTls(feed: TlsFeed, secureContext: SecureContext): TLSSocket {

@@ -41,7 +41,8 @@ export class TlsFeed extends Duplex {
   readonly #raw: Duplex;
   readonly #recordsPerTurn: number;
   readonly #turns: TlsTurns;
-  readonly #spend: Securing["spend"];
+  /** Until it is secured. */
+  #spend: Securing["spend"] | undefined;
   readonly #cutter = new RecordCutter();
   readonly #rules: RecordRules;
   /** What came and was not fed yet; the raw stream is paused meanwhile. */
@@ -95,6 +96,7 @@ export class TlsFeed extends Duplex {
   /** The handshake is done: from now on records carry data. */
   secured(onBreach: (breach: TransportBreach) => void): void {
     this.#secure = true;
+    this.#spend = undefined;
     this.#onBreach = onBreach;
   }
 
@@ -176,7 +178,7 @@ export class TlsFeed extends Duplex {
     if (end === chunk.length) this.#chunk = undefined;
     this.#at = end;
     const bytes = end - start;
-    const tooLarge = this.#secure ? undefined : this.#spend(bytes);
+    const tooLarge = this.#spend?.(bytes);
     if (tooLarge !== undefined) return { records, bytes, breach: tooLarge };
     const secure = this.#secure;
     // Decrypts at once, and calls back with what was in it.

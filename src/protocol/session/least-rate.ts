@@ -4,6 +4,7 @@
 
 import type { FrameDecoder } from "../codec/frame.js";
 import type { ReceiveLanes, UnfinishedMessage } from "../codec/receive-lanes.js";
+import { LateMap } from "../late-map.js";
 import { LANES, type Lane } from "../types/message.js";
 
 /**
@@ -26,7 +27,7 @@ export interface LeastRateSettings {
 
 export class LeastRate {
   readonly #settings: LeastRateSettings;
-  readonly #messages = new Map<Lane, Begun>();
+  readonly #messages = new LateMap<Lane, Begun>();
   #frame: Begun | undefined;
   #lookedMs = 0;
 

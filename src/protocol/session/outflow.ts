@@ -4,6 +4,7 @@
 // by a session.
 
 import { encodeBy } from "../codec/codec.js";
+import { LateMap } from "../late-map.js";
 import type { OwnRule } from "../kinds/own.js";
 import type { KindRule, WireKind, WireMessage } from "../types/message.js";
 import { kindOfCode, ruleOf } from "../types/message.js";
@@ -35,7 +36,7 @@ export class Outflow<A> {
   readonly #vigil: Vigil;
   /** By code. */
   readonly #limits: (Limit | undefined)[] = [];
-  readonly #waiting = new Map<WireKind, Waiting>();
+  readonly #waiting = new LateMap<WireKind, Waiting>();
 
   constructor(outbox: Outbox<A>, vigil: Vigil) {
     this.#outbox = outbox;

@@ -6,6 +6,7 @@ import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { REQUEST_ID_MAX } from "../codec/frame.js";
 import { Fifo } from "../fifo.js";
+import { LateMap } from "../late-map.js";
 import { KindTable } from "../types/kind-table.js";
 import {
   KINDS,
@@ -85,13 +86,13 @@ export class OwnRequests<A> {
   readonly #queues: Queue<A>[] = [];
   #waitingCount = 0;
   /** The peer's quotas, mirrored. */
-  readonly #quotas = new Map<WireKind, RateLimit>();
+  readonly #quotas = new LateMap<WireKind, RateLimit>();
   /** The same in bytes of answers: what came is charged, and while it is too much nothing is asked. */
-  readonly #byteQuotas = new Map<WireKind, RateLimit>();
+  readonly #byteQuotas = new LateMap<WireKind, RateLimit>();
   /** In order of sending. */
-  readonly #pending = new Map<number, SentRequest<A>>();
+  readonly #pending = new LateMap<number, SentRequest<A>>();
   /** Timed out and still unanswered: a late answer is told from a made-up one. By id. */
-  readonly #expired = new Map<number, WireKind>();
+  readonly #expired = new LateMap<number, WireKind>();
   /** Of both: those for transactions. */
   #transactionsOpen = 0;
   #nextId: number;

@@ -1,6 +1,8 @@
 // The pings of this side that are not answered yet, and the round trip that they measure. Pure;
 // owned by a session.
 
+import { LateMap } from "../late-map.js";
+
 /** RFC 6298's gain. */
 const GAIN = 1 / 8;
 const OPEN_MAX = 1_024;
@@ -12,7 +14,7 @@ export interface OpenPing<A> {
 }
 
 export class Pings<A> {
-  readonly #open = new Map<bigint, OpenPing<A>>();
+  readonly #open = new LateMap<bigint, OpenPing<A>>();
   #roundTripMs: number | undefined;
 
   get isFull(): boolean {

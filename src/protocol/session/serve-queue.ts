@@ -4,6 +4,7 @@
 import { invariant } from "../../errors.js";
 import type { NetworkConfig } from "../../config.js";
 import { Fifo } from "../fifo.js";
+import { LateMap } from "../late-map.js";
 import { OWN_CODE_MIN } from "../kinds/own.js";
 import { KindTable } from "../types/kind-table.js";
 import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
@@ -49,7 +50,7 @@ export class ServeQueue {
   /** Made for the first request. */
   #limits: Map<WireKind, RateLimit> | undefined;
   readonly #waiting = new Fifo<Asked>();
-  readonly #open = new Map<number, Open>();
+  readonly #open = new LateMap<number, Open>();
   #openBytes = 0;
   /** What a reply with blocks may be expected to hold, by those before it. */
   #blockReplyBytes: number;

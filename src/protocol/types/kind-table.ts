@@ -19,9 +19,11 @@ const OF_CHAIN: Rules = new Map(
   MESSAGE_KINDS.map((kind): [WireKind, KindRule<WireMessage>] => [kind, ruleOf(kind as WireKind)]),
 );
 
+const NONE: ReadonlyMap<WireKind, OwnRule> = new Map();
+
 export class KindTable {
   #rules = OF_CHAIN;
-  #own: ReadonlyMap<WireKind, OwnRule> = new Map();
+  #own = NONE;
   #requestKinds: readonly WireKind[] = REQUEST_KINDS;
 
   get own(): Iterable<OwnRule> {

@@ -130,6 +130,27 @@ test("submissions are taken while strangers fill what is checked with forgeries"
   t.deepEqual(refused, []);
 });
 
+for (const isTrusted of [false, true]) {
+  const how = isTrusted ? "is exempt from" : "is held to";
+  const whom = isTrusted ? "whom the operator trusts while the node runs" : "anybody else";
+  test(`${whom} ${how} what an address group may send`, async (t) => {
+    const node = await listening(t, {
+      receive: { ...LOW.receive, groupPeers: 1 },
+      inbound: { exemptLocal: false },
+    });
+    if (isTrusted) await node.trustPeer(identityOf(1).peerId);
+    const peer = await join(t, node, 1, "127.0.7.1");
+    let rejected = 0;
+    t.teardown(node.subscribe(["TransactionRejected"], () => void rejected++));
+    // Twice a burst may come bunched together, of one peer and not of a group.
+    const forgeries = Array.from({ length: 16 }, (_, number) => forged(number));
+    for (const transaction of forgeries) peer.write({ kind: "NewTransaction", transaction });
+    await peer.ping();
+    await until(() => rejected >= (isTrusted ? 16 : 8));
+    t.is(rejected >= 16, isTrusted, `${rejected} were looked at`);
+  });
+}
+
 test("an address group has so many forgeries checked, under however many identities", async (t) => {
   const checks = { perGroupBurst: 40, perGroupPerSecond: 1 };
   const node = await listening(t, {

@@ -4,7 +4,7 @@
 
 import {
   formatAddress,
-  isHostName,
+  hostBytes,
   reachOf,
   type Endpoint,
   type Reach,
@@ -48,12 +48,13 @@ export function judgeHearsay(told: readonly Endpoint[], takesLocal: boolean): He
 
 /**
  * What means the same where the asker is: of a private network or a machine only those hear who are
- * there too, and of names, which the answer has no form for, nobody.
+ * there too, and of names and of addresses at an interface of this node, which the answer has no form
+ * for, nobody.
  */
 export function toldTo(known: readonly Endpoint[], asker: Reach): readonly Endpoint[] {
   const narrowest = Math.max(0, REACHES.indexOf(asker));
   return known.filter(({ host }) => {
     const place = REACHES.indexOf(reachOf(host));
-    return !isHostName(host) && place >= 0 && place <= narrowest;
+    return hostBytes(host) !== undefined && place >= 0 && place <= narrowest;
   });
 }

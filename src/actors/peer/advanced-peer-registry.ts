@@ -133,8 +133,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
     book.invariants();
     const { size, closingCount } = book.connections;
     const { closingMax } = env.config.inbound;
-    const lingers = stopping || closingCount <= closingMax;
-    invariant(lingers, `${closingCount} connections are closing`);
+    invariant(stopping || closingCount <= closingMax, `${closingCount} connections are closing`);
     if (size === 0) env.memory.nothingLeased(OF_CONNECTIONS);
   },
 
@@ -319,6 +318,7 @@ function accept(
       reputation: state.reputation,
       traffic: state.traffic,
       local: purpose === "blocks" ? state.localBlocks : state.local,
+      isTrusted: book.trusted.has(peerId),
       // A connection that is refused still hears why, so that an honest peer backs off rightly.
       ...(admission.admit ? {} : { refusal: admission }),
     },

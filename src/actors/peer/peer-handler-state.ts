@@ -28,6 +28,8 @@ export interface PeerHandlerArgs {
   readonly reputation: ActorRef<ReputationMessage>;
   readonly traffic: TrafficCounts;
   readonly local: LocalInfo;
+  /** By the configuration or the operator: exempt from what its address group may do together. */
+  readonly isTrusted?: boolean;
   /** Set: say why and close, without a handshake. */
   readonly refusal?: { readonly reason: DisconnectReason; readonly detail: string };
 }

@@ -210,7 +210,7 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 ]);
 
 function openSession(
-  { connection, traffic, local, refusal }: PeerHandlerArgs,
+  { connection, traffic, local, isTrusted = false, refusal }: PeerHandlerArgs,
   leases: PeerLeases,
   pace: PeerPace,
   { env }: PeerHandlerContext,
@@ -233,9 +233,7 @@ function openSession(
     mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
     // Trusted peers are exempt, as they are from the limits on slots.
-    group: env.config.trustedPeers.includes(connection.peerId)
-      ? undefined
-      : env.groups?.of(connection.remote.host, connection.peerId),
+    group: isTrusted ? undefined : env.groups?.of(connection.remote.host, connection.peerId),
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,

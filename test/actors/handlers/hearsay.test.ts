@@ -34,7 +34,13 @@ test("of a public host an answer brings one place, of a private one each once", 
 });
 
 test("a peer is told what means the same where it is", (t) => {
-  const known = ["8.8.8.8:8765", "10.0.0.1:8765", "127.0.0.1:8765", "node.example:8765"];
+  const known = [
+    "8.8.8.8:8765",
+    "10.0.0.1:8765",
+    "127.0.0.1:8765",
+    "node.example:8765",
+    "[fe80::1%eth0]:8765",
+  ];
   const told = (asker: Reach) => toldTo(known.map(parseAddress), asker).map(({ host }) => host);
   t.deepEqual(told("public"), ["8.8.8.8"]);
   t.deepEqual(told("local"), ["8.8.8.8", "10.0.0.1"]);

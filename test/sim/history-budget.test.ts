@@ -23,7 +23,7 @@ async function dayOld(): Promise<{ world: World; server: SimNode; late: readonly
     configs: [{ producer: { intervalMs: 100 } }, { limits: { historyBytesPerDay: MIB } }, {}, {}],
   });
   const [producer, server, ...late] = world.nodes as [SimNode, SimNode, ...SimNode[]];
-  void producer.network.connect("memory://n1:1");
+  void producer.network.connect(server.network.listenAddress!);
   await world.runUntil(() => server.head().height >= BLOCKS, 600_000);
   world.crash(producer.name);
   await world.runFor(DAY_MS + HOUR_MS);
@@ -34,7 +34,7 @@ async function dayOld(): Promise<{ world: World; server: SimNode; late: readonly
 test("old blocks are served to strangers up to the budget of a day, and to trusted peers beyond it", async (t) => {
   const { world, server, late } = await dayOld();
   const [stranger, friend] = late as [SimNode, SimNode];
-  void stranger.network.connect("memory://n1:1");
+  void stranger.network.connect(server.network.listenAddress!);
   await world.runFor(10 * 60_000);
   const { history } = (await world.settled(server.network.status())).limits;
   t.true(history.usedBytes >= MIB && history.usedBytes <= 2 * MIB, `${history.usedBytes}`);
@@ -46,7 +46,7 @@ test("old blocks are served to strangers up to the budget of a day, and to trust
   t.true(asked <= 60, `${asked} requests in ten minutes`);
 
   t.true(await world.settled(server.network.trustPeer(friend.peerId)));
-  void friend.network.connect("memory://n1:1");
+  void friend.network.connect(server.network.listenAddress!);
   await world.runFor(60_000);
   t.is(friend.head().height, server.head().height);
   const after = (await world.settled(server.network.status())).limits.history;

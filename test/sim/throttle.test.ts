@@ -40,12 +40,12 @@ async function serve({ uploadBytesPerSec, blockPushes }: Scene): Promise<Seen> {
     ],
   });
   const [server, follower, ...syncing] = world.nodes as [SimNode, SimNode, ...SimNode[]];
-  void follower.network.connect("memory://n0:1");
+  void follower.network.connect(server.network.listenAddress!);
   await world.runUntil(() => server.head().height >= BLOCKS, 600_000);
   const relays = relaysOf(world, server, follower);
   for (const node of syncing) {
     node.start();
-    void node.network.connect("memory://n0:1");
+    void node.network.connect(server.network.listenAddress!);
   }
   await world.runFor(LOADED_MS);
   const syncedBytes: number[] = [];

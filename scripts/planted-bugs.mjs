@@ -500,8 +500,8 @@ export const plantedBugs = [
   {
     name: "an announced block that is asked for counts as history",
     in: "protocol/codec/send-lanes.js",
-    find: "if (this.#announced === 0)",
-    with: "if (this.#announced >= 0)",
+    find: "if (at === -1)",
+    with: "if (at >= -1)",
     scenario: SCENARIOS.throttled,
   },
   {

@@ -32,7 +32,7 @@ const RANKS: { readonly [L in Lane]: Rank } = {
   sync: RANK.history,
   transaction: RANK.transactions,
 };
-/** Announcements whose blocks were not asked for yet and may be: those of the last few heads. */
+/** Announcements whose blocks were not asked for yet and may be: the last few heads. */
 const ANNOUNCED_MAX = 4;
 
 /** The least that is pulled at once. */
@@ -170,8 +170,8 @@ export class SendLanes {
   readonly #windowBytesMax: number;
   /** The data lane whose turn it is. */
   #turn = 1;
-  /** What the peer was told that it may ask for, and has not yet. */
-  #announced = 0;
+  /** Payloads that told the peer of what it may ask for, and has not yet. */
+  readonly #announced: Uint8Array[] = [];
 
   constructor(options: WindowOptions) {
     invariant(options.windowBytesInitial <= options.windowBytesMax, "a window over its maximum");
@@ -184,13 +184,14 @@ export class SendLanes {
 
   /**
    * Takes ownership of `payload`, which may be shared with other connections but not changed.
-   * `rule`: of its kind.
+   * `rule`: of its kind. `about`: of an answer, the hash of what was asked for.
    */
   enqueue(
     kind: WireKind,
     requestId: number,
     payload: Uint8Array,
     rule: KindRule = ruleOf(kind),
+    about?: Uint8Array,
   ): void {
     const { lane, payloadBytesMax, role } = rule;
     if (payload.length === 0 || payload.length > payloadBytesMax) {
@@ -200,18 +201,20 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    const rank = this.#rankOf(rule);
+    const rank = this.#rankOf(rule, payload, about);
     this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank });
   }
 
-  /** A block that was asked for is of the tip once for each that was announced: it may be any other. */
-  #rankOf({ haste, lane }: KindRule): Rank {
+  /** A block that was asked for is of the tip if the peer was told of it, once: it may be any other. */
+  #rankOf({ haste, lane }: KindRule, payload: Uint8Array, about: Uint8Array | undefined): Rank {
     if (haste === "announcement") {
-      this.#announced = Math.min(this.#announced + 1, ANNOUNCED_MAX);
+      this.#announced.push(payload);
+      if (this.#announced.length > ANNOUNCED_MAX) this.#announced.shift();
     }
     if (haste !== "announced") return haste === undefined ? RANKS[lane] : RANK.tip;
-    if (this.#announced === 0) return RANKS[lane];
-    this.#announced--;
+    const at = this.#announced.findIndex((told) => about !== undefined && holds(told, about));
+    if (at === -1) return RANKS[lane];
+    this.#announced.splice(at, 1);
     return RANK.tip;
   }
 
@@ -342,4 +345,12 @@ export class SendLanes {
 
 function mayGo(lane: SendLane, rank: Rank | undefined): boolean {
   return (rank === undefined || lane.rank === rank) && lane.sendable;
+}
+
+function holds(bytes: Uint8Array, part: Uint8Array): boolean {
+  return asBuffer(bytes).includes(asBuffer(part));
+}
+
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }

@@ -1,6 +1,7 @@
 // Whole messages that came and are not for the session itself: decoded, judged by their role, and
 // handed on to its owner. Requests wait here for room among the answers. Pure; owned by a session.
 
+import { fromHex } from "../../bytes/hex.js";
 import { decodeBy, type Decoded } from "../codec/codec.js";
 import type { Frame } from "../codec/frame.js";
 import type { ReceivedMessage } from "../codec/receive-lanes.js";
@@ -116,8 +117,10 @@ export class Inbound<A> {
   reply(requestId: number, message: WireMessage, nowMs: number): void {
     const payload = this.#outbox.encode(message);
     const { dataBytes } = this.#outbox.lanes;
+    const asked = this.serves.openRequest(requestId);
     if (this.serves.replied(requestId, payload, dataBytes) === "send") {
-      this.#outbox.put(message.kind, payload, requestId);
+      const about = asked?.kind === "RequestBlock" ? fromHex(asked.hash) : undefined;
+      this.#outbox.put(message.kind, payload, requestId, undefined, about);
     }
     this.handOn(nowMs);
   }

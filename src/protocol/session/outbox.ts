@@ -101,15 +101,17 @@ export class Outbox<A> {
     this.traffic?.dropped(rule, kind, drop);
   }
 
+  /** `about`: of an answer, the hash of what was asked for. */
   put(
     kind: WireKind,
     payload: Uint8Array,
     requestId: number,
     rule: KindRule = this.kinds.rule(kind),
+    about?: Uint8Array,
   ): void {
     this.figures.messagesOut++;
     this.traffic?.sent(rule, kind, payload.length);
-    this.lanes.enqueue(kind, requestId, payload, rule);
+    this.lanes.enqueue(kind, requestId, payload, rule, about);
   }
 
   say(message: WireMessage, requestId = 0): void {

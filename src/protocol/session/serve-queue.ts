@@ -7,7 +7,13 @@ import { Fifo } from "../fifo.js";
 import { LateMap } from "../late-map.js";
 import { OWN_CODE_MIN } from "../kinds/own.js";
 import { KindTable } from "../types/kind-table.js";
-import { KINDS, REQUEST_KINDS, type KindRule, type WireKind } from "../types/message.js";
+import {
+  KINDS,
+  REQUEST_KINDS,
+  type KindRule,
+  type WireKind,
+  type WireMessage,
+} from "../types/message.js";
 import type { ServeQuota } from "../types/node-info.js";
 import { violation, type Violation } from "../violation.js";
 import type { GroupShare } from "./group-limits.js";
@@ -103,6 +109,11 @@ export class ServeQueue {
   /** It was handed on and is not answered. */
   isOpen(requestId: number): boolean {
     return this.#open.has(requestId);
+  }
+
+  /** It was handed on, is not answered, and is for blocks. */
+  openRequest(requestId: number): WireMessage | undefined {
+    return this.#open.get(requestId)?.asked?.message;
   }
 
   /**

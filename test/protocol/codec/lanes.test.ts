@@ -198,11 +198,15 @@ test("of one rank alone is pulled what is as urgent, and control with nothing el
   };
   send.enqueue("ResponseBlockRange", 1, new Uint8Array(100));
   send.enqueue("NewTransaction", 0, new Uint8Array(100));
+  const answer = (requestId: number, hashByte: number): void => {
+    const hash = new Uint8Array(32).fill(hashByte);
+    send.enqueue("ResponseBlock", requestId, new Uint8Array(100), undefined, hash);
+  };
   // Not announced: any block may be asked for by its hash.
-  send.enqueue("ResponseBlock", 2, new Uint8Array(100));
-  send.enqueue("AnnounceBlock", 0, new Uint8Array(10));
-  send.enqueue("ResponseBlock", 3, new Uint8Array(100));
-  send.enqueue("ResponseBlock", 4, new Uint8Array(100));
+  answer(2, 7);
+  send.enqueue("AnnounceBlock", 0, new Uint8Array(40).fill(7));
+  answer(3, 7);
+  answer(4, 7);
   send.enqueue("Ping", 0, new Uint8Array(9));
   t.true(send.waits(RANK.control) && send.waits(RANK.history) && send.waits(RANK.transactions));
   t.false(send.waits(RANK.tip), "it is behind an old block on its lane");

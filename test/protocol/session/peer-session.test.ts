@@ -291,6 +291,29 @@ test("a peer that was sent nothing by this side's own limits is not taken for on
   t.is(client.session.phase, "ready");
 });
 
+test("a block that a peer was told of is of the tip when it asks for it, once, and no other is", (t) => {
+  const pair = Pair.ready();
+  const { client, server } = pair;
+  server.session.send({ kind: "AnnounceBlock", ...INFO.head }, pair.nowMs);
+  pair.run();
+  const other = "77".repeat(32);
+  for (const [hash, rank] of [
+    [other, RANK.history],
+    [INFO.head.hash, RANK.tip],
+    [INFO.head.hash, RANK.history],
+  ] as const) {
+    client.session.request({ kind: "RequestBlock", hash }, 1, pair.nowMs);
+    pair.run();
+    const [asked] = server.take("message");
+    server.session.reply(asked!.requestId, blockOf(100), pair.nowMs);
+    t.deepEqual(
+      [RANK.tip, RANK.history].filter((one) => server.session.waits(one)),
+      [rank],
+    );
+    pair.run();
+  }
+});
+
 test("refusals that leave are any number", (t) => {
   const quotas = [{ kind: KINDS.RequestHeaders.code, itemsPerSecond: 1, burstItems: 1 }];
   const pair = Pair.ready({ server: { info: { ...UNLIMITED, quotas } } });

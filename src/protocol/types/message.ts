@@ -4,7 +4,7 @@
 import { invariant } from "../../errors.js";
 import { BASE_KINDS, type BaseMessage } from "../kinds/base.js";
 import { BLOCKS_KINDS, type BlocksMessage } from "../kinds/blocks.js";
-import { laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
+import { inOneShape, laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
 import type { OwnMessage } from "../kinds/own.js";
 import { PEERS_KINDS, type PeersMessage } from "../kinds/peers.js";
 import { SYNC_KINDS, type SyncMessage } from "../kinds/sync.js";
@@ -36,13 +36,17 @@ export type WireMessage = Message | OwnMessage;
 export type WireKind = WireMessage["kind"];
 export type MessageOf<K extends MessageKind> = Extract<Message, { kind: K }>;
 
-export const KINDS: KindsOf<Message> = {
+const DESCRIBED: KindsOf<Message> = {
   ...BASE_KINDS,
   ...BLOCKS_KINDS,
   ...SYNC_KINDS,
   ...TRANSACTIONS_KINDS,
   ...PEERS_KINDS,
 };
+
+export const KINDS = Object.fromEntries(
+  Object.entries(DESCRIBED).map(([kind, rule]) => [kind, inOneShape(rule)]),
+) as unknown as KindsOf<Message>;
 
 /** Every kind, by ascending code. */
 export const MESSAGE_KINDS = (Object.keys(KINDS) as MessageKind[]).sort(

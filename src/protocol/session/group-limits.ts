@@ -23,11 +23,10 @@ export class GroupShare {
     this.#settings = settings;
   }
 
-  /** A one-way message of this kind, if it is within what the group may send. */
-  receives(rule: KindRule, items: number, bytes: number, nowMs: number): boolean {
-    if (rule.quota === undefined) return true;
-    const allowance = (this.#received[rule.code] ??= this.#allowanceOf(rule));
-    return allowance.take(items, bytes, nowMs);
+  /** One-way messages of this kind that the group may send; undefined: they are not counted. */
+  received(rule: KindRule): Allowance | undefined {
+    if (rule.quota === undefined) return undefined;
+    return (this.#received[rule.code] ??= this.#allowanceOf(rule));
   }
 
   /** Bytes of answers to requests of this kind; undefined: they are not counted. */

@@ -16,6 +16,8 @@ const EXCESS = 4;
 /** Of one kind. */
 interface Inflow {
   readonly due: Allowance;
+  /** What the peers of its address group may send together, if they are counted. */
+  readonly ofGroup: Allowance | undefined;
   /** Counts what was dropped. */
   readonly excess: Allowance;
 }
@@ -54,9 +56,9 @@ export class OneWayRates {
     const bytes = payload.length;
     const inflow = (this.#inflows[rule.code] ??= this.#inflowOf(rule));
     if (inflow.due.take(items, bytes, nowMs)) {
-      const isWithin = this.#group?.receives(rule, items, bytes, nowMs) ?? true;
+      const { ofGroup } = inflow;
       // The excess may be its neighbours'.
-      return isWithin ? undefined : "group";
+      return ofGroup?.take(items, bytes, nowMs) === false ? "group" : undefined;
     }
     if (inflow.excess.take(items, bytes, nowMs)) return "rate";
     return violation("flood", `too many messages of kind ${kind}`);
@@ -65,6 +67,10 @@ export class OneWayRates {
   #inflowOf(rule: KindRule | OwnRule): Inflow {
     const quota = this.#isTold ? quotaOf(rule, this.#settings) : leastQuotaOf(rule, this.#settings);
     const rate = quota ?? ownRateOf(rule as OwnRule)!;
-    return { due: new Allowance(rate, 1, BURST_IN), excess: new Allowance(rate, EXCESS) };
+    return {
+      due: new Allowance(rate, 1, BURST_IN),
+      ofGroup: this.#group?.received(rule),
+      excess: new Allowance(rate, EXCESS),
+    };
   }
 }

@@ -113,7 +113,7 @@ export class PeerSession<A = undefined> {
     if (this.phase === "closing") return;
     this.#arrivals.grant(nowMs);
     if (this.#arrivals.hasBegun) this.#sweepLater();
-    this.#inbound.handOn(this.#nowMs);
+    this.#inbound.handOn(nowMs);
   }
 
   /** A one-way message; false: nothing more may be sent, or there is no room for it. */
@@ -250,7 +250,7 @@ export class PeerSession<A = undefined> {
     if (bytes !== undefined || this.#phase === "closing") return bytes;
     // What has left made room.
     this.#asking.send(nowMs);
-    this.#inbound.handOn(this.#nowMs);
+    this.#inbound.handOn(nowMs);
     return this.#outbox.lanes.isEmpty ? undefined : this.#outbox.pull(bytesMax, rank);
   }
 

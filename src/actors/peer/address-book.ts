@@ -151,12 +151,16 @@ export class AddressBook {
     this.#places.changed(known);
   }
 
-  /** A dial failed, or a connection ended. `failed`: it counts; undefined: it says nothing. */
-  ended(endpoint: Endpoint, nowMs: number, failed: boolean | undefined): void {
+  /**
+   * A dial failed, or a connection ended. `failed`: it counts; undefined: it says nothing of the address,
+   * which rests longer all the same where it was `missed`.
+   */
+  ended(endpoint: Endpoint, nowMs: number, failed: boolean | undefined, missed = failed): void {
     const known = this.get(endpoint);
     if (known === undefined) return;
     known.endedMs = nowMs;
     known.rest = this.#options.float();
+    if (missed !== undefined) known.missed = missed ? known.missed + 1 : 0;
     if (failed === undefined) return;
     known.failures = failed ? known.failures + 1 : 0;
     this.#places.changed(known);
@@ -324,6 +328,7 @@ export class AddressBook {
       dialedWallMs: 0,
       foundWallMs: 0,
       failures: 0,
+      missed: 0,
       endedMs: Number.NEGATIVE_INFINITY,
       rest: 0,
       isTried: false,
@@ -346,8 +351,10 @@ export class AddressBook {
     return Number.isFinite(nextMs) ? { nextMs } : {};
   }
 
-  #restsUntil({ endedMs, failures, rest }: KnownAddress, { alone }: DrawOptions): number {
+  #restsUntil(known: KnownAddress, { alone }: DrawOptions): number {
     const { dial } = this.#options.config;
+    const { endedMs, rest } = known;
+    const failures = Math.max(known.failures, known.missed);
     return endedMs + backoffMs(dial, { failures, chance: rest, alone });
   }
 }

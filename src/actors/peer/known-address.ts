@@ -24,6 +24,11 @@ export interface KnownAddress {
   foundWallMs: number;
   /** Dials that failed since. */
   failures: number;
+  /**
+   * Dials in a row that brought nobody for long, also while this node had no peer, which is not held
+   * against the address: it rests by them.
+   */
+  missed: number;
   /** Monotonic time at which the last dial or connection ended. */
   endedMs: number;
   /** Uniform in [0, 1): the part of its longest pause that it rests after that. */

@@ -2,6 +2,13 @@
 
 import type { KnownEndpoints } from "./known-endpoints.js";
 
+/** What has failed last, and how many addresses the book has. */
+export interface LastDial {
+  readonly address: string;
+  readonly reason: string;
+  readonly addresses: number;
+}
+
 export class Loneliness {
   /** Monotonic time since when there is no peer; undefined while there is one. */
   #sinceMs: number | undefined;
@@ -39,15 +46,24 @@ export class Loneliness {
 
   /**
    * Once all that can be dialed has failed, and then every so often: fields for the log, for this node
-   * does nothing until it ends.
+   * does nothing until it ends. `last`: what has failed now, and how many addresses peers told of.
    */
-  warning(endpoints: KnownEndpoints, nowMs: number, everyMs: number): object | undefined {
-    const next = endpoints.next();
-    if (this.#sinceMs === undefined || next === undefined || endpoints.taken > 0) return undefined;
+  warning(
+    endpoints: KnownEndpoints,
+    nowMs: number,
+    everyMs: number,
+    last: LastDial,
+  ): object | undefined {
+    if (this.#sinceMs === undefined || endpoints.taken > 0) return undefined;
     if (nowMs - this.#warnedMs < everyMs) return undefined;
+    const next = endpoints.next();
+    // Of addresses that peers told of it has more to try, at first.
+    if (next === undefined && nowMs - this.#sinceMs < everyMs) return undefined;
     this.#warnedMs = nowMs;
+    const sinceSeconds = secondsUntil(nowMs, this.#sinceMs);
+    if (next === undefined) return { sinceSeconds, ...last };
     return {
-      sinceSeconds: secondsUntil(nowMs, this.#sinceMs),
+      sinceSeconds,
       next: next.address,
       nextTrySeconds: secondsUntil(next.notBeforeMs, nowMs),
       failures: next.failures,

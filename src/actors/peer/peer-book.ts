@@ -134,8 +134,9 @@ export class PeerBook {
   ended(target: KnownEndpoint, nowMs: number, how: Ended): void {
     const { grows = true, wasStable = false, wasReady = false, alone } = how;
     if (!wasReady) this.anchors.failed(target.endpoint);
-    const isFailure = grows && !alone ? true : undefined;
-    this.addresses.ended(target.endpoint, nowMs, wasStable ? false : isFailure);
+    const isMissed = wasStable ? false : grows || undefined;
+    const isFailure = isMissed === true && alone ? undefined : isMissed;
+    this.addresses.ended(target.endpoint, nowMs, isFailure, isMissed);
     if (target.source === "book") this.endpoints.remove(target);
     else this.endpoints.failed(target, nowMs, how);
   }

@@ -155,15 +155,18 @@ function dialEnded(
   });
   if (isCoded(error, "DIAL_FAILED")) unreached(state, peerAt(target), reason);
   answer(state, address, { ok: false, why: reason });
-  env.log.write(isCoded(error, "DIAL_FAILED") ? "info" : "warn", "dial failed", {
+  const { addresses, endpoints } = state.book;
+  // Most of what peers tell of is not there, and they could make a log grow by it.
+  const level = target.source === "book" ? "debug" : "info";
+  env.log.write(isCoded(error, "DIAL_FAILED") ? level : "warn", "dial failed", {
     address,
-    failures: target.failures,
+    failures: Math.max(target.failures, addresses.get(target.endpoint)?.missed ?? 0),
     reason,
   });
   fill(state, context);
   const { aloneWarnMs } = env.config.dial;
-  const { endpoints } = state.book;
-  const fields = state.loneliness.warning(endpoints, env.clock.monotonicMs(), aloneWarnMs);
+  const last = { address, reason, addresses: addresses.size };
+  const fields = state.loneliness.warning(endpoints, env.clock.monotonicMs(), aloneWarnMs, last);
   if (fields !== undefined) env.log.write("warn", "there is no peer", { ...fields });
 }
 

@@ -178,6 +178,25 @@ test("what failed rests, longer each time, and what nobody wants is never drawn"
   t.true(alone <= 45_000);
 });
 
+test("what failed while there was no peer rests longer each time too, and is told all the same", (t) => {
+  const { book } = bookOf();
+  const endpoint = address(1);
+  const now = { monotonicMs: 0, wallMs: WALL_MS };
+  book.found(endpoint, "ab".repeat(32), WALL_MS);
+  const pauses = Array.from({ length: 20 }, () => {
+    book.ended(endpoint, 0, undefined, true);
+    return book.draw({ now, alone: true, weightOf: () => 1 }).nextMs!;
+  });
+  t.true(Math.max(...pauses) > 8_000, pauses.join(" "));
+  t.true(
+    pauses.every((ms) => ms <= 45_000),
+    pauses.join(" "),
+  );
+  t.is(book.get(endpoint)?.failures, 0, "it may be this node that is cut off");
+  book.ended(endpoint, 0, false);
+  t.is(book.get(endpoint)?.missed, 0);
+});
+
 test("an own address is forgotten, and never learned again", (t) => {
   const { book } = bookOf();
   book.learned([address(1)], { host: "9.9.9.9" }, WALL_MS);

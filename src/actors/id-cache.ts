@@ -9,7 +9,8 @@ import type { HashHex } from "../types/chain.js";
  */
 export class IdCache {
   readonly #entriesMax: number;
-  readonly #ids = new Set<HashHex>();
+  /** Made for the first one. */
+  #ids: Set<HashHex> | undefined;
   /** In order of arrival; once full, a ring. Ids that were deleted stay until their turn. */
   readonly #order: HashHex[] = [];
   #oldest = 0;
@@ -19,27 +20,29 @@ export class IdCache {
   }
 
   get size(): number {
-    return this.#ids.size;
+    return this.#ids?.size ?? 0;
   }
 
   has(id: HashHex): boolean {
-    return this.#ids.has(id);
+    return this.#ids?.has(id) === true;
   }
 
   add(id: HashHex): void {
-    if (this.#entriesMax === 0 || this.#ids.has(id)) return;
+    if (this.#entriesMax === 0) return;
+    const ids = (this.#ids ??= new Set<HashHex>());
+    if (ids.has(id)) return;
     if (this.#order.length < this.#entriesMax) {
       this.#order.push(id);
     } else {
-      this.#ids.delete(this.#order[this.#oldest]!);
+      ids.delete(this.#order[this.#oldest]!);
       this.#order[this.#oldest] = id;
       this.#oldest = (this.#oldest + 1) % this.#entriesMax;
     }
-    this.#ids.add(id);
+    ids.add(id);
   }
 
   /** An id that is deleted and added again may be forgotten at the turn of its first time. */
   delete(id: HashHex): void {
-    this.#ids.delete(id);
+    this.#ids?.delete(id);
   }
 }

@@ -64,10 +64,22 @@ export class SyncPeers {
     return this.all().some(({ heard }) => heard);
   }
 
-  join(peer: Pick<SyncPeer, "peerId" | "handler" | "direction" | "head">, nowMs: number): void {
-    const known = this.#remembered.get(peer.peerId);
-    this.#ready.set(peer.peerId, {
-      ...peer,
+  join(
+    {
+      peerId,
+      handler,
+      direction,
+      head,
+    }: Pick<SyncPeer, "peerId" | "handler" | "direction" | "head">,
+    nowMs: number,
+  ): void {
+    const known = this.#remembered.get(peerId);
+    this.#ready.set(peerId, {
+      // Field by field: a spread gives each of them a shape of its own, 700 bytes.
+      peerId,
+      handler,
+      direction,
+      head,
       claimedMs: Number.NEGATIVE_INFINITY,
       score: 0.5,
       askedMs: nowMs,

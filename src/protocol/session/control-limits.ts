@@ -4,26 +4,26 @@
 
 import type { NetworkConfig } from "../../config.js";
 import { violation, type Violation } from "../violation.js";
-import { RateLimit } from "./rate-limit.js";
+import { RateLimit, type Rate } from "./rate-limit.js";
 
 /** A node tells its limits when it is ready, and when its operator changes them. */
-const LIMITS_BURST = 64;
+const LIMITS_RATE: Rate = { itemsPerSecond: 1, burstItems: 64 };
 
 export class ControlLimits {
   readonly #unansweredMax: number;
+  readonly #rate: Rate;
   readonly #pings: RateLimit;
-  readonly #pongs: RateLimit;
-  readonly #updates: RateLimit;
-  readonly #limits = new RateLimit({ itemsPerSecond: 1, burstItems: LIMITS_BURST });
+  // Made for the first one: of most connections nothing of the kind comes.
+  #pongs: RateLimit | undefined;
+  #updates: RateLimit | undefined;
+  #limits: RateLimit | undefined;
   /** Updates that a frame of ours allowed. */
   #updatesDue = 0;
 
   constructor({ pingsPerSecondMax }: NetworkConfig["liveness"]) {
     this.#unansweredMax = pingsPerSecondMax;
-    const rate = { itemsPerSecond: pingsPerSecondMax, burstItems: pingsPerSecondMax };
-    this.#pings = new RateLimit(rate);
-    this.#pongs = new RateLimit(rate);
-    this.#updates = new RateLimit(rate);
+    this.#rate = { itemsPerSecond: pingsPerSecondMax, burstItems: pingsPerSecondMax };
+    this.#pings = new RateLimit(this.#rate);
   }
 
   /** `unsent`: Pongs that have not left: whoever reads none of them could have any number made. */
@@ -34,10 +34,12 @@ export class ControlLimits {
 
   /** A Pong that no Ping asked for. */
   pong(nowMs: number): Violation | undefined {
+    this.#pongs ??= new RateLimit(this.#rate);
     return this.#pongs.take(1, nowMs) ? undefined : violation("flood", "too many pongs");
   }
 
   limits(nowMs: number): Violation | undefined {
+    this.#limits ??= new RateLimit(LIMITS_RATE);
     return this.#limits.take(1, nowMs) ? undefined : violation("flood", "too many limits");
   }
 
@@ -47,6 +49,7 @@ export class ControlLimits {
       this.#updatesDue++;
       return undefined;
     }
+    this.#updates ??= new RateLimit(this.#rate);
     if (this.#updates.take(1, nowMs)) return undefined;
     return violation("flood", "too many window updates");
   }

@@ -26,7 +26,8 @@ export class RateLimit {
 
   /** Charges `items` and answers true, or charges nothing and answers false. */
   take(items: number, nowMs: number): boolean {
-    this.#drain(nowMs);
+    // Many are counted in one turn, at one time: only the first of them pays for the call.
+    if (nowMs !== this.#atMs) this.#drain(nowMs);
     const parts = this.#parts + items * PARTS_PER_ITEM;
     if (parts > this.#burstParts) return false;
     this.#parts = parts;
@@ -58,8 +59,6 @@ export class RateLimit {
   }
 
   #drain(nowMs: number): void {
-    // Many are counted in one turn, at one time.
-    if (nowMs === this.#atMs) return;
     this.#atMs = nowMs;
     const nowUs = Math.round(nowMs * 1_000);
     const elapsedUs = nowUs - this.#atUs;

@@ -3,11 +3,12 @@
 
 import type { ChainParams } from "../chain/params.js";
 import { DEFAULTS, type NetworkConfigInput } from "../config.js";
-import { seededRandom } from "../runtime/random.js";
+import { seededRandom, type SeededRandom } from "../runtime/random.js";
 import { drawScripts } from "./byzantine/scripts.js";
 import { FAULT_PRESETS, type FaultOptions, type FaultTimes } from "./faults.js";
 import type { ChainChanges } from "./chain.js";
 import type { LinkOptions } from "./places.js";
+import { hostIn } from "./peers/networks.js";
 import { FIVE_REGIONS } from "./places.js";
 import type { SimulateOptions } from "./simulate-options.js";
 import type { TrafficOptions } from "./traffic.js";
@@ -34,6 +35,12 @@ const SHALLOW_CALM_MS = 60_000;
 const COARSE_EVERY = 3;
 const COARSE = { minDifficulty: 8n } as const;
 const COARSE_PRODUCER = { attemptsPerTask: 2, intervalMs: 500 } as const;
+/** So often that addresses are told, drawn and dialed several times in a run. */
+const DISCOVERY_EVERY = 4;
+const DISCOVERY = {
+  dial: { onlyConfigured: false, feelerEveryMs: 5_000 },
+  exchange: { askAgainMinMs: 2_000 },
+} as const;
 const BREAK_EVERY = 2;
 const QUIET_EVERY = 2;
 /** Several times what a silent peer is given. */
@@ -53,11 +60,39 @@ export interface SwarmOptions {
 }
 
 /** A short run of a few nodes: half a second to a few seconds of real time; a large one, 5 to 60. */
-export function drawSwarm(
-  seed: number | string,
-  { large = false }: SwarmOptions = {},
-): SimulateOptions {
+export function drawSwarm(seed: number | string, options: SwarmOptions = {}): SimulateOptions {
   const draw = seededRandom(`swarm ${seed}`);
+  const discovers = draw.fork("discovery").float() < 1 / DISCOVERY_EVERY;
+  const world = drawWorld(seed, draw, options);
+  return discovers ? withDiscovery(world) : world;
+}
+
+/** Nodes dial whom peers tell of too, in worlds where they need not be connected to all they know. */
+function withDiscovery(world: SimulateOptions): SimulateOptions {
+  const { nodes, byzantine = [], config = {} } = world;
+  if (byzantine.length === 0 && nodes >= CROWD_NODES) return world;
+  // Those that a node was given need slots beside those it heard of.
+  const maxOutbound = nodes - 1 + byzantine.length;
+  return {
+    ...world,
+    // Peers are told of IP addresses alone.
+    names: (index) => hostIn(index, index),
+    config: {
+      ...config,
+      ...(config.maxOutbound === undefined ? {} : { maxOutbound }),
+      ...DISCOVERY,
+      dial: { ...config.dial, ...DISCOVERY.dial },
+    },
+    // Links end by themselves that only saw whether somebody is there.
+    quietMs: 0,
+  };
+}
+
+function drawWorld(
+  seed: number | string,
+  draw: SeededRandom,
+  { large = false }: SwarmOptions,
+): SimulateOptions {
   const between = (low: number, high: number): number => low + (high - low) * draw.float();
   const whole = (low: number, high: number): number => Math.floor(between(low, high + 1));
   const maybe = <T extends object>(part: T): T | object => (draw.float() < 0.5 ? part : {});

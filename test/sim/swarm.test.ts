@@ -33,3 +33,14 @@ test("no draw asks for more headers a second than an honest peer far away can br
     t.true(brought >= 4, `seed ${seed}: ${brought} headers a second`);
   }
 });
+
+test("in some worlds nodes dial whom peers tell of, with slots for all and no quiet", (t) => {
+  const worlds = [...Array(DRAWN).keys()].map((seed) => drawSwarm(seed));
+  const open = worlds.filter(({ config }) => config?.dial?.onlyConfigured === false);
+  t.true(open.length > DRAWN / 6 && open.length < DRAWN / 3, `${open.length}`);
+  for (const { nodes, byzantine = [], config, quietMs } of open) {
+    t.is(quietMs, 0);
+    const { maxOutbound } = resolveConfig(config);
+    t.true(byzantine.length > 0 || maxOutbound >= nodes - 1);
+  }
+});

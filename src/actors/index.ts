@@ -21,6 +21,8 @@ export type {
   BlockHandlerMessage,
   ProducedOutcome,
 } from "./handlers/block-handler-state.js";
+export { peerExchange } from "./handlers/peer-exchange.js";
+export type * from "./handlers/peer-exchange.js";
 export { syncHandler } from "./handlers/sync-handler.js";
 export type * from "./handlers/sync-handler.js";
 export { transactionHandler } from "./handlers/transaction-handler.js";

@@ -27,7 +27,7 @@ for (const { info, code } of fences) {
 test("the table of actors has every actor, and names types that are exported", (t) => {
   const rows = [...text.matchAll(/^\| `(\w+)` +\| (`\w+Message`|`Incoming`) .*$/gm)];
   const isActor = (value: unknown): boolean =>
-    typeof value === "object" && value !== null && "receive" in value;
+    typeof (value as { receive?: unknown } | null)?.receive === "function";
   const names = Object.entries(actors).flatMap(([name, value]) => (isActor(value) ? [name] : []));
   t.deepEqual(rows.map(([, actor]) => actor).sort(), names.sort());
 

@@ -9,11 +9,12 @@ const listening = { bindAddr: "127.0.0.1:0" };
 test("a node that is started again dials whom it found before, without a seed", async (t) => {
   const dataDir = await temporaryDirectory(t);
   const other = await startTestNode(t, listening);
-  const node = await startTestNode(t, { dataDir });
+  const config = { dataDir, dial: { onlyConfigured: false } };
+  const node = await startTestNode(t, config);
   await node.connect(...other.listenAddresses);
   await node.stop();
   const met = nextEvent(other, "PeerConnected");
-  const again = await startTestNode(t, { dataDir });
+  const again = await startTestNode(t, config);
   t.is((await met).peerId, again.peerId);
   await again.stop();
 });

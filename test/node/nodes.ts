@@ -18,7 +18,10 @@ export async function startTestNode(
   config: NetworkConfigInput = {},
   own: OwnPorts = {},
 ): Promise<Network> {
-  const node = await startNode({ pool: { inline: true }, ...config }, { consensus, ...own });
+  // Who is connected to whom is the test's to say: what peers tell of is not dialed, unless it asks.
+  const dial = { onlyConfigured: true, ...config.dial };
+  const quiet = { pool: { inline: true }, ...config, dial };
+  const node = await startNode(quiet, { consensus, ...own });
   t.teardown(() => node.stop());
   return node;
 }

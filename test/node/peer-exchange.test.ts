@@ -173,8 +173,9 @@ test("an answer that never comes costs a node nothing else", async (t) => {
 // ---- who finds whom --------------------------------------------------------------------------
 
 test("nodes that know one seed find each other, and hold together without it", async (t) => {
-  const seed = await startTestNode(t, { bindAddr: BIND });
-  const config = { bindAddr: BIND, seedPeers: [seed.listenAddress!] };
+  const curious = { bindAddr: BIND, dial: { onlyConfigured: false } };
+  const seed = await startTestNode(t, curious);
+  const config = { ...curious, seedPeers: [seed.listenAddress!] };
   const nodes = await Promise.all([1, 2, 3, 4].map(() => startTestNode(t, config)));
   const all = nodes.map(({ peerId }) => peerId);
   const knowsAll = async (node: Network): Promise<boolean> => {

@@ -37,7 +37,7 @@ const INBOX_BYTES_MAX = MIB + 64 * KIB;
 /** An entry of the cache of signatures. */
 export const SIGNATURE_BYTES = 32;
 /** An address with its places in the address book: measured. */
-export const ADDRESS_BYTES = 800;
+const ADDRESS_BYTES = 800;
 /** Undo data and commits that wait for the disk beside blocks. */
 const UNDO_BYTES_MAX = 4 * MIB;
 /** What the last step of a reorganisation adds: a block of 20,000 senders. */

@@ -19,7 +19,7 @@ import { AddressPlaces, type PlacesOptions } from "./address-places.js";
 import { drawn } from "./address-table.js";
 import { backoffMs } from "./backoff.js";
 import { chanceOf, isTellable, isTerrible, type KnownAddress } from "./known-address.js";
-import type { Moment } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
 
 export interface AddressBookOptions extends PlacesOptions {
   /** Those that can be dialed. */

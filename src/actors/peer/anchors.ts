@@ -5,7 +5,7 @@
 import { invariant } from "../../errors.js";
 import { formatAddress, readAddress, type Endpoint } from "../../protocol/address.js";
 import { parsed } from "./address-pages.js";
-import type { Purpose } from "./outbound.js";
+import type { Purpose } from "./purpose.js";
 
 interface Anchor {
   readonly endpoint: Endpoint;

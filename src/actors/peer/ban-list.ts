@@ -4,7 +4,7 @@
 
 import type { NetworkConfig } from "../../config.js";
 import type { BanRecord, PeerId } from "../../ports.js";
-import type { Moment } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
 
 interface Ban {
   readonly record: BanRecord;

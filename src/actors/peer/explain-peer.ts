@@ -7,7 +7,8 @@ import type { KnownAddress } from "./known-address.js";
 import { peerAt, type KnownEndpoint } from "./known-endpoints.js";
 import type { PeerBook } from "./peer-book.js";
 import type { AddressHistory, EndpointHistory, PeerHistory } from "./peer-history.js";
-import type { Moment, PeerExplanation } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
+import type { PeerExplanation } from "./reputation-ledger.js";
 
 /** `ledger`: the reasons of its score, if reputation could tell them. */
 export function historyOf(

@@ -6,7 +6,7 @@ import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 import { formatAddress, type Endpoint } from "../../protocol/address.js";
 import { backoffMs } from "./backoff.js";
-import type { Purpose } from "./outbound.js";
+import type { Purpose } from "./purpose.js";
 
 /** Whose an endpoint is: of `staticPeers`, `seedPeers`, `connect`, or drawn from the address book. */
 export type EndpointSource = "static" | "configured" | "asked" | "book";

@@ -6,7 +6,8 @@ import { invariant } from "../../errors.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { Endpoint } from "../../protocol/address.js";
 import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
-import type { Moment, PeerClass } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
+import type { PeerClass } from "./reputation-ledger.js";
 
 export interface KnownPeer {
   readonly peerId: PeerId;

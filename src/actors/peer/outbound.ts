@@ -7,16 +7,12 @@ import type { NetworkConfig } from "../../config.js";
 import type { PeerId } from "../../ports.js";
 import { isLocalHost } from "../../protocol/address.js";
 import type { Anchors } from "./anchors.js";
+import type { Purpose } from "./purpose.js";
 import { plainAddress, type AddressBook, type Draw } from "./address-book.js";
 import type { KnownAddress } from "./known-address.js";
 import { peerAt, type KnownEndpoint, type KnownEndpoints } from "./known-endpoints.js";
-import type { Moment, PeerClass } from "./reputation-ledger.js";
-
-/**
- * What a connection that this node makes is for: all that both sides negotiate; blocks alone, so that
- * whoever maps who relays transactions does not find it; or to see whether somebody is there.
- */
-export type Purpose = "full" | "blocks" | "feeler";
+import type { Moment } from "./moment.js";
+import type { PeerClass } from "./reputation-ledger.js";
 
 export interface Due {
   readonly target: KnownEndpoint;

@@ -21,14 +21,16 @@ import { ConnectionTable } from "./connection-table.js";
 import { KnownEndpoints, peerAt, type Ended, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { Absences, awayText, TrustedPeers } from "./operator-wishes.js";
-import { Outbound, type Due, type Purpose } from "./outbound.js";
+import { Outbound, type Due } from "./outbound.js";
+import type { Purpose } from "./purpose.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { PeerRecords } from "./peer-records.js";
 import { originOf } from "./eviction.js";
 import { measure, meritsOf, type Entry } from "./peer-entry.js";
 import { GroupStandings } from "./group-standings.js";
 import { NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
-import type { Moment, PeerClass, Verdict } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
+import type { PeerClass, Verdict } from "./reputation-ledger.js";
 
 export interface PeerBookOptions {
   /** This node's own id. */

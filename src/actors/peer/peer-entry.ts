@@ -7,7 +7,7 @@ import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/nod
 import { clockOffset } from "./clock-offset.js";
 import type { Merits } from "./eviction.js";
 import type { GossipFigures } from "./gossip-times.js";
-import type { Purpose } from "./outbound.js";
+import type { Purpose } from "./purpose.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { PlacedSlot } from "./peer-manager.js";

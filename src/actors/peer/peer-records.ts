@@ -7,7 +7,7 @@ import type { AddressBook } from "./address-book.js";
 import { FoundEndpoints } from "./found-endpoints.js";
 import type { KnownPeers } from "./known-peers.js";
 import type { TrustedPeers } from "./operator-wishes.js";
-import type { Moment } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
 import { readStoredPeer, type FoundEndpoint, type StoredPeer } from "./stored-peers.js";
 
 export interface PeerRecordsOptions {

@@ -8,15 +8,11 @@ import { ESCALATE } from "../policies.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { OperatorBan } from "./ban-list.js";
+import type { Moment } from "./moment.js";
 import type { Farewell } from "./peer-handler-messages.js";
 import type { PeerDeeds } from "./peer-deeds.js";
 import { SLOWNESS, type Deed } from "./reputation-events.js";
-import {
-  ReputationLedger,
-  type Moment,
-  type PeerExplanation,
-  type Verdict,
-} from "./reputation-ledger.js";
+import { ReputationLedger, type PeerExplanation, type Verdict } from "./reputation-ledger.js";
 import { Slowness, type OwnState } from "./slowness.js";
 
 export type ReputationMessage =

@@ -10,7 +10,7 @@ import type { DisconnectReason } from "../../protocol/types/message.js";
 import type { ChainHead, Claimed, HandshakeInfo } from "../../protocol/types/node-info.js";
 import type { DialMessage } from "../service/dial-messages.js";
 import type { AddressMessage } from "./address-messages.js";
-import type { Purpose } from "./outbound.js";
+import type { Purpose } from "./purpose.js";
 import type { Farewell, PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { GossipFigures } from "./gossip-times.js";
 import type { PeerDeeds } from "./peer-deeds.js";

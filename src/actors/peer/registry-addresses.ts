@@ -9,17 +9,12 @@ import type { AddressMessage } from "./address-messages.js";
 import { readPages } from "./address-pages.js";
 import type { GuardedPeerStore } from "./guarded-peer-store.js";
 import { fill } from "./registry-dials.js";
-import { momentOf, type RegistryContext, type RegistryState } from "./registry-state.js";
-
-export interface AddressKeeping {
-  /** Pages of the run before that were not read yet: nothing is written before. */
-  readonly unread: (readonly [name: string, text: string])[];
-  /** By which addresses are put in their places. */
-  readonly secret: string;
-  isSecretStored: boolean;
-  isTimerSet: boolean;
-  isWriting: boolean;
-}
+import {
+  momentOf,
+  type AddressKeeping,
+  type RegistryContext,
+  type RegistryState,
+} from "./registry-state.js";
 
 type State = Pick<RegistryState, "book" | "keeping" | "store">;
 

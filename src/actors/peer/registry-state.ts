@@ -5,18 +5,28 @@ import type { TrafficCounts } from "../../protocol/session/traffic.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
-import type { AddressKeeping } from "./registry-addresses.js";
 import type { GuardedPeerStore } from "./guarded-peer-store.js";
 import type { LocalInfo } from "./local-info.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
 import type { DialsState } from "./registry-dials.js";
-import type { Moment } from "./reputation-ledger.js";
+import type { Moment } from "./moment.js";
 
 export interface RegistryArgs {
   readonly router: ActorRef<MessageRouterMessage>;
   readonly reputation: ActorRef<ReputationMessage>;
   readonly events: ActorRef<EventBusMessage>;
+}
+
+/** How far the addresses of the run before are read, and those of this one written. */
+export interface AddressKeeping {
+  /** Pages of the run before that were not read yet: nothing is written before. */
+  readonly unread: (readonly [name: string, text: string])[];
+  /** By which addresses are put in their places. */
+  readonly secret: string;
+  isSecretStored: boolean;
+  isTimerSet: boolean;
+  isWriting: boolean;
 }
 
 export interface RegistryState extends RegistryArgs, DialsState {

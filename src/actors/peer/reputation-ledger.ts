@@ -4,6 +4,7 @@
 import type { NetworkConfig } from "../../config.js";
 import type { BanRecord, PeerId } from "../../ports.js";
 import { BanList, type OperatorBan } from "./ban-list.js";
+import type { Moment } from "./moment.js";
 import { afterEvent, NO_DEEDS, type PeerDeeds } from "./peer-deeds.js";
 import {
   EXCUSABLE,
@@ -59,11 +60,6 @@ export interface Verdict {
 const TOLD_AGAIN_MS = 60_000;
 
 type Settings = NetworkConfig["reputation"];
-
-export interface Moment {
-  readonly monotonicMs: number;
-  readonly wallMs: number;
-}
 
 export class ReputationLedger {
   readonly #settings: Settings;

@@ -8,7 +8,7 @@ import type { ClockStatus } from "../peer/clock-offset.js";
 import type { MempoolSize } from "../integration/mempool-integration.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { PeerDeeds } from "../peer/peer-deeds.js";
-import type { Purpose } from "../peer/outbound.js";
+import type { Purpose } from "../peer/purpose.js";
 import type { PeerReport } from "../peer/peer-table.js";
 import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";

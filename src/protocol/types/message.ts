@@ -16,14 +16,7 @@ export {
   type DisconnectReason,
   type RefusalReason,
 } from "../kinds/base.js";
-export {
-  LANES,
-  laneIndex,
-  type KindRule,
-  type Lane,
-  type Quota,
-  type ServeQuotaName,
-} from "../kinds/kind.js";
+export { LANES, laneIndex, type KindRule, type Lane } from "../kinds/kind.js";
 export { ITEM_LIMITS, TEXT_LIMITS, WINDOW_BYTES_MAX } from "../kinds/limits.js";
 
 /** A message of the chain's protocols. */

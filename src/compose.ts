@@ -42,7 +42,7 @@ import { createScheduler } from "./runtime/scheduler.js";
 export { defaultMempool, genesisOf, networkParams } from "./compose/chain-parts.js";
 export { openWorkers } from "./compose/open-workers.js";
 export { checkOwnPorts, type OwnPorts } from "./compose/own-ports.js";
-export { handleOf, spawnNode } from "./compose/spawn-node.js";
+export { handleOf, spawnNode, type SpawnedNode } from "./compose/spawn-node.js";
 
 export const AGENT = "vibecoin-network/0.1.0";
 

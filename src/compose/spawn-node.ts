@@ -7,7 +7,7 @@ import { eventBus } from "../actors/events/event-bus.js";
 import { nothingUntold } from "../actors/integration/chain-commits.js";
 import type { StoreFailed } from "../actors/integration/consensus-integration.js";
 import { guardConsensus } from "../actors/integration/guarded-consensus.js";
-import { nothingFollowed } from "../actors/integration/mempool-follower.js";
+import { nothingFollowed, type Followed } from "../actors/integration/mempool-follower.js";
 import { gaveUp, type ActorLost } from "../actors/service/given-up.js";
 import type { ListenOutcome } from "../actors/service/listener.js";
 import { networkService } from "../actors/service/network-service.js";
@@ -35,7 +35,10 @@ export type SpawnedNode = Pick<
   NetworkParts,
   "system" | "service" | "serviceGone" | "missed" | "links"
 > &
-  Pick<NodeEnv, "memory" | "throttle">;
+  Pick<NodeEnv, "memory" | "throttle"> & {
+    /** How far the mempool has followed the chain. */
+    readonly followed: Readonly<Followed>;
+  };
 
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
@@ -71,12 +74,13 @@ export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   const onMissed = (): void => void missed.count++;
   const events = system.spawn(eventBus, { mailboxMax, onMissed }, { name: "events" });
   // Nor is lost which facts it had still to publish, and which blocks its mempool had to follow.
-  const args = { started, events, untold: nothingUntold(), followed: nothingFollowed() };
+  const followed = nothingFollowed();
+  const args = { started, events, untold: nothingUntold(), followed };
   const service = system.spawn(networkService, args, { name: "network" });
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));
   const { memory, throttle } = guarded;
-  return { system, service, serviceGone, missed, links, memory, throttle };
+  return { system, service, serviceGone, missed, links, memory, throttle, followed };
 }
 
 /** The handle of a spawned node. */

@@ -5,7 +5,7 @@ import type { HeaderSummary } from "../types/chain.js";
 import type { SimChain } from "./chain.js";
 import type { SimNode } from "./sim-node.js";
 
-const INDEXED_WITHIN_MS = 10_000;
+const FOLLOWED_WITHIN_MS = 10_000;
 const LOOK_MS = 1_000;
 
 /** The world, as far as this needs it. */
@@ -32,8 +32,8 @@ export async function converge(world: Converging, durationMs: number): Promise<H
   if (world.byzantine.length === 0) await connectKnown(world, untilMs - world.nowMs);
   await reachBest(world, up, untilMs, withinMs);
   for (const node of up) {
-    if (!(await world.runUntil(() => node.indexed, INDEXED_WITHIN_MS))) {
-      world.report(`${node.name}: the index does not follow the chain`);
+    if (!(await world.runUntil(() => node.lagging === undefined, FOLLOWED_WITHIN_MS))) {
+      world.report(`${node.name}: the ${node.lagging} does not follow the chain`);
     }
     node.checkRefill();
     await world.settled(node.checkIndex());

@@ -2,7 +2,7 @@
 // what its stores kept. The world owns it; scripts use its `network` like any embedder.
 
 import type { HashHex, HeaderSummary } from "../types/chain.js";
-import { genesisOf, handleOf, spawnNode } from "../compose.js";
+import { genesisOf, handleOf, spawnNode, type SpawnedNode } from "../compose.js";
 import { DEFAULTS, type NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
@@ -45,6 +45,7 @@ interface Life {
   /** Blocks that left its chain. */
   readonly abandoned: HashHex[];
   readonly watch: MempoolWatch;
+  readonly followed: SpawnedNode["followed"];
 }
 
 export class SimNode {
@@ -181,9 +182,9 @@ export class SimNode {
       head: blocks.head().hash,
       report: (what) => around.violated(`${name}: ${what}`),
     });
-    const { memory, system } = spawned;
+    const { memory, system, followed } = spawned;
     const abandoned: HashHex[] = [];
-    const watched = { events, mempool, abandoned, watch };
+    const watched = { events, mempool, abandoned, watch, followed };
     const life = { network, system, memory, blocks, transport, workers, loop, ...watched };
     this.#life = life;
     this.#observe(life);
@@ -308,10 +309,12 @@ export class SimNode {
     if (wrong !== undefined) this.#around.violated(`${this.name}: the index is wrong: ${wrong}`);
   }
 
-  /** Its index, if it keeps one, is where the chain is. */
-  get indexed(): boolean {
-    const { blocks, transactions } = this.#stores;
-    return !this.config.txIndex || transactions.indexedHash?.() === blocks.head().hash;
+  /** What follows its chain and has not come to the head; undefined: nothing. */
+  get lagging(): "index" | "mempool" | undefined {
+    const { blocks, followed } = this.#alive;
+    const { hash } = blocks.head();
+    if (this.config.txIndex && this.#stores.transactions.indexedHash?.() !== hash) return "index";
+    return followed.hash === hash ? undefined : "mempool";
   }
 
   /** What a user who asks for transactions is told: none counts of a block that was abandoned. */

@@ -57,7 +57,7 @@ test("a crash between a reorganisation and its index costs no transaction", asyn
     const moved = (): boolean => node.network.header(1)?.hash === better[0]!.header.hash;
     t.true(await world.runUntil(moved, 30_000));
     world.crash(node.name);
-    if (!node.indexed) between++;
+    if (node.lagging === "index") between++;
     world.restart(node.name);
     await world.converge(30_000);
     t.true(node.head().hash === better.at(-1)!.header.hash);

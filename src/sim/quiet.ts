@@ -24,13 +24,16 @@ export async function quietLinks(world: World, quietMs: number): Promise<void> {
   await world.runFor(SETTLE_MS);
   await nobodyGoes(world, up, "in the quiet", () => world.runFor(quietMs));
 
-  const resting = (): boolean => up.every(({ unrest }) => unrest === undefined);
+  // Blocks go on: there is a moment between two of them when nothing is under way on any link.
+  const resting = (): boolean =>
+    up.every(({ unrest }) => unrest === undefined) && world.creditFaultAtRest() === undefined;
   if (!(await world.runUntil(resting, REST_MS))) {
     for (const { name, unrest } of up) {
       if (unrest !== undefined) world.report(`${name} holds a place in the quiet: ${unrest}`);
     }
+    const fault = world.creditFaultAtRest();
+    if (fault !== undefined) world.report(fault);
   }
-  world.checkCredit({ atRest: true });
 
   const patient = up.find((node) => up.every((other) => other === node || outlasts(other, node)));
   if (patient !== undefined) {

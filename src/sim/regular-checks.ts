@@ -33,17 +33,17 @@ export class RegularChecks {
       if (walk) node.checkStores();
     }
     this.#lags.see(nowMs);
-    this.credit(false);
+    const wrong = this.creditFault(false);
+    if (wrong !== undefined) this.#parts.report(wrong);
   }
 
   /** `atRest`: nothing is under way on links. */
-  credit(atRest: boolean): void {
-    const { nodes, report } = this.#parts;
+  creditFault(atRest: boolean): string | undefined {
+    const { nodes } = this.#parts;
     const peers = nodes.flatMap((node) => node.insights(PEER));
     const wrong = peers.map(creditFault).find((fault) => fault !== undefined);
     const sides = peers.map(linkSideOf).filter((side) => side !== undefined);
-    const fault = wrong ?? linkFault(sides, atRest);
-    if (fault !== undefined) report(fault);
+    return wrong ?? linkFault(sides, atRest);
   }
 }
 

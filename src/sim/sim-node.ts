@@ -311,10 +311,10 @@ export class SimNode {
 
   /** What follows its chain and has not come to the head; undefined: nothing. */
   get lagging(): "index" | "mempool" | undefined {
-    const { blocks, followed } = this.#alive;
+    const { blocks, transactions } = this.#stores;
     const { hash } = blocks.head();
-    if (this.config.txIndex && this.#stores.transactions.indexedHash?.() !== hash) return "index";
-    return followed.hash === hash ? undefined : "mempool";
+    if (this.config.txIndex && transactions.indexedHash?.() !== hash) return "index";
+    return (this.#life?.followed.hash ?? hash) === hash ? undefined : "mempool";
   }
 
   /** What a user who asks for transactions is told: none counts of a block that was abandoned. */

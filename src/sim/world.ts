@@ -287,9 +287,9 @@ export class World {
     return connectKnown(this, withinMs);
   }
 
-  /** What peers' messages hold is in somebody's hand. `atRest`: and nothing is under way on links. */
-  checkCredit({ atRest = false } = {}): void {
-    this.#regular.credit(atRest);
+  /** Undefined: what peers' messages hold is in somebody's hand, and nothing is under way on links. */
+  creditFaultAtRest(): string | undefined {
+    return this.#regular.creditFault(true);
   }
 
   /** A check of a script failed: `what` is wrong, in one sentence. The run ends with it. */

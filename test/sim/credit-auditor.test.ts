@@ -55,6 +55,6 @@ test("in a world the sums hold at every moment, and links at rest agree", async 
   const rests = (): boolean => world.nodes.every(({ unrest }) => unrest === undefined);
   t.true(await world.runUntil(rests, 60_000));
   await world.runFor(1_000);
-  world.checkCredit({ atRest: true });
+  t.is(world.creditFaultAtRest(), undefined);
   t.deepEqual(world.violations, []);
 });

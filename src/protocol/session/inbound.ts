@@ -119,7 +119,8 @@ export class Inbound<A> {
     const { dataBytes } = this.#outbox.lanes;
     const asked = this.serves.openRequest(requestId);
     if (this.serves.replied(requestId, payload, dataBytes) === "send") {
-      const about = asked?.kind === "RequestBlock" ? fromHex(asked.hash) : undefined;
+      // What was asked for by its hash may be what was just announced.
+      const about = asked !== undefined && "hash" in asked ? fromHex(asked.hash) : undefined;
       this.#outbox.put(message.kind, payload, requestId, undefined, about);
     }
     this.handOn(nowMs);

@@ -392,7 +392,8 @@ test("a part that the others registered with takes the network through a restart
 
 test("peers that send, leave and come again hold no more than their part while nobody deals with it", async (t) => {
   const lanes = { windowGrowthBytesMax: 0 };
-  const config = { bindAddr: BIND, maxInbound: 2, maxOutbound: 1, trustedMax: 0, lanes };
+  const slots = { maxInbound: 2, maxOutbound: 1, trustedMax: 0, dial: { onlyConfigured: true } };
+  const config = { bindAddr: BIND, ...slots, lanes };
   const never = { validateTransactions: () => new Promise(() => undefined) };
   const harness = await start({ config, env: { workers: never as unknown as WorkerPool } });
   let refused = 0;

@@ -18,15 +18,12 @@ interface Gathering {
   end: number;
 }
 
-/** The rest of a buffer in which nobody gathers now: idle inboxes have none, the next one takes it. */
-let spare: Gathering | undefined;
-
 export class Inbox {
   readonly #connection: Connection;
   readonly #wake: () => void;
   readonly #came: (bytes: number) => boolean;
   readonly #chunks: Uint8Array[] = [];
-  /** While anything waits, if there were small ones. */
+  /** While anything waits, if there were small ones: an idle inbox has none. */
   #gathering: Gathering | undefined;
   #bytes = 0;
   #awake = false;
@@ -91,7 +88,7 @@ export class Inbox {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return undefined;
     this.#bytes -= chunk.length;
-    if (this.empty) this.#lendGathering();
+    if (this.empty) this.#gathering = undefined;
     if (this.#paused && this.#bytes < INBOX_BYTES_MAX / 2) {
       this.#paused = false;
       if (!this.#held) this.#connection.resume();
@@ -113,13 +110,12 @@ export class Inbox {
 
   clear(): void {
     this.#chunks.length = 0;
-    this.#lendGathering();
+    this.#gathering = undefined;
     this.#bytes = 0;
   }
 
   #gather(chunk: Uint8Array): void {
-    let gathering = this.#gathering ?? spare;
-    if (gathering === spare) spare = undefined;
+    let gathering = this.#gathering;
     if (gathering === undefined || gathering.end + chunk.length > gathering.buffer.length) {
       this.#endGathering();
       gathering = { buffer: uninitialised(GATHERED_BYTES), start: 0, end: 0 };
@@ -135,14 +131,5 @@ export class Inbox {
     if (gathering === undefined || gathering.start === gathering.end) return;
     this.#chunks.push(gathering.buffer.subarray(gathering.start, gathering.end));
     gathering.start = gathering.end;
-  }
-
-  /** Nothing of it waits any more: whoever is next goes on behind it. */
-  #lendGathering(): void {
-    const gathering = this.#gathering;
-    if (gathering === undefined) return;
-    this.#gathering = undefined;
-    gathering.start = gathering.end;
-    spare = gathering;
   }
 }

@@ -5,6 +5,7 @@ import { encodeCbor } from "../bytes/cbor.js";
 import { equalBytes } from "../bytes/compare.js";
 import { sha256 } from "../bytes/sha256.js";
 import { signTransaction } from "../chain/transaction.js";
+import type { HashHex } from "../types/chain.js";
 import type { SimNode } from "./sim-node.js";
 import type { World } from "./world.js";
 
@@ -25,24 +26,29 @@ export async function transactionsTravel(world: World, withinMs: number): Promis
   };
   submit();
   const stop = world.every(TRY_EVERY_MS, submit);
-  let height = node.head().height;
-  const confirmed = await world.runUntil(() => {
-    for (; height <= node.head().height; height++) {
-      if (includesAny(world, node, height, submitted)) return true;
-    }
-    return false;
-  }, withinMs);
+  const looked = new Set([node.head().hash]);
+  const confirmed = await world.runUntil(
+    () => newBlocksOf(node, looked).some((block) => includesAny(world, block, submitted)),
+    withinMs,
+  );
   stop();
   return confirmed;
 }
 
-function includesAny(
-  { chain }: World,
-  { network }: SimNode,
-  height: number,
-  submitted: readonly Uint8Array[],
-): boolean {
-  const parts = chain.consensus.rules.splitBlock(network.block(height)!);
+/** Of its chain, those that were not looked at: after a reorganisation the whole new branch. */
+function newBlocksOf({ network }: SimNode, looked: Set<HashHex>): Uint8Array[] {
+  const blocks: Uint8Array[] = [];
+  let { hash, previousHash, height } = network.head();
+  while (!looked.has(hash) && height > 0) {
+    looked.add(hash);
+    blocks.push(network.block(hash)!);
+    ({ hash, previousHash, height } = network.header(previousHash)!);
+  }
+  return blocks;
+}
+
+function includesAny({ chain }: World, block: Uint8Array, submitted: readonly Uint8Array[]) {
+  const parts = chain.consensus.rules.splitBlock(block);
   if (!parts.ok) return false;
   return parts.value.transactions.some((bytes) => submitted.some((own) => equalBytes(own, bytes)));
 }

@@ -41,7 +41,6 @@ export interface Verdict {
 const DURATION_MS = 60_000;
 const CONVERGE_MS = 120_000;
 const CHECK_EVERY_MS = 1_000;
-const GOSSIP_MS = 60_000;
 
 /** Never rejects for what a check found: that is the verdict. Bad options: CONFIG_INVALID. */
 export async function simulate(options: SimulateOptions): Promise<Verdict> {
@@ -64,8 +63,8 @@ export async function simulate(options: SimulateOptions): Promise<Verdict> {
     faults.stop();
     await world.converge(convergeMs);
     traffic?.stop();
-    if (traffic !== undefined && !(await transactionsTravel(world, GOSSIP_MS))) {
-      world.report(`no transaction got from a node into a block within ${GOSSIP_MS} ms`);
+    if (traffic !== undefined && !(await transactionsTravel(world, convergeMs))) {
+      world.report(`no transaction got from a node into a block within ${convergeMs} ms`);
     }
     // Byzantine nodes may end links, and hold the slots of those that a node knows.
     if (world.byzantine.length > 0) return verdictOf(world, elapsedSeconds());

@@ -42,14 +42,14 @@ class MembersMempool implements Mempool {
     this.#members = members;
   }
 
-  add(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
+  add(transaction: MempoolTransaction, view: StateView, nowMs?: number): MempoolAnswer {
     if (!this.#isByMember(transaction)) return { ok: false, reason: "invalid" };
-    return this.#inner.add(transaction, view);
+    return this.#inner.add(transaction, view, nowMs);
   }
 
-  restore(transaction: MempoolTransaction, view: StateView): MempoolAnswer {
+  restore(transaction: MempoolTransaction, view: StateView, nowMs?: number): MempoolAnswer {
     if (!this.#isByMember(transaction)) return { ok: false, reason: "invalid" };
-    return this.#inner.restore(transaction, view);
+    return this.#inner.restore(transaction, view, nowMs);
   }
 
   #isByMember({ bytes }: MempoolTransaction): boolean {
@@ -57,8 +57,8 @@ class MembersMempool implements Mempool {
     return read.ok && this.#members.has(Buffer.from(read.value.sender).toString("hex"));
   }
 
-  select(bytesMax: number, view: StateView): readonly MempoolTransaction[] {
-    return this.#inner.select(bytesMax, view);
+  select(bytesMax: number, view: StateView, nowMs?: number): readonly MempoolTransaction[] {
+    return this.#inner.select(bytesMax, view, nowMs);
   }
 
   confirmed(ids: readonly HashHex[], view: StateView): void {
@@ -70,6 +70,9 @@ class MembersMempool implements Mempool {
   best = (): Iterator<HashHex> => this.#inner.best();
   remove = (ids: readonly HashHex[]): void => this.#inner.remove(ids);
   takeDropped = (): readonly DroppedTransaction[] => this.#inner.takeDropped();
+  ids = (): Iterable<HashHex> => this.#inner.ids();
+  floor = (nowMs: number): bigint => this.#inner.floor(nowMs);
+  priceOf = (id: HashHex): bigint | undefined => this.#inner.priceOf(id);
 
   get count(): number {
     return this.#inner.count;

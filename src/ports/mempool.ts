@@ -31,22 +31,24 @@ export interface DroppedTransaction {
 
 /**
  * Transactions that passed stateless checks and wait for a block. Bounded by bytes and count. What
- * it throws, or answers against these types, is logged and costs the call that it did so at.
+ * it throws, or answers against these types, is logged and costs the call that it did so at. `nowMs`
+ * is the time, in milliseconds since any moment, that never goes back: for mempools with rules of time;
+ * one that hands calls on to another hands it on too.
  */
 export interface Mempool {
-  add(transaction: MempoolTransaction, view: StateView): MempoolAnswer;
+  add(transaction: MempoolTransaction, view: StateView, nowMs?: number): MempoolAnswer;
   /**
    * As `add`, for a transaction of an abandoned block: its sender's higher nonces give way to it,
    * for without it they could never follow. Absent: `add` is asked.
    */
-  restore?(transaction: MempoolTransaction, view: StateView): MempoolAnswer;
+  restore?(transaction: MempoolTransaction, view: StateView, nowMs?: number): MempoolAnswer;
   has(id: HashHex): boolean;
   get(id: HashHex): Uint8Array | undefined;
   /**
    * The best transactions for the next block, in a valid order, at most `bytesMax` in all, where
    * each counts as its own bytes and five more: its head in an encoded block.
    */
-  select(bytesMax: number, view: StateView): readonly MempoolTransaction[];
+  select(bytesMax: number, view: StateView, nowMs?: number): readonly MempoolTransaction[];
   /** A block was connected: drop what it confirmed or made invalid. */
   confirmed(ids: readonly HashHex[], view: StateView): void;
   /**
@@ -65,6 +67,18 @@ export interface Mempool {
    * for it. Optional: without it such transactions vanish without a word.
    */
   takeDropped?(): readonly DroppedTransaction[];
+  /**
+   * The ids of all that wait, in any order; valid until the next change. Optional: without it a block
+   * is not put together from what waits, and what came while a start of the node failed is not kept.
+   */
+  ids?(): Iterable<HashHex>;
+  /**
+   * What it takes now pays at least this; told to peers, so that they send no less. Optional: without
+   * it they send everything.
+   */
+  floor?(nowMs: number): bigint;
+  /** What one pays that waits, by the measure of `floor`. Optional: without it peers get all. */
+  priceOf?(id: HashHex): bigint | undefined;
   readonly count: number;
   readonly bytes: number;
   /** Throws when it contradicts itself or its limits; called by the simulator. */

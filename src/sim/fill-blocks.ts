@@ -32,7 +32,7 @@ export function fillBlocks(
       return { id: sha256Hex(bytes), bytes };
     };
     return {
-      add: (transaction, view) => kept.add(transaction, view),
+      add: (...given) => kept.add(...given),
       has: (id) => kept.has(id),
       get: (id) => kept.get(id),
       // A template that loses its race leaves a gap in the nonces, which the rules allow.

@@ -1,55 +1,8 @@
 import test from "ava";
 import fc from "fast-check";
-import { toHex } from "../../src/bytes/hex.js";
-import { createMempool, type MempoolLimits } from "../../src/chain/mempool.js";
-import { nonceWrite } from "../../src/chain/nonce-state.js";
-import { readTransaction } from "../../src/chain/transaction.js";
+import type { MempoolLimits } from "../../src/chain/mempool.js";
 import type { MempoolTransaction } from "../../src/ports.js";
-import { makeKey, makeTransaction, testParams, transactionId } from "../support/chain.js";
-
-const keys = [0, 1, 2, 3, 4].map(makeKey);
-const roomy: MempoolLimits = {
-  countMax: 100,
-  bytesMax: 100_000,
-  perSenderMax: 10,
-  minGasPrice: 0,
-  replaceBumpPercent: 10,
-};
-
-function pool(limits: Partial<MempoolLimits> = {}) {
-  return createMempool({ ...roomy, ...limits }, (bytes) => readTransaction(bytes, testParams));
-}
-
-interface Made extends MempoolTransaction {
-  readonly sender: number;
-  readonly nonce: number;
-  readonly price: number;
-}
-
-const cache = new Map<string, Made>();
-
-function made(sender: number, nonce: number, price: number, dataBytes = 0): Made {
-  const name = `${sender} ${nonce} ${price} ${dataBytes}`;
-  const known = cache.get(name);
-  if (known !== undefined) return known;
-  const data = new Uint8Array(dataBytes);
-  const bytes = makeTransaction(keys[sender]!, nonce, { gasPrice: BigInt(price), data });
-  const transaction = { id: transactionId(bytes), bytes, sender, nonce, price };
-  cache.set(name, transaction);
-  return transaction;
-}
-
-/** State in which the senders have these last nonces. */
-function confirmedNonces(nonces: readonly number[] = []) {
-  const state = new Map(
-    nonces.map((nonce, i) => [
-      toHex(keys[i]!.publicKey),
-      nonceWrite(new Uint8Array(), nonce).value,
-    ]),
-  );
-  return { state: (key: Uint8Array) => state.get(toHex(key)) };
-}
-const fresh = confirmedNonces();
+import { confirmedNonces, fresh, keys, made, pool, roomy, type Made } from "../support/mempool.js";
 
 test("what was added is found, once", (t) => {
   const mempool = pool();
@@ -121,7 +74,8 @@ test("many small ones make room for a large one, or all of them stay", (t) => {
   t.true(mempool.add(made(4, 1, 5, 400), fresh).ok);
   t.deepEqual(
     small.map(({ id }) => mempool.has(id)),
-    [false, false, false, false, true, true],
+    [true, true, false, false, false, false],
+    "of each sender the later ones, which are worth what the first one pays",
   );
   t.like(pool({ bytesMax: 100 }).add(small[0]!, fresh), { reason: "full" });
 });
@@ -204,6 +158,32 @@ test("a restored transaction that is dearer does not drive out its sender's lowe
   mempool.invariants();
 });
 
+test("nonces that overtook lower ones wait for them a while, and are jumped then", (t) => {
+  const mempool = pool({ gapWaitMs: 100 });
+  const nonces = (nowMs: number, view = fresh) =>
+    mempool.select(100_000, view, nowMs).map(({ id }) => all.find((made) => made.id === id)!.nonce);
+  const all = Array.from({ length: 10 }, (_, nonce) => made(0, nonce, 7));
+  for (const one of all.slice(5)) t.true(mempool.add(one, fresh, 0).ok);
+  t.deepEqual(nonces(99), []);
+  t.deepEqual(nonces(99, confirmedNonces([4])), [5, 6, 7, 8, 9], "for the chain there is no gap");
+  for (const one of all.slice(0, 3)) t.true(mempool.add(one, fresh, 50).ok);
+  t.deepEqual(nonces(60), [0, 1, 2]);
+  t.deepEqual(nonces(100), [0, 1, 2, 5, 6, 7, 8, 9], "those between do not come");
+  for (const one of all.slice(3, 5)) t.true(mempool.add(one, fresh, 100).ok);
+  t.deepEqual(nonces(101), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("the nonce that is due has room, though later ones came first and filled it", (t) => {
+  const mempool = pool({ perSenderMax: 4, gapWaitMs: 100 });
+  for (const nonce of [4, 5, 6, 7]) t.true(mempool.add(made(0, nonce, 7), fresh, 0).ok);
+  t.like(mempool.add(made(0, 1, 7), fresh, 0), { reason: "full" }, "it is not due yet");
+  for (const nonce of [0, 1, 2, 3]) t.true(mempool.add(made(0, nonce, 7), fresh, 0).ok);
+  t.is(mempool.select(100_000, fresh, 0).length, 4);
+  t.like(mempool.add(made(0, 4, 7), fresh, 0), { reason: "full" }, "and drives out none that is");
+  t.is(mempool.takeDropped().length, 4);
+  mempool.invariants();
+});
+
 test("a transaction is kept in memory of its own", (t) => {
   const one = made(0, 1, 1);
   const message = new Uint8Array(10_000);
@@ -223,66 +203,120 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ confirm: fc.tuple(fc.nat(4), fc.nat(3)) }) },
 );
 
+interface Waiting extends Made {
+  readonly replacements: number;
+}
+
 /** The same pool said plainly: lists and sorting. */
 class Model {
-  entries: Made[] = [];
+  entries: Waiting[] = [];
+  readonly #limits: MempoolLimits;
 
-  add(tx: Made, last: readonly number[], limits: MempoolLimits): string {
-    if (this.entries.includes(tx)) return "known";
+  constructor(limits: MempoolLimits) {
+    this.#limits = limits;
+  }
+
+  add(tx: Made, last: readonly number[]): string {
+    if (this.entries.some(({ id }) => id === tx.id)) return "known";
     if (tx.nonce <= last[tx.sender]!) return "nonce";
-    const same = this.entries.filter(({ sender }) => sender === tx.sender);
-    const old = same.find(({ nonce }) => nonce === tx.nonce);
-    if (old && (tx.price <= old.price || tx.price * 10 < old.price * 11)) return "conflict";
-    if (!old && same.length >= limits.perSenderMax) return "full";
+    const old = this.entries.find(
+      ({ sender, nonce }) => sender === tx.sender && nonce === tx.nonce,
+    );
+    if (old !== undefined && !this.#outbids(tx, old)) return "conflict";
     const rest = this.entries.filter((entry) => entry !== old);
-    const fits = () =>
-      rest.length < limits.countMax &&
-      rest.reduce((sum, { bytes }) => sum + bytes.length, tx.bytes.length) <= limits.bytesMax;
-    while (!fits()) {
-      const victim = rest.reduce<Made | undefined>(
-        (worst, entry) => (worst === undefined || entry.price <= worst.price ? entry : worst),
-        undefined,
-      );
-      if (victim === undefined || victim.price >= tx.price) return "full";
+    while (!this.#fits(tx, rest)) {
+      const victim = this.#victim(tx, rest, last[tx.sender]!);
+      if (victim === undefined) return "full";
       rest.splice(rest.indexOf(victim), 1);
     }
-    this.entries = [...rest, tx];
+    const replacements = old === undefined ? 0 : old.replacements + 1;
+    this.entries = [...rest, { ...tx, replacements }];
     return "ok";
+  }
+
+  #outbids(tx: Made, old: Waiting): boolean {
+    const bump = this.#limits.replaceBumpPercent * 2 ** old.replacements;
+    const due = old.price * old.bytes.length + tx.bytes.length;
+    const isDearer = tx.price > old.price && tx.price * 100 >= old.price * (100 + bump);
+    return isDearer && tx.price * tx.bytes.length >= due;
+  }
+
+  #fits(tx: Made, rest: readonly Waiting[]): boolean {
+    const { countMax, bytesMax, perSenderMax } = this.#limits;
+    if (rest.filter(({ sender }) => sender === tx.sender).length >= perSenderMax) return false;
+    return rest.length < countMax && bytesOf(rest) + tx.bytes.length <= bytesMax;
+  }
+
+  #victim(tx: Made, rest: readonly Waiting[], last: number): Waiting | undefined {
+    const own = rest.filter(({ sender }) => sender === tx.sender);
+    const lower = own.filter(({ nonce }) => nonce < tx.nonce);
+    const worth = Math.min(tx.price, ...lower.map(({ price }) => price));
+    const tails = keys.flatMap((_, sender) => {
+      const all = rest.filter((entry) => entry.sender === sender);
+      if (all.length === 0) return [];
+      const tail = all.reduce((left, right) => (left.nonce > right.nonce ? left : right));
+      const crowds = this.#crowds(all);
+      return [{ tail, worth: Math.min(...all.map(({ price }) => price)), crowds }];
+    });
+    tails.sort((a, b) => a.worth - b.worth || rest.indexOf(b.tail) - rest.indexOf(a.tail));
+    if (own.length < this.#limits.perSenderMax) {
+      const crowds = this.#crowds([...own, tx]);
+      const crowding = tails.find((one) => one.crowds);
+      if (crowding !== undefined && (!crowds || crowding.worth < worth)) return crowding.tail;
+      if (!crowds && tails[0]!.worth < worth) return tails[0]!.tail;
+    }
+    const highest = tails.find(({ tail }) => tail.sender === tx.sender)?.tail;
+    let next = last + 1;
+    while (own.some(({ nonce }) => nonce === next)) next++;
+    return highest !== undefined && highest.nonce > tx.nonce && tx.nonce === next
+      ? highest
+      : undefined;
+  }
+
+  #crowds(all: readonly MempoolTransaction[]): boolean {
+    const { sendersMin = 1, countMax, bytesMax } = this.#limits;
+    if (sendersMin === 1 || all.length < 2) return false;
+    return all.length * sendersMin > countMax || bytesOf(all) * sendersMin > bytesMax;
   }
 }
 
-test("the pool behaves as its plain model does", (t) => {
-  const limits = { ...roomy, countMax: 8, bytesMax: 2_000, perSenderMax: 3 };
-  const property = fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-    const mempool = pool(limits);
-    const model = new Model();
-    const last = keys.map(() => -1);
-    for (const action of steps) {
-      if ("add" in action) {
-        const tx = made(...action.add);
-        const answer = mempool.add(tx, confirmedNonces(last));
-        t.is(answer.ok ? "ok" : answer.reason, model.add(tx, last, limits));
-      } else {
-        const [sender, up] = action.confirm;
-        last[sender]! += up;
-        mempool.confirmed([], confirmedNonces(last));
-        model.entries = model.entries.filter((tx) => tx.nonce > last[tx.sender]!);
+function bytesOf(all: readonly MempoolTransaction[]): number {
+  return all.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+for (const sendersMin of [1, 3]) {
+  test(`the pool behaves as its plain model does, with room for ${sendersMin} senders`, (t) => {
+    const limits = { ...roomy, countMax: 8, bytesMax: 2_000, perSenderMax: 3, sendersMin };
+    const property = fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const mempool = pool(limits);
+      const model = new Model(limits);
+      const last = keys.map(() => -1);
+      for (const action of steps) {
+        if ("add" in action) {
+          const tx = made(...action.add);
+          const answer = mempool.add(tx, confirmedNonces(last));
+          t.is(answer.ok ? "ok" : answer.reason, model.add(tx, last));
+        } else {
+          const [sender, up] = action.confirm;
+          last[sender]! += up;
+          mempool.confirmed([], confirmedNonces(last));
+          model.entries = model.entries.filter((tx) => tx.nonce > last[tx.sender]!);
+        }
+        mempool.invariants();
+        t.deepEqual([...mempool.ids()].sort(), model.entries.map(({ id }) => id).sort());
       }
-      mempool.invariants();
-      t.is(mempool.count, model.entries.length);
-      t.true(model.entries.every(({ id }) => mempool.has(id)));
-    }
-    const selected = mempool.select(1_000_000, confirmedNonces(last));
-    t.is(selected.length, model.entries.length);
-    const reached = [...last];
-    for (const { id } of selected) {
-      const { sender, nonce } = model.entries.find((entry) => entry.id === id)!;
-      t.true(nonce > reached[sender]!);
-      reached[sender] = nonce;
-    }
+      const selected = mempool.select(1_000_000, confirmedNonces(last));
+      t.is(selected.length, model.entries.length);
+      const reached = [...last];
+      for (const { id } of selected) {
+        const { sender, nonce } = model.entries.find((entry) => entry.id === id)!;
+        t.true(nonce > reached[sender]!);
+        reached[sender] = nonce;
+      }
+    });
+    t.notThrows(() => fc.assert(property, { numRuns: 200 }));
   });
-  t.notThrows(() => fc.assert(property, { numRuns: 200 }));
-});
+}
 
 test("a walk from the best on goes by price and nonce, and bears changes on its way", (t) => {
   const mempool = pool();

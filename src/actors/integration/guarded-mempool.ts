@@ -25,22 +25,21 @@ export function guardMempool(mempool: Mempool, log: Log): GuardedMempool {
       return otherwise;
     }
   };
-  const restore: Mempool["add"] = (transaction, view) =>
-    mempool.restore === undefined
-      ? mempool.add(transaction, view)
-      : mempool.restore(transaction, view);
+  const restore: Mempool["add"] = (...given) =>
+    mempool.restore === undefined ? mempool.add(...given) : mempool.restore(...given);
   return {
-    add: (transaction, view) =>
-      tried("add", failed, () => mempool.add(transaction, view), answered),
-    restore: (transaction, view) =>
-      tried("restore", failed, () => restore(transaction, view), answered),
+    add: (...given) => tried("add", failed, () => mempool.add(...given), answered),
+    restore: (...given) => tried("restore", failed, () => restore(...given), answered),
     has: (id) => tried("has", false, () => mempool.has(id)),
     get: (id) => tried("get", undefined, () => mempool.get(id), bytesOrNone),
-    select: (bytesMax, view) => tried("select", [], () => mempool.select(bytesMax, view), selected),
+    select: (...given) => tried("select", [], () => mempool.select(...given), selected),
     confirmed: (ids, view) => tried("confirmed", undefined, () => mempool.confirmed(ids, view)),
     best: () => guardedWalk(() => mempool.best?.(), tried),
     remove: (ids) => tried("remove", undefined, () => mempool.remove?.(ids)),
     takeDropped: () => tried("takeDropped", [], () => mempool.takeDropped?.() ?? [], dropped),
+    ids: () => tried("ids", [], () => [...(mempool.ids?.() ?? [])], texts),
+    floor: (nowMs) => tried("floor", 0n, () => mempool.floor?.(nowMs) ?? 0n, price),
+    priceOf: (id) => tried("priceOf", undefined, () => mempool.priceOf?.(id), priceOrNone),
     get count() {
       return tried("count", 0, () => mempool.count, amount);
     },
@@ -81,6 +80,20 @@ function bytesOrNone(bytes: Uint8Array | undefined): Uint8Array | undefined {
 function amount(value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new TypeError("it is no whole number");
+}
+
+function texts(all: Iterable<string>): Iterable<string> {
+  for (const id of all) if (typeof id !== "string") throw new TypeError("an id is no text");
+  return all;
+}
+
+function price(value: bigint): bigint {
+  if (typeof value === "bigint" && value >= 0n && value < 2n ** 64n) return value;
+  throw new TypeError("it is no bigint from 0 to 2^64");
+}
+
+function priceOrNone(value: bigint | undefined): bigint | undefined {
+  return value === undefined ? undefined : price(value);
 }
 
 /** Ends where the walk throws, or at once where there is none. */

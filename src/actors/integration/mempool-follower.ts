@@ -113,7 +113,7 @@ export class MempoolFollower {
   }
 
   /** Does a bounded part; returns the ids that came back. */
-  slice(): readonly HashHex[] {
+  slice(nowMs: number): readonly HashHex[] {
     const confirmed: HashHex[] = [];
     let returned: readonly HashHex[] = [];
     while (confirmed.length < SLICE_IDS) {
@@ -121,7 +121,7 @@ export class MempoolFollower {
       if (step === undefined) break;
       if (step.type === "abandoned") {
         // Its transactions may need the room that the confirmed ones leave.
-        if (confirmed.length === 0) returned = this.#readd(step.hash);
+        if (confirmed.length === 0) returned = this.#readd(step.hash, nowMs);
         break;
       }
       if (step.type === "confirmed") {
@@ -151,7 +151,7 @@ export class MempoolFollower {
     return ids;
   }
 
-  #readd(hash: HashHex): readonly HashHex[] {
+  #readd(hash: HashHex, nowMs: number): readonly HashHex[] {
     const { blocks } = this.#env;
     const returned: HashHex[] = [];
     for (const { id: bytesOfId, bytes } of this.#next(hash)) {
@@ -159,7 +159,7 @@ export class MempoolFollower {
       const id = toHex(bytesOfId);
       if (this.#confirmed.has(id)) continue;
       const transaction = { id, bytes: bytes.slice() };
-      if (this.#mempool.restore(transaction, blocks).ok) returned.push(id);
+      if (this.#mempool.restore(transaction, blocks, nowMs).ok) returned.push(id);
     }
     return returned;
   }

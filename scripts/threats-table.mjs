@@ -342,8 +342,8 @@ export const threats = [
     threat: "transaction spam and nonce gaps",
     defence: "a sender has its share of the mempool",
     in: "chain/mempool.js",
-    find: "replaced === undefined && queue.length >= this.#limits.perSenderMax",
-    with: "false",
+    find: "entry.queue.count < perSenderMax",
+    with: "true",
     test: { file: THREATS, title: "one sender's transactions*" },
   },
   {

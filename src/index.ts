@@ -8,6 +8,7 @@ import type {
   Consensus,
   Log,
   Mempool,
+  MempoolStore,
   PeerStore,
   ServiceProtocol,
   TxStore,
@@ -38,6 +39,8 @@ export interface EnhancedPorts {
   /** What is kept of peers over a restart. */
   readonly peerStore?: PeerStore;
   readonly mempool?: Mempool;
+  /** What is kept of it over a restart. */
+  readonly mempoolStore?: MempoolStore;
   readonly consensus?: Consensus;
 }
 

@@ -11,6 +11,7 @@ import type {
   LinkedProtocol,
   Log,
   Mempool,
+  MempoolStore,
   PeerId,
   PeerStore,
   Random,
@@ -52,6 +53,8 @@ export interface NodeEnv {
   readonly transactions?: TxStore;
   readonly peers: PeerStore;
   readonly mempool: Mempool;
+  /** Absent: what waits is forgotten with the process. */
+  readonly mempoolStore?: MempoolStore;
   readonly consensus: Consensus;
   /** What services brought beside the chain's own; absent: nothing. */
   readonly protocols?: readonly LinkedProtocol[];

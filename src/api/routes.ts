@@ -16,7 +16,8 @@ const HEALTH_WAIT_MS = 3_000;
 const HASH_BYTES = 32;
 
 const PROMISE =
-  "Valid, in this node's mempool and announced to its peers; not yet in a block, and not durable.";
+  "Valid, in this node's mempool and announced to its peers; not yet in a block. With a data " +
+  "directory it is kept over a restart from two seconds on.";
 
 const txBody = z.strictObject({ tx: z.string() });
 

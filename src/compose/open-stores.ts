@@ -9,7 +9,10 @@ import { chainView } from "../storage/chain-view.js";
 import type { Disk, DiskWatch } from "../storage/disk-watch.js";
 import type { Closers, OwnPorts } from "./own-ports.js";
 
-export type NodeStores = Pick<NodeEnv, "blocks" | "store" | "transactions" | "peers"> & {
+export type NodeStores = Pick<
+  NodeEnv,
+  "blocks" | "store" | "transactions" | "peers" | "mempoolStore"
+> & {
   readonly started: Promise<void>;
   /** Resolves to why, once nothing can be written any more, or the store proves to be damaged. */
   readonly storesFailed: Promise<CodedError>;
@@ -42,11 +45,14 @@ export async function openStores(
     own.blockStore === undefined ? stores.joinIndex() : stores.transactions;
   const transactions = own.txStore ?? (config.txIndex ? joined() : undefined);
   const store = own.blockStore ?? stores.blocks;
+  // In memory it would outlive nothing.
+  const mempoolStore = own.mempoolStore ?? (config.dataDir === null ? undefined : stores.mempool);
   return {
     store,
     blocks: chainView(store),
     ...(transactions === undefined ? {} : { transactions }),
     peers: own.peerStore ?? stores.peers,
+    ...(mempoolStore === undefined ? {} : { mempoolStore }),
     started: stores.started,
     storesFailed: stores.failed,
     diskWaitMs,

@@ -6,6 +6,7 @@ import type {
   Consensus,
   Log,
   Mempool,
+  MempoolStore,
   PeerStore,
   ServiceProtocol,
   TxStore,
@@ -17,6 +18,7 @@ export interface OwnPorts {
   readonly txStore?: TxStore;
   readonly peerStore?: PeerStore;
   readonly mempool?: Mempool;
+  readonly mempoolStore?: MempoolStore;
   readonly consensus?: Consensus;
   readonly protocols?: readonly ServiceProtocol[];
   readonly log?: Log;

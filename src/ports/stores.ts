@@ -1,4 +1,4 @@
-// What outlives the process: blocks and state, the transaction index, bans.
+// What outlives the process: blocks and state, the transaction index, bans, what waits for a block.
 
 import type { HashHex, HeaderSummary } from "../types/chain.js";
 import type { PeerId } from "../types/peer-id.js";
@@ -191,5 +191,27 @@ export interface PeerStore {
   delete(peerId: PeerId): Promise<void>;
   /** Absent: of the address book the next start knows what is in the records. */
   readonly addresses?: AddressStore;
+  close(): Promise<void>;
+}
+
+/** A part of what waits in the mempool, in a form of its own. */
+export interface MempoolPage {
+  /** Twelve digits, which rise. */
+  readonly name: string;
+  /** Some ten KiB; undefined: there is no such page any more. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * What waits in the mempool, over a restart: a few hundred pages, about as many bytes as it may hold.
+ * What it throws, rejects with or answers against these types is logged and costs what it was about.
+ */
+export interface MempoolStore {
+  /** The names of all pages. Asked once at each start of the network. */
+  names(): readonly string[];
+  /** Undefined: there is none. The event loop waits for no disk meanwhile. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** All of them or none; the bytes belong to the store from then on. Resolves when it is durable. */
+  write(pages: readonly MempoolPage[]): Promise<void>;
   close(): Promise<void>;
 }

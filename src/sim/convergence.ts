@@ -35,7 +35,7 @@ export async function converge(world: Converging, durationMs: number): Promise<H
     await world.runUntil(() => node.lagging === undefined, FOLLOWED_WITHIN_MS);
     if (node.lagging === "index") world.report(`${node.name}: the index does not follow the chain`);
     // A mempool that gave up follows nothing; what another one lost is found here.
-    node.checkRefill();
+    node.checkMempool();
     await world.settled(node.checkIndex());
   }
   world.checkInvariants();

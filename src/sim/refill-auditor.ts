@@ -18,13 +18,17 @@ export interface MempoolWatch {
   readonly stale: Set<HashHex>;
   /** Given to the mempool, whatever that said to it, since the chain confirmed it last, if ever. */
   readonly offered: Set<HashHex>;
+  /** The same, whether or not the chain confirmed it later. */
+  readonly given: Set<HashHex>;
 }
 
-export function watchMempool(mempool: Mempool, { stale, offered }: MempoolWatch): Mempool {
+export function watchMempool(mempool: Mempool, watch: MempoolWatch): Mempool {
+  const { stale, offered, given: all } = watch;
   const offer =
     (name: "add" | "restore") =>
     (...given: Parameters<Mempool["add"]>): ReturnType<Mempool["add"]> => {
       offered.add(given[0].id);
+      all.add(given[0].id);
       return (mempool[name] ?? mempool.add).apply(mempool, given);
     };
   const confirmed: Mempool["confirmed"] = (ids, view) => {

@@ -16,6 +16,7 @@ import type { BanAuditor } from "./ban-auditor.js";
 import type { SimChain } from "./chain.js";
 import type { ChainAuditor } from "./chain-auditor.js";
 import type { IndexAuditor } from "./index-auditor.js";
+import type { KeptAuditor } from "./kept-auditor.js";
 import { losingPool } from "./losing-pool.js";
 import type { PoolOptions } from "./options.js";
 import type { Range } from "./range.js";
@@ -63,6 +64,7 @@ export interface EnvironmentParts {
   readonly stores: MemoryStores;
   readonly bans: BanAuditor;
   readonly watch: MempoolWatch;
+  readonly kept: KeptAuditor;
   /** Of the tasks that the pool is given, this part is lost with its thread. */
   readonly tasksLost: () => number;
   /** The latest time that the wall clock showed before it was set back. */
@@ -70,7 +72,8 @@ export interface EnvironmentParts {
 }
 
 export function environmentOf(parts: EnvironmentParts): NodeParts {
-  const { options, around, random, loop, stores, bans, watch, tasksLost, wallShownMs } = parts;
+  const { options, around, random, loop, stores, bans, watch, kept, tasksLost, wallShownMs } =
+    parts;
   const { name, peerId, config } = options;
   const { clock } = loop;
   const { auditor, chain, links, log, pool, signatures } = around;
@@ -104,6 +107,7 @@ export function environmentOf(parts: EnvironmentParts): NodeParts {
     ...(config.txIndex ? { transactions: stores.joinIndex() } : {}),
     peers: bans.watch(stores.peers, clock),
     mempool: watchMempool(chain.mempool(config), watch),
+    mempoolStore: kept.watch(stores.mempool),
     consensus,
   };
 }

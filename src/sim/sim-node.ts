@@ -3,7 +3,7 @@
 
 import type { HashHex, HeaderSummary } from "../types/chain.js";
 import { genesisOf, handleOf, spawnNode, type SpawnedNode } from "../compose.js";
-import { DEFAULTS, type NetworkConfig } from "../config.js";
+import type { NetworkConfig } from "../config.js";
 import { invariant, isCoded } from "../errors.js";
 import type { NodeEnv } from "../actors/env.js";
 import type { MemoryLedger } from "../actors/memory-ledger.js";
@@ -15,7 +15,9 @@ import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js
 import { macrotask } from "../runtime/scheduler.js";
 import { BanAuditor } from "./ban-auditor.js";
 import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
+import { KeptAuditor } from "./kept-auditor.js";
 import { nothingAtWork } from "./memory-auditor.js";
+import { forgottenKept, forgottenOf } from "./mempool-checks.js";
 import type { MempoolWatch } from "./refill-auditor.js";
 import { drawFrom } from "./range.js";
 import { ActorCrash, isActorCrash, typesOf } from "./actor-crash.js";
@@ -72,6 +74,7 @@ export class SimNode {
   /** The latest time that its wall clock showed before it was set back. */
   #wallShownMs = 0;
   readonly #bans: BanAuditor;
+  readonly #kept = new KeptAuditor();
   /** Heights of the blocks that a BlockConnected event said are durable, by hash. */
   readonly #acknowledged = new Map<HashHex, number>();
 
@@ -140,7 +143,7 @@ export class SimNode {
     const around = this.#around;
     const random = this.#options.random.fork(`life ${++this.#starts}`);
     const loop = new SimLoop(this.clock, around.scheduler, (path) => this.#actorCrash.meet(path));
-    const watch: MempoolWatch = { stale: new Set(), offered: new Set() };
+    const watch: MempoolWatch = { stale: new Set(), offered: new Set(), given: new Set() };
     const env = environmentOf({
       options: this.#options,
       around,
@@ -149,6 +152,7 @@ export class SimNode {
       stores: this.#stores,
       bans: this.#bans,
       watch,
+      kept: this.#kept,
       tasksLost: () => this.tasksLost,
       wallShownMs: () => this.#wallShownMs,
     });
@@ -251,8 +255,9 @@ export class SimNode {
    * not durable yet the stores keep as much as chance says.
    */
   crash({ silent = false }: CrashOptions = {}): void {
-    const { system, transport, workers } = this.#alive;
+    const { system, transport, workers, mempool, watch } = this.#alive;
     const { links } = this.#around;
+    this.#kept.ended(mempool, watch.given);
     system.kill();
     this.#life = undefined;
     if (silent) links.powerOff(this.name);
@@ -336,20 +341,12 @@ export class SimNode {
     return this.#alive.events.peersGone;
   }
 
-  /**
-   * What left its chain in this life and may still come in again waits in its mempool; or was given
-   * to it again, where it had no room.
-   */
-  checkRefill(): void {
-    const { blocks, abandoned, mempool, watch } = this.#alive;
-    const { mempool: limits } = this.config;
-    const full = mempool.count >= limits.countMax || mempool.bytes >= limits.bytesMax;
-    const crowded = full || limits.perSenderMax < DEFAULTS.mempool.perSenderMax;
-    const has = (id: HashHex): boolean =>
-      mempool.has(id) || watch.stale.has(id) || (crowded && watch.offered.has(id));
-    const lost = this.#around.refill.lost(abandoned, blocks, { has });
-    if (lost === undefined) return;
-    this.#around.violated(`${this.name}: transaction ${lost} of an abandoned block is forgotten`);
+  /** What its mempool forgot: of this life's abandoned blocks, or of what was kept for it. */
+  checkMempool(): void {
+    const { refill, violated } = this.#around;
+    const lost =
+      forgottenOf(this.#alive, this.config, refill) ?? forgottenKept(this.#kept, this.#alive);
+    if (lost !== undefined) violated(`${this.name}: ${lost}`);
   }
 
   get #alive(): Life {
@@ -375,7 +372,8 @@ export class SimNode {
   async #close(life: Life): Promise<void> {
     // It may have crashed while it stopped.
     if (this.#life !== life) return;
-    const { transport, workers } = life;
+    const { transport, workers, mempool, watch } = life;
+    this.#kept.ended(mempool, watch.given);
     this.#life = undefined;
     if (this.#diskFailed) this.#reopen();
     this.#leaving = false;

@@ -1,9 +1,10 @@
-// The three stores of a node, opened and closed together on one engine.
+// The stores of a node, opened and closed together on one engine.
 
 import type { CodedError } from "../errors.js";
-import type { PeerStore, TxStore } from "../ports.js";
+import type { MempoolStore, PeerStore, TxStore } from "../ports.js";
 import { KeyValueBlockStore } from "./block-store.js";
 import { SharedKeyValue, type KeyValue } from "./key-value.js";
+import { KeyValueMempoolStore } from "./mempool-store.js";
 import { KeyValuePeerStore } from "./peer-store.js";
 import { KeyValueTxStore } from "./tx-store.js";
 
@@ -14,6 +15,7 @@ export interface Stores {
   /** The same index, from now on a part of every commit of `blocks`. */
   readonly joinIndex: () => TxStore;
   readonly peers: PeerStore;
+  readonly mempool: MempoolStore;
   /** Resolves when writes can reach the disk; rejects with STORE_FAILED when they never will. */
   readonly started: Promise<void>;
   /**
@@ -21,13 +23,13 @@ export interface Stores {
    * damage, since what this node would do next is unsound.
    */
   readonly failed: Promise<CodedError>;
-  /** Closes all three: waits for their writes and releases the directory. Idempotent. */
+  /** Closes all: waits for their writes and releases the directory. Idempotent. */
   readonly close: () => Promise<void>;
 }
 
 const NEVER = new Promise<never>(() => undefined);
 
-/** The three stores on one engine. */
+/** All stores on one engine. */
 export function storesOn(
   engine: KeyValue,
   started = Promise.resolve(),
@@ -37,12 +39,14 @@ export function storesOn(
   const blocks = new KeyValueBlockStore(shared);
   const transactions = new KeyValueTxStore(shared, blocks);
   const peers = new KeyValuePeerStore(shared);
+  const mempool = new KeyValueMempoolStore(shared);
+  const all = [blocks, transactions, peers, mempool];
   const close = async () => {
-    await Promise.all([blocks.close(), transactions.close(), peers.close()]);
+    await Promise.all(all.map((store) => store.close()));
   };
   const joinIndex = () => {
     blocks.join(transactions);
     return transactions;
   };
-  return { blocks, transactions, joinIndex, peers, started, failed, close };
+  return { blocks, transactions, joinIndex, peers, mempool, started, failed, close };
 }

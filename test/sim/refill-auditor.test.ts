@@ -25,7 +25,7 @@ function start() {
   const book = { get: () => ({ ...abandoned, connected: true }) } as never;
   const auditor = new RefillAuditor(book, consensus.rules, testParams);
   const state = new StateOverlay({ state: () => undefined });
-  const watch = { stale: new Set<string>(), offered: new Set<string>() };
+  const watch = { stale: new Set<string>(), offered: new Set<string>(), given: new Set<string>() };
   const inner = createMempool(DEFAULTS.mempool, (one) => readTransaction(one, testParams));
   const mempool: Mempool = watchMempool(inner, watch);
   const { sender } = (readTransaction(bytes, testParams) as { value: { sender: Uint8Array } })

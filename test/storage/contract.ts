@@ -347,6 +347,32 @@ export function storeContract(test: TestFn, subject: StoresUnderTest): void {
     await stores.close();
   });
 
+  test("pages of the mempool outlive the process until they are deleted", async (t) => {
+    let stores = await subject.open();
+    t.deepEqual(stores.mempool.names(), []);
+    const page = (byte: number) => new Uint8Array(50_000).fill(byte);
+    const written = [
+      stores.mempool.write([
+        { name: "000000000001", bytes: page(1) },
+        { name: "000000000002", bytes: page(2) },
+      ]),
+      stores.mempool.write([
+        { name: "000000000001", bytes: undefined },
+        { name: "000000000003", bytes: page(3) },
+      ]),
+    ];
+    t.deepEqual(await stores.mempool.read("000000000003"), page(3), "before it is durable");
+    subject.settle();
+    await Promise.all(written);
+    stores = await subject.reopen(stores);
+    t.deepEqual([...stores.mempool.names()].sort(), ["000000000002", "000000000003"]);
+    t.deepEqual(await stores.mempool.read("000000000002"), page(2));
+    t.is(await stores.mempool.read("000000000001"), undefined);
+    t.deepEqual(stores.peers.addresses!.pages(), [], "they are no addresses");
+    await stores.close();
+    await t.throwsAsync(stores.mempool.write([]), { code: "CLOSED" });
+  });
+
   test("closing waits for what was committed, may be repeated, and ends all use", async (t) => {
     const stores = await subject.open();
     let durable = false;

@@ -41,7 +41,7 @@ export type TransactionHandlerMessage =
   | MempoolChanged
   | PeerFetchMessage;
 
-/** Accepted: valid, in this node's mempool and announced; not durable, not in a block. */
+/** Accepted: valid, in this node's mempool and announced; not in a block, and durable a moment later. */
 export type SubmitOutcome =
   | { readonly ok: true; readonly id: HashHex }
   | ({ readonly ok: false; readonly id: HashHex } & Breach);

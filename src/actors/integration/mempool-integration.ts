@@ -1,6 +1,6 @@
 // Mempool integration: the one owner of the mempool. Takes checked transactions, serves them to
-// peers and the producer, and follows the chain (mempool-follower.ts). Says what is to be announced
-// again, what left.
+// peers and the producer, follows the chain (mempool-follower.ts) and keeps what waits over a restart
+// (mempool-keeping.ts). Says what is to be announced again, what left.
 // Told by: transaction handler, producer, consensus integration, broadcaster. Tells: requesters,
 // event bus, broadcaster.
 
@@ -20,6 +20,12 @@ import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import { MempoolFollower, type Followed } from "./mempool-follower.js";
+import {
+  MempoolKeeping,
+  type KeepingEnv,
+  type KeepingMessage,
+  type Readmit,
+} from "./mempool-keeping.js";
 import { readBlock } from "./read-blocks.js";
 
 export type MempoolMessage =
@@ -60,6 +66,9 @@ export type MempoolMessage =
   | { readonly type: "AgainDue" }
   | { readonly type: "FollowOn" }
   | { readonly type: "FollowedRead"; readonly block: Uint8Array | undefined }
+  /** The node stops: what is to be kept is written now. */
+  | { readonly type: "KeepNow"; readonly replyTo: ActorRef<"Kept"> }
+  | KeepingMessage
   | ChainChanged;
 
 export interface AddedTransaction extends MempoolTransaction {
@@ -103,7 +112,8 @@ export interface MempoolArgs {
 export type MempoolEnv = Pick<
   NodeEnv,
   "mempool" | "blocks" | "clock" | "consensus" | "config" | "log" | "random"
->;
+> &
+  KeepingEnv;
 
 type Selection = Extract<MempoolMessage, { type: "SelectTransactions" }>;
 
@@ -113,6 +123,8 @@ interface State extends MempoolArgs {
   /** Waits until the mempool has followed the chain: a block must not confirm anything twice. */
   selection: Selection | undefined;
   readonly waiting: Waiting;
+  /** Absent: a restart forgets what waits. */
+  readonly keeping: MempoolKeeping | undefined;
   readonly subscribers: Map<string, ActorRef<MempoolChanged>>;
 }
 
@@ -144,8 +156,9 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const follower = new MempoolFollower(mempool, context.env, args.followed);
     // Blocks came, or left, while an earlier start of this actor crashed.
     if (follower.behind) nextTurn(context, { type: "FollowOn" });
+    const keeping = MempoolKeeping.open(mempool, waiting, context);
     const subscribers: State["subscribers"] = new Map();
-    return { ...args, mempool, follower, selection: undefined, waiting, subscribers };
+    return { ...args, mempool, follower, selection: undefined, waiting, keeping, subscribers };
   },
 
   receive(state, message, context) {
@@ -204,6 +217,17 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       case "FollowOn":
         follow(state, context);
         break;
+      case "KeepNow":
+        state.keeping?.writeAll(context);
+        message.replyTo.tell("Kept");
+        return;
+      case "KeepDue":
+      case "KeepWritten":
+      case "RereadDue":
+      case "Reread":
+      case "RereadChecked":
+        reread(state, message, context);
+        break;
       default:
         unreachable(message);
     }
@@ -220,6 +244,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
   invariants(state, { env }) {
     env.mempool.invariants?.();
     state.waiting.invariants();
+    state.keeping?.invariants();
   },
 });
 
@@ -231,21 +256,38 @@ const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
   "AgainDue",
   "FollowOn",
   "FollowedRead",
+  "KeepNow",
+  "KeepDue",
+  "KeepWritten",
+  "RereadDue",
+  "Reread",
+  "RereadChecked",
 ]);
 
+/** `sinceMs`: since when it waits; absent: it is new. */
 function add(
-  { mempool, waiting, events }: State,
+  { mempool, waiting, keeping, events }: State,
   transaction: AddedTransaction,
-  { env }: Ctx,
+  context: Ctx,
+  sinceMs?: number,
 ): MempoolAnswer {
   const { id, own } = transaction;
+  const { env } = context;
   const nowMs = env.clock.monotonicMs();
   if (waiting.isRefused(id, nowMs)) return { ok: false, reason: "refused" };
-  const answer = mempool.add(transaction, env.blocks);
+  const answer = mempool.add(transaction, env.blocks, nowMs);
   if (!answer.ok) return answer;
-  waiting.accepted(id, own, nowMs);
+  waiting.accepted(id, own, { nowMs, sinceMs: sinceMs ?? nowMs });
+  // What was read from the store lies there.
+  if (sinceMs === undefined) keeping?.accepted(id, context);
   events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
   return answer;
+}
+
+/** What is kept over a restart; what waits again after one is announced as what came back. */
+function reread(state: State, message: KeepingMessage, context: Ctx): void {
+  const readmit: Readmit = (kept, { sinceMs }) => add(state, kept, context, sinceMs).ok;
+  returned(state, state.keeping?.about(message, readmit, context) ?? []);
 }
 
 /** They were accepted once and will not be confirmed. */
@@ -266,15 +308,18 @@ function tellAll({ subscribers }: State, change: MempoolChanged): void {
 
 function select({ mempool, waiting }: State, { bytesMax, replyTo }: Selection, { env }: Ctx): void {
   const nowMs = env.clock.monotonicMs();
-  const selected = mempool.select(bytesMax, env.blocks);
+  const selected = mempool.select(bytesMax, env.blocks, nowMs);
   replyTo.tell(selected.filter(({ id }) => !waiting.isRefused(id, nowMs)));
 }
 
 /** A slice of what the chain changed; the rest in the next turns. */
 function follow(state: State, context: Ctx): void {
-  const ids = state.follower.slice();
   const nowMs = context.env.clock.monotonicMs();
-  for (const id of ids) state.waiting.accepted(id, false, nowMs);
+  const ids = state.follower.slice(nowMs);
+  for (const id of ids) {
+    state.waiting.accepted(id, false, { nowMs, sinceMs: nowMs });
+    state.keeping?.accepted(id, context);
+  }
   returned(state, ids);
   const { wanted } = state.follower;
   if (wanted !== undefined) {

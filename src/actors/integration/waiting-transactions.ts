@@ -6,6 +6,12 @@ import type { NetworkConfig } from "../../config.js";
 import type { HashHex } from "../../types/chain.js";
 import type { Mempool } from "../../ports.js";
 
+export interface WaitTimes {
+  readonly nowMs: number;
+  /** Since when it waits. */
+  readonly sinceMs: number;
+}
+
 /** Expired in one turn, or announced again: as many as one message holds. */
 const SLICE_IDS = 1_024;
 /** More than these are taken again sooner: each of them cost this node a block. */
@@ -14,7 +20,7 @@ const REFUSED_MAX = 4_096;
 export class WaitingTransactions {
   readonly #config: Pick<NetworkConfig, "gossip" | "mempool">;
   readonly #mempool: Mempool;
-  /** When they came, the oldest first. Some may have left since. */
+  /** When they came. Some may have left since. */
   #since = new Map<HashHex, number>();
   /** Submitted here: when they were announced last, the longest ago first. */
   readonly #own = new Map<HashHex, number>();
@@ -29,9 +35,8 @@ export class WaitingTransactions {
     for (const id of this.list("best", config.mempool.countMax).ids) this.#since.set(id, nowMs);
   }
 
-  accepted(id: HashHex, own: boolean, nowMs: number): void {
-    this.#since.delete(id);
-    this.#since.set(id, nowMs);
+  accepted(id: HashHex, own: boolean, { nowMs, sinceMs }: WaitTimes): void {
+    this.#since.set(id, sinceMs);
     if (this.#since.size > 2 * this.#mempool.count + SLICE_IDS) this.#forgetGone();
     if (!own) return;
     this.#own.set(id, nowMs);
@@ -41,11 +46,17 @@ export class WaitingTransactions {
     }
   }
 
+  /** Of one that waits. */
+  factsOf(id: HashHex, nowMs: number): { own: boolean; sinceMs: number } {
+    return { own: this.#own.has(id), sinceMs: this.#since.get(id) ?? nowMs };
+  }
+
   /** Takes out what has waited too long, a bounded number; answers it. */
   expire(nowMs: number): readonly HashHex[] {
     const expired: HashHex[] = [];
     for (const [id, sinceMs] of this.#since) {
-      if (nowMs - sinceMs < this.#config.mempool.expiryMs || expired.length >= SLICE_IDS) break;
+      if (expired.length >= SLICE_IDS) break;
+      if (nowMs - sinceMs < this.#config.mempool.expiryMs) continue;
       this.#since.delete(id);
       if (this.#mempool.has(id)) expired.push(id);
     }

@@ -63,6 +63,7 @@ export type NetworkMessage =
   | { readonly type: "ClockDue" }
   | { readonly type: "ClocksTold"; readonly peers: readonly PeerReport[] }
   | { readonly type: "Drained"; readonly replyTo: ActorRef<"Stopped"> }
+  | { readonly type: "Kept"; readonly replyTo: ActorRef<"Stopped"> }
   | ListenOutcome
   | StoreFailed;
 

@@ -14,6 +14,7 @@ import { actorName, gaveUp, isEssential, reasonOf, type Degraded } from "./given
 import { spawnActors, type NetworkActors } from "./network-actors.js";
 import type { NetworkMessage, NetworkServiceArgs } from "./network-messages.js";
 import { StatusQueries } from "./status-queries.js";
+import type { SystemRouterMessage } from "./system-router.js";
 
 interface State extends NetworkServiceArgs {
   readonly children: NetworkActors;
@@ -134,6 +135,9 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         stop(state, message.replyTo, context);
         return;
       case "Drained":
+        keep(state, message.replyTo, context);
+        return;
+      case "Kept":
         message.replyTo.tell("Stopped");
         return;
       default:
@@ -165,6 +169,7 @@ const CONTROL: ReadonlySet<NetworkMessage["type"]> = new Set([
   "StoreFailed",
   "Stop",
   "Drained",
+  "Kept",
   "StatusPart",
 ]);
 
@@ -214,5 +219,15 @@ function stop({ children }: State, replyTo: ActorRef<"Stopped">, context: Ctx): 
     (to) => ({ type: "Shutdown", replyTo: to }),
     context.env.config.shutdown.drainMs + 1_000,
     () => ({ type: "Drained", replyTo }),
+  );
+}
+
+/** Nothing more comes: what waits in the mempool is written for the next start. */
+function keep({ children }: State, replyTo: ActorRef<"Stopped">, context: Ctx): void {
+  context.ask<SystemRouterMessage, "Kept">(
+    children.system,
+    (to) => ({ to: "mempool", message: { type: "KeepNow", replyTo: to } }),
+    ASK_TIMEOUT_MS,
+    () => ({ type: "Kept", replyTo }),
   );
 }

@@ -174,13 +174,38 @@ export const CHAIN = {
       10,
       "percent",
       [0, 10_000],
-      "So much more must a transaction offer to replace the one with its nonce.",
+      "So much more must a transaction offer to replace the one with its nonce, twice as much the next " +
+        "time, and for its bytes in all no less, and one more for each of its own.",
+    ),
+    sendersMin: count(
+      64,
+      [1, 2 ** 24],
+      "When the mempool is full, what a sender has beyond this part of it gives way to others' at any " +
+        "price, and pushes out nobody: 1 MiB of 64. Below it whoever pays more stays.",
+    ),
+    gapWaitMs: ms(
+      3_000,
+      [0, HOUR_MS],
+      "So long a transaction waits for lower nonces of its sender before a block may take it and make " +
+        "them void: on two routes of unequal speed they come about a second apart.",
+    ),
+    floorHalfLifeMs: ms(
+      720_000,
+      [0, DAY_MS],
+      "In so long the price halves that was asked when the mempool was full, 0: at once. 72 blocks of " +
+        "10 s, as Bitcoin Core's 12 hours are; below half of its room nothing is asked.",
     ),
     expiryMs: ms(
       21_600_000,
       [SECOND_MS, 20 * DAY_MS],
       "What waits longer leaves the mempool: 2,160 blocks of 10 s. Bitcoin Core's 336 hours are 2,016 " +
         "of its blocks.",
+    ),
+    keepEveryMs: ms(
+      1_000,
+      [1, HOUR_MS],
+      "With a data directory, what came is on its way to the disk after so long at most, and waits again " +
+        "after a restart: a killed process forgets what it took since.",
     ),
     refusedMs: ms(
       600_000,

@@ -3,7 +3,16 @@ import { changeOf } from "../../../src/actors/integration/chain-events.js";
 import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
 import { mempoolIntegration } from "../../../src/actors/integration/mempool-integration.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
-import type { Mempool, MempoolAnswer, MempoolTransaction } from "../../../src/ports.js";
+import { encodeKeptPage } from "../../../src/actors/integration/kept-page.js";
+import { DEFAULTS } from "../../../src/config.js";
+import type {
+  Mempool,
+  MempoolAnswer,
+  MempoolStore,
+  MempoolTransaction,
+  WorkerPool,
+} from "../../../src/ports.js";
+import { openMemoryStores } from "../../../src/storage/memory-stores.js";
 import type { MessageOf } from "../../../src/protocol/types/message.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { CheckedBlock } from "../../../src/types/chain.js";
@@ -13,10 +22,13 @@ import {
   connectAll,
   consensus,
   createHarness,
+  genesis,
   published,
+  START_WALL_MS,
   type HarnessOptions,
 } from "../support.js";
 
+const { expiryMs, keepEveryMs } = DEFAULTS.mempool;
 const key = makeKey(1);
 const at = (nonce: number) => {
   const bytes = makeTransaction(key, nonce);
@@ -170,4 +182,105 @@ test("a reorganisation brings the abandoned transactions back, but for those con
     [false, true, true],
   );
   t.deepEqual(harness.env.mempool.get(at(1).id), at(1).bytes);
+});
+
+/** What one start of a node leaves to the next: the store, and a clock that went on. */
+async function startOn(mempoolStore: MempoolStore, options: HarnessOptions = {}) {
+  return start({ ...options, env: { mempoolStore, ...options.env } });
+}
+
+function idsOf(...nonces: number[]): readonly string[] {
+  return nonces.map((nonce) => at(nonce).id);
+}
+
+test("what waits is written a moment later, and waits again after a restart", async (t) => {
+  const { mempool: store } = openMemoryStores({ genesis });
+  const before = await startOn(store);
+  await before.add(0, 1, 2);
+  t.deepEqual(store.names(), [], "not at once");
+  await before.advance(keepEveryMs);
+  t.is(store.names().length, 1);
+  before.env.mempool.remove!(idsOf(1));
+  await before.add(3);
+  await before.advance(keepEveryMs);
+
+  const after = await startOn(store);
+  await after.advance(0);
+  t.deepEqual([...after.env.mempool.ids!()].sort(), [...idsOf(0, 2, 3)].sort());
+  t.deepEqual(
+    published(after.events).map(({ type }) => type),
+    ["TransactionAccepted", "TransactionAccepted", "TransactionAccepted"],
+  );
+  t.like(after.log.at(-1), {
+    event: "transactions of the last start wait again",
+    fields: { count: 3 },
+  });
+  t.deepEqual(await after.add(0), [{ ok: false, reason: "known" }]);
+});
+
+test("after a restart only what is still valid waits, whatever lies in the store", async (t) => {
+  const { mempool: store } = openMemoryStores({ genesis });
+  const forged = Uint8Array.from(at(7).bytes);
+  forged[forged.length - 1]! ^= 1;
+  const page = encodeKeptPage(
+    [at(0).bytes, forged, Uint8Array.of(1, 2, 3), at(1).bytes].map((bytes) => ({
+      bytes,
+      own: true,
+      sinceWallMs: START_WALL_MS - expiryMs + 90_000,
+    })),
+  );
+  await store.write([
+    { name: "000000000004", bytes: page },
+    { name: "000000000005", bytes: Uint8Array.of(1, 0, 0) },
+    { name: "000000000006", bytes: new Uint8Array(9_000).fill(255) },
+  ]);
+  const block = makeBlock({ transactions: [at(0).bytes] });
+  const harness = await startOn(store, { chain: [block] });
+  await harness.advance(0);
+  t.deepEqual([...harness.env.mempool.ids!()], [...idsOf(1)]);
+  t.like(harness.log.at(-1), { fields: { count: 1, refused: 3 } });
+  await harness.advance(60_000);
+  t.is(harness.env.mempool.count, 1);
+  await harness.advance(60_000);
+  t.is(harness.env.mempool.count, 0, "it expires by when it came first");
+});
+
+test("a store that fails costs what it was about", async (t) => {
+  const { mempool: inner } = openMemoryStores({ genesis });
+  let broken = true;
+  const store: MempoolStore = {
+    names: () => {
+      throw new Error("no names");
+    },
+    read: (name) => inner.read(name),
+    write: (pages) => (broken ? Promise.reject(new Error("no disk")) : inner.write(pages)),
+    close: () => inner.close(),
+  };
+  const harness = await startOn(store);
+  t.deepEqual(await harness.add(0), [{ ok: true }]);
+  await harness.advance(keepEveryMs);
+  t.is(harness.log.filter(({ event }) => event === "the store of the mempool failed").length, 2);
+  broken = false;
+  await harness.advance(keepEveryMs);
+  const after = await startOn(inner);
+  await after.advance(0);
+  t.true(after.env.mempool.has(at(0).id));
+});
+
+test("a pool that is busy at the start is asked again", async (t) => {
+  const { mempool: store } = openMemoryStores({ genesis });
+  const page = encodeKeptPage([{ bytes: at(0).bytes, own: false, sinceWallMs: 0 }]);
+  await store.write([{ name: "000000000000", bytes: page }]);
+  const { workers } = createHarness().env;
+  let refusals = 3;
+  const busy: WorkerPool = {
+    ...workers,
+    validateTransactions: (packed) =>
+      refusals-- > 0 ? Promise.reject(new Error("full")) : workers.validateTransactions(packed),
+  };
+  const harness = await startOn(store, { env: { workers: busy } });
+  await harness.advance(2_500);
+  t.is(harness.env.mempool.count, 0);
+  await harness.advance(1_000);
+  t.is(harness.env.mempool.count, 1);
 });

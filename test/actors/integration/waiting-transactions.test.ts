@@ -1,10 +1,17 @@
 import test from "ava";
-import { WaitingTransactions } from "../../../src/actors/integration/waiting-transactions.js";
+import {
+  WaitingTransactions,
+  type WaitTimes,
+} from "../../../src/actors/integration/waiting-transactions.js";
 import { DEFAULTS } from "../../../src/config.js";
 import type { Mempool } from "../../../src/ports.js";
 
 const { expiryMs, refusedMs } = DEFAULTS.mempool;
 const { announceAgainMs } = DEFAULTS.gossip;
+
+function at(nowMs: number): WaitTimes {
+  return { nowMs, sinceMs: nowMs };
+}
 
 /** As a mempool from before there were optional methods, unless it is `able`. */
 function mempoolOf(ids: Set<string>, able = true): Mempool {
@@ -28,7 +35,7 @@ test("what waits for too long expires, the oldest first, a bounded number at onc
   const ids = new Set(Array.from({ length: 1_500 }, (_, index) => `t${index}`));
   const waiting = new WaitingTransactions(DEFAULTS, mempoolOf(ids), 0);
   ids.add("late");
-  waiting.accepted("late", false, 10);
+  waiting.accepted("late", false, at(10));
   t.deepEqual(waiting.expire(expiryMs - 1), []);
   t.is(waiting.expire(expiryMs).length, 1_024);
   t.is(waiting.expire(expiryMs).length, 476);
@@ -40,15 +47,30 @@ test("what waits for too long expires, the oldest first, a bounded number at onc
 test("what is added again waits anew", (t) => {
   const ids = new Set(["one"]);
   const waiting = new WaitingTransactions(DEFAULTS, mempoolOf(ids), 0);
-  waiting.accepted("one", false, 1_000);
+  waiting.accepted("one", false, at(1_000));
   t.deepEqual(waiting.expire(expiryMs), []);
   t.deepEqual(waiting.expire(expiryMs + 1_000), ["one"]);
+});
+
+test("what waited before this start expires as if it had waited here", (t) => {
+  const ids = new Set<string>();
+  const waiting = new WaitingTransactions(DEFAULTS, mempoolOf(ids), 0);
+  for (const [id, sinceMs] of [
+    ["new", 5_000],
+    ["old", 0],
+  ] as const) {
+    ids.add(id);
+    waiting.accepted(id, true, { nowMs: 5_000, sinceMs });
+    t.deepEqual(waiting.factsOf(id, 5_000), { own: true, sinceMs });
+  }
+  t.deepEqual(waiting.expire(expiryMs), ["old"]);
+  t.deepEqual(waiting.dueAgain(5_000 + announceAgainMs / 2), [], "it was announced at the start");
 });
 
 test("a mempool without the optional methods is left alone", (t) => {
   const ids = new Set(["one"]);
   const waiting = new WaitingTransactions(DEFAULTS, mempoolOf(ids, false), 0);
-  waiting.accepted("one", true, 0);
+  waiting.accepted("one", true, at(0));
   t.deepEqual(waiting.expire(expiryMs), []);
   t.deepEqual(waiting.list("best", 10), { ids: [], done: true });
   waiting.refuse(["one"], 0);
@@ -59,8 +81,8 @@ test("a mempool without the optional methods is left alone", (t) => {
 test("only what was submitted here is due again, and not before half of the mean time", (t) => {
   const ids = new Set(["own", "other"]);
   const waiting = new WaitingTransactions(DEFAULTS, mempoolOf(ids), 0);
-  waiting.accepted("own", true, 0);
-  waiting.accepted("other", false, 0);
+  waiting.accepted("own", true, at(0));
+  waiting.accepted("other", false, at(0));
   t.deepEqual(waiting.dueAgain(announceAgainMs / 2), []);
   t.deepEqual(waiting.dueAgain(announceAgainMs), ["own"]);
   t.deepEqual(waiting.dueAgain(announceAgainMs + 1), []);

@@ -97,6 +97,11 @@ export class HeaderChain {
     return this.retracing ? this.#passedHeight : this.tip.summary.height;
   }
 
+  /** Headers at hand whose bodies may be asked for. */
+  get usableCount(): number {
+    return Math.max(0, this.usableHeight - this.#base.summary.height);
+  }
+
   /** How many headers to ask for: as many as there is room for, but not in driblets. */
   get wanted(): number {
     if (this.exhausted) return 0;

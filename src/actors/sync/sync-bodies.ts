@@ -17,6 +17,7 @@ import {
   broke,
   drop,
   finish,
+  LEFT,
   MOVED,
   publish,
   readyClaimants,
@@ -40,7 +41,7 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
   if (session === undefined) return;
   const { chain } = session;
   if (session.done) {
-    if (chain.retracing) abort(state, context, MOVED);
+    if (chain.retracing) abort(state, context, isThere(state, session) ? MOVED : LEFT);
     else finish(state, context);
     return;
   }
@@ -61,6 +62,10 @@ export function proceedBodies(state: SyncState, context: SyncContext): void {
   }
   checkTasks(state, session, context);
   connectRanges(state, session, context);
+}
+
+function isThere({ peers }: SyncState, { headerPeer }: SyncManager): boolean {
+  return peers.get(headerPeer) !== undefined;
 }
 
 /** What limits of this node let come in a second is asked for ahead, and something in any case. */

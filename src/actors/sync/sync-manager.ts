@@ -37,8 +37,9 @@ export class SyncManager {
     return !this.idle && !this.bodies.busy;
   }
 
+  /** No more headers come, and all that may be asked for is connected. */
   get done(): boolean {
-    return this.chain.exhausted && this.chain.count === 0;
+    return this.chain.exhausted && this.chain.usableCount === 0;
   }
 
   /** The blocks of a range that is still waited for, in order from its first. */

@@ -65,6 +65,7 @@ export interface SyncState extends SyncArgs {
 
 /** Why a session ends whose chain its peer no longer has. */
 export const MOVED = "the peer moved to another branch";
+export const LEFT = "the peer left before its headers came once more";
 
 export function publish(state: SyncState, event: NetworkEvent): void {
   state.events.tell({ type: "Publish", event });

@@ -78,3 +78,35 @@ test("a surveyed branch that our own chain overtakes is let go", async (t) => {
   t.true(peer.requests.every(isHeaders));
   t.like(await harness.status(), { state: "synced" });
 });
+
+test("a surveyed branch whose peer leaves before its headers came again makes room for others", async (t) => {
+  const sync = { ...config.sync, headersAheadMax: 128 };
+  const harness = start({ config: { sync }, chain });
+  const branch = makeChain(300, { fields: { extra: Uint8Array.of(3) } });
+  // As heavy as a hundred of its blocks, which do not fit into its share of the window.
+  const head = harness.env.blocks.head();
+  const { totalDifficulty } = branch[99]!.header;
+  const gone = harness.join(1, branch);
+  let again = false;
+  gone.answer = ({ message }, honest) => {
+    if (again) {
+      harness.leave(gone);
+      return "silence";
+    }
+    again = gone.requests.length > 1 && (message as Locating).locator[0] === genesis.header.hash;
+    if (!again) return honest;
+    // One header, and the first mark comes after several.
+    harness.stores.blocks.head = honestHead;
+    const { headers } = honest as MessageOf<"ResponseHeaders">;
+    return { kind: "ResponseHeaders", headers: headers.slice(0, 1) };
+  };
+  const honestHead = harness.stores.blocks.head.bind(harness.stores.blocks);
+  harness.stores.blocks.head = () => ({ ...head, totalDifficulty });
+  await harness.advance(2 * RETRY_MS);
+  t.true(again, "its headers were asked for once more");
+  harness.join(2, branch);
+  await harness.advance(10 * RETRY_MS);
+  t.is(harness.head(), branch.at(-1)!.header.hash);
+});
+
+type Locating = MessageOf<"RequestHeaders">;

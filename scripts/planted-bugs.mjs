@@ -492,7 +492,7 @@ export const plantedBugs = [
   },
   {
     name: "a block at the tip waits for its turn of a throttled line",
-    in: "actors/throttle/fair-rate.js",
+    in: "actors/throttle/line-rate.js",
     find: "> -most",
     with: "> 0",
     scenario: SCENARIOS.throttled,

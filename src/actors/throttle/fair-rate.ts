@@ -1,10 +1,11 @@
 // FairRate: one direction of a node's line, which its connections share by turns, as in a deficit
 // round robin of bytes: who wants more than its turn has let it waits for the next one. Turns go round
 // by key, so that several connections of one neighbour have one share, and among those that wait by
-// rank. Pure: the time is passed in, and whoever owns it calls `turn` when `waitMs` has passed.
+// rank, the tip first; a small part of the line is for the others whatever the tip takes, or sends in
+// advance. Pure: the time is passed in, and whoever owns it calls `turn` when `waitMs` has passed.
 
 import { RANK, type Rank } from "../../protocol/codec/rank.js";
-import { ByteRate } from "./byte-rate.js";
+import { LineRate } from "./line-rate.js";
 
 const RANKS = [RANK.tip, RANK.transactions, RANK.history] as const;
 /** History goes first once after so many turns that went to transactions while it waited. */
@@ -14,10 +15,6 @@ const TURNS_BEFORE_HISTORY = 3;
 const TURNS_PER_SECOND = 64;
 const TURN_BYTES_MIN = 16 * 1024;
 const TURN_BYTES_MAX = 64 * 1024;
-
-/** So far a rate may be overdrawn by what cannot wait: in time, and at least two of the largest blocks. */
-const OVERDRAFT_SECONDS = 4;
-const OVERDRAFT_BYTES_MIN = 8 * 1024 * 1024;
 
 export interface Rates {
   /** 0: no limit. */
@@ -45,7 +42,7 @@ export class FairRate {
   readonly #shares = new Map<string, Share>();
   readonly #rings: readonly Ring[] = Object.values(RANK).map(() => new Map<string, Set<Share>>());
   #rates: Rates = { bytesPerSecond: 0, peerBytesPerSecond: 0 };
-  #node: ByteRate | undefined;
+  #node: LineRate | undefined;
   #turnsBeforeHistory = 0;
 
   /** `onWait`: `waitMs` may be another one now. */
@@ -92,10 +89,15 @@ export class FairRate {
   /** How long until a turn is due; Infinity: nobody waits. */
   waitMs(nowMs: number): number {
     let waitMs = Number.POSITIVE_INFINITY;
-    for (const share of this.#waiting()) {
-      waitMs = Math.min(waitMs, share.own?.waitMs(nowMs) ?? 0);
+    for (const [rank, ring] of this.#rings.entries()) {
+      const lineMs = ring.size === 0 ? 0 : (this.#node?.waitMs(rank as Rank, nowMs) ?? 0);
+      for (const shares of ring.values()) {
+        for (const { own } of shares) {
+          waitMs = Math.min(waitMs, Math.max(lineMs, own?.waitMs(rank as Rank, nowMs) ?? 0));
+        }
+      }
     }
-    return Math.max(waitMs, this.#node?.waitMs(nowMs) ?? 0);
+    return waitMs;
   }
 
   /** Gives their turns to those whose time has come. */
@@ -105,7 +107,7 @@ export class FairRate {
       if (next === undefined) return;
       const [rank, share] = next;
       this.#leave(rank, share);
-      this.#grant(rank, share);
+      this.#grant(rank, share, nowMs);
       if (share.allowance(rank) > 0) share.hasTurn(nowMs);
       else this.#enter(rank, share);
     }
@@ -115,8 +117,8 @@ export class FairRate {
   ask(rank: Rank, share: Share, nowMs: number): void {
     if (this.#rings[rank]!.get(share.key)?.has(share) === true) return;
     this.turn(nowMs);
-    while (share.allowance(rank) <= 0 && this.#hasRoom(share, nowMs)) {
-      this.#grant(rank, share);
+    while (share.allowance(rank) <= 0 && this.#hasRoom(rank, share, nowMs)) {
+      this.#grant(rank, share, nowMs);
     }
     if (share.allowance(rank) > 0) return;
     this.#enter(rank, share);
@@ -126,19 +128,14 @@ export class FairRate {
 
   /** For a share: the rate is not yet overdrawn by all that it may be. */
   mayOverdraw(share: Share, nowMs: number): boolean {
-    return [this.#node, share.own].every((rate) => {
-      if (rate === undefined) return true;
-      const most = Math.max(OVERDRAFT_BYTES_MIN, OVERDRAFT_SECONDS * rate.bytesPerSecond);
-      return rate.bytes(nowMs) > -most;
-    });
+    if (this.#node?.mayOverdraw(nowMs) === false) return false;
+    return share.own === undefined || share.own.mayOverdraw(nowMs);
   }
 
   /** For a share: so many left or came without a turn; less than 0: those of a turn are given back. */
   charge(share: Share, bytes: number): void {
-    for (const rate of [this.#node, share.own]) {
-      if (bytes >= 0) rate?.take(bytes);
-      else rate?.give(-bytes);
-    }
+    this.#node?.charge(bytes);
+    share.own?.charge(bytes);
   }
 
   /** For a share: its connection has ended. */
@@ -151,24 +148,26 @@ export class FairRate {
 
   /** Whose turn is next, if the rates have any. */
   #next(nowMs: number): [Rank, Share] | undefined {
-    if (this.#node !== undefined && this.#node.bytes(nowMs) <= 0) return undefined;
     const historyFirst = this.#turnsBeforeHistory >= TURNS_BEFORE_HISTORY;
     for (const rank of historyFirst ? HISTORY_FIRST : RANKS) {
+      // Of many that wait none is asked while there is nothing for any of them.
+      if (this.#node?.hasRoom(rank, nowMs) === false) continue;
       for (const shares of this.#rings[rank]!.values()) {
-        for (const share of shares) if (this.#hasRoom(share, nowMs)) return [rank, share];
+        for (const share of shares) if (this.#hasRoom(rank, share, nowMs)) return [rank, share];
       }
     }
     return undefined;
   }
 
-  #hasRoom({ own }: Share, nowMs: number): boolean {
-    if (this.#node !== undefined && this.#node.bytes(nowMs) <= 0) return false;
-    return own === undefined || own.bytes(nowMs) > 0;
+  #hasRoom(rank: Rank, { own }: Share, nowMs: number): boolean {
+    if (this.#node?.hasRoom(rank, nowMs) === false) return false;
+    return own === undefined || own.hasRoom(rank, nowMs);
   }
 
-  #grant(rank: Rank, share: Share): void {
+  #grant(rank: Rank, share: Share, nowMs: number): void {
     const bytes = Math.min(turnBytes(this.#node), turnBytes(share.own));
-    this.charge(share, bytes);
+    this.#node?.grant(rank, bytes, nowMs);
+    share.own?.grant(rank, bytes, nowMs);
     share.granted(rank, bytes);
     if (rank === RANK.history) this.#turnsBeforeHistory = 0;
     else if (rank === RANK.transactions && this.#rings[RANK.history]!.size > 0) {
@@ -198,10 +197,6 @@ export class FairRate {
     for (const rank of RANKS) this.#leave(rank, share);
     if (share.isHeld) share.hasTurn(nowMs);
   }
-
-  *#waiting(): Iterable<Share> {
-    for (const ring of this.#rings) for (const shares of ring.values()) yield* shares;
-  }
 }
 
 /** What one connection has of a rate. */
@@ -209,7 +204,7 @@ export class Share {
   readonly name: string;
   readonly key: string;
   /** Its own limit, if there is one. */
-  own: ByteRate | undefined;
+  own: LineRate | undefined;
   /** Ranks in which it waits for a turn. */
   waits = 0;
   readonly #rate: FairRate;
@@ -219,7 +214,7 @@ export class Share {
   #heldSinceMs: number | undefined;
   #heldMs = 0;
 
-  constructor(rate: FairRate, { name, key, onTurn }: ShareOptions, own: ByteRate | undefined) {
+  constructor(rate: FairRate, { name, key, onTurn }: ShareOptions, own: LineRate | undefined) {
     this.#rate = rate;
     this.name = name;
     this.key = key;
@@ -308,11 +303,11 @@ export class Share {
 
 const HISTORY_FIRST = [RANK.tip, RANK.history, RANK.transactions] as const;
 
-function rateOf(bytesPerSecond: number, nowMs: number): ByteRate | undefined {
-  return bytesPerSecond > 0 ? new ByteRate(bytesPerSecond, nowMs) : undefined;
+function rateOf(bytesPerSecond: number, nowMs: number): LineRate | undefined {
+  return bytesPerSecond > 0 ? new LineRate(bytesPerSecond, nowMs) : undefined;
 }
 
-function turnBytes(rate: ByteRate | undefined): number {
+function turnBytes(rate: LineRate | undefined): number {
   if (rate === undefined) return TURN_BYTES_MAX;
   const bytes = Math.floor(rate.bytesPerSecond / TURNS_PER_SECOND);
   return Math.max(TURN_BYTES_MIN, Math.min(bytes, TURN_BYTES_MAX));

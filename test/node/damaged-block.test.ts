@@ -96,16 +96,41 @@ test("a damaged header is mended with its block", async (t) => {
     headerBytes: flipped(block.headerBytes),
   });
   const one = await nodeOn(t, spoil);
-  // It may ask for headers too, and would ban the node for the damaged one before it is mended.
-  const sound = await nodeOn(t, undefined, {
-    trustedPeers: [one.node.peerId],
-    maxInbound: 8,
-  });
+  const sound = await nodeOn(t);
   void one.node.connect(sound.node.listenAddress!);
   const strict = await startTestNode(t);
   void strict.connect(one.node.listenAddress!);
   t.like(await one.says("a damaged block was mended"), { height: 40 });
   t.deepEqual(one.stores.blocks.headerBytes(tip.header.hash), tip.headerBytes);
+});
+
+test("a damaged header is served to nobody: whoever asks is told of those before it, and bans nobody", async (t) => {
+  const spoil = (block: typeof tip): StoredBlock => ({
+    ...block,
+    headerBytes: flipped(block.headerBytes),
+  });
+  const one = await nodeOn(t, spoil);
+  const raw = await RawPeer.connect({ address: one.node.listenAddress!, identity: identityOf(1) });
+  t.teardown(() => raw.destroy());
+  const networkId = genesisOf(consensus).header.hash;
+  raw.send(handshakeInfo(networkId));
+  await raw.message("Handshake");
+  const ask = { kind: "RequestHeaders", locator: [networkId], countMax: 100 } as const;
+  for (let again = 0; again < 2; again++) {
+    const outcome = await raw.ask(ask);
+    const answer = outcome.ok && outcome.message;
+    if (answer === false || answer.kind !== "ResponseHeaders") return t.fail();
+    t.is(answer.headers.length, 39);
+    t.deepEqual(answer.headers[38], chain[38]!.headerBytes);
+  }
+  t.like(await one.says("a stored block is damaged"), { height: 40, hash: tip.header.hash });
+  const strict = await startTestNode(t);
+  void strict.connect(one.node.listenAddress!);
+  await reaches(strict, chain[38]!.header.hash);
+  const after = await raw.ask(ask);
+  t.true(after.ok);
+  t.deepEqual(await strict.bans(), []);
+  t.is((await strict.peers()).length, 1);
 });
 
 test("a damaged block is not served while nobody gives it again", async (t) => {

@@ -243,7 +243,7 @@ function hasRoom(state: State, candidate: Candidate, { env }: Ctx): boolean {
 function rankOf(state: State, candidate: Candidate, { env }: Ctx): Rank | undefined {
   const { peerId } = candidate;
   if (peerId === undefined) return "own";
-  if (env.config.trustedPeers.includes(peerId)) return "known";
+  if (env.throttle.trusted.has(peerId)) return "known";
   const nowMs = env.clock.monotonicMs();
   candidate.key = env.groups?.nameOf(peerId) ?? peerId;
   const rank = state.budget.admit(candidate.key, nowMs);

@@ -1,5 +1,6 @@
-// Block repair: a peer that leaves because of what it was served makes this node check its own
-// blocks. One that changed in the store is said, withheld, and fetched again from other peers.
+// Block repair: a peer that leaves because of what it was served makes this node check its own blocks,
+// and storage tells of a header that it found changed. Such a block is said, withheld, and fetched
+// again from peers.
 // Told by: registry, storage integration, peer handlers (answers), consensus (outcomes).
 // Tells: storage and consensus integration (through the system router), peer handlers.
 
@@ -19,11 +20,13 @@ import type { PeerTableEvent, RegistryMessage } from "../peer/peer-table.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ConnectOutcome } from "./consensus-integration.js";
 import type { ServedSpan } from "./served-spans.js";
+import type { DamageFound } from "./storage-integration.js";
 
 export type BlockRepairMessage =
   | PeerTableEvent
   /** What a peer that complained was served. */
   | { readonly type: "Served"; readonly peerId: PeerId; readonly spans: readonly ServedSpan[] }
+  | DamageFound
   | { readonly type: "CheckOn" }
   | { readonly type: "BlockChecked"; readonly place: Place; readonly verdict: Verdict }
   | { readonly type: "CopyChecked"; readonly hash: HashHex; readonly verdict: Verdict }
@@ -107,7 +110,7 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
       nextTag: 1,
     };
     // An earlier life may have had blocks withheld; the next complaint finds them again.
-    withhold(state);
+    withhold(state, context);
     return state;
   },
 
@@ -126,6 +129,9 @@ export const blockRepair = defineActor<BlockRepairArgs, BlockRepairMessage, Stat
         return;
       case "Served":
         beginCheck(state, message, context);
+        return;
+      case "DamageFound":
+        found(state, message.place, true, "its header changed", context);
         return;
       case "CheckOn":
         checkOn(state, context);
@@ -288,7 +294,7 @@ function endCheck(state: State, { peerId, checked, found: count }: Check, contex
 }
 
 function found(state: State, place: Place, header: boolean, why: string, context: Ctx): void {
-  state.check!.found++;
+  if (state.check !== undefined) state.check.found++;
   if (state.damaged.has(place.hash)) return;
   if (state.damaged.size >= DAMAGED_MAX) {
     const advice = "the disk may be failing: stop the node and run chain verify";
@@ -298,14 +304,14 @@ function found(state: State, place: Place, header: boolean, why: string, context
   const next = "it is withheld, and fetched again from peers";
   context.env.log.write("error", "a stored block is damaged", { ...place, why, next });
   state.damaged.set(place.hash, { ...place, header, tried: new Set(), tag: undefined });
-  withhold(state);
+  withhold(state, context);
   fetchAll(state, context);
   retryLater(state, context);
 }
 
-function withhold({ system, damaged }: State): void {
+function withhold({ system, damaged }: State, { self: repair }: Ctx): void {
   const blocks = [...damaged.values()].map(({ hash, header }) => ({ hash, header }));
-  system.tell({ to: "storage", message: { type: "Withhold", blocks } });
+  system.tell({ to: "storage", message: { type: "Withhold", blocks, repair } });
 }
 
 // ---- mending ---------------------------------------------------------------------------------
@@ -339,7 +345,7 @@ function retryLater(state: State, context: Ctx): void {
 function retry(state: State, context: Ctx): void {
   state.retrying = false;
   if (state.damaged.size === 0) return;
-  withhold(state);
+  withhold(state, context);
   for (const one of state.damaged.values()) {
     one.tried.clear();
     one.tag = undefined;
@@ -384,6 +390,6 @@ function restored(state: State, outcome: ConnectOutcome, context: Ctx): void {
   }
   const { height, hash } = damaged;
   state.damaged.delete(hash);
-  withhold(state);
+  withhold(state, context);
   context.env.log.write("warn", "a damaged block was mended", { height, hash });
 }

@@ -1,8 +1,7 @@
 // Storage integration (it stores no block, consensus does): serves blocks and headers from the
-// store within the serving caps, and keeps the transaction index in step with the chain
-// (index-follower.ts).
-// Told by: block and sync handlers (through the system router), consensus integration, the service.
-// Tells: peer handlers (replies), requesters.
+// store (serving.ts), and keeps the transaction index in step with the chain (index-follower.ts).
+// Told by: block and sync handlers and block repair (through the system router), consensus
+// integration, the service. Tells: peer handlers (replies), requesters, block repair.
 
 import { atOnce, errorText, invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef, type Context } from "../../runtime/actor.js";
@@ -10,17 +9,28 @@ import { RESTART } from "../policies.js";
 import { fromHex, isHex } from "../../bytes/hex.js";
 import type { HashHex } from "../../types/chain.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
-import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
+import type { MessageOf } from "../../protocol/types/message.js";
 import type { PeerId, TransactionLocation } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
+import { IdCache } from "../id-cache.js";
 import { nextTurn } from "../next-turn.js";
 import { HISTORY_AGE_MS } from "../throttle/history-budget.js";
 import { isTransactionAt } from "./block-transactions.js";
+import type { Answer } from "../peer/dealt.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
 import { IndexFollower } from "./index-follower.js";
 import { readBlock, readBlocks } from "./read-blocks.js";
 import { ServedSpans, type ServedSpan } from "./served-spans.js";
+import {
+  refused,
+  servedBlocks,
+  serveHeaders,
+  theBlock,
+  theRange,
+  type BlocksRead,
+  type Served,
+} from "./serving.js";
 
 export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
 
@@ -29,7 +39,7 @@ export type StorageMessage =
       readonly type: "Serve";
       readonly request: StorageRequest;
       readonly peerId: PeerId;
-      readonly replyTo: ActorRef<Answer["message"]>;
+      readonly replyTo: ActorRef<Answer>;
     }
   | {
       readonly type: "LocateTransaction";
@@ -43,7 +53,12 @@ export type StorageMessage =
       readonly replyTo: ActorRef<readonly ServedSpan[]>;
     }
   /** All blocks that are not to be served, for they are damaged; `header`: that one too. */
-  | { readonly type: "Withhold"; readonly blocks: readonly WithheldBlock[] }
+  | {
+      readonly type: "Withhold";
+      readonly blocks: readonly WithheldBlock[];
+      /** Told of more of them. */
+      readonly repair: ActorRef<DamageFound>;
+    }
   | { readonly type: "IndexOn" }
   | { readonly type: "IndexedRead"; readonly block: Uint8Array | undefined }
   | ({ readonly type: "ServedRead"; readonly blocks: readonly Uint8Array[] } & Serving)
@@ -52,13 +67,10 @@ export type StorageMessage =
   | ChainChanged;
 
 /** A request whose blocks are being read. */
-interface Serving {
-  readonly request: MessageOf<"RequestBlock" | "RequestBlockRange">;
-  /** Of the first block; absent: it is not on the chain. */
-  readonly fromHeight: number | undefined;
+interface Serving extends Omit<BlocksRead, "blocks"> {
   /** They count against what is served of old blocks in a day. */
   readonly isHistory: boolean;
-  readonly replyTo: ActorRef<Answer["message"]>;
+  readonly replyTo: ActorRef<Answer>;
 }
 
 /** A question whose block is being read. */
@@ -66,6 +78,12 @@ interface Locating {
   readonly location: TransactionLocation;
   readonly id: Uint8Array;
   readonly replyTo: ActorRef<TransactionLocated>;
+}
+
+/** A stored header that is not what it should be. */
+export interface DamageFound {
+  readonly type: "DamageFound";
+  readonly place: { readonly height: number; readonly hash: HashHex };
 }
 
 export interface WithheldBlock {
@@ -89,6 +107,8 @@ export type StorageEnv = Pick<
 
 type Ctx = Context<StorageMessage, StorageEnv>;
 
+/** Eight syncing peers' windows of headers; 100 bytes each. */
+const SOUND_HEADERS_MAX = 16_384;
 /** Blocks given to the index that it did not acknowledge yet. */
 const WRITES_MAX = 64;
 
@@ -96,6 +116,10 @@ interface State {
   /** Absent: nothing is indexed. */
   readonly follower: IndexFollower | undefined;
   readonly served: ServedSpans;
+  /** Headers that were found to be what they should be, in this life. */
+  readonly sound: IdCache;
+  /** Told of those that are not; absent: it has not started. */
+  repair: ActorRef<DamageFound> | undefined;
   /** Blocks that are not served; true: nor are their headers. */
   withheld: ReadonlyMap<HashHex, boolean>;
   /** A turn of the follower is due. */
@@ -123,6 +147,8 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
     const state: State = {
       follower,
       served: new ServedSpans(),
+      sound: new IdCache(SOUND_HEADERS_MAX),
+      repair: undefined,
       withheld: new Map(),
       due: false,
       writes: 0,
@@ -147,13 +173,13 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         serve(state, message, context);
         return;
       case "ServedRead":
-        if (message.isHistory) countHistory(message.blocks, env);
-        reply(state, message.replyTo, servedBlocks(message));
+        reply(state, message.replyTo, servedBlocks(message), message.isHistory);
         return;
       case "GetServed":
         message.replyTo.tell(state.served.of(message.path));
         return;
       case "Withhold":
+        state.repair = message.repair;
         state.withheld = new Map(message.blocks.map(({ hash, header }) => [hash, header]));
         return;
       case "LocateTransaction":
@@ -189,22 +215,15 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
   },
 });
 
-interface Answer {
-  readonly message:
-    | MessageOf<"ResponseBlock" | "ResponseBlockRange" | "ResponseHeaders">
-    | MessageOf<"RequestRefused">;
-  /** What of the canonical chain it holds. */
-  readonly span?: ServedSpan;
-}
-
-type Withheld = State["withheld"];
-
 type Serve = Extract<StorageMessage, { type: "Serve" }>;
 
 function serve(state: State, { request, peerId, replyTo }: Serve, context: Ctx): void {
   const { env } = context;
   if (request.kind === "RequestHeaders") {
-    reply(state, replyTo, serveHeaders(request, state.withheld, env));
+    const { withheld } = state;
+    const isSound = (hash: HashHex, header: Uint8Array): boolean =>
+      isHeaderSound(state, hash, header, env);
+    reply(state, replyTo, serveHeaders(request, env, { withheld, isSound }));
     return;
   }
   const { hashes, fromHeight, bytesMax } =
@@ -215,7 +234,7 @@ function serve(state: State, { request, peerId, replyTo }: Serve, context: Ctx):
     reply(state, replyTo, refused("NotFound"));
     return;
   }
-  const isHistory = isOld(served[0]!, env) && !env.throttle.history.trusted.has(peerId);
+  const isHistory = isOld(served[0]!, env) && !env.throttle.trusted.has(peerId);
   if (isHistory && env.throttle.history.isUsedUp(env.clock.monotonicMs())) {
     reply(state, replyTo, refused("RateLimited"));
     return;
@@ -230,102 +249,40 @@ function serve(state: State, { request, peerId, replyTo }: Serve, context: Ctx):
   }));
 }
 
+/**
+ * Whoever syncs from this node would ban it for a header that its disk changed: none is served of which
+ * that is not known. Each is checked once, in microseconds.
+ */
+function isHeaderSound(state: State, hash: HashHex, header: Uint8Array, env: StorageEnv): boolean {
+  if (state.sound.has(hash)) return true;
+  const read = env.consensus.rules.readHeader(header);
+  if (read.ok && read.value.hash === hash) {
+    state.sound.add(hash);
+    return true;
+  }
+  const height = env.blocks.summary(hash)?.height;
+  if (height === undefined) return false;
+  // It is told once: until the repair answers it is withheld here.
+  state.withheld = new Map([...state.withheld, [hash, true]]);
+  state.repair?.tell({ type: "DamageFound", place: { height, hash } });
+  return false;
+}
+
 function isOld(hash: HashHex, { blocks, clock }: StorageEnv): boolean {
   const header = blocks.summary(hash);
   return header !== undefined && clock.wallMs() - header.timestampMs >= HISTORY_AGE_MS;
 }
 
-function countHistory(blocks: readonly Uint8Array[], { clock, throttle }: StorageEnv): void {
-  const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
-  throttle.history.used(bytes, clock.monotonicMs());
-}
-
-function reply({ served }: State, replyTo: Serve["replyTo"], { message, span }: Answer): void {
+/** `isHistory`: its connection counts what leaves of it, for it may leave unread. */
+function reply(
+  { served }: State,
+  replyTo: Serve["replyTo"],
+  { message, span }: Served,
+  isHistory = false,
+): void {
   if (span !== undefined) served.add(replyTo.path, span);
-  replyTo.tell(message);
-}
-
-function refused(reason: RefusalReason): Answer {
-  return { message: { kind: "RequestRefused", reason } };
-}
-
-interface Wanted {
-  readonly hashes: readonly HashHex[];
-  readonly fromHeight: number | undefined;
-  readonly bytesMax: number;
-}
-
-function theBlock({ hash }: MessageOf<"RequestBlock">, { blocks }: StorageEnv): Wanted {
-  const height = blocks.summary(hash)?.height;
-  const isCanonical = height !== undefined && blocks.hashAt(height) === hash;
-  const hashes = height === undefined ? [] : [hash];
-  return { hashes, fromHeight: isCanonical ? height : undefined, bytesMax: 1 };
-}
-
-/** A prefix of the range: at least one block, then until the soft limit is reached. */
-function theRange(request: MessageOf<"RequestBlockRange">, { blocks, config }: StorageEnv): Wanted {
-  const { itemsMax, bytesSoftMax } = config.serve;
-  const { fromHeight, count, lastHash } = request;
-  const hashes: HashHex[] = [];
-  const isOurs = blocks.hashAt(fromHeight + count - 1) === lastHash;
-  const end = isOurs ? fromHeight + Math.min(count, itemsMax) : fromHeight;
-  for (let height = fromHeight; height < end; height++) {
-    const hash = blocks.hashAt(height);
-    if (hash === undefined) break;
-    hashes.push(hash);
-  }
-  return { hashes, fromHeight, bytesMax: bytesSoftMax };
-}
-
-function servedBlocks({
-  request,
-  blocks,
-  fromHeight,
-}: Omit<Serving, "replyTo"> & {
-  readonly blocks: readonly Uint8Array[];
-}): Answer {
-  const [block] = blocks;
-  if (block === undefined) return refused("NotFound");
-  const span = fromHeight === undefined ? {} : { span: spanOf(fromHeight, blocks.length) };
-  return request.kind === "RequestBlock"
-    ? { message: { kind: "ResponseBlock", block }, ...span }
-    : { message: { kind: "ResponseBlockRange", blocks }, ...span };
-}
-
-function spanOf(fromHeight: number, count: number): ServedSpan {
-  return { fromHeight, count, bodies: true };
-}
-
-/**
- * Canonical headers after the newest locator hash that is canonical here; genesis always is. At
- * least one, if there are any, then until the soft limit is reached.
- */
-function serveHeaders(
-  request: MessageOf<"RequestHeaders">,
-  withheld: Withheld,
-  env: StorageEnv,
-): Answer {
-  const { blocks: store } = env;
-  const { bytesSoftMax } = env.config.serve;
-  const known = request.locator
-    .map((hash) => store.summary(hash))
-    .find((header) => header !== undefined && store.hashAt(header.height) === header.hash);
-  if (known === undefined) return refused("NotFound");
-  const last = Math.min(store.head().height, known.height + request.countMax);
-  const found: Uint8Array[] = [];
-  let bytes = 0;
-  for (let height = known.height + 1; height <= last; height++) {
-    const hash = store.hashAt(height);
-    if (hash === undefined || withheld.get(hash) === true) break;
-    const header = store.headerBytes(hash);
-    if (header === undefined) break;
-    if (found.length > 0 && bytes + header.length > bytesSoftMax) break;
-    found.push(header);
-    bytes += header.length;
-  }
-  const headers = itemsWithin(found, bytesSoftMax);
-  const span = { fromHeight: known.height + 1, count: headers.length, bodies: false };
-  return { message: { kind: "ResponseHeaders", headers }, span };
+  const isRefused = message.kind === "RequestRefused";
+  replyTo.tell(isHistory && !isRefused ? { history: message } : message);
 }
 
 /** The index gives a hint; the block says whether it is right. */

@@ -19,7 +19,12 @@ export interface Held {
 type HandedOn = Pick<PeerLeases, "handedBytes" | "dealt">;
 
 /** What the peer's request is answered with; of any other message only that it was dealt with. */
-export type Answer = WireMessage | "Done";
+export type Answer = WireMessage | HistoryAnswer | "Done";
+
+/** Old blocks: what of them leaves counts against what this node serves in a day. */
+export interface HistoryAnswer {
+  readonly history: WireMessage;
+}
 
 export class Dealt extends Question<Answer> implements Held {
   declare readonly type: "Dealt";
@@ -49,6 +54,12 @@ export class Dealt extends Question<Answer> implements Held {
   /** Undefined: it was none that wants one, or it was lost. */
   get answer(): WireMessage | undefined {
     const { outcome } = this;
-    return outcome?.ok === true && outcome.value !== "Done" ? outcome.value : undefined;
+    if (outcome?.ok !== true || outcome.value === "Done") return undefined;
+    return "history" in outcome.value ? outcome.value.history : outcome.value;
+  }
+
+  get isHistory(): boolean {
+    const { outcome } = this;
+    return outcome?.ok === true && outcome.value !== "Done" && "history" in outcome.value;
   }
 }

@@ -104,7 +104,8 @@ export function dealt(state: PeerHandlerState, message: Dealt): void {
   const { session, nowMs } = state;
   message.free();
   session.consumed(lane, bytes, nowMs);
-  if (requestId !== 0) session.reply(requestId, message.answer ?? BUSY, nowMs);
+  if (requestId === 0) return;
+  session.reply(requestId, message.answer ?? BUSY, nowMs, message.isHistory);
 }
 
 const BUSY: Message = { kind: "RequestRefused", reason: "Busy" };

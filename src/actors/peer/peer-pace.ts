@@ -11,7 +11,7 @@ import type { Share } from "../throttle/fair-rate.js";
 import type { Throttle } from "../throttle/throttle.js";
 import { originOf } from "./eviction.js";
 
-type Session = Pick<PeerSession, "transmit" | "waits" | "heldUp">;
+type Session = Pick<PeerSession, "transmit" | "waits" | "heldUp" | "figures">;
 
 export interface PaceOptions {
   /** Nobody else's. */
@@ -29,6 +29,8 @@ export class PeerPace {
   readonly #throttle: Throttle;
   readonly #up: Share;
   readonly #down: Share;
+  /** Of history, that was counted. */
+  #historyBytes = 0;
 
   constructor(
     { clock, config, throttle }: PaceEnv,
@@ -47,7 +49,12 @@ export class PeerPace {
   /** The next bytes to write, if any may be sent now. */
   transmit(session: Session, nowMs: number): Uint8Array | undefined {
     const chunk = this.#up.isLimited ? this.#paced(session, nowMs) : session.transmit(nowMs);
-    if (chunk !== undefined) this.#throttle.upload.meter.count(chunk.length, nowMs);
+    if (chunk === undefined) return undefined;
+    this.#throttle.upload.meter.count(chunk.length, nowMs);
+    // What waits for a peer that does not read is served to nobody.
+    const historyBytes = session.figures.historyBytesOut - this.#historyBytes;
+    if (historyBytes > 0) this.#throttle.history.used(historyBytes, nowMs);
+    this.#historyBytes += historyBytes;
     return chunk;
   }
 

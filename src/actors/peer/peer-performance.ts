@@ -41,7 +41,9 @@ export interface PerformanceSnapshot extends Measured, GossipFigures {
   readonly score: number;
 }
 
-const NOTHING: SessionFigures = {
+type Figures = Omit<SessionFigures, "historyBytesOut">;
+
+const NOTHING: Figures = {
   messagesIn: 0,
   messagesOut: 0,
   bytesIn: 0,
@@ -73,7 +75,7 @@ export class PeerPerformance {
         : this.responseMs + GAIN * (elapsedMs - this.responseMs);
   }
 
-  snapshot(figures: Readonly<SessionFigures> = NOTHING): Measured {
+  snapshot(figures: Readonly<Figures> = NOTHING): Measured {
     // Field by field: a spread gives each of them a shape of its own, 700 bytes.
     return {
       pingMs: this.pingMs,

@@ -2,8 +2,6 @@
 // `-maxuploadtarget`. Counted from the first that was served; a restart begins anew. Pure: the time
 // is passed in.
 
-import type { PeerId } from "../../ports.js";
-
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Blocks from here on are history. What is younger is part of following the chain. */
 export const HISTORY_AGE_MS = DAY_MS;
@@ -19,8 +17,6 @@ export interface HistoryReport {
 
 export class HistoryBudget {
   bytesPerDay: number;
-  /** For these nothing is counted. */
-  trusted: ReadonlySet<PeerId> = new Set();
   #usedBytes = 0;
   #sinceMs: number | undefined;
 
@@ -34,7 +30,7 @@ export class HistoryBudget {
     return this.bytesPerDay > 0 && this.#usedBytes >= this.bytesPerDay;
   }
 
-  /** Old blocks are served. */
+  /** Old blocks leave for somebody. */
   used(bytes: number, nowMs: number): void {
     this.#renew(nowMs);
     this.#sinceMs ??= nowMs;

@@ -4,12 +4,13 @@
 // runs.
 
 import type { NetworkConfig } from "../../config.js";
-import type { Clock, Timer } from "../../ports.js";
+import type { Clock, PeerId, Timer } from "../../ports.js";
 import { FairRate } from "./fair-rate.js";
 import { HistoryBudget, type HistoryReport } from "./history-budget.js";
 import { Meter } from "./meter.js";
 
 export type Limits = NetworkConfig["limits"];
+type Settings = Pick<NetworkConfig, "limits" | "trustedPeers">;
 
 export interface DirectionReport {
   /** 0: no limit. */
@@ -67,11 +68,14 @@ export class Throttle {
   readonly upload: Direction;
   readonly download: Direction;
   readonly history: HistoryBudget;
+  /** Whom the configuration or the operator trusts now: what strangers share is not counted for them. */
+  trusted: ReadonlySet<PeerId>;
   readonly #clock: Clock;
   #limits: Limits;
 
-  constructor({ limits }: Pick<NetworkConfig, "limits">, clock: Clock) {
+  constructor({ limits, trustedPeers }: Settings, clock: Clock) {
     this.#clock = clock;
+    this.trusted = new Set(trustedPeers);
     this.#limits = limits;
     this.upload = new Direction(clock);
     this.download = new Direction(clock);

@@ -13,7 +13,8 @@ export const LIMITS = {
       0,
       BYTES_PER_SECOND,
       "What all connections may send in a second; 0: no limit. Pings, credit and blocks at the tip do " +
-        "not wait for it, and what they take the rest makes good; then transactions, then history.",
+        "not wait for it, and what they take the rest makes good, which has a sixteenth whatever they " +
+        "take; then transactions, then history.",
     ),
     downloadBytesPerSec: bytes(
       0,
@@ -31,8 +32,8 @@ export const LIMITS = {
       0,
       [0, 2 ** 50],
       "Blocks older than a day that are served in a day, but to trusted peers; 0: no limit. Beyond it " +
-        "requests for them are refused as RateLimited; what is new is served all the same. Counted " +
-        "from the first that is served; a restart begins anew (Bitcoin Core's -maxuploadtarget).",
+        "requests for them are refused as RateLimited; what is new is served all the same. What leaves " +
+        "counts, from the first that does; a restart begins anew (Bitcoin Core's -maxuploadtarget).",
     ),
   },
 } as const;

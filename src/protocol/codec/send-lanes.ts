@@ -34,6 +34,7 @@ const RANKS: { readonly [L in Lane]: Rank } = {
 };
 /** Announcements whose blocks were not asked for yet and may be: the last few heads. */
 const ANNOUNCED_MAX = 4;
+const NO_MARKS: AnswerMarks = Object.freeze({});
 
 /** The least that is pulled at once. */
 export const PULL_BYTES_MIN = FRAME_HEADER_BYTES + FRAGMENT_BYTES_MIN;
@@ -47,6 +48,15 @@ interface QueuedMessage {
   readonly requestId: number;
   readonly payload: Uint8Array;
   readonly rank: Rank;
+  /** What leaves of it is counted apart. */
+  readonly isHistory: boolean;
+}
+
+/** What is known of an answer beside its message. */
+export interface AnswerMarks {
+  /** The hash of what was asked for. */
+  readonly about?: Uint8Array | undefined;
+  readonly isHistory?: boolean;
 }
 
 /** The waiting messages of one lane and what they may use: credit on the wire, turns among us. */
@@ -60,6 +70,8 @@ class SendLane {
   /** Messages that answer the peer and wait here: answers of requests, and Pongs. */
   answers = 0;
   pongs = 0;
+  /** Payload bytes of history that were written to frames. */
+  historyBytesOut = 0;
   readonly #messages = new Fifo<QueuedMessage>();
   /** How much of the first message was sent. */
   #sentBytes = 0;
@@ -118,7 +130,7 @@ class SendLane {
 
   /** Writes the next frame, at most up to `end`; returns the offset after it. */
   writeFrame(target: Uint8Array, at: number, end: number): number {
-    const { kind, rule, requestId, payload } = this.#messages.first!;
+    const { kind, rule, requestId, payload, isHistory } = this.#messages.first!;
     const start = this.#sentBytes;
     const room = Math.min(end - at, this.creditBytes) - FRAME_HEADER_BYTES;
     const payloadBytes = Math.min(payload.length - start, FRAGMENT_BYTES_MAX, room);
@@ -130,6 +142,7 @@ class SendLane {
       at + FRAME_HEADER_BYTES,
     );
     this.framesOut++;
+    if (isHistory) this.historyBytesOut += payloadBytes;
     this.queuedBytes -= payloadBytes;
     this.creditBytes -= FRAME_HEADER_BYTES + payloadBytes;
     this.deficitBytes -= FRAME_HEADER_BYTES + payloadBytes;
@@ -184,14 +197,14 @@ export class SendLanes {
 
   /**
    * Takes ownership of `payload`, which may be shared with other connections but not changed.
-   * `rule`: of its kind. `about`: of an answer, the hash of what was asked for.
+   * `rule`: of its kind.
    */
   enqueue(
     kind: WireKind,
     requestId: number,
     payload: Uint8Array,
     rule: KindRule = ruleOf(kind),
-    about?: Uint8Array,
+    { about, isHistory = false }: AnswerMarks = NO_MARKS,
   ): void {
     const { lane, payloadBytesMax, role } = rule;
     if (payload.length === 0 || payload.length > payloadBytesMax) {
@@ -202,7 +215,7 @@ export class SendLanes {
       invariant(false, `${kind} with request id ${requestId}`);
     }
     const rank = this.#rankOf(rule, payload, about);
-    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank });
+    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank, isHistory });
   }
 
   /** A block that was asked for is of the tip if the peer was told of it, once: it may be any other. */
@@ -254,6 +267,13 @@ export class SendLanes {
     let count = 0;
     for (const lane of this.#lanes) count += lane.answers;
     return count;
+  }
+
+  /** Payload bytes of history that were pulled so far. */
+  get historyBytesOut(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes) bytes += lane.historyBytesOut;
+    return bytes;
   }
 
   get pongsWaiting(): number {

@@ -114,14 +114,14 @@ export class Inbound<A> {
   }
 
   /** The answer to a request that was handed on; only the first one counts. */
-  reply(requestId: number, message: WireMessage, nowMs: number): void {
+  reply(requestId: number, message: WireMessage, nowMs: number, isHistory: boolean): void {
     const payload = this.#outbox.encode(message);
     const { dataBytes } = this.#outbox.lanes;
     const asked = this.serves.openRequest(requestId);
     if (this.serves.replied(requestId, payload, dataBytes) === "send") {
       // What was asked for by its hash may be what was just announced.
       const about = asked !== undefined && "hash" in asked ? fromHex(asked.hash) : undefined;
-      this.#outbox.put(message.kind, payload, requestId, undefined, about);
+      this.#outbox.put(message.kind, payload, requestId, undefined, { about, isHistory });
     }
     this.handOn(nowMs);
   }

@@ -5,7 +5,7 @@ import { invariant } from "../../errors.js";
 import { encodeBy } from "../codec/codec.js";
 import { FRAGMENT_BYTES_MAX, FRAME_HEADER_BYTES } from "../codec/frame.js";
 import type { Rank } from "../codec/rank.js";
-import { SendLanes, type Allocate } from "../codec/send-lanes.js";
+import { SendLanes, type Allocate, type AnswerMarks } from "../codec/send-lanes.js";
 import { Fifo } from "../fifo.js";
 import { KindTable } from "../types/kind-table.js";
 import {
@@ -40,6 +40,7 @@ export class Outbox<A> {
     messagesOut: 0,
     bytesIn: 0,
     bytesOut: 0,
+    historyBytesOut: 0,
     droppedOut: 0,
     droppedIn: 0,
   };
@@ -101,17 +102,16 @@ export class Outbox<A> {
     this.traffic?.dropped(rule, kind, drop);
   }
 
-  /** `about`: of an answer, the hash of what was asked for. */
   put(
     kind: WireKind,
     payload: Uint8Array,
     requestId: number,
     rule: KindRule = this.kinds.rule(kind),
-    about?: Uint8Array,
+    answer?: AnswerMarks,
   ): void {
     this.figures.messagesOut++;
     this.traffic?.sent(rule, kind, payload.length);
-    this.lanes.enqueue(kind, requestId, payload, rule, about);
+    this.lanes.enqueue(kind, requestId, payload, rule, answer);
   }
 
   say(message: WireMessage, requestId = 0): void {
@@ -135,7 +135,9 @@ export class Outbox<A> {
 
   pull(bytesMax: number, rank: Rank | undefined): Uint8Array | undefined {
     const bytes = this.lanes.pull(bytesMax, this.#allocate, rank);
-    if (bytes !== undefined) this.figures.bytesOut += bytes.length;
+    if (bytes === undefined) return undefined;
+    this.figures.bytesOut += bytes.length;
+    this.figures.historyBytesOut = this.lanes.historyBytesOut;
     return bytes;
   }
 

@@ -142,10 +142,10 @@ export class PeerSession<A = undefined> {
   }
 
   /** The answer to a request that came as a message; only the first one counts. */
-  reply(requestId: number, message: WireMessage, nowMs: number): void {
+  reply(requestId: number, message: WireMessage, nowMs: number, isHistory = false): void {
     if (this.#phase === "closing") return;
     this.#beginWaiting(nowMs);
-    this.#inbound.reply(requestId, message, nowMs);
+    this.#inbound.reply(requestId, message, nowMs, isHistory);
   }
 
   /** A request that came as a message under this id was not answered. */

@@ -116,6 +116,8 @@ export interface SessionFigures {
   messagesOut: number;
   bytesIn: number;
   bytesOut: number;
+  /** Payload bytes of answers that were said to be history, as far as they were transmitted. */
+  historyBytesOut: number;
   /** One-way messages for which the queue to a slow reader had no room. */
   droppedOut: number;
   /** One-way messages above what it may send. */

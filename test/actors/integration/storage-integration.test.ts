@@ -4,6 +4,7 @@ import {
   type StorageRequest,
   type TransactionLocated,
 } from "../../../src/actors/integration/storage-integration.js";
+import type { Answer } from "../../../src/actors/peer/dealt.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
 import { fromHex } from "../../../src/bytes/hex.js";
 import { CodedError } from "../../../src/errors.js";
@@ -35,7 +36,7 @@ function start(options: HarnessOptions = {}) {
   const harness = createHarness({ chain, ...options });
   const consensus = harness.probe<ConsensusMessage>();
   const ref = harness.spawn(storageIntegration, { consensus: consensus.ref });
-  const peer = harness.probe<Message>();
+  const peer = harness.probe<Answer>();
   return {
     ...harness,
     consensus,
@@ -43,7 +44,8 @@ function start(options: HarnessOptions = {}) {
     async serve(request: StorageRequest): Promise<Message> {
       ref.tell({ type: "Serve", request, peerId: "ab".repeat(32), replyTo: peer.ref });
       await harness.settle();
-      return peer.last!;
+      const answer = peer.last as Exclude<Answer, "Done">;
+      return ("history" in answer ? answer.history : answer) as Message;
     },
     async locate(id: string): Promise<TransactionLocated> {
       const asker = harness.probe<TransactionLocated>();

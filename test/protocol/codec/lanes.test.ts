@@ -200,7 +200,7 @@ test("of one rank alone is pulled what is as urgent, and control with nothing el
   send.enqueue("NewTransaction", 0, new Uint8Array(100));
   const answer = (requestId: number, hashByte: number): void => {
     const hash = new Uint8Array(32).fill(hashByte);
-    send.enqueue("ResponseBlock", requestId, new Uint8Array(100), undefined, hash);
+    send.enqueue("ResponseBlock", requestId, new Uint8Array(100), undefined, { about: hash });
   };
   // Not announced: any block may be asked for by its hash.
   answer(2, 7);

@@ -9,6 +9,7 @@ import { BufferPool } from "../../bytes/buffer-pool.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
 import type { Clock, Random } from "../../ports.js";
 import { WRITE_BYTES } from "../../protocol/session/outbox.js";
+import type { GroupShare } from "../../protocol/session/group-limits.js";
 import { PeerSession } from "../../protocol/session/peer-session.js";
 import { nonceOfTime } from "../../protocol/session/ping-time.js";
 import type { NodeEnv } from "../env.js";
@@ -210,11 +211,13 @@ const DATA: ReadonlySet<PeerHandlerMessage["type"]> = new Set([
 ]);
 
 function openSession(
-  { connection, traffic, local, isTrusted = false, refusal }: PeerHandlerArgs,
+  args: PeerHandlerArgs,
   leases: PeerLeases,
   pace: PeerPace,
-  { env }: PeerHandlerContext,
+  context: PeerHandlerContext,
 ): PeerSession<Asker> {
+  const { connection, traffic, local, refusal } = args;
+  const { env } = context;
   const { windowGrowth } = leases;
   const options = {
     settings: env.config,
@@ -232,13 +235,24 @@ function openSession(
     },
     mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
-    // Trusted peers are exempt, as they are from the limits on slots.
-    group: isTrusted ? undefined : env.groups?.of(connection.remote.host, connection.peerId),
+    group: groupOf(args, context),
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
     allocate: (bytes: number) => writeBuffers.take(bytes),
     decodesElsewhere: true,
   };
   return new PeerSession<Asker>(options, env.clock.monotonicMs());
+}
+
+/** Trusted peers are exempt, as they are from the limits on slots; whoever is refused says nothing. */
+function groupOf(
+  { connection: { peerId, remote }, isTrusted = false, refusal }: PeerHandlerArgs,
+  context: PeerHandlerContext,
+): GroupShare | undefined {
+  const { groups } = context.env;
+  if (isTrusted || refusal !== undefined) return undefined;
+  const group = groups?.of(remote.host, peerId);
+  if (group !== undefined) context.owns({ release: () => groups?.left(peerId) });
+  return group;
 }
 
 function nonceOf(tellsTime: boolean, clock: Clock, random: Random): bigint {

@@ -48,7 +48,9 @@ export class GroupLimits {
   /** Those that were asked for lately last. */
   readonly #groups = new Map<string, GroupShare>();
 
-  /** Of peers that were here lately, without those that are exempt. */
+  /** Of peers that are here, without those that are exempt; and of how many connections of each. */
+  readonly #here = new Map<string, { readonly name: string; connections: number }>();
+  /** Of peers that were here lately; those that were asked for lately last. */
   readonly #names = new Map<string, string>();
 
   constructor(settings: Settings) {
@@ -57,22 +59,38 @@ export class GroupLimits {
 
   /** The group in which this peer was seen last; undefined: it is exempt, or long gone. */
   nameOf(peerId: string): string | undefined {
-    return this.#names.get(peerId);
+    const name = this.#here.get(peerId)?.name ?? this.#names.get(peerId);
+    if (name !== undefined && this.#names.has(peerId)) this.#remember(peerId, name);
+    return name;
   }
 
   get size(): number {
     return this.#groups.size;
   }
 
-  /** Of a peer that connects; undefined: peers of this host are exempt. */
+  /** Of a peer that connects, until `left`; undefined: peers of this host are exempt. */
   of(host: string, peerId: string): GroupShare | undefined {
     const { inbound, receive } = this.#settings;
     if (inbound.exemptLocal && isLocalHost(host)) return undefined;
     const name = hostGroup(host);
     const group = this.#groups.get(name) ?? new GroupShare(name, this.#settings);
     putLast(this.#groups, name, group, receive.groupsMax);
-    putLast(this.#names, peerId, name, receive.groupsMax);
+    const connections = (this.#here.get(peerId)?.connections ?? 0) + 1;
+    this.#here.set(peerId, { name, connections });
     return group;
+  }
+
+  /** A connection for which `of` was asked, and named a group, has ended. */
+  left(peerId: string): void {
+    const here = this.#here.get(peerId);
+    if (here === undefined) return;
+    if (--here.connections > 0) return;
+    this.#here.delete(peerId);
+    this.#remember(peerId, here.name);
+  }
+
+  #remember(peerId: string, name: string): void {
+    putLast(this.#names, peerId, name, this.#settings.receive.groupsMax);
   }
 }
 

@@ -158,9 +158,20 @@ test("groups are forgotten in the order in which they were heard of", (t) => {
   t.is(groups.of("203.0.113.2", "203.0.113.2"), first);
   groups.of("192.0.2.1", "192.0.2.1");
   t.is(groups.size, 2);
-  t.is(groups.nameOf("203.0.113.2"), "203.0.113.0/24");
-  t.is(groups.nameOf("198.51.100.1"), undefined);
   t.is(groups.of("203.0.113.3", "203.0.113.3"), first, "it was heard of lately");
+});
+
+test("whose peer it is, is known while it is here, and of those who left the last that were asked for", (t) => {
+  const receive = { ...DEFAULTS.receive, groupsMax: 2 };
+  const groups = new GroupLimits({ ...DEFAULTS, receive });
+  const [here, spoke, silent, next] = ["203.0.113.1", "198.51.100.1", "192.0.2.1", "8.8.8.8"];
+  for (const peer of [here, here, spoke, silent, next]) groups.of(peer, peer);
+  for (const peer of [here, spoke, silent]) groups.left(peer);
+  t.is(groups.nameOf(spoke), "198.51.100.0/24");
+  groups.left(next);
+  t.is(groups.nameOf(spoke), "198.51.100.0/24", "it was asked for since");
+  t.is(groups.nameOf(silent), undefined, "two are remembered");
+  t.is(groups.nameOf(here), "203.0.113.0/24", "it has another connection");
 });
 
 // ---- what is served ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-// Endpoints, and their text: addresses of nodes as URLs: `tcp://host:port`, with a pinned identity `tcp://<peerId>@host:port`;
-// a bare `host:port` means tcp. Pure; used by transports, by the actors that keep address books and
-// by the configuration. Equal endpoints format to equal strings, so a formatted one is a key.
+// Endpoints, and their text: addresses of nodes as URLs: `tcp://host:port`, with a pinned identity
+// `tcp://<peerId>@host:port`; a bare `host:port` means tcp. Pure; used by transports, by the actors that
+// keep address books and by the configuration. A host has one form, an IPv4 address mapped into IPv6
+// that of IPv4: equal endpoints format to equal strings, so a formatted one is a key.
 
 import ipaddr from "ipaddr.js";
 
@@ -191,5 +192,8 @@ function readIpv6(text: string): string | undefined {
   const host = withoutScope(text);
   const scope = text.slice(host.length);
   if (!SCOPE.test(scope) || !ipaddr.IPv6.isValid(host)) return undefined;
-  return ipaddr.IPv6.parse(host).toString() + scope;
+  const ip = ipaddr.IPv6.parse(host);
+  if (!ip.isIPv4MappedAddress()) return ip.toString() + scope;
+  // The same host has one text. An IPv4 address is at no interface.
+  return scope === "" ? ip.toIPv4Address().toString() : undefined;
 }

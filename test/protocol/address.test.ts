@@ -25,6 +25,10 @@ test("every accepted form is read", (t) => {
     ["[fe80::1%eth0.4094]:2", { scheme: "tcp", host: "fe80::1%eth0.4094", port: 2 }],
     [`tcp://${ID}@10.0.0.1:0`, { scheme: "tcp", peerId: ID, host: "10.0.0.1", port: 0 }],
     [`${ID.toUpperCase()}@h:3`, { scheme: "tcp", peerId: ID, host: "h", port: 3 }],
+    // A host has one text, or the same one would be many.
+    ["[::ffff:1.2.3.4]:8", { scheme: "tcp", host: "1.2.3.4", port: 8 }],
+    ["[::FFFF:102:304]:8", { scheme: "tcp", host: "1.2.3.4", port: 8 }],
+    ["[0:0:0:0:0:ffff:1.2.3.4]:8", { scheme: "tcp", host: "1.2.3.4", port: 8 }],
     ["memory://a:7", { scheme: "memory", host: "a", port: 7 }],
   ];
   for (const [text, address] of cases) t.deepEqual(parseAddress(text), address, text);
@@ -45,6 +49,7 @@ test("everything else is refused", (t) => {
     "[127.0.0.1]:80",
     "[::g]:80",
     "[fe80::1%]:80",
+    "[::ffff:1.2.3.4%eth0]:80",
     "[fe80::1%a%b]:80",
     "[fe80::1%a/b]:80",
     "[fe80::1%sixteen-and-more]:80",

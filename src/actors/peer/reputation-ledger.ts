@@ -99,7 +99,9 @@ export class ReputationLedger {
     const account = this.#account(peerId, now.monotonicMs);
     const delta = this.#charge(peerId, account, event, now.monotonicMs);
     account.deeds = afterEvent(account.deeds, event, now.monotonicMs);
-    account.entries.push({ wallMs: now.wallMs, delta, ...kept });
+    // A gain of which the caps left nothing explains nothing, and would push out what does.
+    const isNews = delta !== 0 || REPUTATION_DELTAS[event] < 0;
+    if (isNews) account.entries.push({ wallMs: now.wallMs, delta, ...kept });
     if (account.entries.length > this.#settings.ledgerEntriesMax) account.entries.shift();
     const { banScore, peersFloor } = this.#settings;
     if (account.score > banScore || this.#trusted.has(peerId)) return undefined;

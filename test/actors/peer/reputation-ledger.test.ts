@@ -374,6 +374,19 @@ test("the ledger of a peer keeps its newest entries, with what was really added"
   t.is(bench.explain().entries[0]?.wallMs, 24 * HOUR_MS + 1);
 });
 
+test("a gain of which a cap leaves nothing pushes no reason out of the ledger, and is counted", (t) => {
+  const bench = new Bench({ ledgerEntriesMax: 4 });
+  bench.record("InvalidTransaction");
+  bench.record("GoodBlock", 200);
+  const { entries } = bench.explain();
+  t.deepEqual(
+    entries.filter(({ delta }) => delta === 0),
+    [],
+  );
+  t.is(entries.length, Math.min(4, 1 + Math.ceil(settings.gainPerMinuteMax / 10)));
+  t.is(bench.ledger.deedsOf(peer).usefulBlocks, 200);
+});
+
 test("what explain answers does not change with the ledger", (t) => {
   const bench = new Bench();
   bench.record("GoodBlock");

@@ -43,7 +43,10 @@ export interface PeerControl {
    * one that is trusted.
    */
   banPeer(peerId: PeerId, options?: BanOptions): Promise<BanRecord>;
-  /** Lets a peer in again, with a score of 0. Answers whether it was kept out. */
+  /**
+   * Lets a peer in again, with a score of 0, whatever others of its address group did. Answers whether
+   * it was kept out.
+   */
   unbanPeer(peerId: PeerId, options?: CommandOptions): Promise<boolean>;
   /**
    * Trusts a peer beside those of the configuration, over restarts: it has a slot of its own, is not

@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from "ava";
 import { genesisOf } from "../../src/compose.js";
 import type { NetworkConfigInput } from "../../src/config.js";
 import type { Network } from "../../src/network.js";
+import type { Identity } from "../../src/transport/tls-identity.js";
 import { makeBlock, makeKey, makeTransaction } from "../support/chain.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, nextEvent, startTestNode, until } from "./nodes.js";
@@ -30,8 +31,10 @@ class Target {
   }
 
   /** A peer under a key that was never seen, past its handshake; undefined: it was refused. */
-  async join(localAddress: string): Promise<RawPeer | undefined> {
-    const identity = identityOf(++this.#identities);
+  async join(
+    localAddress: string,
+    identity = identityOf(++this.#identities),
+  ): Promise<RawPeer | undefined> {
     const address = this.node.listenAddress!;
     const peer = await RawPeer.connect({ address, identity, from: { localAddress } });
     this.#t.teardown(() => peer.destroy());
@@ -40,6 +43,12 @@ class Target {
     if (handshake === undefined) return undefined;
     await until(() => peer.ended || this.#isHere(peer));
     return peer.ended ? undefined : peer;
+  }
+
+  /** Of whoever came under it before. */
+  identityOf(peerId: string): Identity {
+    const all = Array.from({ length: this.#identities }, (_, index) => identityOf(index + 1));
+    return all.find((identity) => identity.peerId === peerId)!;
   }
 
   /** It pushes an invalid block, and is gone for it. */
@@ -93,6 +102,19 @@ test("whoever is new in a group with an offender starts on probation, and is let
   t.is((await victim.node.explainPeer(other.peerId)).class, "good");
   const { entries } = await victim.node.explainPeer(newcomer.peerId);
   t.like(entries, [{ event: "BadNeighbours" }]);
+});
+
+test("whom the operator unbans comes in again, whatever others of its group did", async (t) => {
+  const victim = await target(t);
+  const offenders: RawPeer[] = [];
+  for (const host of ["127.9.9.1", "127.9.9.2"]) offenders.push((await victim.join(host))!);
+  for (const offender of offenders) await victim.misbehave(offender);
+  const [{ peerId }] = offenders as [RawPeer];
+  t.is(await victim.join("127.9.9.3"), undefined, "the group rests");
+  t.true(await victim.node.unbanPeer(peerId));
+  t.is((await victim.node.explainPeer(peerId)).group, null);
+  t.truthy(await victim.join("127.9.9.1", victim.identityOf(peerId)));
+  t.false(await victim.node.unbanPeer(peerId), "nothing keeps it out");
 });
 
 test("with few peers, or where local addresses are exempt, no group is kept out", async (t) => {

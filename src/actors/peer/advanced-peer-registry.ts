@@ -17,7 +17,7 @@ import { historyOf } from "./explain-peer.js";
 import { guardPeerStore } from "./guarded-peer-store.js";
 import { BLOCKS_ONLY, LocalInfo } from "./local-info.js";
 import { PeerBook } from "./peer-book.js";
-import { goneEvent, readyEvent, reportOf, type Entry } from "./peer-entry.js";
+import { goneEvent, readyEvent, type Entry } from "./peer-entry.js";
 import { peerHandler } from "./peer-handler.js";
 import type { PeerHandlerMessage, PingOutcome } from "./peer-handler-messages.js";
 import type { Admission } from "./peer-manager.js";
@@ -26,11 +26,12 @@ import { NO_DEEDS } from "./peer-deeds.js";
 import { PeerPerformance, performanceOf } from "./peer-performance.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import { connected, type PeerState } from "./peer-state.js";
-import type { PeerReport, PeerTableEvent, RegistryMessage } from "./peer-table.js";
+import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
 import {
   answerDrained,
   evict,
   leave,
+  leaveSurplus,
   lingers,
   ready,
   replace,
@@ -47,7 +48,7 @@ import {
 import { aboutControl } from "./registry-control.js";
 import { aboutDials, connectionEnded, newDials } from "./registry-dials.js";
 import type { PeerExplanation } from "./reputation-ledger.js";
-import { aboutFigures } from "./registry-figures.js";
+import { aboutFigures, reports } from "./registry-figures.js";
 import { aboutVerdicts, endBans, keepChanges } from "./registry-verdicts.js";
 import {
   announce,
@@ -87,7 +88,7 @@ export const advancedPeerRegistry = defineActor<RegistryArgs, RegistryMessage, S
       float: () => random.float(),
     });
     for (const text of config.staticPeers) book.endpoints.add(parseAddress(text), "static");
-    context.env.throttle.history.trusted = book.trusted;
+    context.env.throttle.trusted = book.trusted;
     for (const seed of config.seedPeers) book.endpoints.add(parseAddress(seed), "configured");
     const bans = book.records.restore(store.records(), momentOf(context));
     if (bans.length > 0) args.reputation.tell({ type: "RestoreBans", bans });
@@ -166,9 +167,12 @@ function dealWith(state: State, message: RegistryMessage, context: Ctx): void {
     case "HeadClaimed":
       aboutFigures(state, message);
       return;
+    case "DialDue":
+      leaveSurplus(state, context);
+      aboutDials(state, message, context);
+      return;
     case "DialerStarted":
     case "DialEnded":
-    case "DialDue":
     case "Connect":
     case "GetDialStatus":
       aboutDials(state, message, context);
@@ -388,13 +392,4 @@ function explain(
     context.env.config.calls.timeoutMs / 2,
     (outcome) => ({ type: "Explained", peerId, outcome, replyTo }),
   );
-}
-
-function reports({ book }: State, { env: { clock } }: Ctx): readonly PeerReport[] {
-  const nowMs = clock.monotonicMs();
-  return [...book.connections.all()].flatMap((entry) => {
-    const trusted = book.trusted.has(entry.peerId);
-    const peerClass = book.peers.judgementOf(entry.peerId, nowMs)?.class ?? "good";
-    return reportOf(entry, { trusted, class: peerClass }, clock) ?? [];
-  });
 }

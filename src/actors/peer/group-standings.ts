@@ -70,6 +70,15 @@ export class GroupStandings {
     charged.narrowUntilMs = Math.max(charged.narrowUntilMs, nowMs + NARROW_RESTS * restMs);
   }
 
+  /** The operator pardons a peer at this host; answers whether its group kept anybody out. */
+  pardon(host: string, nowMs: number): boolean {
+    const group = this.groupAt(host);
+    const known = this.#at(host);
+    if (group === undefined || known === undefined) return false;
+    this.#groups.delete(group);
+    return nowMs < known.narrowUntilMs;
+  }
+
   /** Whoever is new at this host starts on probation. */
   isSuspect(host: string, nowMs: number): boolean {
     const known = this.#at(host);

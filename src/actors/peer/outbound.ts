@@ -19,15 +19,26 @@ export interface Due {
   readonly purpose: Purpose;
 }
 
+/** Monotonic times. */
+export interface Service {
+  readonly readySinceMs: number;
+  /** It brought a block that was new; undefined: never. */
+  readonly usefulBlockMs: number | undefined;
+}
+
 export interface OutboundOptions {
   readonly config: Pick<NetworkConfig, "maxOutbound" | "dial">;
   readonly endpoints: KnownEndpoints;
   readonly addresses: AddressBook;
   /** Uniform in [0, 1). */
   readonly float: () => number;
+  /** What a connected peer is good for; undefined: it is not ready. */
+  readonly serviceOf: (peerId: PeerId) => Service | undefined;
   /** What is thought of a peer; undefined: it is not to be dialed now. */
   readonly classOf: (peerId: PeerId, nowMs: number) => PeerClass | undefined;
   readonly anchors: Anchors;
+  /** This peer is connected from this host, whichever side dialed. */
+  readonly isHere: (peerId: PeerId, host: string) => boolean;
   /** It has a slot of its own, beside the others. */
   readonly isReserved: (target: KnownEndpoint) => boolean;
 }
@@ -53,8 +64,17 @@ const WELCOMES: Readonly<Record<PeerClass, number>> = {
   banned: 0.05,
 };
 
+/** While the chain does not grow one more peer is tried so often in the time that made it stale. */
+const TRIES_PER_STALE = 3;
+/** Whoever was tried has so long to bring a block. */
+const TRIED_FOR_MS = 30_000;
+
 export class Outbound {
   readonly #options: OutboundOptions;
+  /** The head of the chain, and since when it is known to be it. */
+  #head: string | undefined;
+  #headSinceMs = Number.POSITIVE_INFINITY;
+  #nextTryMs = Number.NEGATIVE_INFINITY;
   /** Monotonic time: no address is drawn before. */
   #nextDrawMs = Number.NEGATIVE_INFINITY;
   /** Nobody was to be drawn. */
@@ -85,7 +105,7 @@ export class Outbound {
 
     const due = chosen(places, isReserved);
     // A seed is where a node begins; once it has others it leaves the seed to who begins now: others
-    // are dialed as if it were not here, see `surplusSeed`.
+    // are dialed as if it were not here, see `surplus`.
     const needsSeeds = dial.onlyConfigured || 2 * this.#connected("full") < maxOutbound;
     const isSeed = (target: KnownEndpoint): boolean => this.#isSeed(target);
     const spared = needsSeeds ? 0 : this.#seedsSpared();
@@ -105,15 +125,23 @@ export class Outbound {
     return due;
   }
 
-  /** A seed in whose place somebody else has come. */
-  get surplusSeed(): KnownEndpoint | undefined {
+  /** This is the head of the chain now. */
+  headIs(hash: string, nowMs: number): void {
+    if (hash === this.#head) return;
+    this.#head = hash;
+    this.#headSinceMs = nowMs;
+  }
+
+  /** Who leaves, where one more is here: a seed, else of those drawn whoever has no block for longest. */
+  surplus(nowMs: number): KnownEndpoint | undefined {
     const { config, endpoints } = this.#options;
     const { maxOutbound, dial } = config;
     if (dial.onlyConfigured || this.#connected("full") <= maxOutbound) return undefined;
     for (const one of endpoints.all()) {
       if (this.#isSeed(one) && one.state === "connected") return one;
     }
-    return undefined;
+    const worst = this.#leastUseful();
+    return worst !== undefined && nowMs >= worst.tiredMs ? worst.target : undefined;
   }
 
   /** Dialing or connected for this, beside those that have slots of their own. */
@@ -151,14 +179,49 @@ export class Outbound {
     return target.source === "configured" && !this.#options.isReserved(target);
   }
 
+  /** Of those that a draw brought whoever has no new block for longest, of several the youngest. */
+  #leastUseful(): { readonly target: KnownEndpoint; readonly tiredMs: number } | undefined {
+    const { endpoints, isReserved, serviceOf } = this.#options;
+    let worst: { readonly target: KnownEndpoint; readonly service: Service } | undefined;
+    for (const target of endpoints.all()) {
+      const { peerId, purpose, source, state } = target;
+      if (state !== "connected" || purpose !== "full" || source !== "book") continue;
+      const service = peerId === undefined || isReserved(target) ? undefined : serviceOf(peerId);
+      if (service === undefined) continue;
+      if (worst === undefined || isOfLessUse(service, worst.service)) worst = { target, service };
+    }
+    if (worst === undefined) return undefined;
+    return { target: worst.target, tiredMs: worst.service.readySinceMs + TRIED_FOR_MS };
+  }
+
+  /** The chain does not grow: all that are here may keep the same from this node. After Bitcoin Core. */
+  #drawForTip(now: Moment, alone: boolean): Due | undefined {
+    const { staleTipMs } = this.#options.config.dial;
+    if (staleTipMs === 0) return undefined;
+    const dueMs = Math.max(this.#headSinceMs + staleTipMs, this.#nextTryMs);
+    if (now.monotonicMs < dueMs) {
+      this.#wakeMs = Math.min(this.#wakeMs, dueMs);
+      return undefined;
+    }
+    return this.#draw("full", now, alone);
+  }
+
   #drawExtra(now: Moment, alone: boolean): Due | undefined {
-    const { blocksOnlyMax, feelerEveryMs } = this.#options.config.dial;
+    const { dial, maxOutbound } = this.#options.config;
+    const { blocksOnlyMax, feelerEveryMs, staleTipMs } = dial;
     if (this.taken("blocks") < blocksOnlyMax) {
       const drawn = this.#draw("blocks", now, alone);
       if (drawn !== undefined) return drawn;
     }
-    const extra = Math.max(0, this.taken("full") - this.#options.config.maxOutbound);
+    const extra = Math.max(0, this.taken("full") - maxOutbound);
+    if (this.#connected("full") > maxOutbound) {
+      this.#nextTryMs = now.monotonicMs + staleTipMs / TRIES_PER_STALE;
+      const tiredMs = this.#leastUseful()?.tiredMs ?? Number.POSITIVE_INFINITY;
+      this.#wakeMs = Math.min(this.#wakeMs, Math.max(tiredMs, now.monotonicMs + dial.drawEveryMs));
+    }
     if (feelerEveryMs === 0 || this.taken("feeler") + extra >= FEELERS_MAX) return undefined;
+    const drawn = this.#drawForTip(now, alone);
+    if (drawn !== undefined) return drawn;
     this.#nextFeelerMs ??= this.#feelerAfter(now.monotonicMs);
     this.#wakeMs = Math.min(this.#wakeMs, this.#nextFeelerMs);
     if (now.monotonicMs < this.#nextFeelerMs) return undefined;
@@ -169,9 +232,12 @@ export class Outbound {
 
   /** Whoever holds the place of another one is tested first. */
   #feeler(now: Moment, alone: boolean): Due | undefined {
-    const { addresses, endpoints } = this.#options;
+    const { addresses, endpoints, isHere } = this.#options;
     const here = this.#addressesThat(({ state }) => state === "connected");
-    const contested = addresses.contested(now.wallMs, ({ address }) => here.has(address));
+    // Whoever dialed us from there cannot be dialed besides: that it is here proves as much.
+    const proves = ({ address, endpoint, peerId }: KnownAddress): boolean =>
+      here.has(address) || (peerId !== undefined && isHere(peerId, endpoint.host));
+    const contested = addresses.contested(now.wallMs, proves);
     const known = this.#addressesThat(() => true);
     const weightOf = (one: KnownAddress): number =>
       known.has(one.address) ? 0 : this.#welcomeOf(one.peerId, now.monotonicMs);
@@ -257,6 +323,12 @@ export class Outbound {
     }
     return groups;
   }
+}
+
+function isOfLessUse(one: Service, other: Service): boolean {
+  const { usefulBlockMs: last = Number.NEGATIVE_INFINITY } = one;
+  const { usefulBlockMs: otherLast = Number.NEGATIVE_INFINITY } = other;
+  return last === otherLast ? one.readySinceMs > other.readySinceMs : last < otherLast;
 }
 
 function wakeOf({ known, nextMs }: Draw, nextDrawMs: number): number {

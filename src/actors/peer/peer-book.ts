@@ -21,7 +21,7 @@ import { ConnectionTable } from "./connection-table.js";
 import { KnownEndpoints, peerAt, type Ended, type KnownEndpoint } from "./known-endpoints.js";
 import { KnownPeers } from "./known-peers.js";
 import { Absences, awayText, TrustedPeers } from "./operator-wishes.js";
-import { Outbound, type Due } from "./outbound.js";
+import { Outbound, type Due, type Service } from "./outbound.js";
 import type { Purpose } from "./purpose.js";
 import { admit, type Admission, type Slot } from "./peer-manager.js";
 import { PeerRecords } from "./peer-records.js";
@@ -84,6 +84,8 @@ export class PeerBook {
       float,
       classOf: (peerId, nowMs) => this.#classOf(peerId, nowMs),
       anchors: this.anchors,
+      serviceOf: (peerId) => this.#serviceOf(peerId),
+      isHere: (peerId, host) => this.connections.readyOf(peerId)?.remote.host === host,
       isReserved: (target) => this.isReserved(target),
     });
     this.groups = new GroupStandings(config);
@@ -106,9 +108,14 @@ export class PeerBook {
     return this.#outbound.due(now, alone);
   }
 
-  /** A seed that is connected and that this node has no more need of: others may have it. */
-  surplusSeed(): KnownEndpoint | undefined {
-    return this.#outbound.surplusSeed;
+  /** This is the head of the chain now: where it does not move for long one more peer is tried. */
+  headIs(hash: string, nowMs: number): void {
+    this.#outbound.headIs(hash, nowMs);
+  }
+
+  /** Whom this node dialed and has no more need of: somebody else has come. */
+  surplus(nowMs: number): KnownEndpoint | undefined {
+    return this.#outbound.surplus(nowMs);
   }
 
   /** Until `due` may answer something else, though nothing else happened; undefined: it never will. */
@@ -282,6 +289,12 @@ export class PeerBook {
     return was === "inForce";
   }
 
+  /** What its address group did is forgotten. Answers whether that kept it out. */
+  pardonGroup(peerId: PeerId, nowMs: number): boolean {
+    const host = this.peers.get(peerId)?.host;
+    return host !== undefined && this.groups.pardon(host, nowMs);
+  }
+
   /** `lastsMs` from now on. */
   judged(peerId: PeerId, { class: peerClass, score, lastsMs }: Verdict, nowMs: number): void {
     const judgement = { class: peerClass, score, endsMs: nowMs + lastsMs };
@@ -344,6 +357,12 @@ export class PeerBook {
     if (this.connections.readyCount <= this.#config.reputation.peersFloor) return undefined;
     if (this.connections.isOpen(peerId)) return undefined;
     return this.groups.refusal(candidate, this.connections.open(), nowMs);
+  }
+
+  #serviceOf(peerId: PeerId): Service | undefined {
+    const entry = this.connections.readyOf(peerId);
+    if (entry?.state.phase !== "ready") return undefined;
+    return { readySinceMs: entry.state.sinceMs, usefulBlockMs: entry.deeds.usefulBlockMs };
   }
 
   /** What is thought of whom to dial; undefined: not now. */

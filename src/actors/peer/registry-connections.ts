@@ -86,17 +86,20 @@ export function ready(
     state.reputation.tell({ type: "Report", peerId, event: "BadNeighbours", detail });
   }
   peerIsReady(state, peerId, ctx);
-  leaveSeed(state, ctx);
+  leaveSurplus(state, ctx);
 }
 
-/** Others have come in the place of a seed: its own place is for those who know nobody yet. */
-function leaveSeed(state: State, ctx: Ctx): void {
-  const seed = state.book.surplusSeed();
-  if (seed === undefined) return;
-  const detail = "this node knows others now, and leaves the place to who does not";
+/** Others have come in the place of a seed, or of whoever is of least use: it is for who lacks it. */
+export function leaveSurplus(state: State, ctx: Ctx): void {
+  const target = state.book.surplus(ctx.env.clock.monotonicMs());
+  if (target === undefined) return;
+  const detail =
+    target.source === "book"
+      ? "this node tried one peer more, and keeps those that bring it blocks"
+      : "this node knows others now, and leaves the place to who does not";
   const gone = { reason: "TooManyConnections", detail } as const;
   for (const entry of [...state.book.connections.open()]) {
-    if (entry.dialed === undefined || formatAddress(entry.dialed) !== seed.address) continue;
+    if (entry.dialed === undefined || formatAddress(entry.dialed) !== target.address) continue;
     entry.handler.tell({ type: "Close", ...gone });
     leave(state, entry, { ...gone, byPeer: false }, ctx);
   }

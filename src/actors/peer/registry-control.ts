@@ -168,13 +168,16 @@ function judged(
     return;
   }
   let changed = true;
+  const nowMs = context.env.clock.monotonicMs();
   switch (message.type) {
     case "UnbanPeer":
-      changed = pardoned(state, peerId, outcome.value === true, context);
+      // Also of what keeps out its whole address group: the operator wants it here.
+      changed = comesBack(state, peerId, context) || outcome.value === true;
+      changed = state.book.pardonGroup(peerId, nowMs) || changed;
       say("a peer was unbanned by the operator", message, context, { wasBanned: changed });
       break;
     case "TrustPeer":
-      pardoned(state, peerId, outcome.value === true, context);
+      comesBack(state, peerId, context);
       say("a peer is trusted by the operator", message, context);
       break;
     case "UntrustPeer":
@@ -185,11 +188,11 @@ function judged(
   message.replyTo.tell({ ok: true, value: changed });
 }
 
-/** It may come back. Answers whether anything kept it out. */
-function pardoned(state: State, peerId: PeerId, wasBanned: boolean, { env }: Ctx): boolean {
+/** It may come back. Answers whether it was sent away. */
+function comesBack(state: State, peerId: PeerId, { env }: Ctx): boolean {
   const wasAway = state.book.absences.end(peerId, env.clock.monotonicMs());
   lift(state, peerId);
-  return wasBanned || wasAway;
+  return wasAway;
 }
 
 /** Of a peer that was trusted: it stays if there is a slot for it. */

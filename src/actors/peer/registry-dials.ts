@@ -84,6 +84,7 @@ export function fill(state: DialsState, context: Ctx): void {
   }
   const nowMs = env.clock.monotonicMs();
   const now = { monotonicMs: nowMs, wallMs: env.clock.wallMs() };
+  book.headIs(env.blocks.head().hash, nowMs);
   for (const due of book.due(now, state.loneliness.alone)) {
     const { address, endpoint } = due.target;
     const dial = book.dialing(due, now.wallMs);

@@ -1,9 +1,13 @@
 // What the registry makes of figures: what peers claim, and what is measured of them.
 
 import { unreachable } from "../../errors.js";
-import { measure } from "./peer-entry.js";
-import type { RegistryMessage } from "./peer-table.js";
-import { announce, type RegistryState as State } from "./registry-state.js";
+import { measure, reportOf } from "./peer-entry.js";
+import type { PeerReport, RegistryMessage } from "./peer-table.js";
+import {
+  announce,
+  type RegistryContext as Ctx,
+  type RegistryState as State,
+} from "./registry-state.js";
 
 type FiguresMessage = Extract<
   RegistryMessage,
@@ -37,4 +41,14 @@ export function aboutFigures(state: State, message: FiguresMessage): void {
     default:
       unreachable(message);
   }
+}
+
+/** Of all that are ready, as operators see them. */
+export function reports({ book }: State, { env: { clock } }: Ctx): readonly PeerReport[] {
+  const nowMs = clock.monotonicMs();
+  return [...book.connections.all()].flatMap((entry) => {
+    const trusted = book.trusted.has(entry.peerId);
+    const peerClass = book.peers.judgementOf(entry.peerId, nowMs)?.class ?? "good";
+    return reportOf(entry, { trusted, class: peerClass }, clock) ?? [];
+  });
 }

@@ -42,6 +42,13 @@ export const DIALS = {
       "The mean time between two dials that only see whether somebody is at an address, while all slots " +
         "are taken; 0: none (Bitcoin Core takes two minutes).",
     ),
+    staleTipMs: ms(
+      1_800_000,
+      [0, DAY_MS],
+      "When the chain has not grown for so long one more peer is dialed, in the place of a feeler, and " +
+        "after 30 s whoever of those drawn brought no block for longest leaves; 0: never (Bitcoin Core " +
+        "does so after three of its intervals).",
+    ),
     drawEveryMs: ms(
       250,
       [1, HOUR_MS],

@@ -50,6 +50,19 @@ test("a group rests, then has one slot, then as many as any", (t) => {
   t.is(groups.refusal(slot(3), here, 4 * REST_MS), undefined);
 });
 
+test("what a group did is forgotten once one of it is pardoned, and counts anew from then on", (t) => {
+  const groups = standings();
+  t.false(groups.pardon(HOST, 0), "nothing was held against it");
+  groups.charge(HOST, peerIdOf(1), 100, 0);
+  t.false(groups.pardon(HOST, 0), "that of one kept nobody out");
+  for (const number of [1, 2]) groups.charge(HOST, peerIdOf(number), 100, 0);
+  t.true(groups.pardon(NEIGHBOUR, 0));
+  t.is(groups.refusal(slot(3), [], 0), undefined);
+  t.false(groups.isSuspect(HOST, 0));
+  for (const number of [1, 2]) groups.charge(HOST, peerIdOf(number), 100, 0);
+  t.truthy(groups.refusal(slot(3), [], 0));
+});
+
 test("it rests twice as long for each further ban's worth, up to a bound, and is forgiven", (t) => {
   const groups = standings();
   const restMs = () => groups.standingAt(HOST, 0)!.restsForMs;

@@ -1,10 +1,18 @@
 import test from "ava";
+import { originOf } from "../../../src/actors/peer/eviction.js";
+import { NO_GOSSIP } from "../../../src/actors/peer/gossip-times.js";
+import type { KnownEndpoint } from "../../../src/actors/peer/known-endpoints.js";
+import { NO_DEEDS } from "../../../src/actors/peer/peer-deeds.js";
+import type { Entry } from "../../../src/actors/peer/peer-entry.js";
+import { PeerPerformance, performanceOf } from "../../../src/actors/peer/peer-performance.js";
+import { connected } from "../../../src/actors/peer/peer-state.js";
+import { handshakeOf } from "../remote-peer.js";
 import { PeerBook } from "../../../src/actors/peer/peer-book.js";
 import type { Due } from "../../../src/actors/peer/outbound.js";
 import { resolveConfig, type NetworkConfigInput } from "../../../src/config.js";
 import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
 import { seededRandom } from "../../../src/runtime/random.js";
-import { peerIdOf, SELF } from "../support.js";
+import { peerIdOf, refusing, SELF } from "../support.js";
 
 const WALL_MS = 1_700_000_000_000;
 const MINUTE_MS = 60_000;
@@ -16,6 +24,26 @@ const address = (group: number, number = 1): Endpoint => ({
   host: `${20 + (group >> 8)}.${group & 255}.${number >> 8}.${number & 255}`,
   port: 8765,
 });
+
+/** A connection that this node made, as the registry enters it. */
+function entryOf({ id, peerId, remote }: Pick<Entry, "id" | "peerId" | "remote">): Entry {
+  return {
+    id,
+    peerId,
+    direction: "outbound",
+    remote,
+    origin: originOf(remote.host),
+    dialed: remote,
+    purpose: "full",
+    handler: { ...refusing<never>(), path: `/peer-${id}` },
+    state: connected(0),
+    head: undefined,
+    capabilities: new Set(),
+    performance: performanceOf(new PeerPerformance().snapshot(), NO_GOSSIP, NO_DEEDS),
+    deeds: NO_DEEDS,
+    gone: { reason: "Closed", byPeer: false, detail: "" },
+  };
+}
 
 /** A book whose dials end as these tests say; `step` is a look at what is due. */
 function nodeOf(config: NetworkConfigInput = {}, seed = "outbound") {
@@ -29,6 +57,7 @@ function nodeOf(config: NetworkConfigInput = {}, seed = "outbound") {
   });
   let nowMs = 0;
   let peers = 0;
+  const entries = new Map<string, Entry>();
   const now = () => ({ monotonicMs: nowMs, wallMs: WALL_MS + nowMs });
   const node = {
     book,
@@ -41,8 +70,28 @@ function nodeOf(config: NetworkConfigInput = {}, seed = "outbound") {
       for (const one of due) book.dialing(one, now().wallMs);
       return due;
     },
+    nowMs: () => nowMs,
+    /** A peer is there, and shakes hands: its id. */
+    join(due: Due): string {
+      const { endpoint } = due.target;
+      const entry = entryOf({ id: ++peers, peerId: peerIdOf(peers), remote: endpoint });
+      book.connected(entry);
+      book.becameReady(entry, handshakeOf(), now());
+      entries.set(entry.peerId, entry);
+      return entry.peerId;
+    },
+    /** It brought a block that was new. */
+    brings: (peerId: string) => book.did(peerId, { ...NO_DEEDS, usefulBlockMs: nowMs }, nowMs),
+    leave(target: KnownEndpoint): void {
+      const entry = entries.get(target.peerId!)!;
+      book.connections.beganClosing(entry, nowMs);
+      book.connections.remove(entry);
+      book.ended(target, nowMs, { why, alone: false, grows: false, wasReady: true });
+    },
+    here: () => [...book.connections.open()].map(({ peerId }) => peerId),
     connect: ({ target }: Due) => book.endpoints.connected(target, peerIdOf(++peers)),
     fail: ({ target }: Due) => book.ended(target, nowMs, { why, alone: false }),
+    surplus: () => book.surplus(nowMs),
     pass: (durationMs: number) => void (nowMs += durationMs),
     /** Dials and connects until nothing is due; answers what was. */
     fill(isThere: (due: Due) => boolean = () => true): readonly Due[] {
@@ -117,7 +166,7 @@ test("seeds come first, and are left to others once half of the slots are filled
 test("a seed leaves once somebody has come in its place, and not before", (t) => {
   const node = nodeOf({ maxOutbound: 4, dial: { blocksOnlyMax: 0 } });
   const seed = node.book.endpoints.add(parseAddress("9.1.1.1:1"), "configured")!;
-  const surplus = () => node.book.surplusSeed();
+  const { surplus } = node;
   for (let group = 0; group < 3; group++) node.hear([address(group)]);
   node.fill();
   t.is(surplus(), undefined, "nobody else is known");
@@ -136,7 +185,7 @@ test("seeds do not take each other's places", (t) => {
   node.pass(MINUTE_MS);
   node.fill();
   t.is(node.book.endpoints.count("connected"), 4);
-  t.is(node.book.surplusSeed(), undefined);
+  t.is(node.surplus(), undefined);
 });
 
 test("a seed stays where nobody is dialed but whom the operator named, or there is no place for two", (t) => {
@@ -145,7 +194,7 @@ test("a seed stays where nobody is dialed but whom the operator named, or there 
     node.book.endpoints.add(parseAddress("9.1.1.1:1"), "configured");
     for (let group = 0; group < 9; group++) node.hear([address(group)]);
     node.fill();
-    t.is(node.book.surplusSeed(), undefined);
+    t.is(node.surplus(), undefined);
     t.true(node.book.endpoints.count("connected") <= 4);
   }
 });
@@ -231,6 +280,96 @@ test("whoever is connected keeps its place in the book: it is here, and cannot b
   t.not(node.book.addresses.get(rival)?.isTried, true);
   node.book.addresses.invariants();
 });
+
+const HALF_HOUR_MS = 30 * MINUTE_MS;
+
+/** All slots are taken, of peers that are ready, and more addresses are known. */
+function full() {
+  const node = nodeOf({ maxOutbound: 2, dial: { blocksOnlyMax: 0 } });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  const tried: string[] = [];
+  /** Connects whoever is dialed to stay; answers who that was. */
+  const step = (): void => {
+    for (const due of node.step()) {
+      if (due.purpose === "feeler") node.fail(due);
+      else tried.push(node.join(due));
+    }
+    const surplus = node.surplus();
+    if (surplus !== undefined) node.leave(surplus);
+  };
+  const run = (forMs: number): void => {
+    for (let ms = 0; ms < forMs; ms += 1_000, node.pass(1_000)) step();
+  };
+  run(10_000);
+  return { node, run, tried };
+}
+
+test("while the chain does not grow one peer more is tried now and then, and leaves again", (t) => {
+  const { node, run, tried } = full();
+  t.is(tried.length, 2);
+  node.book.headIs("a", node.nowMs());
+  run(HALF_HOUR_MS);
+  t.is(tried.length, 2);
+  run(20_000);
+  t.is(tried.length, 3);
+  t.is(node.book.endpoints.count("connected"), 3, "it has a while to bring a block");
+  run(20_000);
+  t.is(node.book.endpoints.count("connected"), 2);
+  t.deepEqual(node.here(), tried.slice(0, 2), "of those that bring nothing the last one leaves");
+  run(HALF_HOUR_MS);
+  t.is(tried.length, 5, "each ten minutes after the one before has left");
+  node.book.headIs("b", node.nowMs());
+  run(HALF_HOUR_MS);
+  t.is(tried.length, 5, "it grows again");
+});
+
+test("whoever brings the block that was missing stays, in the place of who had none for longest", (t) => {
+  const { node, run, tried } = full();
+  const [one, other] = tried as [string, string];
+  node.brings(one);
+  node.pass(1_000);
+  node.brings(other);
+  node.book.headIs("a", node.nowMs());
+  run(HALF_HOUR_MS + 10_000);
+  const [, , third] = tried as [string, string, string];
+  node.brings(third);
+  node.book.headIs("b", node.nowMs());
+  run(60_000);
+  t.deepEqual(node.here(), [other, third]);
+});
+
+test("one more is dialed until somebody is there, however many are not", (t) => {
+  const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0 } });
+  for (let group = 0; group < 30; group++) node.hear([address(group)]);
+  const [first] = node.fill();
+  node.book.headIs("a", node.nowMs());
+  node.pass(HALF_HOUR_MS);
+  let dials = 0;
+  for (let second = 0; second < 60; second++, node.pass(1_000)) {
+    for (const due of node.step()) {
+      if (due.purpose === "full") dials++;
+      node.fail(due);
+    }
+  }
+  t.true(dials >= 20, `${dials} dials`);
+  t.is(first!.target.state, "connected");
+});
+
+for (const [how, dial] of [
+  ["it is asked not to", { staleTipMs: 0 }],
+  ["it has no slot for it", { feelerEveryMs: 0 }],
+  ["it dials the operator's alone", { onlyConfigured: true }],
+] as const) {
+  test(`nobody is tried for a chain that does not grow where ${how}`, (t) => {
+    const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0, ...dial } });
+    node.book.endpoints.add(address(99), "configured");
+    for (let group = 0; group < 30; group++) node.hear([address(group)]);
+    node.fill();
+    node.book.headIs("a", node.nowMs());
+    node.pass(HALF_HOUR_MS);
+    t.false(purposesOf(node.fill((due) => due.purpose === "full")).includes("full"));
+  });
+}
 
 test("somebody who waits for an address that is only tested gets a connection", (t) => {
   const node = nodeOf({ maxOutbound: 1, dial: { blocksOnlyMax: 0 } });

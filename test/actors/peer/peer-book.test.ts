@@ -83,6 +83,37 @@ test("nobody is dialed twice, nor whose peer is connected, nor past the slots", 
   book.invariants();
 });
 
+for (const [where, host, stays] of [
+  ["its address keeps its place there", "9.1.1.1", true],
+  ["another address gives its place away", "9.3.1.1", false],
+] as const) {
+  test(`whoever dialed this node from ${where}, untested`, (t) => {
+    const { book, open } = bookOf({
+      maxOutbound: 1,
+      dial: { blocksOnlyMax: 0 },
+      addresses: { triedBuckets: 1, bucketSize: 1, newBuckets: 64 },
+    });
+    book.endpoints.add(endpoint(50), "asked");
+    open(50, { direction: "outbound", dialed: endpoint(50) });
+    const [friend, rival] = [parseAddress("9.1.1.1:1"), parseAddress("9.2.1.1:1")];
+    book.addresses.found(friend, peerIdOf(1), WALL_MS);
+    const entry = open(1, { remote: { ...friend, host, port: 9 } });
+    book.becameReady(entry, handshakeOf(), at(0));
+    // Longer than whoever was found lately keeps its place for that.
+    const laterMs = 5 * 3_600_000;
+    book.addresses.found(rival, peerIdOf(2), at(laterMs).wallMs);
+    for (let minute = 0; minute < 60; minute++) {
+      const now = at(laterMs + minute * 60_000);
+      for (const one of book.due(now)) {
+        book.dialing(one, now.wallMs);
+        book.ended(one.target, now.monotonicMs, { why: "", alone: false });
+      }
+    }
+    t.is(book.addresses.get(friend)?.isTried ?? false, stays);
+    t.is(book.addresses.get(rival)?.isTried ?? false, !stays);
+  });
+}
+
 test("whoever is wanted comes first, or hears that there is no slot or no room", (t) => {
   const { book, due } = bookOf({ maxOutbound: 1, dial: { candidatesMax: 2 } });
   book.endpoints.add(endpoint(1), "configured");

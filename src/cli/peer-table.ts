@@ -93,7 +93,8 @@ export function shortTime(ms: number): string {
     .join("");
 }
 
-function shortBytes(bytes: number): string {
+/** `1536` → `1.5 KiB`. */
+export function shortBytes(bytes: number): string {
   let value = bytes;
   for (const unit of ["B", "KiB", "MiB", "GiB"]) {
     if (value < 1_024) return `${unit === "B" ? value : value.toFixed(1)} ${unit}`;

@@ -159,7 +159,7 @@ async function command<A extends { readonly peerId: string }>(
 }
 
 /** Another program may answer in JSON, too. */
-function shaped<T>(node: NodeClient, answer: unknown, member: keyof T & string): T {
+export function shaped<T>(node: NodeClient, answer: unknown, member: keyof T & string): T {
   if (typeof answer === "object" && answer !== null && member in answer) {
     return printableIn(answer) as T;
   }
@@ -167,6 +167,6 @@ function shaped<T>(node: NodeClient, answer: unknown, member: keyof T & string):
   throw new CodedError("NODE_UNREACHABLE", sentence);
 }
 
-function write(lines: readonly string[]): void {
+export function write(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(""));
 }

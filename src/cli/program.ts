@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { MINUTES_MAX, NODES_MAX, TRANSACTIONS_PER_SECOND_MAX } from "../sim/limits.js";
+import type { BansFlags } from "./operator.js";
 import type { BanFlags, NodeFlags, PeersFlags } from "./peers.js";
 import type { RunFlags } from "./run-flags.js";
 
@@ -187,6 +188,18 @@ function addPeers(program: Command): void {
   add("trust <peer>", "Give a peer a slot of its own, and no bans, over restarts.").action(
     async (peer: string, flags: NodeFlags) => (await load()).change("trust", peer, flags),
   );
+  const lists = () => import("./operator.js");
+  add("bans", "Show who is banned, for how long, and why.")
+    .option("--all", "those too whose ban is over and makes the next one longer")
+    .action(async (flags: BansFlags) => (await lists()).bans(flags));
+  add("trusted", "Show who is trusted, and by whom.").action(async (flags: NodeFlags) =>
+    (await lists()).trusted(flags),
+  );
+  add("limits", "Show what connections may carry; with changes, set it until the node ends.")
+    .argument("[changes...]", "NAME=BYTES, as uploadBytesPerSec=2MiB; 0: no limit", limitChange)
+    .action(async (changes: LimitChanges | [], flags: NodeFlags) =>
+      (await lists()).limits(Array.isArray(changes) ? {} : changes, flags),
+    );
   add("untrust <peer>", "Take that back.").action(async (peer: string, flags: NodeFlags) =>
     (await load()).change("untrust", peer, flags),
   );
@@ -211,6 +224,25 @@ function duration(text: string): number {
   const ms = Number(count) * (UNITS_MS[unit] ?? 0);
   if (ms > 0 && Number.isSafeInteger(ms)) return ms;
   throw new InvalidArgumentError("It must be a time as 90s, 15m, 2h or 7d.");
+}
+
+type LimitChanges = Readonly<Record<string, number>>;
+
+const UNITS_BYTES: Readonly<Record<string, number>> = {
+  "": 1,
+  KiB: 1_024,
+  MiB: 1_024 ** 2,
+  GiB: 1_024 ** 3,
+};
+
+/** Which limits there are, and in which bounds, the node knows. */
+function limitChange(text: string, earlier: LimitChanges = {}): LimitChanges {
+  const [, name = "", count = "", unit = ""] = /^(\w{1,64})=(\d{1,15})([KMG]iB|)$/.exec(text) ?? [];
+  const bytes = Number(count) * (UNITS_BYTES[unit] ?? 1);
+  if (name === "" || !Number.isSafeInteger(bytes)) {
+    throw new InvalidArgumentError("It must be as uploadBytesPerSec=2MiB.");
+  }
+  return { ...earlier, [name]: bytes };
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

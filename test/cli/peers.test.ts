@@ -87,6 +87,57 @@ test("an operator shows, explains, bans, trusts, sends away and connects peers",
   t.is((await node.ended).code, 0);
 });
 
+test("an operator shows bans, who is trusted and limits, and sets these", async (t) => {
+  const { data, http, peer, command } = await start(t);
+  const { peerId } = peer;
+  const [nobody, untrusted, unlimited] = await Promise.all([
+    command("bans"),
+    command("trusted"),
+    command("limits"),
+  ]);
+  t.deepEqual([nobody.stdout, untrusted.stdout], ["Nobody is banned.\n", "Nobody is trusted.\n"]);
+  t.regex(unlimited.stdout, /^upload {4}.* of no limit, each peer of no limit\n/);
+  await command("ban", peerId, "--for", "2h", "--reason", "a test");
+  const [banned, bans] = await Promise.all([
+    runCli(t, "bans", "--http", http),
+    command("bans", "--json"),
+  ]);
+  t.is(banned.stdout, `${peerId}  for another 1h59m, by the operator: a test\n`, banned.stderr);
+  t.like(JSON.parse(bans.stdout), [{ peerId, inForce: true }]);
+  await command("trust", peerId);
+  const [listed, trusted] = await Promise.all([command("trusted"), command("trusted", "--json")]);
+  t.is(listed.stdout, `${peerId}  by the operator\n`);
+  t.deepEqual(JSON.parse(trusted.stdout), [{ peerId, by: "operator" }]);
+  const set = await command("limits", "uploadBytesPerSec=2MiB", "historyBytesPerDay=1073741824");
+  t.deepEqual([set.code, set.stderr], [0, ""]);
+  const [upload, download, history] = set.stdout.split("\n");
+  t.regex(upload!, /of 2\.0 MiB\/s, each peer of no limit$/);
+  t.regex(download!, /of no limit, each peer of no limit$/);
+  t.is(history, "history   0 B served of 1.0 GiB a day");
+  const [limits, ...ended] = await Promise.all([
+    command("limits", "--json"),
+    command("limits", "upload=5"),
+    command("limits", "uploadBytesPerSec=1"),
+    runCli(t, "limits", "uploadBytesPerSec=0", "--http", http),
+    runCli(t, "limits", "fast", "--data", data),
+  ]);
+  t.like(JSON.parse(limits.stdout), { upload: { bytesPerSecond: 2 * 1_024 ** 2 } });
+  t.deepEqual(
+    ended.map(({ code }) => code),
+    [2, 2, 2, 2],
+  );
+  const said = ended.map(({ stderr }) => stderr);
+  t.true(said.slice(0, 3).every(isOneSentence), said.join());
+  for (const [index, sentence] of [
+    /"upload"/,
+    /limits\.uploadBytesPerSec/,
+    /the node's token/,
+    /It must be as uploadBytesPerSec=2MiB/,
+  ].entries()) {
+    t.regex(said[index]!, sentence);
+  }
+});
+
 test("peers --watch writes tables until Ctrl-C, which ends it with 0", async (t) => {
   const { data } = await start(t);
   const watching = spawn(process.execPath, [MAIN, "peers", "--watch", "--data", data]);

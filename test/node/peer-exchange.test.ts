@@ -2,10 +2,13 @@
 // that it dials can put into it.
 
 import test, { type ExecutionContext } from "ava";
+import { readPage } from "../../src/actors/peer/address-pages.js";
 import { genesisOf } from "../../src/compose.js";
 import type { Network } from "../../src/network.js";
 import type { MessageOf } from "../../src/protocol/index.js";
 import type { PeerEndpoint } from "../../src/protocol/kinds/peers.js";
+import { openLmdbStores } from "../../src/storage/lmdb-environment.js";
+import { temporaryDirectory } from "../cli/child.js";
 import { frameBytes, payloadBytes } from "../support/frames.js";
 import { listenAs, type HostileListenerOptions } from "../support/hostile-listener.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
@@ -156,6 +159,39 @@ test("of ever new ports of one public host a node takes one, and of a repeated p
   const { heard, dropped } = await exchange(node);
   t.is(heard, 2);
   t.deepEqual(dropped, { local: 0, port: 1, repeated: 199 + 49 });
+});
+
+test("what a peer tells of others goes no further: nobody else is told of it", async (t) => {
+  const node = await startTestNode(t, { bindAddr: BIND, maxOutbound: 1 });
+  const poison = Array.from({ length: 200 }, (_, i) => place(`9.${i}.9.9`));
+  const answer = { kind: "Peers", endpoints: poison } as const;
+  await dialed(t, node, ({ kind }) => (kind === "GetPeers" ? answer : undefined));
+  await until(async () => (await exchange(node)).heard === poison.length);
+  const said = { listenAddresses: ["tcp://9.9.9.9:9001", "tcp://127.0.0.1:9002"] };
+  await join(t, node, 1, said);
+  const answered = await told(await join(t, node, 2));
+  if (typeof answered === "string") return t.fail(answered);
+  t.true(answered.some(({ port }) => port === 9_002));
+  t.deepEqual(
+    answered.filter(({ host }) => host !== "127.0.0.1"),
+    [],
+  );
+});
+
+test("what one peer tells fills few places of the book, however much it is", async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const addresses = { newBuckets: 4_096, bucketSize: 1 };
+  const node = await startTestNode(t, { dataDir, addresses, maxOutbound: 1 });
+  const crowd = Array.from({ length: 200 }, (_, i) => place(`9.${i}.9.9`));
+  const answer = { kind: "Peers", endpoints: crowd } as const;
+  await dialed(t, node, ({ kind }) => (kind === "GetPeers" ? answer : undefined));
+  await until(async () => (await exchange(node)).heard === crowd.length);
+  await node.stop();
+  const stores = await openLmdbStores({ directory: dataDir, genesis: genesisOf(consensus) });
+  const pages = stores.peers.addresses!.pages().filter(({ name }) => name.startsWith("new-"));
+  await stores.close();
+  const known = pages.flatMap(({ text }) => readPage(text, crowd.length)).length;
+  t.true(known >= 30 && known <= 64, `${known} of ${crowd.length}`);
 });
 
 test("an answer that never comes costs a node nothing else", async (t) => {

@@ -151,6 +151,23 @@ for (const isTrusted of [false, true]) {
   });
 }
 
+test("what a peer sends is all checked once the operator trusts it, in the middle of its connection too", async (t) => {
+  const node = await listening(t, {
+    checks: { perGroupBurst: 4, perGroupPerSecond: 1 },
+    inbound: { exemptLocal: false },
+  });
+  const peer = await join(t, node, 1, "127.0.7.1", OLD);
+  t.true(await node.trustPeer(peer.peerId));
+  let checked = 0;
+  const count = ({ rule }: { readonly rule: string }): void =>
+    void (rule === "signature" && checked++);
+  t.teardown(node.subscribe(["TransactionRejected"], count));
+  const sent = Array.from({ length: 20 }, (_, number) => forged(number));
+  for (const transaction of sent) peer.send({ kind: "NewTransaction", transaction });
+  await until(() => checked >= sent.length);
+  t.true(await peer.ping(), "it costs a tenth");
+});
+
 test("an address group has so many forgeries checked, under however many identities", async (t) => {
   const checks = { perGroupBurst: 40, perGroupPerSecond: 1 };
   const node = await listening(t, {

@@ -24,10 +24,11 @@ const GUARD_MS = 15_000;
 const chain = makeChain(200);
 const tip = chain.at(-1)!.header;
 
-type Answer = Message | "silence";
+/** Bytes: a payload as it is. */
+type Answer = Message | "silence" | Uint8Array;
 
 /** Instead of what a peer with this chain would answer. */
-type Lie = (request: Message, honest: Answer) => Answer;
+type Lie = (request: Message, honest: Message | "silence") => Answer;
 
 const REFUSED = { kind: "RequestRefused", reason: "NotFound" } as const;
 
@@ -50,7 +51,9 @@ async function join(
       const truth = honestAnswer(served, request);
       const honest = typeof truth === "string" ? REFUSED : truth;
       const said = lie?.(request, honest) ?? honest;
-      if (said !== "silence") raw.send(said, raw.requestIds[read]);
+      const requestId = raw.requestIds[read]!;
+      if (said instanceof Uint8Array) raw.writePayload("ResponseBlockRange", said, requestId);
+      else if (said !== "silence") raw.send(said, requestId);
     }
   };
   raw.socket.on("data", answer);
@@ -113,6 +116,34 @@ for (const [how, lie] of Object.entries(LIES)) {
     await until(() => node.head().hash === tip.hash);
     const tookMs = Math.round(performance.now() - startMs);
     t.true(tookMs < GUARD_MS, `${tookMs} ms`);
+  });
+}
+
+type Blocks = readonly Uint8Array[];
+/** A range of no block, which no session would encode. */
+const EMPTY_RANGE = Uint8Array.of(0x81, 0x80);
+
+const RANGES: Readonly<Record<string, (blocks: Blocks) => Blocks | Uint8Array>> = {
+  "by no block": () => EMPTY_RANGE,
+  "in another order": (blocks) => [...blocks].reverse(),
+  "with a block left out": ([first, , ...rest]) => [first!, ...rest],
+  "with a block too many": (blocks) => [...blocks, blocks.at(-1)!],
+};
+for (const [how, spoil] of Object.entries(RANGES)) {
+  test(`who answers a range ${how} is gone for it, and another one is asked`, async (t) => {
+    const node = await startTestNode(t, { bindAddr: BIND });
+    const lie: Lie = (_request, honest) => {
+      if (honest === "silence" || honest.kind !== "ResponseBlockRange") return honest;
+      const blocks = spoil(honest.blocks);
+      return blocks instanceof Uint8Array ? blocks : { ...honest, blocks };
+    };
+    const gone = nextEvent(node, "PeerDisconnected");
+    const { raw } = await join(t, node, { id: 1, chain, lie });
+    const { peerId, reason } = await gone;
+    t.deepEqual([peerId, reason], [raw.peerId, "ProtocolViolation"]);
+    void node.connect((await honestNode(t)).listenAddress!);
+    await reaches(node, tip.hash);
+    t.pass();
   });
 }
 

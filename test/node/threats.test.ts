@@ -10,10 +10,10 @@ import type { Network } from "../../src/network.js";
 import { parseAddress } from "../../src/protocol/address.js";
 import { KINDS } from "../../src/protocol/index.js";
 import { systemClock } from "../../src/runtime/clock.js";
-import { makeKey, makeTransaction } from "../support/chain.js";
+import { makeChain, makeKey, makeTransaction } from "../support/chain.js";
 import { frameBytes, messageBytes } from "../support/frames.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
-import { consensus, nextEvent, startTestNode, until } from "./nodes.js";
+import { consensus, nextEvent, startTestNode, storeOf, until } from "./nodes.js";
 
 const NETWORK_ID = genesisOf(consensus).header.hash;
 const BIND = "tcp://127.0.0.1:0";
@@ -84,6 +84,29 @@ test("one sender's transactions, nonce gaps and all, take their share of the mem
   }
   await until(() => judged >= sent);
   t.is((await node.status()).mempool.count, perSenderMax);
+});
+
+test("a peer that asks for the same large block again and again is served so many bytes", async (t) => {
+  const data = new Uint8Array(60_000);
+  const transactions = [1, 2, 3, 4].map((seed) => makeTransaction(makeKey(seed), 0, { data }));
+  const [small] = makeChain(1);
+  const [large] = makeChain(1, { parent: small!.header, transactions });
+  const serve = { blockBytesPerSecond: 1, blockBytesBurst: 1_024 * 1_024 };
+  const node = await listening(t, { serve }, { blockStore: await storeOf([small!, large!]) });
+  const greedy = await joined(t, node, 1);
+  let served = 0;
+  for (let asked = 0; asked < 40; asked++) {
+    const answer = greedy.ask({ kind: "RequestBlock", hash: large!.header.hash });
+    void answer.then(({ ok }) => void (ok && served++));
+  }
+  await greedy.until(() => served >= 2);
+  // Whoever asks for less has it meanwhile, and by then all that is due has come.
+  const modest = await joined(t, node, 2);
+  for (let asked = 0; asked < 40; asked++) {
+    t.true((await modest.ask({ kind: "RequestBlock", hash: small!.header.hash })).ok);
+  }
+  t.true(served * large!.bytes.length <= 2 * serve.blockBytesBurst, `${served} of 40`);
+  t.is((await node.peers()).length, 2, "it breaks no rule");
 });
 
 test("a flood of bad connections writes a bounded log", async (t) => {

@@ -2,6 +2,7 @@
 // the network thread and the simulator all build their nodes here.
 
 import type { NodeParts } from "./actors/node-memory.js";
+import { runName } from "./actors/events/event-ids.js";
 import { memoryInWords } from "./actors/memory-ledger.js";
 import { CAPABILITIES } from "./actors/peer/local-info.js";
 import type { ListenOutcome } from "./actors/service/listener.js";
@@ -66,8 +67,9 @@ export async function startNode(
     const scheduler = createScheduler(built.env.clock);
     const onFailure = (reason: CodedError): void => reportEnd(own.log, reason);
     const { protocols = [] } = own;
+    const run = runName(built.env.random);
     const end = { onFailure, close: () => closeAll(closers) };
-    return await runNode(built, { scheduler, protocols }, end);
+    return await runNode(built, { scheduler, protocols, run }, end);
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -77,7 +79,7 @@ export async function startNode(
 /** Starts the actors on an environment; `end.close` releases it after they stopped. */
 async function runNode(
   { env, threadsStarted, failed, diskWaitMs }: BuiltEnv,
-  given: Pick<SpawnOptions, "scheduler" | "protocols">,
+  given: Pick<SpawnOptions, "scheduler" | "protocols" | "run">,
   end: Pick<NetworkParts, "close" | "onFailure">,
 ): Promise<Network> {
   const onFault = (report: FaultReport): void => reportFault(env.log, report);

@@ -86,11 +86,8 @@ export type {
   PeerControl,
 } from "./network/peer-control.js";
 export type { SentAway, TrustedPeer } from "./actors/peer/operator-messages.js";
-export type {
-  NetworkEvent,
-  NetworkEventOf,
-  NetworkEventType,
-} from "./actors/events/event-types.js";
+export type * from "./actors/events/event-types.js";
+export type { EventStreamOptions, ReadEventsOptions, Streamed } from "./network/event-stream.js";
 export type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 export type { PeerReport } from "./actors/peer/peer-table.js";
 export type { DirectionReport, LimitsReport } from "./actors/throttle/throttle.js";

@@ -11,12 +11,15 @@ import type { ChainView, PeerId, ProtocolLink, TransactionLocation } from "./por
 import type { NodeEnv } from "./actors/env.js";
 import { parseDialable, type Endpoint } from "./protocol/address.js";
 import { checkedId } from "./protocol/ids.js";
-import { eventTap } from "./actors/events/event-tap.js";
+import type { EventBusMessage } from "./actors/events/event-bus.js";
 import type {
-  NetworkEvent,
+  EventId,
+  EventPage,
   NetworkEventOf,
   NetworkEventType,
 } from "./actors/events/event-types.js";
+import { eventAccess } from "./network/event-access.js";
+import type { EventStreamOptions, ReadEventsOptions, Streamed } from "./network/event-stream.js";
 import type { MemoryLedger } from "./actors/memory-ledger.js";
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
@@ -84,13 +87,28 @@ export interface Network extends PeerControl {
   /** The way to the peers of a protocol that was brought along. Throws a TypeError for another one. */
   protocol(name: string): ProtocolLink;
   /**
-   * Calls `onEvent` for each event of these types; answers the function that ends it. An `onEvent`
-   * that throws, or whose promise rejects, is not called again: a process warning says so.
+   * Calls `onEvent` for each event of these types, with its id; answers the function that ends it. One
+   * that is too slow misses the oldest, and hears so by `EventsMissed`, where that is among the types.
+   * An `onEvent` that throws, or whose promise rejects, is not called again: a process warning says so.
    */
   subscribe<T extends NetworkEventType>(
     types: readonly T[],
-    onEvent: (event: NetworkEventOf<T>) => void,
+    onEvent: (event: NetworkEventOf<T>, id: EventId) => void,
   ): () => void;
+  /**
+   * The events of these types with their ids, at the pace of `for await`: from now on, or after an
+   * event that was had. What the node keeps no more (`events.keptBytesMax`) is told by one
+   * `EventsMissed`. Ends by `break`, or by a signal. Throws ARGUMENT_INVALID.
+   */
+  events<T extends NetworkEventType>(
+    types: readonly T[],
+    options?: EventStreamOptions,
+  ): AsyncIterableIterator<Streamed<T>>;
+  /**
+   * A page of such events: as soon as there is one, or an empty one after `waitMs`. Throws
+   * ARGUMENT_INVALID.
+   */
+  readEvents<T extends NetworkEventType>(options?: ReadEventsOptions<T>): Promise<EventPage<T>>;
   /** Events that were dropped because this process was too slow to take them. */
   readonly missed: number;
   /**
@@ -121,6 +139,7 @@ export interface MissedEvents {
 export interface NetworkParts {
   readonly system: ActorSystem<NodeEnv>;
   readonly service: ActorRef<NetworkMessage>;
+  readonly events: ActorRef<EventBusMessage>;
   /** Resolves when the service stopped for good or must, to why it did unless it was asked for. */
   readonly serviceGone: Promise<CodedError>;
   readonly missed: MissedEvents;
@@ -142,7 +161,6 @@ export interface NetworkParts {
 export function networkHandle(parts: NetworkParts): Network {
   const { system, service, blocks } = parts;
   const { running, withCause, ...life } = lifeOf(parts);
-  let taps = 0;
 
   const ask: Asking = async (question) =>
     withCause(running(system).ask(service, question, parts.config.calls.timeoutMs));
@@ -197,16 +215,7 @@ export function networkHandle(parts: NetworkParts): Network {
       return location;
     },
     protocol: (name) => linkOf(name, running(parts.links)),
-    subscribe(types, onEvent) {
-      const args = {
-        onEvent: subscriberOf(types, onEvent),
-        onFailed: subscriberFailed,
-        onMissed: () => parts.missed.count++,
-      };
-      const tap = running(system).spawn(eventTap, args, { name: `tap-${++taps}` });
-      tell({ type: "Subscribe", subscriber: tap, types });
-      return () => void tap.tell({ type: "TapEnded" });
-    },
+    ...eventAccess(parts, { running, withCause, tell }),
     get missed() {
       return parts.missed.count;
     },
@@ -265,7 +274,7 @@ function connectTo(endpoints: readonly Endpoint[], ask: Asking): Promise<readonl
 
 type Asking = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage) => Promise<R>;
 
-interface Life extends Pick<Network, "stop" | "stopped"> {
+export interface Life extends Pick<Network, "stop" | "stopped"> {
   /** Answers `part` while the network runs, throws STOPPED after: first in every method. */
   readonly running: <T>(part: T) => T;
   /** The answer; when the network ended by itself before there was one, why. */
@@ -302,13 +311,6 @@ function lifeOf(parts: NetworkParts): Life {
   };
 }
 
-type Subscriber = (event: NetworkEvent) => void;
-
-/** Of a host's function that threw, for those too who gave no log. */
-export function subscriberFailed(error: unknown): void {
-  process.emitWarning(`a subscriber of the network failed: ${String(error)}`, "ActorFault");
-}
-
 function stoppedError(cause: CodedError | undefined): CodedError {
   const why = cause === undefined ? "The network has stopped." : stoppedBecause(cause);
   return new CodedError("STOPPED", why, { cause });
@@ -333,11 +335,4 @@ async function stopAll(parts: NetworkParts): Promise<void> {
 function checkBytes(what: string, bytes: unknown): void {
   if (bytes instanceof Uint8Array) return;
   throw new TypeError(`${what} is handed in as a Uint8Array of its encoding`);
-}
-
-/** What TypeScript forbids and a caller in JavaScript may say all the same ends here, not in an actor. */
-export function subscriberOf(types: unknown, onEvent: unknown): Subscriber {
-  const named = Array.isArray(types) && types.every((type) => typeof type === "string");
-  if (named && typeof onEvent === "function") return onEvent as Subscriber;
-  throw new TypeError("subscribe takes a list of event types and a function");
 }

@@ -4,11 +4,19 @@
 
 import type { ResourceLimits } from "node:worker_threads";
 import { transfer } from "comlink";
-import type { NetworkEvent, NetworkEventType } from "./actors/events/event-types.js";
+import { readEventId, eventId } from "./actors/events/event-ids.js";
+import type {
+  EventId,
+  NetworkEvent,
+  NetworkEventType,
+  ToldEvent,
+} from "./actors/events/event-types.js";
 import { resolveConfig, type NetworkConfig, type NetworkConfigInput } from "./config.js";
 import { CodedError, errorText, whenRejected } from "./errors.js";
 import { callersLog } from "./log.js";
-import { subscriberFailed, subscriberOf, type Network } from "./network.js";
+import { subscriberFailed, subscriberOf } from "./network/event-access.js";
+import { checkedRead, eventStream } from "./network/event-stream.js";
+import type { Network } from "./network.js";
 import type { Log, LogLevel } from "./ports.js";
 import { systemClock } from "./runtime/clock.js";
 import { ThreadLife, type ThreadExit } from "./runtime/thread-life.js";
@@ -41,7 +49,9 @@ export type NetworkThreadExit = ThreadExit;
  * when the thread hangs (`calls.threadTimeoutMs`). Errors of the network keep their codes.
  */
 export interface NetworkThread
-  extends RemoteCalls, Pick<Network, OwnFacts | "subscribe" | "stopped"> {
+  extends RemoteCalls, Pick<Network, OwnFacts | "subscribe" | "events" | "stopped"> {
+  /** As Network's: a page that is not there yet is waited for in the network's thread. */
+  readonly readEvents: Network["readEvents"];
   /** Events and log lines that were dropped because this thread was too slow to take them. */
   readonly missed: number;
   /**
@@ -92,7 +102,11 @@ function checkCloneable(ports: PortModules): void {
   }
 }
 
-type Subscriber = (event: NetworkEvent) => void;
+interface Subscriber {
+  readonly onEvent: (event: NetworkEvent, id: EventId) => void;
+  readonly tellsMissed: boolean;
+  lastId: EventId | undefined;
+}
 
 /** This side of one network thread. */
 class Owner {
@@ -148,10 +162,18 @@ class Owner {
     });
     stopped.catch(() => undefined);
     let stopping: Promise<void> | undefined;
+    const remote = Object.fromEntries(calls) as RemoteCalls;
+    const readEvents = remote.readEvents as Network["readEvents"];
     return {
       ...own,
-      ...(Object.fromEntries(calls) as RemoteCalls),
-      subscribe: (types, onEvent) => this.#subscribe(types, onEvent as Subscriber),
+      ...remote,
+      readEvents,
+      subscribe: (types, onEvent) => this.#subscribe(types, onEvent),
+      events: (types, options = {}) => {
+        life.assertRunning();
+        checkedRead({ types, after: options.after });
+        return eventStream(readEvents, types, options);
+      },
       stopped,
       get missed() {
         return feed.missed;
@@ -160,11 +182,12 @@ class Owner {
     };
   }
 
-  #subscribe(types: readonly NetworkEventType[], subscriber: Subscriber): () => void {
-    subscriberOf(types, subscriber);
+  #subscribe(types: readonly NetworkEventType[], given: unknown): () => void {
+    const onEvent = subscriberOf(types, given);
     this.#life.assertRunning();
     const id = this.#nextId++;
-    this.#subscribers.set(id, subscriber);
+    const tellsMissed = types.includes("EventsMissed");
+    this.#subscribers.set(id, { onEvent, tellsMissed, lastId: undefined });
     // By the way of the calls, so that a call made later finds the subscription in place.
     this.#life.tell((control) => control.subscribe(id, types));
     return () => this.#unsubscribe(id);
@@ -175,7 +198,7 @@ class Owner {
     this.#life.tell((control) => control.unsubscribe(id));
   }
 
-  #onItem([id, value]: FeedItem): void {
+  #onItem([id, value, dropped = 0]: FeedItem): void {
     if (id === LOG_ID) {
       this.#log?.write(...(value as [LogLevel, string, Readonly<Record<string, unknown>>]));
       return;
@@ -186,11 +209,19 @@ class Owner {
       this.#unsubscribe(id);
       subscriberFailed(error);
     };
-    try {
-      whenRejected(this.#subscribers.get(id)?.(value as NetworkEvent), onFailed);
-    } catch (error) {
-      onFailed(error);
-    }
+    const subscriber = this.#subscribers.get(id);
+    if (subscriber === undefined) return;
+    const call = ({ id: eventId, event }: ToldEvent): void => {
+      try {
+        whenRejected(subscriber.onEvent(event, eventId), onFailed);
+      } catch (error) {
+        onFailed(error);
+      }
+    };
+    const told = value as ToldEvent;
+    if (dropped > 0 && subscriber.tellsMissed) call(missedBefore(told, dropped, subscriber.lastId));
+    subscriber.lastId = told.id;
+    if (this.#subscribers.has(id)) call(told);
   }
 
   async #stop(): Promise<void> {
@@ -215,4 +246,16 @@ class Owner {
       onFailed(error);
     }
   }
+}
+
+/** On the way from the network's thread: this one was too slow. */
+function missedBefore(
+  { id }: ToldEvent,
+  count: number,
+  last: EventId | undefined,
+): ToldEvent<"EventsMissed"> {
+  const { run, seq } = readEventId(id)!;
+  const firstId = last === undefined ? null : eventId(run, readEventId(last)!.seq + 1);
+  const lastId = eventId(run, seq - 1);
+  return { id: lastId, event: { type: "EventsMissed", reason: "slow", count, firstId, lastId } };
 }

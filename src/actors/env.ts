@@ -20,6 +20,7 @@ import type {
   WorkerPool,
 } from "../ports.js";
 import type { GroupLimits } from "../protocol/session/group-limits.js";
+import type { HeardTypes } from "./events/heard.js";
 import type { MemoryLedger } from "./memory-ledger.js";
 import type { Throttle } from "./throttle/throttle.js";
 
@@ -35,6 +36,8 @@ export interface NodeEnv {
   readonly throttle: Throttle;
   /** What peers of one address group may do together, shared as the ledger is; absent: no limits. */
   readonly groups?: GroupLimits;
+  /** What of the events that come in floods anybody hears; absent: all are published. */
+  readonly heard?: HeardTypes;
   /** This node's own id. */
   readonly peerId: PeerId;
   /** Software name and version, as told to peers. */

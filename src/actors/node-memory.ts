@@ -5,6 +5,7 @@ import { PENDING_CONNECTION_BYTES, SIGNATURE_BYTES } from "../config/memory-plan
 import { GroupLimits } from "../protocol/session/group-limits.js";
 import type { TransportHeld } from "../ports.js";
 import type { NodeEnv } from "./env.js";
+import { HeardTypes } from "./events/heard.js";
 import { guardMempool } from "./integration/guarded-mempool.js";
 import { leasedPool } from "./leased-pool.js";
 import { MemoryLedger } from "./memory-ledger.js";
@@ -23,7 +24,8 @@ export function accounted(parts: NodeParts): NodeEnv {
   const memory = ledgerOf(parts);
   const throttle = new Throttle(parts.config, parts.clock);
   const groups = new GroupLimits(parts.config);
-  return { ...parts, memory, throttle, groups, workers: leasedPool(parts.workers, memory) };
+  const workers = leasedPool(parts.workers, memory);
+  return { ...parts, memory, throttle, groups, workers, heard: new HeardTypes() };
 }
 
 function ledgerOf({ config, log, mempool, transports }: NodeParts): MemoryLedger {

@@ -65,6 +65,6 @@ export function boundConnections(server: Server, limits: Limits): void {
   });
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return /^(?:::ffff:)?127\.|^::1$/.test(address);
 }

@@ -13,7 +13,7 @@ export type Gate = (request: FastifyRequest, reply: FastifyReply) => FastifyRepl
 export function originGate(hosts: readonly string[]): Gate {
   const names = new Set(["localhost", ...hosts]);
   return ({ headers, method, raw }, reply) => {
-    const { host, origin } = headers;
+    const { host } = headers;
     // Without a Host it is a program with HTTP 1.0: every browser says one.
     if (host === undefined && raw.httpVersion !== "1.0") {
       const error = "A request needs a Host header: ask by IP address or as localhost.";
@@ -25,14 +25,20 @@ export function originGate(hosts: readonly string[]): Gate {
         "localhost, or start the node with --http-host NAME.";
       return refuse(reply, 403, { error, rule: "host" });
     }
-    const foreign =
-      (origin !== undefined && origin !== `http://${host}`) ||
-      headers["sec-fetch-site"] === "cross-site" ||
-      headers["sec-fetch-site"] === "same-site";
-    if (READING.has(method) || !foreign) return undefined;
+    if (READING.has(method) || !isForeign(headers)) return undefined;
     const error = "A page of another site may not change anything here.";
     return refuse(reply, 403, { error, rule: "origin" });
   };
+}
+
+/** A page of another site asks. What it could not read anyway need not be refused, unless it lasts. */
+export function isForeign(headers: FastifyRequest["headers"]): boolean {
+  const { host, origin } = headers;
+  return (
+    (origin !== undefined && origin !== `http://${host}`) ||
+    headers["sec-fetch-site"] === "cross-site" ||
+    headers["sec-fetch-site"] === "same-site"
+  );
 }
 
 /** Only a name can be pointed at another address: a page at an IP address is at that address. */

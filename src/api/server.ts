@@ -12,6 +12,7 @@ import { addressInvalid, parseAddress } from "../protocol/address.js";
 import { KINDS } from "../protocol/types/message.js";
 import { boundConnections } from "./connections.js";
 import { ANSWER_HEADERS, answerError, answerUnread, answerUnmet, refuse } from "./errors.js";
+import { addEventRoutes } from "./event-routes.js";
 import { createMetrics } from "./metrics.js";
 import { watchMethods } from "./methods.js";
 import { originGate } from "./origin.js";
@@ -81,6 +82,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const metrics = createMetrics(network);
   addRoutes(server, network, metrics);
   addPeerRoutes(server, network, { token: options.token, log });
+  addEventRoutes(server, network, config);
   try {
     const address = await listen(server, host, port, options.address);
     return {

@@ -24,6 +24,8 @@ import type { Scheduler } from "../runtime/scheduler.js";
 export interface SpawnOptions {
   readonly scheduler: Scheduler;
   readonly protocols?: readonly ServiceProtocol[];
+  /** Of this run of the node: 16 hex digits that no other one of it had. In the ids of events. */
+  readonly run: string;
   /** The first segment of every actor's path; default "node". */
   readonly name?: string;
   readonly onFault: (report: FaultReport) => void;
@@ -33,7 +35,7 @@ export interface SpawnOptions {
 
 export type SpawnedNode = Pick<
   NetworkParts,
-  "system" | "service" | "serviceGone" | "missed" | "links"
+  "system" | "service" | "events" | "serviceGone" | "missed" | "links"
 > &
   Pick<NodeEnv, "memory" | "throttle"> & {
     /** How far the mempool has followed the chain. */
@@ -43,7 +45,7 @@ export type SpawnedNode = Pick<
 /** The actors of a node, spawned and not yet run: nothing happens before the scheduler's turn. */
 export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   const { clock, random, log } = env;
-  const { scheduler, name = "node", protocols = [], onFault, onStarted } = options;
+  const { scheduler, run, name = "node", protocols = [], onFault, onStarted } = options;
   const linked = protocols.map(({ name: protocol, kinds }, index) => {
     // A copy: what was checked and told to peers stays as it is.
     const own = { name: protocol, kinds: structuredClone(kinds) };
@@ -69,10 +71,16 @@ export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   };
   const started = system.spawn(startTap, { onStarted, onGone }, { name: "start" });
   // Beside the network, not below it: who subscribed stays subscribed when the network restarts.
-  const mailboxMax = env.config.mailbox.dataMax;
   const missed = { count: 0 };
-  const onMissed = (): void => void missed.count++;
-  const events = system.spawn(eventBus, { mailboxMax, onMissed }, { name: "events" });
+  const bus = {
+    mailboxMax: env.config.mailbox.dataMax,
+    run,
+    keptBytesMax: env.config.events.keptBytesMax,
+    heard: guarded.heard,
+    dropped: { count: 0 },
+    onMissed: (): void => void missed.count++,
+  };
+  const events = system.spawn(eventBus, bus, { name: "events" });
   // Nor is lost which facts it had still to publish, and which blocks its mempool had to follow.
   const followed = nothingFollowed();
   const args = { started, events, untold: nothingUntold(), followed };
@@ -80,7 +88,7 @@ export function spawnNode(env: NodeParts, options: SpawnOptions): SpawnedNode {
   for (const actor of [events, service]) started.tell({ type: "Watch", actor });
   const links = new Map(linked.map(({ name: protocol, link }) => [protocol, link]));
   const { memory, throttle } = guarded;
-  return { system, service, serviceGone, missed, links, memory, throttle, followed };
+  return { system, service, events, serviceGone, missed, links, memory, throttle, followed };
 }
 
 /** The handle of a spawned node. */

@@ -38,6 +38,8 @@ const INBOX_BYTES_MAX = MIB + 64 * KIB;
 export const SIGNATURE_BYTES = 32;
 /** An address with its places in the address book: measured. */
 const ADDRESS_BYTES = 800;
+/** A page of events as text, in a reader's socket. */
+const STREAM_BYTES_MAX = 256 * KIB;
 /** Undo data and commits that wait for the disk beside blocks. */
 const UNDO_BYTES_MAX = 4 * MIB;
 /** What the last step of a reorganisation adds: a block of 20,000 senders. */
@@ -136,6 +138,10 @@ export const MEMORY_HOLDERS = {
     bytes: ({ addresses: { newBuckets, triedBuckets, bucketSize } }) =>
       (newBuckets + triedBuckets) * bucketSize * ADDRESS_BYTES,
     text: "addresses that peers told of, or where a peer was found",
+  },
+  events: {
+    bytes: ({ events, http }) => events.keptBytesMax + http.streamsMax * STREAM_BYTES_MAX,
+    text: "events that are kept for whoever reads them later, and those on their way to readers over HTTP",
   },
   signatureCache: {
     bytes: ({ pool }) => pool.signatureCacheEntries * SIGNATURE_BYTES,

@@ -158,6 +158,7 @@ export class SimNode {
     });
     const spawned = spawnNode(env, {
       scheduler: loop.scheduler,
+      run: this.#starts.toString(16).padStart(16, "0"),
       // A path has no room for the dots of an IP address.
       name: name.replaceAll(".", "-"),
       protocols: around.protocolsOf(name),

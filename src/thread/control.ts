@@ -10,10 +10,11 @@ import type { Outcome } from "../runtime/thread-outcome.js";
 /** What is told once, at the start. */
 export type OwnFacts = "peerId" | "listenAddresses" | "listenAddress";
 /** What the owner's side answers by itself. */
-type Local = OwnFacts | "protocol" | "subscribe" | "missed" | "stopped" | "stop";
+type Local = OwnFacts | "protocol" | "subscribe" | "events" | "missed" | "stopped" | "stop";
 export type RemoteMethod = Exclude<keyof Network, Local>;
 
 const REMOTE: Readonly<Record<RemoteMethod, true>> = {
+  readEvents: true,
   status: true,
   peers: true,
   kindStatistics: true,

@@ -12,8 +12,8 @@ const BATCH_MAX = 256;
 /** Items that wait for credit. */
 const QUEUE_MAX = 8_192;
 
-/** Whom it is for (a subscription, or LOG_ID), and what. */
-export type FeedItem = readonly [id: number, value: unknown];
+/** Whom it is for (a subscription, or LOG_ID), what, and how many before it were dropped, if any. */
+export type FeedItem = readonly [id: number, value: unknown, dropped?: number];
 export const LOG_ID = 0;
 
 interface Batch {
@@ -37,6 +37,8 @@ export class FeedSender {
   /** Dropped before they came here. */
   missedBefore = (): number => 0;
   #missed = 0;
+  /** By whom they were for, until the next item for them goes. */
+  readonly #dropped = new Map<number, number>();
   #armed = false;
 
   constructor(port: MessagePort) {
@@ -50,7 +52,8 @@ export class FeedSender {
   /** `value` must be cloneable. */
   push(id: number, value: unknown): void {
     if (this.#queue.length === QUEUE_MAX) {
-      this.#queue.shift();
+      const [whose] = this.#queue.shift()!;
+      this.#dropped.set(whose, (this.#dropped.get(whose) ?? 0) + 1);
       this.#missed++;
     }
     this.#queue.push([id, value]);
@@ -82,7 +85,20 @@ export class FeedSender {
   }
 
   #take(count: number): FeedItem[] {
-    return Array.from({ length: count }, () => this.#queue.shift()!);
+    return Array.from({ length: count }, () => {
+      const item = this.#queue.shift()!;
+      if (this.#dropped.size === 0) return item;
+      const [id, value] = item;
+      const dropped = this.#dropped.get(id);
+      if (dropped === undefined) return item;
+      this.#dropped.delete(id);
+      return [id, value, dropped];
+    });
+  }
+
+  /** There will be no more for it. */
+  forget(id: number): void {
+    this.#dropped.delete(id);
   }
 }
 

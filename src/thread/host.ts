@@ -5,7 +5,7 @@
 import { transfer } from "comlink";
 import { startNode, type OwnPorts } from "../compose.js";
 import { CodedError, invariant } from "../errors.js";
-import type { NetworkEventType } from "../actors/events/event-types.js";
+import type { NetworkEventType, ToldEvent } from "../actors/events/event-types.js";
 import type { Network } from "../network.js";
 import type { Log } from "../ports.js";
 import { carry, outcomeOf, type Outcome } from "../runtime/thread-outcome.js";
@@ -55,13 +55,16 @@ class Host implements ThreadControl {
   }
 
   subscribe(id: number, types: readonly NetworkEventType[]): void {
-    const end = this.#started().subscribe(types, (event) => this.#feed.push(id, event));
+    const end = this.#started().subscribe(types, (event, eventId) =>
+      this.#feed.push(id, { id: eventId, event } satisfies ToldEvent),
+    );
     this.#subscriptions.set(id, end);
   }
 
   unsubscribe(id: number): void {
     this.#subscriptions.get(id)?.();
     this.#subscriptions.delete(id);
+    this.#feed.forget(id);
   }
 
   stop(): void {

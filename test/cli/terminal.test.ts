@@ -17,7 +17,7 @@ function show(): Shown {
   const stream = Object.assign(new PassThrough(), isTerminal) as unknown as NodeJS.WriteStream;
   let nowMs = 0;
   const terminal = openTerminal(stream, () => nowMs);
-  let tell: (event: never) => void = () => undefined;
+  let tell: (event: never, id: string) => void = () => undefined;
   terminal.watch({
     subscribe(_types, onEvent) {
       tell = onEvent;
@@ -27,7 +27,7 @@ function show(): Shown {
   return {
     terminal,
     text: () => stripVTControlCharacters(String((stream.read() as Buffer | null) ?? "")),
-    tell: (event) => tell(event as never),
+    tell: (event) => tell(event as never, ""),
     setTimeMs: (timeMs) => (nowMs = timeMs),
   };
 }
@@ -81,14 +81,14 @@ test("a terminal is left as it was, and a bar that is too long for it is cut", (
   const isTerminal = { isTTY: true, hasColors: () => false, columns };
   const stream = Object.assign(new PassThrough(), isTerminal);
   const terminal = openTerminal(stream, () => 0);
-  let tell: (event: never) => void = () => undefined;
+  let tell: (event: never, id: string) => void = () => undefined;
   terminal.watch({
     subscribe(_types, onEvent) {
       tell = onEvent;
       return () => undefined;
     },
   });
-  tell(progressed(0, 0) as never);
+  tell(progressed(0, 0) as never, "");
   const long = "x".repeat(3 * columns);
   terminal.write(line.replace("hello", long));
   terminal.end();

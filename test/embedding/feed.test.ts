@@ -65,7 +65,7 @@ test("what waits is bounded: the oldest are dropped, counted", async (t) => {
   await all;
   t.is(reader.missed, 10);
   t.deepEqual(items[CREDIT - 1], [1, CREDIT - 1]);
-  t.deepEqual(items[CREDIT], [2, 10], "the oldest that waited were dropped");
+  t.deepEqual(items[CREDIT], [2, 10, 10], "the oldest that waited were dropped");
   t.deepEqual(items.at(-1), [2, QUEUE + 9]);
 });
 
@@ -78,4 +78,22 @@ test("the last word takes along all that waits", async (t) => {
   reader.close();
   t.is(items.length, 2 * CREDIT);
   t.is(reader.end?.error?.message, "over");
+});
+
+test("whose items were dropped is told how many, with the next one for them", async (t) => {
+  const { sender, items, read, received } = openFeed(t);
+  for (let i = 0; i < CREDIT; i++) sender.push(1, i);
+  await turnEnds();
+  for (let i = 0; i < 10; i++) sender.push(2, i);
+  for (let i = 0; i < QUEUE; i++) sender.push(3, i);
+  sender.push(2, 10);
+  await turnEnds();
+  const all = received(CREDIT + QUEUE);
+  read();
+  await all;
+  const told = items.filter(([, , dropped]) => dropped !== undefined);
+  t.deepEqual(told, [
+    [3, 1, 1],
+    [2, 10, 10],
+  ]);
 });

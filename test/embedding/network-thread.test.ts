@@ -392,3 +392,34 @@ test.serial("a data directory is free when its thread has stopped, or has died",
   const { network: third } = await start(t, { dataDir });
   t.is(third.peerId, network.peerId);
 });
+
+test.serial(
+  "events are read from a thread by their ids, and a slow host is told what it missed",
+  async (t) => {
+    const config = { produce: true, producer: { intervalMs: 5 } };
+    const { network } = await start(t, config);
+    const heights: number[] = [];
+    let last = "";
+    for await (const { id, event } of network.events(["BlockConnected"])) {
+      if (event.type === "BlockConnected") heights.push(event.height);
+      last = id;
+      if (heights.length === 3) break;
+    }
+    for await (const { event } of network.events(["BlockConnected"], { after: last })) {
+      if (event.type === "BlockConnected") heights.push(event.height);
+      if (heights.length === 6) break;
+    }
+    t.deepEqual(
+      heights,
+      heights.map((_, index) => heights[0]! + index),
+    );
+    const page = await network.readEvents({ types: ["BlockConnected"], after: last, countMax: 1 });
+    t.like(page.events[0], { event: { type: "BlockConnected", height: heights[3]! } });
+    const [height, id] = await new Promise<[number, string]>((resolve) => {
+      network.subscribe(["BlockConnected"], (event, eventId) => resolve([event.height, eventId]));
+    });
+    t.true(height > 0);
+    t.regex(id, /^[0-9a-f]{16}-\d+$/);
+    await t.throwsAsync(network.readEvents({ after: "none" }), { code: "ARGUMENT_INVALID" });
+  },
+);

@@ -1,6 +1,6 @@
 // Makes the golden vectors of the wire (messages.json) and the chain (chain.json), the worked
-// examples of docs/protocol.md from them, the tables of docs/configuration.md, and that of refusals
-// in docs/operations.md. Deterministic. Tests compare what it makes with what is committed;
+// examples of docs/protocol.md from them, the tables of docs/configuration.md and docs/events.md, and
+// that of refusals in docs/operations.md. Deterministic. Tests compare what it makes with what is committed;
 // `node dist/test/vectors/generate.js --write` is the only way to replace it.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,6 +15,7 @@ import { MESSAGE_CASES, REFUSED_FRAMES, REFUSED_PAYLOADS } from "./cases.js";
 import type { MessageCase, RefusedFrameCase, RefusedPayloadCase } from "./cases.js";
 import { chainVectors } from "./chain.js";
 import { renderSettings } from "./configuration.js";
+import { renderEvents } from "./events.js";
 import { renderRefusals } from "./refusals.js";
 import {
   renderChainExamples,
@@ -164,6 +165,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const chain = await chainVectors();
   const document = readFileSync(join(projectRoot(), "docs/protocol.md"), "utf8");
   const configuration = readFileSync(join(projectRoot(), "docs/configuration.md"), "utf8");
+  const events = readFileSync(join(projectRoot(), "docs/events.md"), "utf8");
   const operations = readFileSync(join(projectRoot(), "docs/operations.md"), "utf8");
   const sections = {
     kinds: renderKinds(),
@@ -179,6 +181,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ["test/vectors/messages.json", `${JSON.stringify(wire, undefined, 2)}\n`],
     ["test/vectors/chain.json", `${JSON.stringify(chain, undefined, 2)}\n`],
     ["docs/protocol.md", described],
+    ["docs/events.md", replaceSection(events, "events", renderEvents())],
     ["docs/operations.md", replaceSection(operations, "refusals", renderRefusals())],
     ["docs/configuration.md", replaceSection(configuration, "settings", renderSettings())],
   ]);

@@ -5,7 +5,7 @@ import type { BlockParts, HashHex } from "../../types/chain.js";
 import type { MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type { NetworkEvent } from "../events/event-types.js";
+import type { NetworkEventOf } from "../events/event-types.js";
 import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { ChainChanged } from "./chain-events.js";
@@ -21,7 +21,7 @@ export type ProducerMessage =
   | { readonly type: "SealDue"; readonly round: number }
   | { readonly type: "Ended"; readonly tag: number; readonly outcome: ProducedOutcome }
   | ChainChanged
-  | NetworkEvent;
+  | NetworkEventOf<"SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed">;
 
 /** What a sync says of itself, which a producer waits for. */
 export type SyncNews = "SyncStarted" | "SyncProgressed" | "SyncFinished" | "SyncFailed";

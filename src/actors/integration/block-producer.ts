@@ -5,9 +5,10 @@
 
 import { errorText, unreachable } from "../../errors.js";
 import type { Consensus, MempoolTransaction } from "../../ports.js";
-import { defineActor, NO_DEADLINE } from "../../runtime/actor.js";
+import { defineActor, NO_DEADLINE, type ActorRef } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { Fault, HashHex, RuleName } from "../../types/chain.js";
+import type { NetworkEvent } from "../events/event-types.js";
 import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
 import { RESTART } from "../policies.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -66,7 +67,8 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
       args.consensus.tell({ type: "Subscribe", subscriber: context.self });
       args.events.tell({
         type: "Subscribe",
-        subscriber: context.self,
+        // Of these types alone.
+        subscriber: context.self as ActorRef<NetworkEvent>,
         types: ["SyncStarted", "SyncProgressed", "SyncFinished", "SyncFailed"],
       });
       const { intervalMs, emptyBlocks, attemptsPerTask } = context.env.config.producer;
@@ -118,18 +120,6 @@ export const blockProducer = defineActor<ProducerArgs, ProducerMessage, Producer
         case "SyncFinished":
         case "SyncFailed":
           syncChanged(state, message.type, context);
-          return;
-        case "ListenerBound":
-        case "ConnectionRefused":
-        case "PeerConnected":
-        case "PeerDisconnected":
-        case "PeerBanned":
-        case "PeerUnbanned":
-        case "BlockConnected":
-        case "BlockDisconnected":
-        case "BlockRejected":
-        case "TransactionAccepted":
-        case "TransactionRejected":
           return;
         default:
           unreachable(message);

@@ -187,6 +187,24 @@ export const HOST = {
       "Between two requests of one connection: Prometheus asks every 15 s and connects again.",
     ),
     headerBytesMax: bytes(8 * KIB, [KIB, MIB], "Of a request's headers."),
+    streamsMax: count(
+      32,
+      [2, 4_096],
+      "Streams of events that are open at once; other machines may have half of them.",
+    ),
+    streamStallMs: ms(
+      15_000,
+      [100, HOUR_MS],
+      "A reader of events that takes nothing for so long is cut off; it may come back for the rest.",
+    ),
+  },
+  events: {
+    keptBytesMax: bytes(
+      8 * MIB,
+      [64 * KIB, 2 ** 40],
+      "Of events that are kept for readers who fall behind or come back, about 400 bytes each; half of it " +
+        "is for those of transactions.",
+    ),
   },
   mailbox: {
     dataMax: count(16_384, [64, 2 ** 24], "Messages that wait for one actor; more are refused."),

@@ -9,8 +9,9 @@ const event: NetworkEvent = { type: "TransactionAccepted", id: "1" };
 async function start(onEvent: EventTapArgs["onEvent"], rest: Partial<EventTapArgs> = {}) {
   const harness = createHarness();
   const bus = harness.spawn(eventBus, { mailboxMax: 100 });
-  const tap = harness.spawn(eventTap, { onEvent, ...rest });
-  bus.tell({ type: "Subscribe", subscriber: tap });
+  const missed = { count: 0 };
+  const tap = harness.spawn(eventTap, { onEvent, missed, ...rest });
+  bus.tell({ type: "Subscribe", subscriber: tap, numbered: true });
   await harness.settle();
   return { ...harness, tap, publish: () => bus.tell({ type: "Publish", event }) };
 }
@@ -45,17 +46,48 @@ test("a function that throws ends its own subscription and nothing else", async 
   t.deepEqual(failures.map(String), ["Error: host"]);
 });
 
-test("what a slow function misses is counted, the oldest first", async (t) => {
+test("what a slow function misses is counted, the oldest first, and told before the next one", async (t) => {
   const heard: NetworkEvent[] = [];
+  const ids: string[] = [];
   let missed = 0;
   const harness = createHarness();
+  const onEvent = (one: NetworkEvent, id: string): void => {
+    heard.push(one);
+    ids.push(id);
+  };
   const tap = harness.spawn(eventTap, {
-    onEvent: (one) => heard.push(one),
+    onEvent,
+    tellsMissed: true,
+    missed: { count: 0 },
     onMissed: () => missed++,
   });
-  for (let id = 0; id < 5_000; id++) tap.tell({ ...event, id: `${id}` });
+  const run = "00";
+  for (let seq = 1; seq <= 5_000; seq++) {
+    tap.tell({ type: "EventTold", run, seq, event: { ...event, id: `${seq}` } });
+  }
   await harness.settle();
-  t.is(missed, 5_000 - heard.length);
+  const [gap, first, ...rest] = heard;
+  t.is(missed, 5_000 - 1 - rest.length);
   t.true(missed > 0);
-  t.like(heard.at(-1), { id: "4999" });
+  t.deepEqual(gap, {
+    type: "EventsMissed",
+    reason: "slow",
+    count: missed,
+    firstId: null,
+    lastId: `00-${missed}`,
+  });
+  t.like(first, { id: `${missed + 1}` });
+  t.is(ids[1], `00-${missed + 1}`);
+  t.like(heard.at(-1), { id: "5000" });
+});
+
+test("a function that did not ask for it is not told what it missed", async (t) => {
+  const heard: NetworkEvent[] = [];
+  const harness = createHarness();
+  const onEvent = (one: NetworkEvent): void => void heard.push(one);
+  const tap = harness.spawn(eventTap, { onEvent, missed: { count: 0 } });
+  for (let seq = 1; seq <= 5_000; seq++) tap.tell({ type: "EventTold", run: "00", seq, event });
+  tap.tell({ type: "EventsLost", count: 3 });
+  await harness.settle();
+  t.true(heard.every(({ type }) => type === event.type));
 });

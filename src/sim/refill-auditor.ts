@@ -12,8 +12,8 @@ import type { BlockBook } from "./block-book.js";
 /** What a life of a node did to its mempool. */
 export interface MempoolWatch {
   /**
-   * Left because its sender's nonce had moved on: it gave way to the chain of that moment, and no
-   * later branch brings it back.
+   * Left, or could not come back, because its sender's nonce had moved on: it gave way to the chain
+   * of that moment, and no later branch brings it back.
    */
   readonly stale: Set<HashHex>;
   /** Given to the mempool, whatever that said to it, since the chain confirmed it last, if ever. */
@@ -29,7 +29,9 @@ export function watchMempool(mempool: Mempool, watch: MempoolWatch): Mempool {
     (...given: Parameters<Mempool["add"]>): ReturnType<Mempool["add"]> => {
       offered.add(given[0].id);
       all.add(given[0].id);
-      return (mempool[name] ?? mempool.add).apply(mempool, given);
+      const answer = (mempool[name] ?? mempool.add).apply(mempool, given);
+      if (name === "restore" && !answer.ok && answer.reason === "nonce") stale.add(given[0].id);
+      return answer;
     };
   const confirmed: Mempool["confirmed"] = (ids, view) => {
     for (const id of ids) offered.delete(id);

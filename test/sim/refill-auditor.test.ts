@@ -61,6 +61,15 @@ test("what gave way to a chain that used its nonce is heard of, and nothing else
   t.deepEqual([...watch.stale], [transactionId(dearer)]);
 });
 
+test("what cannot come back, for its nonce is used, is heard of, and nothing that a peer brings late", (t) => {
+  const { state, mempool, watch, sender } = start();
+  state.apply([nonceWrite(sender, 3)]);
+  t.like(mempool.add({ id, bytes }, state), { ok: false, reason: "nonce" });
+  t.is(watch.stale.size, 0);
+  t.like(mempool.restore?.({ id, bytes }, state), { ok: false, reason: "nonce" });
+  t.deepEqual([...watch.stale], [id]);
+});
+
 test("what was given to the mempool is heard of until the chain confirms it", (t) => {
   const { state, mempool, watch } = start();
   mempool.add({ id, bytes }, state);

@@ -453,8 +453,8 @@ export const plantedBugs = [
   {
     name: "the credit of a message is lost with the actor that crashed at it",
     in: "actors/peer/peer-news.js",
-    find: "message.free();",
-    with: "if (!message.outcome?.ok) return;\n    message.free();",
+    find: "message.free(nowMs);",
+    with: "if (!message.outcome?.ok) return;\n    message.free(nowMs);",
     scenario: SCENARIOS.actorCrashes,
   },
   {

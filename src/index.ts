@@ -92,6 +92,9 @@ export type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.
 export type { PeerReport } from "./actors/peer/peer-table.js";
 export type { DirectionReport, LimitsReport } from "./actors/throttle/throttle.js";
 export type { HistoryReport } from "./actors/throttle/history-budget.js";
-export type { NodeStatus, PeerStatus } from "./actors/service/node-status.js";
+export type { KindDrops, NodeStatus, PeerStatus } from "./actors/service/node-status.js";
+export type { KindFigures } from "./actors/service/kind-flow.js";
+export type { KindStatistics } from "./actors/service/message-router.js";
+export type { SubsystemFigures } from "./actors/service/subsystem.js";
 export type * from "./ports.js";
 export type * from "./types/chain.js";

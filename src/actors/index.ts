@@ -77,6 +77,8 @@ export type * from "./service/message-router.js";
 export { networkService } from "./service/network-service.js";
 export type * from "./service/network-messages.js";
 export type * from "./service/node-status.js";
+export type { KindFigures } from "./service/kind-flow.js";
+export type { SubsystemFigures } from "./service/subsystem.js";
 export { systemRouter } from "./service/system-router.js";
 export type * from "./service/system-router.js";
 

@@ -15,6 +15,7 @@ import { actorType } from "../actors/actor-type.js";
 import type { Network } from "../network.js";
 import type { ActorFigures } from "../runtime/actor.js";
 import { Advances } from "./advances.js";
+import { routingMetrics } from "./routing-metrics.js";
 
 export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
@@ -66,6 +67,7 @@ export function createMetrics(network: Network): Metrics {
   const addActors = actorCounters(registry);
   const addAddresses = addressCounters(registry);
   const addLost = lostCounters(registry);
+  const setRouting = routingMetrics(registry);
   return {
     async text() {
       const [status, kinds, traffic] = await Promise.all([
@@ -79,7 +81,8 @@ export function createMetrics(network: Network): Metrics {
       addAddresses(status);
       addActors(network.figures());
       addLost(network);
-      return registry.metrics();
+      const histograms = setRouting(kinds, status.subsystems);
+      return (await registry.metrics()) + histograms;
     },
     close() {
       unsubscribe();
@@ -256,7 +259,7 @@ function messageCounters(registry: Registry): (kinds: Kinds, traffic: Traffic) =
   const dropped = counterOf(
     to,
     "messages_dropped",
-    "One-way messages that were not read or not sent, and requests that were refused, by the quota or queue",
+    "Messages that were not read, not sent, refused or not handed on, by the quota, queue or overload",
     "kind",
     "reason",
   );
@@ -280,6 +283,9 @@ function messageCounters(registry: Registry): (kinds: Kinds, traffic: Traffic) =
     for (const [kind, figures] of Object.entries(kinds)) {
       if (figures === undefined) continue;
       handed.inc({ kind }, advances.of(`handed ${kind}`, figures.messages));
+      for (const [reason, total] of Object.entries(figures.dropped)) {
+        dropped.inc({ kind, reason }, advances.of(`dropped ${reason} ${kind}`, total));
+      }
     }
   };
 }

@@ -46,7 +46,17 @@ async function health(network: Network, reply: FastifyReply): Promise<unknown> {
     const status = await Promise.race([network.status(), tooLate]);
     const { height, peers, sync, clock, degraded } = status;
     const wrong = clock.wrong === null ? {} : { warning: clock.wrong };
-    return { healthy: true, height, peers: peers.length, sync: sync.state, degraded, ...wrong };
+    const failing = status.subsystems.filter(({ state }) => state !== "closed");
+    const unanswering = failing.map(({ name, state }) => ({ subsystem: name, state }));
+    return {
+      healthy: true,
+      height,
+      peers: peers.length,
+      sync: sync.state,
+      degraded,
+      unanswering,
+      ...wrong,
+    };
   } catch (error) {
     return reply.code(503).send({ healthy: false, reason: (error as Error).message });
   } finally {

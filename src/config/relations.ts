@@ -52,6 +52,8 @@ export const RELATIONS: readonly Relation[] = [
   atMost("sync.headersPerRequest", "sync.headersAheadMax"),
   atMost("sync.headersAheadMax", "sync.headersSurveyedMax"),
   atMost("sync.stallMinMs", "sync.stallMaxMs"),
+  atMost("overload.dropFrom", "overload.dropAll"),
+  atMost("subsystems.restMinMs", "subsystems.restMaxMs"),
   ...(
     [
       "limits.uploadBytesPerSec",

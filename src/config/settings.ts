@@ -4,6 +4,7 @@
 import type { ValuesOf } from "./setting.js";
 import { CHAIN } from "./settings/chain.js";
 import { LIMITS } from "./settings/limits.js";
+import { LOAD } from "./settings/load.js";
 import { HOST, NODE } from "./settings/node.js";
 import { DIALS } from "./settings/dials.js";
 import { EXCHANGE } from "./settings/exchange.js";
@@ -19,6 +20,7 @@ export const SETTINGS = {
   ...RATES,
   ...EXCHANGE,
   ...LIMITS,
+  ...LOAD,
   ...CHAIN,
   ...HOST,
 } as const;

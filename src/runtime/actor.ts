@@ -95,6 +95,13 @@ export interface Context<M, E> {
    * for it; who would rather tell it again later tells it by itself.
    */
   forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void;
+  /** Ends a question that this actor owes, and that nobody will answer, as `refused`. */
+  refuse(replyTo: ActorRef<never>): void;
+  /**
+   * How a question ends that this actor tells on comes back as a message too. False: it does not,
+   * for the question has ended or is another thread's. At most one actor follows a question.
+   */
+  follow(replyTo: ActorRef<never>, adapt: (outcome: AskOutcome<unknown>) => M): boolean;
   /** The promise's result comes back as a message; disposed of if this incarnation is gone. */
   pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => M): void;
 }

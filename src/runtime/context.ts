@@ -14,7 +14,7 @@ import type { AnyType, Kernel, Parent } from "./kernel.js";
 import { LocatedRef, type Observer } from "./located-ref.js";
 import type { Note } from "./notes.js";
 import { Obligation, REFUSED, type Owner } from "./obligation.js";
-import type { Asker, Question } from "./question.js";
+import { Question, type Asker } from "./question.js";
 import type { Shares } from "./shares.js";
 import { invariant } from "../errors.js";
 
@@ -122,7 +122,22 @@ export class CellContext implements Context<unknown, unknown> {
   }
 
   forward<Q>(to: ActorRef<Q>, question: Q, replyTo: ActorRef<never>): void {
-    if (!to.tell(question) && replyTo instanceof Obligation) replyTo.settle(REFUSED);
+    if (!to.tell(question)) this.refuse(replyTo);
+  }
+
+  refuse(replyTo: ActorRef<never>): void {
+    if (replyTo instanceof Obligation) replyTo.settle(REFUSED);
+  }
+
+  follow(replyTo: ActorRef<never>, adapt: (outcome: AskOutcome<unknown>) => unknown): boolean {
+    if (!(replyTo instanceof Question) || replyTo.isSettled) return false;
+    const { cell } = this;
+    const { incarnation } = cell;
+    replyTo.follower = (value) =>
+      cell.accept({ kind: "pipe", incarnation, outcome: { ok: true, value }, adapt: told });
+    const told = (ended: PipeOutcome<unknown>): unknown =>
+      adapt((ended as { readonly value: AskOutcome<unknown> }).value);
+    return true;
   }
 
   pipe<T>(promise: Promise<T>, adapt: (outcome: PipeOutcome<T>) => unknown): void {

@@ -24,6 +24,8 @@ export abstract class Question<R = unknown> extends Obligation {
   declare incarnation: number;
   declare private asker: Asker | undefined;
   declare private list: OpenList | undefined;
+  /** Told of its end beside the asker. */
+  declare follower: ((outcome: AskOutcome<unknown>) => void) | undefined;
 
   constructor() {
     super();
@@ -34,6 +36,7 @@ export abstract class Question<R = unknown> extends Obligation {
     this.incarnation = 0;
     this.asker = undefined;
     this.list = undefined;
+    this.follower = undefined;
   }
 
   /** From now on it is open. */
@@ -79,11 +82,12 @@ export abstract class Question<R = unknown> extends Obligation {
 
   settle(outcome: AskOutcome<unknown>): boolean {
     if (this.outcome !== undefined) return false;
-    const { asker, list, owner } = this;
+    const { asker, follower, list, owner } = this;
     this.outcome = outcome as AskOutcome<R>;
     if (list !== undefined) list.remove(this);
     if (owner !== undefined) owner.release(this);
     if (asker !== undefined) asker.questionEnded(this);
+    if (follower !== undefined) follower(outcome);
     return true;
   }
 }

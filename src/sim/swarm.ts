@@ -219,10 +219,10 @@ function drawLimits(whole: Whole, links: Partial<LinkOptions>): NetworkConfigInp
     gossip: {
       knownPerPeerMax: whole(10, 100),
       transactionBatchMax: whole(1, 64),
-      transactionQueueMax: whole(1, 100),
       blockPushes: whole(0, 3),
     },
     lanes: { windowInitialBytes: 64 * KIB, windowMaxBytes: whole(64, 256) * KIB },
+    overload: drawOverload(whole),
     mempool: { countMax: whole(1, 50), perSenderMax: whole(1, 10) },
     pool: { queueMax: whole(4, 16) },
     requests: { inFlightMax: whole(2, 8) },
@@ -240,6 +240,11 @@ function drawLimits(whole: Whole, links: Partial<LinkOptions>): NetworkConfigInp
   const { headersPerRequest } = limits.sync;
   const headersPerSecondMin = Math.ceil(headersPerRequest / 2);
   return { ...limits, sync: { ...limits.sync, headersPerSecondMin } };
+}
+
+function drawOverload(whole: Whole): NetworkConfigInput["overload"] {
+  const dropAll = whole(16, 256);
+  return { dropFrom: whole(1, dropAll), dropAll };
 }
 
 function rarer({ everyMs: [low, high], ...rest }: FaultTimes, factor: number): FaultTimes {

@@ -211,6 +211,7 @@ test("GET /health is 200 while the node answers and 503 with the reason when it 
     peers: 0,
     sync: "waiting",
     degraded: [],
+    unanswering: [],
   });
   await network.stop();
   const stopped = await get("/health");
@@ -245,6 +246,14 @@ test("GET /metrics counts by closed sets and never names a peer", async (t) => {
     'vibecoin_transactions_rejected_total{rule="encoding"} 1',
     'vibecoin_peers_connected_total{direction="inbound"} 1',
     'vibecoin_actors{type="peer"} 1',
+    'vibecoin_messages_dropped_total{kind="NewTransaction",reason="overload"} 0',
+    'vibecoin_messages_dropped_part{kind="NewTransaction"} 0',
+    'vibecoin_messages_open{kind="NewBlock"} 0',
+    "# TYPE vibecoin_message_queued_seconds histogram",
+    'vibecoin_message_queued_seconds_bucket{le="+Inf",kind="NewBlock"} 0',
+    'vibecoin_message_handled_seconds_count{kind="NewBlock"} 0',
+    'vibecoin_subsystem_state{subsystem="mempool",state="closed"} 1',
+    'vibecoin_subsystem_refused_total{subsystem="storage",reason="open"} 0',
     'vibecoin_actor_restarts_total{type="registry"} 0',
   ]) {
     t.true(body.includes(`\n${line}\n`), line);

@@ -110,7 +110,8 @@ test("submissions are taken while strangers fill what is checked with forgeries"
   const node = await listening(t, {
     // Checks take a while, so that those who wait for them fill the queue.
     pool: { inline: false, threads: 1 },
-    gossip: { transactionQueueMax: 4, transactionBatchMax: 1 },
+    overload: { dropFrom: 16, dropAll: 16 },
+    gossip: { transactionBatchMax: 1 },
     inbound: { exemptLocal: false, perGroupMax: 4 },
   });
   const attackers: RawPeer[] = [];

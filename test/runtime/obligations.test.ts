@@ -298,6 +298,38 @@ test("an expected reply is the expecting actor's until it is told on, and ends l
   t.deepEqual(disposed, ["kept crashed"], "but disposed of, though it was not answered");
 });
 
+test("whoever tells a question on may hear how it ended, beside who asked", (t) => {
+  const { ask, pass, held, ends, second, settle } = createTrio();
+  const heard: string[] = [];
+  const followed = (replyTo: ActorRef<number>, context: ScriptContext): void => {
+    const isFollowed = context.follow(replyTo, (outcome) => () => {
+      heard.push(outcome.ok ? String(outcome.value) : outcome.reason);
+    });
+    t.true(isFollowed);
+  };
+  ask("a", (replyTo, context) => {
+    followed(replyTo, context);
+    pass(replyTo);
+  });
+  held[0]?.tell(7);
+  ask("b", (replyTo, context) => {
+    followed(replyTo, context);
+    pass(replyTo);
+  });
+  second.tell(crash);
+  settle();
+  ask("c", (replyTo, context) => {
+    followed(replyTo, context);
+    context.refuse(replyTo);
+    t.false(
+      context.follow(replyTo, () => crash),
+      "it has ended",
+    );
+  });
+  t.deepEqual(ends, ["a 7", "b crashed", "c refused"]);
+  t.deepEqual(heard, ["7", "crashed", "refused"]);
+});
+
 test("an actor that is asked must declare where its messages carry the reply", (t) => {
   const { system, asker, settle, faults } = createTrio();
   const mute = { dataMax: 4, controlMax: 1, overflow: "reject", replyOf: () => undefined } as const;

@@ -11,8 +11,8 @@ function peer(handedBytes: number, openServes: number, phase = "ready") {
     path: "/n0/peer-1",
     state: { leases: { handedBytes }, session: { phase, openServes } },
     questions: [
-      new Dealt({ lane: "sync", bytes: 100, requestId: 7 }, NO_LEASES),
-      new Dealt({ lane: "block", bytes: 20, requestId: 0 }, NO_LEASES),
+      new Dealt({ lane: "sync", bytes: 100, requestId: 7 }, NO_LEASES, 0),
+      new Dealt({ lane: "block", bytes: 20, requestId: 0 }, NO_LEASES, 0),
       {},
     ],
   };

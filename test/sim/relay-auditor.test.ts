@@ -50,6 +50,7 @@ function answered(value: Message): Dealt {
   const dealt = new Dealt(
     { lane: "sync", bytes: 0, requestId: 1 },
     { handedBytes: 0, dealt: () => undefined },
+    0,
   );
   dealt.tell(value);
   return dealt;

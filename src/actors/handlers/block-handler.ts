@@ -32,7 +32,7 @@ export const blockHandler = defineActor<
 >({
   name: "block-handler",
   mailbox: {
-    dataMax: 1_024,
+    dataMax: 256,
     controlMax: 1_024,
     overflow: "reject",
     replyOf: replyToOf,

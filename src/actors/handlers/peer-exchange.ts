@@ -81,7 +81,7 @@ export const peerExchange = defineActor<
 >({
   name: "exchange",
   mailbox: {
-    dataMax: 1_024,
+    dataMax: 256,
     controlMax: 16_384,
     overflow: "reject",
     replyOf: replyToOf,

@@ -17,7 +17,7 @@ type SyncRequest = Incoming<"RequestHeaders" | "RequestBlockRange">;
 
 export const syncHandler = defineActor<SyncHandlerArgs, SyncRequest, SyncHandlerArgs, unknown>({
   name: "sync-handler",
-  mailbox: { dataMax: 1_024, controlMax: 64, overflow: "reject", replyOf: replyToOf },
+  mailbox: { dataMax: 256, controlMax: 64, overflow: "reject", replyOf: replyToOf },
   onFault: RESTART,
 
   init(context, args) {

@@ -45,7 +45,8 @@ export const transactionHandler = defineActor<
 >({
   name: "transaction-handler",
   mailbox: {
-    dataMax: 8_192,
+    // What it cannot take yet waits at the router, which weighs its kinds.
+    dataMax: 256,
     // What is submitted has room whatever peers send, and a bound where it is handed in.
     controlMax: 1_024 + SUBMITTED_TRANSACTIONS_MAX,
     overflow: "reject",
@@ -124,9 +125,8 @@ export const transactionHandler = defineActor<
   },
 
   afterBatch(state, context) {
-    const { transactionQueueMax } = context.env.config.gossip;
-    if (waitingOf(state) < transactionQueueMax)
-      state.fetch.proceed(context, state.heldBytes + state.ownBytes);
+    const { dropAll } = context.env.config.overload;
+    if (waitingOf(state) < dropAll) state.fetch.proceed(context, state.heldBytes + state.ownBytes);
     checkWaiting(state, context);
     const { fetch, known } = state;
     state.bytesLease.resize(fetch.leasedBytes + state.heldBytes + state.ownBytes);
@@ -135,10 +135,12 @@ export const transactionHandler = defineActor<
   },
 
   invariants({ queues, batches, fetch, heldBytes, ownBytes }, { env }) {
-    const { transactionBatchMax, transactionQueueMax } = env.config.gossip;
+    const { transactionBatchMax } = env.config.gossip;
+    // Those that came by themselves are no more than the router lets be open.
+    const { dropAll } = env.config.overload;
     const { own, known, stranger } = queues;
     const waiting = known.length + stranger.length;
-    invariant(waiting <= transactionQueueMax + FETCHED_QUEUE_MAX, `${waiting} of peers wait`);
+    invariant(waiting <= dropAll + FETCHED_QUEUE_MAX, `${waiting} of peers wait`);
     invariant(own.length <= SUBMITTED_TRANSACTIONS_MAX, `${own.length} submitted ones wait`);
     let held = heldIn(known) + heldIn(stranger);
     let submitted = heldIn(own);
@@ -221,12 +223,13 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
 
 /**
  * What was asked for is taken, for there was room when it was: no push takes its place. Only an
- * answer that is so late that its room was given to others has none. What is submitted here has room
- * of its own, and what nobody else has.
+ * answer that is so late that its room was given to others has none. Of what is pushed the router
+ * hands on no more than there is room for. What is submitted here has room of its own, and what
+ * nobody else has.
  */
 function hasRoom(state: State, candidate: Candidate, { env }: Ctx): boolean {
   const { peerReply, replyTo } = candidate;
-  const { submittedBytesMax, transactionFetchBytesMax, transactionQueueMax } = env.config.gossip;
+  const { submittedBytesMax, transactionFetchBytesMax } = env.config.gossip;
   const { fetch, heldBytes, ownBytes } = state;
   const bytes = heldBytesOf(candidate);
   const wouldBe = heldBytes + ownBytes + fetch.leasedBytes + bytes;
@@ -235,8 +238,9 @@ function hasRoom(state: State, candidate: Candidate, { env }: Ctx): boolean {
     const isFree = wouldBe <= transactionFetchBytesMax + submittedBytesMax;
     return isFree || ownBytes + bytes <= submittedBytesMax;
   }
-  if (bytes > 0 && wouldBe > transactionFetchBytesMax) return false;
-  return waitingOf(state) < transactionQueueMax + (peerReply === undefined ? FETCHED_QUEUE_MAX : 0);
+  if (peerReply !== undefined) return true;
+  const { dropAll } = env.config.overload;
+  return wouldBe <= transactionFetchBytesMax && waitingOf(state) < dropAll + FETCHED_QUEUE_MAX;
 }
 
 /** Undefined: nothing more of whoever brought it is checked for now. */

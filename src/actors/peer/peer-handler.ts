@@ -13,6 +13,7 @@ import type { GroupShare } from "../../protocol/session/group-limits.js";
 import { PeerSession } from "../../protocol/session/peer-session.js";
 import { nonceOfTime } from "../../protocol/session/ping-time.js";
 import type { NodeEnv } from "../env.js";
+import { FRAME_COST_BYTES } from "../message-cost.js";
 import { Inbox } from "./inbox.js";
 import { decodeCollected, decoded } from "./peer-decoding.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -29,8 +30,6 @@ import { dealt, heed, measureNow, routeHeld } from "./peer-news.js";
 
 /** Taken from the inbox in one turn; then other actors have theirs. */
 const TURN_BYTES = 256 * 1024;
-/** A frame makes work for as many bytes: 500 pings take about 2 ms. */
-const FRAME_COST_BYTES = 512;
 /** All connections' of this thread, 1 MiB at rest: what is in a buffer is seen by its writer alone. */
 const writeBuffers = new BufferPool({ bufferBytes: WRITE_BYTES, freeMax: 8 });
 

@@ -92,7 +92,7 @@ function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHand
     const head = { height, hash, totalDifficulty };
     state.registry.tell({ type: "HeadClaimed", peerId, head });
   }
-  const replyTo = new Dealt(event, state.leases);
+  const replyTo = new Dealt(event, state.leases, state.nowMs);
   context.expect(replyTo);
   const from = context.self;
   route(state, { type: "Incoming", peerId, from, message, lane, bytes, requestId, replyTo });
@@ -101,8 +101,9 @@ function arrived(state: PeerHandlerState, event: MessageEvent, context: PeerHand
 /** What a message held comes back, whatever became of it; a request that was lost met a busy node. */
 export function dealt(state: PeerHandlerState, message: Dealt): void {
   const { lane, bytes, requestId } = message;
-  const { session, nowMs } = state;
-  message.free();
+  const { performance, session, nowMs } = state;
+  message.free(nowMs);
+  performance.dealt(message, nowMs);
   session.consumed(lane, bytes, nowMs);
   if (requestId === 0) return;
   session.reply(requestId, message.answer ?? BUSY, nowMs, message.isHistory);

@@ -31,6 +31,11 @@ export interface Measured {
   readonly droppedOut: number;
   /** One-way messages that came above what it may send. */
   readonly droppedIn: number;
+  /** News of it that was dropped because more came of all peers than is dealt with. */
+  readonly droppedBusy: number;
+  /** Until its messages were handed on to whoever handles them, and until they were dealt with then. */
+  readonly queuedMs: number | undefined;
+  readonly handledMs: number | undefined;
   readonly successes: number;
   readonly failures: number;
   readonly timeouts: number;
@@ -52,11 +57,22 @@ const NOTHING: Figures = {
   droppedIn: 0,
 };
 
+/** Of a message through the node: monotonic milliseconds; `handedMs` is below 0 where it was not handed on. */
+interface Passage {
+  readonly arrivedMs: number;
+  readonly handedMs: number;
+  readonly isLost: boolean;
+}
+
 export class PeerPerformance {
   pingMs: number | undefined;
   pingMinMs: number | undefined;
   clockEpochMs: number | undefined;
   responseMs: number | undefined;
+  droppedBusy = 0;
+  // Numbers from the start: what was `undefined` once is boxed anew at each message. NaN: none yet.
+  queuedMs = Number.NaN;
+  handledMs = Number.NaN;
   successes = 0;
   failures = 0;
   timeouts = 0;
@@ -75,6 +91,21 @@ export class PeerPerformance {
         : this.responseMs + GAIN * (elapsedMs - this.responseMs);
   }
 
+  /** A message of the peer was dealt with, or dropped. */
+  dealt({ arrivedMs, handedMs, isLost }: Passage, nowMs: number): void {
+    if (isLost) this.droppedBusy++;
+    if (handedMs < 0) return;
+    const queuedMs = handedMs - arrivedMs;
+    const handledMs = Math.trunc(nowMs) - handedMs;
+    if (Number.isNaN(this.queuedMs)) {
+      this.queuedMs = queuedMs;
+      this.handledMs = handledMs;
+      return;
+    }
+    this.queuedMs += GAIN * (queuedMs - this.queuedMs);
+    this.handledMs += GAIN * (handledMs - this.handledMs);
+  }
+
   snapshot(figures: Readonly<Figures> = NOTHING): Measured {
     // Field by field: a spread gives each of them a shape of its own, 700 bytes.
     return {
@@ -88,11 +119,18 @@ export class PeerPerformance {
       bytesOut: figures.bytesOut,
       droppedOut: figures.droppedOut,
       droppedIn: figures.droppedIn,
+      droppedBusy: this.droppedBusy,
+      queuedMs: measuredOf(this.queuedMs),
+      handledMs: measuredOf(this.handledMs),
       successes: this.successes,
       failures: this.failures,
       timeouts: this.timeouts,
     };
   }
+}
+
+function measuredOf(value: number): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
 }
 
 export function performanceOf(
@@ -112,6 +150,9 @@ export function performanceOf(
     bytesOut: measured.bytesOut,
     droppedOut: measured.droppedOut,
     droppedIn: measured.droppedIn,
+    droppedBusy: measured.droppedBusy,
+    queuedMs: measured.queuedMs,
+    handledMs: measured.handledMs,
     successes: measured.successes,
     failures: measured.failures,
     timeouts: measured.timeouts,

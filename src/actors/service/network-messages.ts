@@ -24,6 +24,7 @@ import type { ListenOutcome } from "./listener.js";
 import type { Traffic } from "../../protocol/session/traffic.js";
 import type { KindStatistics } from "./message-router.js";
 import type { NodeStatus } from "./node-status.js";
+import type { SubsystemFigures } from "./subsystem.js";
 
 export type NetworkMessage =
   | { readonly type: "GetStatus"; readonly replyTo: ActorRef<NodeStatus> }
@@ -74,6 +75,8 @@ export interface StatusPart {
   readonly dial?: DialStatus;
   readonly mempool?: MempoolSize;
   readonly exchange?: ExchangeStatus | null;
+  readonly subsystems?: readonly SubsystemFigures[];
+  readonly kinds?: KindStatistics;
 }
 
 export interface NetworkServiceArgs {

@@ -2,6 +2,7 @@
 // which are stated as such, proven.
 
 import type { HashHex } from "../../types/chain.js";
+import type { WireKind } from "../../protocol/types/message.js";
 import type { Direction, PeerId } from "../../ports.js";
 import type { MemoryReport } from "../memory-ledger.js";
 import type { ClockStatus } from "../peer/clock-offset.js";
@@ -14,6 +15,7 @@ import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { SyncStatus } from "../sync/sync-messages.js";
 import type { LimitsReport } from "../throttle/throttle.js";
 import type { Degraded } from "./given-up.js";
+import type { SubsystemFigures } from "./subsystem.js";
 
 export interface NodeStatus {
   readonly peerId: PeerId;
@@ -40,8 +42,19 @@ export interface NodeStatus {
   readonly memory: MemoryStatus;
   /** What peers told of others, and were told; null when it is off, or its actor does not answer. */
   readonly exchange: ExchangeStatus | null;
+  /** Of which kinds messages were dropped since the start, because more came than is dealt with. */
+  readonly overload: readonly KindDrops[];
+  /** Whether consensus, mempool and store answer, and what became of what they were told. */
+  readonly subsystems: readonly SubsystemFigures[];
   /** What connections may carry, and what they do. */
   readonly limits: LimitsReport;
+}
+
+/** `dropPart`: of those that came in about the last second, 0 to 1. */
+export interface KindDrops {
+  readonly kind: WireKind;
+  readonly dropped: number;
+  readonly dropPart: number;
 }
 
 /** Who holds how much of the node's memory, and of how much at most. */
@@ -83,6 +96,11 @@ export interface PeerStatus {
   readonly bytesOut: number;
   /** One-way messages that it sent above what it may. */
   readonly droppedIn: number;
+  /** News of it that was dropped because more came of all peers than this node deals with. */
+  readonly droppedBusy: number;
+  /** Of its messages, smoothed: until they were given to a part of this node, and then dealt with. */
+  readonly queuedMs: number | null;
+  readonly handledMs: number | null;
   /** News that it was not sent, because too much waited for it or came above a rate. */
   readonly droppedOut: number;
   /** Requests to it that it answered, refused, and did not answer in time. */
@@ -121,6 +139,9 @@ export function peerStatus(report: PeerReport): PeerStatus {
     bytesIn: performance.bytesIn,
     bytesOut: performance.bytesOut,
     droppedIn: performance.droppedIn,
+    droppedBusy: performance.droppedBusy,
+    queuedMs: performance.queuedMs ?? null,
+    handledMs: performance.handledMs ?? null,
     droppedOut: performance.droppedOut,
     successes: performance.successes,
     failures: performance.failures,

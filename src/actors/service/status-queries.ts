@@ -1,6 +1,7 @@
 // The status of the node, put together from what registry, sync and mempool answer. One that does
 // not answer in time leaves its part unknown.
 
+import type { WireKind } from "../../protocol/types/message.js";
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
 import type { NodeEnv } from "../env.js";
 import type { ExchangeStatus, PeerExchangeMessage } from "../handlers/peer-exchange.js";
@@ -9,12 +10,14 @@ import { clockStatus } from "../peer/clock-offset.js";
 import type { PeerReport, RegistryMessage } from "../peer/peer-table.js";
 import type { SyncMessage, SyncStatus } from "../sync/sync-messages.js";
 import type { DialStatus } from "./dial-messages.js";
+import type { KindStatistics, MessageRouterMessage } from "./message-router.js";
 import type { NetworkActors } from "./network-actors.js";
 import type { NetworkMessage, StatusPart } from "./network-messages.js";
-import { peerStatus, type NodeStatus } from "./node-status.js";
+import { peerStatus, type KindDrops, type NodeStatus } from "./node-status.js";
+import type { SubsystemFigures } from "./subsystem.js";
 import type { SystemRouterMessage } from "./system-router.js";
 
-type Asked = Pick<NetworkActors, "exchange" | "registry" | "sync" | "system">;
+type Asked = Pick<NetworkActors, "exchange" | "registry" | "router" | "sync" | "system">;
 type StatusEnv = Pick<
   NodeEnv,
   "blocks" | "config" | "health" | "memory" | "peerId" | "throttle" | "workers"
@@ -77,6 +80,18 @@ export class StatusQueries {
         part: { mempool: valueOr(outcome, { count: 0, bytes: 0 }) },
       }),
     );
+    context.ask<SystemRouterMessage, readonly SubsystemFigures[]>(
+      of.system,
+      (to) => ({ to: "router", message: { type: "GetSubsystems", replyTo: to } }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({ type: "StatusPart", query, part: { subsystems: valueOr(outcome, []) } }),
+    );
+    context.ask<MessageRouterMessage, KindStatistics>(
+      of.router,
+      (to) => ({ type: "GetKindStatistics", replyTo: to }),
+      ASK_TIMEOUT_MS,
+      (outcome) => ({ type: "StatusPart", query, part: { kinds: valueOr(outcome, {}) } }),
+    );
     if (of.exchange === undefined) return;
     context.ask<PeerExchangeMessage, ExchangeStatus>(
       of.exchange,
@@ -95,9 +110,10 @@ export class StatusQueries {
     const query = this.#open.get(id);
     if (query === undefined) return;
     query.parts = { ...query.parts, ...part };
-    const { peers, sync, dial, mempool, exchange } = query.parts;
+    const { peers, sync, dial, mempool, exchange, kinds, subsystems } = query.parts;
     if (peers === undefined || sync === undefined || exchange === undefined) return;
     if (dial === undefined || mempool === undefined) return;
+    if (kinds === undefined || subsystems === undefined) return;
     this.#open.delete(id);
     const { blocks, config, health, memory, peerId, throttle, workers } = env;
     const head = blocks.head();
@@ -118,10 +134,20 @@ export class StatusQueries {
       clock: clockStatus(peers, config.clock.offsetMaxMs),
       mempool,
       exchange,
+      overload: dropsOf(kinds),
+      subsystems,
       memory: { ...memory.report(), anonymousBytes: health.anonymousBytes?.() ?? null },
       limits: throttle.report(),
     });
   }
+}
+
+function dropsOf(kinds: KindStatistics): readonly KindDrops[] {
+  return Object.entries(kinds).flatMap(([kind, figures]) => {
+    if (figures === undefined || figures.dropped.overload === 0) return [];
+    const { dropped, dropPart } = figures;
+    return [{ kind: kind as WireKind, dropped: dropped.overload, dropPart }];
+  });
 }
 
 /** A sync without any peer waits for one: the registry says for which, since when and until when. */

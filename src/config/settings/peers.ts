@@ -260,7 +260,6 @@ export const PEERS = {
         "first buys 30 ms of 350 to the median node of 200, and costs each as many bytes as another block.",
     ),
     transactionBatchMax: count(64, [1, 1_024], "Transactions in one task of the pool."),
-    transactionQueueMax: count(4_096, [1, 65_536], "Transactions that wait to be checked."),
   },
   control: {
     awayMs: ms(

@@ -24,7 +24,12 @@ const FRAGMENT_BYTES_MIN = 4_096;
 /** What a lane of weight 1 may send per round while other lanes wait. */
 const QUANTUM_BYTES = 16_384;
 /** Shares of a connection when every lane has work: a block must not wait behind a sync. */
-const WEIGHTS: { readonly [L in Lane]: number } = { control: 0, block: 4, sync: 2, transaction: 1 };
+export const LANE_WEIGHTS: { readonly [L in Lane]: number } = {
+  control: 0,
+  block: 4,
+  sync: 2,
+  transaction: 1,
+};
 /** Of the block lane's by what they are: an old block that was asked for is none of the tip. */
 const RANKS: { readonly [L in Lane]: Rank } = {
   control: RANK.control,
@@ -191,7 +196,7 @@ export class SendLanes {
     this.#windowBytesMax = options.windowBytesMax;
     this.#lanes = LANES.map((lane) => {
       const credit = lane === "control" ? Number.POSITIVE_INFINITY : options.windowBytesInitial;
-      return new SendLane(WEIGHTS[lane], credit);
+      return new SendLane(LANE_WEIGHTS[lane], credit);
     });
   }
 

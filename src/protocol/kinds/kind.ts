@@ -43,6 +43,8 @@ export interface KindRule<M extends AnyMessage = AnyMessage> {
    * by its answer, a one-way message by itself.
    */
   readonly quota?: Quota;
+  /** News that other peers tell too: what comes of it beyond what can be dealt with is dropped. */
+  readonly mayBeLost?: true;
   /** Only the newest matters: it takes the place of one that waits to be sent. */
   readonly isLatest?: true;
   /** A member that is the number of items, or the list of them; of an answer, of its items. */
@@ -85,6 +87,7 @@ export function inOneShape<R extends Described>(rule: R): R {
     answeredBy: rule.answeredBy,
     standsIn: rule.standsIn,
     quota: rule.quota,
+    mayBeLost: rule.mayBeLost,
     isLatest: rule.isLatest,
     counts: rule.counts,
     haste: rule.haste,

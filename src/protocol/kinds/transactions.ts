@@ -21,6 +21,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     code: 0x30,
     role: "oneWay",
     quota: "pushedTransactions",
+    mayBeLost: true,
     payloadBytesMax: 128 * KIB,
     decode: "inline",
     body: item({
@@ -36,6 +37,7 @@ export const TRANSACTIONS_KINDS: KindsOf<TransactionsMessage> = {
     code: 0x31,
     role: "oneWay",
     quota: "announcedTransactions",
+    mayBeLost: true,
     counts: "ids",
     payloadBytesMax: 64 * KIB,
     decode: "pool",

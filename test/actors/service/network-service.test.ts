@@ -410,3 +410,85 @@ test("peers that send, leave and come again hold no more than their part while n
   t.true(refused > 0);
   t.true(refused < 100, "what has room is taken");
 });
+
+test("a mempool that crashes at each question is left alone before it has to give up", async (t) => {
+  const broken = (): never => {
+    throw new Error("it is torn");
+  };
+  const { mempool } = createHarness().env;
+  const harness = await start({
+    env: {
+      mempool: Object.assign(mempool, { add: broken }),
+      log: { write: (_level, event) => event === "the mempool failed" && broken() },
+    },
+  });
+  harness.expectFault({ path: "/test/network/mempool" });
+  const rules: string[] = [];
+  for (let nonce = 1; nonce <= 60; nonce++) {
+    const outcome = await harness.ask<SubmitOutcome>((replyTo) => ({
+      type: "SubmitTransaction",
+      transaction: makeTransaction(makeKey(1), nonce),
+      replyTo,
+    }));
+    if (outcome?.ok === false) rules.push(outcome.rule);
+    await harness.advance(1_000);
+  }
+  t.is(rules.length, 60, "each has an answer");
+  const failed = rules.filter((rule) => rule === "failed").length;
+  t.true(failed >= 4 && failed < 12, `it was asked ${failed} times`);
+  const status = await harness.ask<NodeStatus>((replyTo) => ({ type: "GetStatus", replyTo }));
+  t.deepEqual(status?.degraded, []);
+});
+
+test("a mempool that is gone refuses at once, is told of, and nothing else is missing", async (t) => {
+  const broken = (): never => {
+    throw new Error("it is torn");
+  };
+  const { mempool } = createHarness().env;
+  const harness = await start({
+    // Otherwise it is left alone before it has crashed too often.
+    config: { bindAddr: BIND, subsystems: { failuresMax: 1_024 } },
+    // The guard writes to the log, which takes the actor down: as a fault of its own would.
+    env: {
+      mempool: Object.assign(mempool, { add: broken }),
+      log: { write: (_level, event) => event === "the mempool failed" && broken() },
+    },
+  });
+  harness.expectFault({ path: "/test/network/mempool" });
+  const submit = async (nonce: number): Promise<SubmitOutcome[]> => {
+    const asker = harness.probe<SubmitOutcome>();
+    const transaction = makeTransaction(makeKey(1), nonce);
+    harness.service.tell({ type: "SubmitTransaction", transaction, replyTo: asker.ref });
+    await harness.settle();
+    return asker.received;
+  };
+  for (let nonce = 1; nonce <= 20; nonce++) {
+    t.is((await submit(nonce)).length, 1, "each has an answer");
+    await harness.advance(1_000);
+  }
+  t.like(await submit(30), [{ ok: false, rule: "busy" }]);
+  const status = await harness.ask<NodeStatus>((replyTo) => ({ type: "GetStatus", replyTo }));
+  t.deepEqual(status?.degraded, [{ actor: "mempool", reason: "it is torn" }]);
+  t.is(status?.subsystems.find(({ name }) => name === "mempool")?.state, "absent");
+
+  const remote = await harness.join();
+  // A peer's transactions are dealt with too, its requests refused, and blocks connect.
+  const transaction = makeTransaction(makeKey(2), 1);
+  remote.send({ kind: "NewTransaction", transaction });
+  remote.send({ kind: "RequestTransactions", ids: [transactionId(transaction)] }, 7);
+  await harness.settle();
+  t.is(remote.heardOf("RequestRefused").at(-1)?.message.reason, "Busy");
+  const [block] = chain;
+  remote.send({ kind: "NewBlock", block: block!.bytes });
+  await harness.settle();
+  t.is(harness.env.blocks.head().hash, block!.header.hash);
+  const kinds = await harness.ask<KindStatistics>((replyTo) => ({
+    type: "GetKindStatistics",
+    replyTo,
+  }));
+  t.deepEqual(
+    Object.entries(kinds!).filter(([, figures]) => (figures?.open ?? 0) > 0),
+    [],
+    "nothing waits for what is gone",
+  );
+});

@@ -1,39 +1,65 @@
-// A map that is made for its first entry and given back with its last. An empty Map takes 200 bytes,
-// and a connection at rest has a dozen of them; one that runs empty makes a new table each time.
+// A map that is nothing while it was never used, and its one entry while it never had two. An empty
+// Map takes 200 bytes, and a connection at rest has a dozen of them; one that runs empty makes a new
+// table for the next entry, and most of these go from none to one and back.
+
+class Single<K, V> {
+  readonly key: K;
+  value: V;
+
+  constructor(key: K, value: V) {
+    this.key = key;
+    this.value = value;
+  }
+}
 
 export class LateMap<K, V> {
-  #map: Map<K, V> | undefined;
+  /** A Map from the second entry on: it stays. */
+  #held: Map<K, V> | Single<K, V> | undefined;
 
   get size(): number {
-    return this.#map?.size ?? 0;
+    const held = this.#held;
+    if (held === undefined) return 0;
+    return held instanceof Single ? 1 : held.size;
   }
 
   get(key: K): V | undefined {
-    return this.#map?.get(key);
+    const held = this.#held;
+    if (held === undefined) return undefined;
+    if (held instanceof Single) return held.key === key ? held.value : undefined;
+    return held.get(key);
   }
 
   has(key: K): boolean {
-    return this.#map?.has(key) === true;
+    const held = this.#held;
+    if (held === undefined) return false;
+    return held instanceof Single ? held.key === key : held.has(key);
   }
 
   set(key: K, value: V): void {
-    (this.#map ??= new Map<K, V>()).set(key, value);
+    const held = this.#held;
+    if (held === undefined) this.#held = new Single(key, value);
+    else if (!(held instanceof Single)) held.set(key, value);
+    else if (held.key === key) held.value = value;
+    else this.#held = new Map<K, V>().set(held.key, held.value).set(key, value);
   }
 
   delete(key: K): boolean {
-    const map = this.#map;
-    if (map === undefined || !map.has(key)) return false;
-    if (map.size === 1) this.#map = undefined;
-    else map.delete(key);
+    const held = this.#held;
+    if (held === undefined) return false;
+    if (!(held instanceof Single)) return held.delete(key);
+    if (held.key !== key) return false;
+    this.#held = undefined;
     return true;
   }
 
   /** In order of their setting. */
   values(): Iterable<V> {
-    return this.#map?.values() ?? [];
+    const held = this.#held;
+    if (held === undefined) return [];
+    return held instanceof Single ? [held.value] : held.values();
   }
 
   clear(): void {
-    this.#map = undefined;
+    this.#held = undefined;
   }
 }

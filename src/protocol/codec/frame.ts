@@ -47,7 +47,7 @@ export interface Frame {
 }
 
 /** Takes a frame as it completes; a violation it returns fails the decoder like its own. */
-export type FrameSink = (frame: Frame) => Violation | undefined;
+export type FrameSink = (frame: Frame, nowMs: number) => Violation | undefined;
 
 interface KindEntry {
   readonly kind: WireKind;
@@ -167,7 +167,7 @@ export class FrameDecoder {
   }
 
   /** Takes the next bytes of the stream, which the caller must not write to any more. */
-  push(chunk: Uint8Array, onFrame: FrameSink): FrameViolation | undefined {
+  push(chunk: Uint8Array, onFrame: FrameSink, nowMs = 0): FrameViolation | undefined {
     let at = 0;
     while (this.#failure === undefined) {
       if (this.#entry === undefined) {
@@ -187,14 +187,9 @@ export class FrameDecoder {
       const { kind, rule } = this.#entry;
       this.#entry = undefined;
       this.framesIn++;
-      this.#failure = onFrame({
-        kind,
-        rule,
-        lane: rule.lane,
-        requestId: this.#requestId,
-        more: this.#more,
-        payload,
-      });
+      const { lane } = rule;
+      const requestId = this.#requestId;
+      this.#failure = onFrame({ kind, rule, lane, requestId, more: this.#more, payload }, nowMs);
     }
     if (this.#failure !== undefined) this.#partial = undefined;
     return this.#failure;

@@ -34,7 +34,7 @@ export interface UnfinishedMessage {
 }
 
 /** Takes a message as it completes; a violation it returns goes back to the frame decoder. */
-export type MessageSink = (message: ReceivedMessage) => Violation | undefined;
+export type MessageSink = (message: ReceivedMessage, nowMs: number) => Violation | undefined;
 
 /** One lane's window and its unfinished message. */
 class ReceiveLane {
@@ -116,10 +116,10 @@ export class ReceiveLanes {
   }
 
   /** Takes a frame that the decoder let through, in order. */
-  accept(frame: Frame, onMessage: MessageSink): Violation | undefined {
+  accept(frame: Frame, onMessage: MessageSink, nowMs = 0): Violation | undefined {
     const { kind, rule, lane, requestId, payload, more } = frame;
     if (lane === "control") {
-      return onMessage({ kind, rule, lane, requestId, payload, creditBytes: 0 });
+      return onMessage({ kind, rule, lane, requestId, payload, creditBytes: 0 }, nowMs);
     }
     const state = this.#lanes[laneIndex(lane)]!;
     const frameBytes = FRAME_HEADER_BYTES + payload.length;
@@ -138,14 +138,8 @@ export class ReceiveLanes {
     state.messagesIn++;
     state.heldBytes += creditBytes;
     this.#settle(state);
-    return onMessage({
-      kind,
-      rule,
-      lane,
-      requestId,
-      payload: whole ? payload : state.takePartial(),
-      creditBytes,
-    });
+    const taken = whole ? payload : state.takePartial();
+    return onMessage({ kind, rule, lane, requestId, payload: taken, creditBytes }, nowMs);
   }
 
   /** Credit of delivered messages that are not consumed yet. */

@@ -31,12 +31,7 @@ export const LANE_WEIGHTS: { readonly [L in Lane]: number } = {
   transaction: 1,
 };
 /** Of the block lane's by what they are: an old block that was asked for is none of the tip. */
-const RANKS: { readonly [L in Lane]: Rank } = {
-  control: RANK.control,
-  block: RANK.history,
-  sync: RANK.history,
-  transaction: RANK.transactions,
-};
+const RANKS: readonly Rank[] = [RANK.control, RANK.history, RANK.history, RANK.transactions];
 /** Announcements whose blocks were not asked for yet and may be: the last few heads. */
 const ANNOUNCED_MAX = 4;
 const NO_MARKS: AnswerMarks = Object.freeze({});
@@ -219,19 +214,20 @@ export class SendLanes {
     if (!idFits || (requestId === 0) !== (role === "oneWay")) {
       invariant(false, `${kind} with request id ${requestId}`);
     }
-    const rank = this.#rankOf(rule, payload, about);
-    this.#lanes[laneIndex(lane)]!.push({ kind, rule, requestId, payload, rank, isHistory });
+    const index = laneIndex(lane);
+    const rank = rule.haste === undefined ? RANKS[index]! : this.#rankOf(rule, payload, about);
+    this.#lanes[index]!.push({ kind, rule, requestId, payload, rank, isHistory });
   }
 
   /** A block that was asked for is of the tip if the peer was told of it, once: it may be any other. */
-  #rankOf({ haste, lane }: KindRule, payload: Uint8Array, about: Uint8Array | undefined): Rank {
+  #rankOf({ haste }: KindRule, payload: Uint8Array, about: Uint8Array | undefined): Rank {
     if (haste === "announcement") {
       this.#announced.push(payload);
       if (this.#announced.length > ANNOUNCED_MAX) this.#announced.shift();
     }
-    if (haste !== "announced") return haste === undefined ? RANKS[lane] : RANK.tip;
+    if (haste !== "announced") return RANK.tip;
     const at = this.#announced.findIndex((told) => about !== undefined && holds(told, about));
-    if (at === -1) return RANKS[lane];
+    if (at === -1) return RANK.history;
     this.#announced.splice(at, 1);
     return RANK.tip;
   }

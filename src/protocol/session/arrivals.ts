@@ -32,13 +32,13 @@ export class Arrivals<A> {
     });
   }
 
-  push(bytes: Uint8Array, onFrame: FrameSink): Violation | undefined {
+  push(bytes: Uint8Array, onFrame: FrameSink, nowMs: number): Violation | undefined {
     this.#outbox.figures.bytesIn += bytes.length;
-    return this.decoder.push(bytes, onFrame);
+    return this.decoder.push(bytes, onFrame, nowMs);
   }
 
-  accept(frame: Frame, onMessage: MessageSink): Violation | undefined {
-    return this.#lanes.accept(frame, onMessage);
+  accept(frame: Frame, onMessage: MessageSink, nowMs: number): Violation | undefined {
+    return this.#lanes.accept(frame, onMessage, nowMs);
   }
 
   /** A message was dealt with. */

@@ -5,7 +5,8 @@
 
 import { isLocalHost, hostGroup } from "../address.js";
 import type { KindRule } from "../types/message.js";
-import { Allowance, bytesLimit, quotaOf, type QuotaSettings } from "./quotas.js";
+import { Allowance } from "./allowance.js";
+import { bytesLimit, quotaOf, type QuotaSettings } from "./quotas.js";
 import type { RateLimit } from "./rate-limit.js";
 
 type Settings = QuotaSettings & { readonly inbound: { readonly exemptLocal: boolean } };

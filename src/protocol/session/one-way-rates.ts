@@ -4,8 +4,9 @@
 import type { OwnRule } from "../kinds/own.js";
 import type { KindRule } from "../types/message.js";
 import { violation, type Violation } from "../violation.js";
+import { Allowance } from "./allowance.js";
 import type { GroupShare } from "./group-limits.js";
-import { Allowance, leastQuotaOf, ownRateOf, quotaOf, type QuotaSettings } from "./quotas.js";
+import { leastQuotaOf, ownRateOf, quotaOf, type QuotaSettings } from "./quotas.js";
 import { itemsWithin } from "./request-items.js";
 
 /** What was sent evenly may come bunched together. */

@@ -9,8 +9,9 @@ import type { OwnRule } from "../kinds/own.js";
 import type { KindRule, WireKind, WireMessage } from "../types/message.js";
 import { kindOfCode, ruleOf } from "../types/message.js";
 import type { ToldQuota } from "../types/node-info.js";
+import { Allowance } from "./allowance.js";
 import type { Outbox } from "./outbox.js";
-import { Allowance, isQuota, ownRateOf } from "./quotas.js";
+import { isQuota, ownRateOf } from "./quotas.js";
 import { itemsAsked } from "./request-items.js";
 import type { Vigil } from "./vigil.js";
 

@@ -107,7 +107,7 @@ export class PeerSession<A = undefined> {
     if (this.#phase === "closing") return;
     this.#nowMs = nowMs;
     this.#vigil.heard(nowMs);
-    const breach = this.#arrivals.push(bytes, this.#onFrame);
+    const breach = this.#arrivals.push(bytes, this.#onFrame, nowMs);
     if (breach !== undefined) this.violate(breach, nowMs);
     // Asked of the getter: the compiler takes the field for unchanged by what a call did to it.
     if (this.phase === "closing") return;
@@ -169,11 +169,12 @@ export class PeerSession<A = undefined> {
   decoded(received: ReceivedMessage, verdict: LargeVerdict, nowMs: number): void {
     if (this.#phase === "closing") return;
     this.#nowMs = nowMs;
+    const { kind } = received;
     const breach = verdict.ok
-      ? this.#dispatch(messageFromItems(received.kind, verdict.payload, verdict.items), received)
+      ? this.#dispatch(messageFromItems(kind, verdict.payload, verdict.items), received, nowMs)
       : violation("payload", verdict.detail);
     if (breach !== undefined) this.violate(breach, nowMs);
-    else this.#inbound.handOn(this.#nowMs);
+    else this.#inbound.handOn(nowMs);
   }
 
   /** The other side broke this rule: it is told, and that is the end. */
@@ -293,23 +294,24 @@ export class PeerSession<A = undefined> {
     this.#inbound.serves.atRest();
   }
 
-  readonly #onFrame = (frame: Frame): Violation | undefined => {
+  // The time goes with what comes: read from the field it would be a new number for each call.
+  readonly #onFrame = (frame: Frame, nowMs: number): Violation | undefined => {
     // The rest of a chunk after a Disconnect or a failed handshake is not read.
     if (this.#phase === "closing") return undefined;
-    return this.#inbound.objection(frame) ?? this.#arrivals.accept(frame, this.#onMessage);
+    return this.#inbound.objection(frame) ?? this.#arrivals.accept(frame, this.#onMessage, nowMs);
   };
 
-  readonly #onMessage = (received: ReceivedMessage): Violation | undefined => {
+  readonly #onMessage = (received: ReceivedMessage, nowMs: number): Violation | undefined => {
     this.#outbox.figures.messagesIn++;
     this.#outbox.traffic?.received(received.rule, received.kind, received.payload.length);
-    const drop = this.#inbound.drops(received, this.#nowMs);
+    const drop = this.#inbound.drops(received, nowMs);
     if (drop !== false) return drop === true ? undefined : drop;
     const decoded = this.#inbound.decode(received);
     if (decoded === undefined) return undefined;
-    return decoded.ok ? this.#dispatch(decoded.message, received) : decoded.violation;
+    return decoded.ok ? this.#dispatch(decoded.message, received, nowMs) : decoded.violation;
   };
 
-  #dispatch(message: WireMessage, received: ReceivedMessage): Violation | undefined {
+  #dispatch(message: WireMessage, received: ReceivedMessage, nowMs: number): Violation | undefined {
     switch (message.kind) {
       case "Handshake":
         this.#shake(message);
@@ -324,9 +326,9 @@ export class PeerSession<A = undefined> {
       case "Pong":
       case "WindowUpdate":
       case "Limits":
-        return this.#control.heard(message, this.#nowMs);
+        return this.#control.heard(message, nowMs);
       default:
-        return this.#inbound.handle(message, received, this.#nowMs);
+        return this.#inbound.handle(message, received, nowMs);
     }
   }
 

@@ -127,40 +127,22 @@ function byItems(
   };
 }
 
-/** A bucket of items and one of bytes: what is taken must fit both. */
-export class Allowance {
-  readonly #items: RateLimit;
-  readonly #bytes: RateLimit;
-
-  /** So many times the rate, and so many times the burst. */
-  constructor(rate: FullRate, rateTimes = 1, burstTimes = rateTimes) {
-    this.#items = new RateLimit({
-      itemsPerSecond: times(rate.itemsPerSecond, rateTimes),
-      burstItems: times(rate.burstItems, burstTimes),
-    });
-    this.#bytes = bytesLimit(rate, rateTimes, burstTimes);
-  }
-
-  /** Charges both and answers true, or neither and answers false. */
-  take(items: number, bytes: number, nowMs: number): boolean {
-    if (!this.#items.take(items, nowMs)) return false;
-    if (this.#bytes.take(bytes, nowMs)) return true;
-    this.#items.charge(-items);
-    return false;
-  }
-
-  /** How long until that would be taken; Infinity when it exceeds a burst. */
-  waitMs(items: number, bytes: number, nowMs: number): number {
-    return Math.max(this.#items.waitMs(items, nowMs), this.#bytes.waitMs(bytes, nowMs));
-  }
-}
-
 /** The bytes of a quota alone. */
 export function bytesLimit(rate: FullRate, rateTimes = 1, burstTimes = rateTimes): RateLimit {
   return new RateLimit({
     itemsPerSecond: times(rate.bytesPerSecond, rateTimes),
     burstItems: times(rate.burstBytes, burstTimes),
   });
+}
+
+/** So many times a rate, and so many times its burst, as far as quotas can say it. */
+export function timesRate(rate: FullRate, rateTimes: number, burstTimes: number): FullRate {
+  return {
+    itemsPerSecond: times(rate.itemsPerSecond, rateTimes),
+    burstItems: times(rate.burstItems, burstTimes),
+    bytesPerSecond: times(rate.bytesPerSecond, rateTimes),
+    burstBytes: times(rate.burstBytes, burstTimes),
+  };
 }
 
 function times(value: number, factor: number): number {

@@ -8,7 +8,24 @@ export interface Rate {
 }
 
 /** What drains in a microsecond is `itemsPerSecond` of these. */
-const PARTS_PER_ITEM = 1_000_000;
+export const PARTS_PER_ITEM = 1_000_000;
+
+/** What a bucket holds at most; a rate of nothing has no burst either: it takes nothing. */
+export function burstPartsOf({ itemsPerSecond, burstItems }: Rate): number {
+  return itemsPerSecond > 0 ? burstItems * PARTS_PER_ITEM : 0;
+}
+
+/** What of `parts` is left in a bucket after so long. */
+export function drained(parts: number, itemsPerSecond: number, elapsedUs: number): number {
+  // An empty bucket needs no product, which could be too large to be exact.
+  const isEmpty = parts <= 0 || elapsedUs >= parts / itemsPerSecond;
+  return isEmpty ? 0 : parts - elapsedUs * itemsPerSecond;
+}
+
+/** How long until a bucket that holds `over` too many parts no longer does. */
+export function waitMsOf(over: number, itemsPerSecond: number): number {
+  return over <= 0 ? 0 : Math.ceil(over / itemsPerSecond) / 1_000;
+}
 
 export class RateLimit {
   readonly #itemsPerSecond: number;
@@ -18,10 +35,10 @@ export class RateLimit {
   #atUs = 0;
   #atMs = 0;
 
-  /** Both whole numbers below 2^32; a rate of nothing has no burst either: it takes nothing. */
-  constructor({ itemsPerSecond, burstItems }: Rate) {
-    this.#itemsPerSecond = itemsPerSecond;
-    this.#burstParts = itemsPerSecond > 0 ? burstItems * PARTS_PER_ITEM : 0;
+  /** Both whole numbers below 2^32. */
+  constructor(rate: Rate) {
+    this.#itemsPerSecond = rate.itemsPerSecond;
+    this.#burstParts = burstPartsOf(rate);
   }
 
   /** Charges `items` and answers true, or charges nothing and answers false. */
@@ -36,9 +53,9 @@ export class RateLimit {
 
   /** How long until `items` have room; more than the burst have room in an empty bucket. */
   roomInMs(items: number, nowMs: number): number {
-    this.#drain(nowMs);
+    if (nowMs !== this.#atMs) this.#drain(nowMs);
     const needed = Math.min(items * PARTS_PER_ITEM, this.#burstParts);
-    return this.#waitMs(this.#parts + needed - this.#burstParts);
+    return waitMsOf(this.#parts + needed - this.#burstParts, this.#itemsPerSecond);
   }
 
   /** What was used beyond what was taken, or (below 0) was not used: it may hold more than its burst. */
@@ -51,11 +68,7 @@ export class RateLimit {
     this.#drain(nowMs);
     const parts = items * PARTS_PER_ITEM;
     if (parts > this.#burstParts) return Number.POSITIVE_INFINITY;
-    return this.#waitMs(this.#parts + parts - this.#burstParts);
-  }
-
-  #waitMs(over: number): number {
-    return over <= 0 ? 0 : Math.ceil(over / this.#itemsPerSecond) / 1_000;
+    return waitMsOf(this.#parts + parts - this.#burstParts, this.#itemsPerSecond);
   }
 
   #drain(nowMs: number): void {
@@ -64,8 +77,6 @@ export class RateLimit {
     const elapsedUs = nowUs - this.#atUs;
     if (elapsedUs <= 0) return;
     this.#atUs = nowUs;
-    // An empty bucket needs no product, which could be too large to be exact.
-    const isEmpty = this.#parts <= 0 || elapsedUs >= this.#parts / this.#itemsPerSecond;
-    this.#parts = isEmpty ? 0 : this.#parts - elapsedUs * this.#itemsPerSecond;
+    this.#parts = drained(this.#parts, this.#itemsPerSecond, elapsedUs);
   }
 }

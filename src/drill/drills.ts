@@ -2,13 +2,21 @@
 
 import { CodedError } from "../errors.js";
 import type { Drill } from "./drill.js";
+import { ADDRESSES } from "./attacks/addresses.js";
 import { CONNECTING } from "./attacks/connecting.js";
 import { FRAMES } from "./attacks/frames.js";
 import { GOSSIP } from "./attacks/gossip.js";
 import { LYING } from "./attacks/lying.js";
 import { SERVING } from "./attacks/serving.js";
 
-export const DRILLS: readonly Drill[] = [...CONNECTING, ...FRAMES, ...SERVING, ...LYING, ...GOSSIP];
+export const DRILLS: readonly Drill[] = [
+  ...CONNECTING,
+  ...FRAMES,
+  ...SERVING,
+  ...ADDRESSES,
+  ...LYING,
+  ...GOSSIP,
+];
 
 /** `all`, or names. Throws CONFIG_INVALID for one that is none. */
 export function drillsBy(names: readonly string[]): readonly Drill[] {

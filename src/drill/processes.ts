@@ -63,7 +63,7 @@ export class Processes {
     const call = async (method: string, argument: unknown): Promise<unknown> => {
       const id = ++next;
       const answered = new Promise<Answer>((resolve) => calls.set(id, resolve));
-      if (!child.connected) throw new Error(died ?? `the ${role} has ended`);
+      if (!child.connected) throw new Error([died ?? `the ${role} has ended`, ...lines].join("\n"));
       child.send({ id, method, argument } satisfies Call, () => undefined);
       const answer = await answered;
       if ("error" in answer) throw new Error(`${role}.${method}: ${answer.error}`);

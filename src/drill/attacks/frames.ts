@@ -10,6 +10,9 @@ import type { Field } from "../field.js";
 import { counter, members, pests, strangers, type Blow } from "./blows.js";
 
 const FRAGMENT = new Uint8Array(65_536);
+/** What has begun must go on within 20 s, by default. */
+const UNFINISHED_SECONDS = 24;
+const UNFINISHED_MS = 30_000;
 const HASH = "11".repeat(32);
 /** The one field of an empty tuple: of no kind's shape. */
 const EMPTY = Uint8Array.of(0x80);
@@ -104,7 +107,8 @@ export const FRAMES: readonly Drill[] = [
   {
     name: "unfinished-message",
     threat: "a message of which nothing more comes holds memory",
-    expects: { bounded: "ended when it falls below a least rate" },
+    expects: { gone: ["Timeout"], withinMs: UNFINISHED_MS },
+    secondsMin: UNFINISHED_SECONDS,
     attack: members((peer) => {
       peer.writeBytes(fragmentBytes("NewBlock", FRAGMENT, { more: true }));
     }),

@@ -16,6 +16,8 @@ import { counter, members, pests } from "./blows.js";
 
 const IDS = 1_024;
 const BATCH = 16;
+const DEAR_BYTES = 4_000;
+const DEAR_PRICE = 1_000_000;
 const HOUR_MS = 3_600_000;
 const next = counter();
 
@@ -38,6 +40,18 @@ export const GOSSIP: readonly Drill[] = [
     attack: pests((peer) => {
       for (let i = 0; i < BATCH; i++) {
         peer.send({ kind: "NewTransaction", transaction: payment("spam", next()) });
+      }
+    }),
+  },
+  {
+    name: "dear-transactions",
+    threat: "ever dearer transactions of ever new senders drive all others out of the mempool",
+    expects: { bounded: "the mempool has its limit; the cheapest give way" },
+    attack: pests((peer) => {
+      for (let i = 0; i < BATCH; i++) {
+        const number = next();
+        const transaction = payment(`dear ${number}`, 0, DEAR_BYTES, BigInt(DEAR_PRICE + number));
+        peer.send({ kind: "NewTransaction", transaction });
       }
     }),
   },

@@ -4,8 +4,9 @@ import { randomBytes } from "node:crypto";
 import { toHex } from "../../bytes/hex.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import type { MessageOf } from "../../protocol/index.js";
+import type { ChainHead } from "../../protocol/types/node-info.js";
 import type { Drill } from "../drill.js";
-import { branchOn, GENESIS, type DrillBlock } from "../drill-chain.js";
+import { blockOn, branchOn, GENESIS, payment, type DrillBlock } from "../drill-chain.js";
 import type { Field } from "../field.js";
 import { payloadBytes } from "../wire/frames.js";
 import { liars } from "./blows.js";
@@ -14,6 +15,8 @@ const HUGE = 2n ** 64n - 1n;
 const HASH = "44".repeat(32);
 /** Heavier than all that honest peers make meanwhile. */
 const BRANCH_BLOCKS = 200;
+/** Below the head that all have: what is right of it is no heavier chain. */
+const BROKEN_HEIGHTS = [5, 10];
 const DRIP_BYTES = 64;
 const ANNOUNCED = 24;
 const DRIP_MS = 50;
@@ -21,15 +24,34 @@ const DRIP_MS = 50;
 let heavier: readonly DrillBlock[] | undefined;
 const branch = (): readonly DrillBlock[] => (heavier ??= branchOn(GENESIS, BRANCH_BLOCKS, "lie"));
 
+let spoiled: readonly DrillBlock[] | undefined;
+/** A sender's nonce comes twice in it: what its headers bind is right, and its state is not. */
+const broken = (): readonly DrillBlock[] => (spoiled ??= brokenBranch());
+
+function brokenBranch(): readonly DrillBlock[] {
+  const blocks: DrillBlock[] = [];
+  while (blocks.length < BRANCH_BLOCKS) {
+    const parent = blocks.at(-1)?.header ?? GENESIS;
+    const isSpoiled = BROKEN_HEIGHTS.includes(parent.height + 1);
+    const transactions = isSpoiled ? [payment("twice", 0)] : [];
+    blocks.push(blockOn(parent, { transactions, changes: { extra: Buffer.from("broken") } }));
+  }
+  return blocks;
+}
+
 /** Claims a chain far ahead, without any work. */
 const farAhead = () => ({
   info: { head: { height: HUGE >> 11n, hash: HASH, totalDifficulty: HUGE } },
 });
 /** Claims the branch that it has the headers of. */
-const ofBranch = () => {
-  const { height, hash, totalDifficulty } = branch().at(-1)!.header;
-  return { info: { head: { height: BigInt(height), hash, totalDifficulty } } };
-};
+const ofBranch = () => ({ info: { head: headOf(branch()) } });
+
+const ofBroken = () => ({ info: { head: headOf(broken()) } });
+
+function headOf(blocks: readonly DrillBlock[]): ChainHead {
+  const { height, hash, totalDifficulty } = blocks.at(-1)!.header;
+  return { height: BigInt(height), hash, totalDifficulty };
+}
 
 /** Blocks of the next heights: the honest chain grows meanwhile, and one of them will be due. */
 function announceNext(peer: { write: (message: AnnounceBlock) => void }, field: Field): void {
@@ -113,6 +135,23 @@ export const LYING: readonly Drill[] = [
     ),
   },
   {
+    name: "deep-reorganisation",
+    threat: "serves a heavier branch from genesis, of which one block breaks a rule of the state",
+    expects: { bounded: "its server is banned for the block, and nobody is asked for it again" },
+    attack: liars(
+      (peer, message, requestId, field) => {
+        if (message.kind === "RequestHeaders") {
+          field.note("asked for headers");
+          serveHeaders(peer, message, requestId, broken());
+        } else if (message.kind === "RequestBlockRange") {
+          field.note("asked for blocks");
+          serveRange(peer, message, requestId);
+        }
+      },
+      { options: ofBroken },
+    ),
+  },
+  {
     name: "dripped-answer",
     threat: "an answer of a few bytes at a time holds a sync for as long as it likes",
     expects: { bounded: "a least rate, and others are asked meanwhile" },
@@ -132,14 +171,28 @@ function serveHeaders(
   peer: Peer,
   { locator, countMax }: MessageOf<"RequestHeaders">,
   requestId: number,
+  blocks = branch(),
 ): void {
-  const known = branch().findLast(({ header }) => locator.includes(header.hash));
+  const known = blocks.findLast(({ header }) => locator.includes(header.hash));
   const from = known?.header.height ?? 0;
-  const headers = branch().slice(from, from + countMax);
+  const headers = blocks.slice(from, from + countMax);
   peer.send(
     { kind: "ResponseHeaders", headers: headers.map(({ headerBytes }) => headerBytes) },
     requestId,
   );
+}
+
+function serveRange(
+  peer: Peer,
+  { fromHeight, count }: MessageOf<"RequestBlockRange">,
+  requestId: number,
+): void {
+  const blocks = broken().slice(fromHeight - 1, fromHeight - 1 + count);
+  if (blocks.length === 0) peer.send({ kind: "RequestRefused", reason: "NotFound" }, requestId);
+  else {
+    const bytes = blocks.map((block) => block.bytes);
+    peer.send({ kind: "ResponseBlockRange", blocks: bytes }, requestId);
+  }
 }
 
 async function drip(peer: Peer, requestId: number, field: Field): Promise<void> {

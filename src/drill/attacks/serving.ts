@@ -8,6 +8,9 @@ import { oneGroup, spread, type Field } from "../field.js";
 import { handshakeInfo, identityOf } from "../wire/raw-peer.js";
 import { members, pests } from "./blows.js";
 
+/** A peer without a sign of life is gone after 20 s, by default. */
+const SILENCE_SECONDS = 24;
+const SILENCE_MS = 30_000;
 const IDENTITIES = 60;
 const HTTP_CONNECTIONS = 400;
 /** Far beyond what it takes, also where all processes of a drill share two busy cores. */
@@ -29,7 +32,8 @@ export const SERVING: readonly Drill[] = [
   {
     name: "slow-reader",
     threat: "asks for much, grants credit and never reads, so that it all waits here",
-    expects: { bounded: "no more is made for it than its queue takes; it is given up in time" },
+    expects: { gone: ["Timeout"], withinMs: SILENCE_MS },
+    secondsMin: SILENCE_SECONDS,
     attack: members((peer, field) => {
       peer.deafen();
       const bytes = WINDOW_BYTES_MAX / 2;

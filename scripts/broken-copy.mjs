@@ -42,5 +42,6 @@ export async function runTests(copy, files, { titles = [], hangsAfter = "60s" } 
   // The exit code says nothing of its own: a broken harness is not a test that noticed. But ava's
   // own reporter breaks where it should tell that a test hangs.
   const hung = code !== 0 && tap.failed === 0 && /writeTimeout|no new tests/.test(rest);
-  return { passed: tap.passed, failed: tap.failed + (hung ? 1 : 0) };
+  const { passed, failures } = tap;
+  return { passed, failed: tap.failed + (hung ? 1 : 0), failures };
 }

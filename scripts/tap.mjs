@@ -5,6 +5,8 @@ export class TapReader {
   passed = 0;
   failed = 0;
   skipped = 0;
+  /** Titles of what failed. */
+  failures = [];
   #rest = "";
   #failing = false;
   #diagnostics = false;
@@ -49,7 +51,10 @@ export class TapReader {
     this.#failing = !ok && !skipped;
     if (skipped) this.skipped += 1;
     else if (ok) this.passed += 1;
-    else this.failed += 1;
+    else {
+      this.failed += 1;
+      this.failures.push(title);
+    }
     this.#print(`  ${skipped ? "-" : ok ? "✔" : "✘"} ${title}`);
   }
 }

@@ -37,23 +37,64 @@ export interface ExecutorParts {
   readonly signatureCache?: SignatureCache;
 }
 
+/** What is left to verify of blocks that are valid but for that. */
+export interface UnsignedVerdict extends BlocksVerdict {
+  /** Transactions whose signatures nobody verified, counted over all of the accepted blocks. */
+  readonly unverified: Uint32Array;
+}
+
 export type Executor = { readonly [K in JobKind]: (job: Jobs[K]) => Verdicts[K] };
 
-export function createExecutor(parts: ExecutorParts): Executor {
+/** The parts in which a large block is validated. */
+export interface PartsExecutor {
+  /** As `validateBlocks`, without a look at any signature. */
+  readonly validateUnsigned: (job: ValidateBlocksJob) => UnsignedVerdict;
+  /** As `validateTransactions`, for those of a block: nobody checks them again, so none is noted. */
+  readonly validateSignatures: (transactions: Packed) => TransactionsVerdict;
+}
+
+type IsSigned = (transaction: TransactionSummary) => boolean;
+
+export function createExecutor(parts: ExecutorParts): Executor & PartsExecutor {
+  const { rules, signatureCache } = parts;
+  const isSigned: IsSigned = (transaction) => signed(parts, transaction);
   return {
-    validateBlocks: (job) => validateBlocks(parts, job),
-    validateHeaders: (job) => validateHeaders(parts.rules, job),
-    validateTransactions: (transactions) => validateTransactions(parts, transactions),
+    validateBlocks: (job) => validateBlocks(rules, isSigned, job),
+    validateUnsigned: (job) => validateUnsigned(parts, job),
+    validateHeaders: (job) => validateHeaders(rules, job),
+    validateTransactions: (transactions) =>
+      validateTransactions(rules, isSigned, transactions, signatureCache),
+    validateSignatures: (transactions) => validateTransactions(rules, isSigned, transactions),
     decodeFrames,
-    seal: (job) => seal(parts.rules, job),
+    seal: (job) => seal(rules, job),
   };
 }
 
-function validateBlocks(parts: ExecutorParts, job: ValidateBlocksJob): BlocksVerdict {
+function validateUnsigned(
+  { rules, signatureCache }: ExecutorParts,
+  job: ValidateBlocksJob,
+): UnsignedVerdict {
+  const unverified: number[] = [];
+  let count = 0;
+  const noted: IsSigned = ({ id }) => {
+    if (signatureCache?.has(id) !== true) unverified.push(count);
+    count++;
+    return true;
+  };
+  const verdict = validateBlocks(rules, noted, job);
+  return { ...verdict, unverified: Uint32Array.from(unverified) };
+}
+
+function validateBlocks(
+  rules: ChainRules,
+  isSigned: IsSigned,
+  job: ValidateBlocksJob,
+): BlocksVerdict {
   const accepted: CheckedBlock[] = [];
-  let parent = readParent(parts.rules, job.parentHeader);
+  let parent = readParent(rules, job.parentHeader);
   for (let i = 0; i < job.blocks.ends.length; i++) {
-    const checked = checkBlock(parts, packedItem(job.blocks, i), parent, job.nowMs);
+    const block = { bytes: packedItem(job.blocks, i), parent, nowMs: job.nowMs };
+    const checked = checkBlock(rules, isSigned, block);
     if (!checked.ok) return { accepted, fault: checked.fault };
     accepted.push(checked.value);
     parent = checked.value.header;
@@ -61,13 +102,17 @@ function validateBlocks(parts: ExecutorParts, job: ValidateBlocksJob): BlocksVer
   return { accepted };
 }
 
+interface BlockToCheck {
+  readonly bytes: Uint8Array;
+  readonly parent: HeaderSummary;
+  readonly nowMs: number;
+}
+
 function checkBlock(
-  parts: ExecutorParts,
-  bytes: Uint8Array,
-  parent: HeaderSummary,
-  nowMs: number,
+  rules: ChainRules,
+  isSigned: IsSigned,
+  { bytes, parent, nowMs }: BlockToCheck,
 ): Checked<CheckedBlock> {
-  const { rules } = parts;
   const split = rules.splitBlock(bytes);
   if (!split.ok) return split;
   const header = rules.checkHeader(split.value.header, parent, nowMs);
@@ -83,7 +128,7 @@ function checkBlock(
   // Found in the cache, but not noted there: what a block confirmed nobody checks again, and a sync
   // would push the mempool's signatures out of it.
   for (let i = 0; i < transactions.length; i++) {
-    if (!signed(parts, transactions[i]!)) return { ok: false, fault: placed(UNSIGNED, i) };
+    if (!isSigned(transactions[i]!)) return { ok: false, fault: unsignedAt(i) };
   }
   const value = {
     header: header.value,
@@ -125,19 +170,25 @@ function validateHeaders(rules: ChainRules, job: ValidateHeadersJob): HeadersVer
   return { accepted };
 }
 
-function validateTransactions(parts: ExecutorParts, transactions: Packed): TransactionsVerdict {
+/** `noted`: where verified ones are remembered; absent: nowhere. */
+function validateTransactions(
+  rules: ChainRules,
+  isSigned: IsSigned,
+  transactions: Packed,
+  noted?: SignatureCache,
+): TransactionsVerdict {
   const count = transactions.ends.length;
   const ids = new Uint8Array(count * ID_BYTES);
   const faults: { index: number; fault: Fault }[] = [];
   for (let index = 0; index < count; index++) {
-    const read = parts.rules.readTransaction(packedItem(transactions, index));
+    const read = rules.readTransaction(packedItem(transactions, index));
     if (!read.ok) {
       faults.push({ index, fault: read.fault });
-    } else if (!signed(parts, read.value)) {
+    } else if (!isSigned(read.value)) {
       faults.push({ index, fault: UNSIGNED });
     } else {
       ids.set(read.value.id, index * ID_BYTES);
-      parts.signatureCache?.add(read.value.id);
+      noted?.add(read.value.id);
     }
   }
   return { transactions, ids, faults };
@@ -169,6 +220,11 @@ function signed({ rules, verify, signatureCache }: ExecutorParts, transaction: T
 }
 
 const UNSIGNED: Fault = { rule: "signature", detail: "the signature does not verify" };
+
+/** The fault of a block whose transaction at this place is not signed. */
+export function unsignedAt(index: number): Fault {
+  return placed(UNSIGNED, index);
+}
 
 function placed(fault: Fault, index: number): Fault {
   const { rule, detail } = fault;

@@ -5,7 +5,7 @@
 import { invariant } from "../errors.js";
 import type { Clock, Timer, WorkerPool } from "../ports.js";
 import { createExecutor } from "./executor.js";
-import type { ExecutorParts } from "./executor.js";
+import type { Executor, ExecutorParts } from "./executor.js";
 import { poolMethods, queueFull, stopped, workerLost } from "./jobs.js";
 import type { JobKind, Jobs, Task, Verdicts } from "./jobs.js";
 
@@ -100,6 +100,6 @@ export function createScheduledExecutor(options: ScheduledExecutorOptions): Work
 function executeWith(
   parts: ExecutorParts,
 ): <K extends JobKind>(kind: K, job: Jobs[K]) => Verdicts[K] {
-  const executor = createExecutor(parts);
+  const executor: Executor = createExecutor(parts);
   return (kind, job) => executor[kind](job);
 }

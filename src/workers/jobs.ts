@@ -48,9 +48,11 @@ export type Task = {
   readonly [K in JobKind]: { readonly kind: K; readonly job: Jobs[K] };
 }[JobKind];
 
-/** Work inside the pool: `validateBlocks` without its signatures, see large-blocks.ts. */
+/** Work inside the pool: `validateBlocks` without its signatures, and these; see large-blocks.ts. */
 export type PoolTask =
-  Task | { readonly kind: "validateUnsigned"; readonly job: ValidateBlocksJob };
+  | Task
+  | { readonly kind: "validateUnsigned"; readonly job: ValidateBlocksJob }
+  | { readonly kind: "validateSignatures"; readonly job: Packed };
 
 export type Submit = <K extends JobKind>(kind: K, job: Jobs[K]) => Promise<Verdicts[K]>;
 

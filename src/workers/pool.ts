@@ -6,12 +6,19 @@ import { SHARE_ENV, type Worker } from "node:worker_threads";
 import { FixedQueue, Piscina } from "piscina";
 import type { ChainRules, RulesModule } from "../types/chain.js";
 import { CodedError, errorText, isCoded } from "../errors.js";
-import type { BlocksVerdict, Clock, Timer, ValidateBlocksJob } from "../ports.js";
+import type {
+  BlocksVerdict,
+  Clock,
+  Timer,
+  TransactionsVerdict,
+  ValidateBlocksJob,
+} from "../ports.js";
 import { threadModule } from "../thread-module.js";
 import { poolMethods, queueFull, stopped, workerLost } from "./jobs.js";
 import type { JobKind, Jobs, PoolTask, StartingPool, Task, Verdicts } from "./jobs.js";
 import { isLarge, validateLargeBlocks } from "./large-blocks.js";
 import type { LargeBlockSteps } from "./large-blocks.js";
+import type { UnsignedVerdict } from "./executor.js";
 import { checkCloneable, loadRules, rulesIn } from "./rules-loader.js";
 import { sendable } from "./sendable.js";
 import { allocateThreadRows, LOOKS_PER_TASK, ThreadWatch } from "./thread-watch.js";
@@ -194,13 +201,12 @@ class ThreadPool {
 
   submit<K extends JobKind>(kind: K, job: Jobs[K]): Promise<Verdicts[K]>;
   submit(kind: JobKind, job: Jobs[JobKind]): Promise<unknown> {
-    const { queueMax, signatureCache } = this.#options;
+    const { queueMax } = this.#options;
     if (this.#unsettled.size >= this.#runningMax + queueMax) {
       return Promise.reject(queueFull(kind, queueMax));
     }
     const task = { kind, job } as Task;
-    const splits = task.kind === "validateBlocks" && signatureCache !== undefined;
-    if (!splits || !this.#isLarge(task.job)) return this.#send(task);
+    if (task.kind !== "validateBlocks" || !this.#isLarge(task.job)) return this.#send(task);
     return this.#validateLargeBlocks(task.job).catch((error: unknown) => {
       throw isCoded(error) ? error : workerLost(kind, error);
     });
@@ -307,8 +313,9 @@ class ThreadPool {
   #validateLargeBlocks(job: ValidateBlocksJob): Promise<BlocksVerdict> {
     const steps: LargeBlockSteps = {
       validateUnsigned: (part) =>
-        this.#send({ kind: "validateUnsigned", job: part }) as Promise<BlocksVerdict>,
-      validateTransactions: (part) => this.#send({ kind: "validateTransactions", job: part }),
+        this.#send({ kind: "validateUnsigned", job: part }) as Promise<UnsignedVerdict>,
+      validateSignatures: (part) =>
+        this.#send({ kind: "validateSignatures", job: part }) as Promise<TransactionsVerdict>,
       validateBlocks: (part) =>
         this.#send({ kind: "validateBlocks", job: part }) as Promise<BlocksVerdict>,
     };

@@ -22,7 +22,8 @@ export function sendable(task: PoolTask): Sendable {
       const job = { ...task.job, headers, parentHeader: compact(task.job.parentHeader) };
       return { task: { kind: task.kind, job }, transfer: [headers.buffer] };
     }
-    case "validateTransactions": {
+    case "validateTransactions":
+    case "validateSignatures": {
       const job = movable(task.job);
       return { task: { kind: task.kind, job }, transfer: [job.buffer] };
     }

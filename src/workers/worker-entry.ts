@@ -7,10 +7,10 @@ import { loadSignatures } from "../chain/signatures.js";
 import type { RulesModule } from "../types/chain.js";
 import type { BlocksVerdict, ValidateBlocksJob } from "../ports.js";
 import { createExecutor } from "./executor.js";
-import type { Executor } from "./executor.js";
+import type { Executor, PartsExecutor } from "./executor.js";
 import type { PoolTask } from "./jobs.js";
 import { loadRules } from "./rules-loader.js";
-import { ALL_KNOWN, openSignatureCache } from "./signature-cache.js";
+import { openSignatureCache } from "./signature-cache.js";
 import { lowerThreadPriority } from "./thread-priority.js";
 import { ThreadRow } from "./thread-watch.js";
 
@@ -30,27 +30,17 @@ const data = workerData as ThreadData;
 lowerThreadPriority(data.nice);
 const row = new ThreadRow(data.rows, threadId);
 // Throwing here would make piscina start thread after thread, so a failure is kept and told.
-const executors: Executors | Error = await start().catch((error: unknown) => error as Error);
+const executor: (Executor & PartsExecutor) | Error = await start().catch(
+  (error: unknown) => error as Error,
+);
 row.turn();
 
-interface Executors {
-  readonly full: Executor;
-  /** Takes every signature as known. */
-  readonly unsigned: Executor;
-}
-
-async function start(): Promise<Executors> {
+async function start(): Promise<Executor & PartsExecutor> {
   const { rulesModule, signatureCache } = data;
   const rules = await loadRules(rulesModule);
   const { verify } = await loadSignatures();
-  return {
-    full: createExecutor({
-      rules,
-      verify,
-      ...(signatureCache && { signatureCache: openSignatureCache(signatureCache) }),
-    }),
-    unsigned: createExecutor({ rules, verify, signatureCache: ALL_KNOWN }),
-  };
+  const known = signatureCache && { signatureCache: openSignatureCache(signatureCache) };
+  return createExecutor({ rules, verify, ...known });
 }
 
 /** Executes one task in this thread; piscina carries what it returns or throws to the pool. */
@@ -64,26 +54,25 @@ export function execute(task: ThreadTask): unknown {
 }
 
 function executed(task: ThreadTask): unknown {
-  if (task.kind === "start") return executors instanceof Error ? executors.message : undefined;
-  if (executors instanceof Error) throw executors;
-  const { full, unsigned } = executors;
+  if (task.kind === "start") return executor instanceof Error ? executor.message : undefined;
+  if (executor instanceof Error) throw executor;
   switch (task.kind) {
     case "validateBlocks":
-      return movedBlocks(full.validateBlocks(task.job), task.job);
     case "validateUnsigned":
-      return movedBlocks(unsigned.validateBlocks(task.job), task.job);
+      return movedBlocks(executor[task.kind](task.job), task.job);
     case "validateHeaders":
-      return full.validateHeaders(task.job);
-    case "validateTransactions": {
-      const verdict = full.validateTransactions(task.job);
+      return executor.validateHeaders(task.job);
+    case "validateTransactions":
+    case "validateSignatures": {
+      const verdict = executor[task.kind](task.job);
       return moved(verdict, [verdict.transactions.buffer, verdict.ids.buffer]);
     }
     case "decodeFrames": {
-      const verdict = full.decodeFrames(task.job);
+      const verdict = executor.decodeFrames(task.job);
       return moved(verdict, [verdict.payloads.buffer]);
     }
     case "seal":
-      return full.seal(task.job);
+      return executor.seal(task.job);
   }
 }
 

@@ -21,6 +21,8 @@ export type {
   BlockHandlerMessage,
   ProducedOutcome,
 } from "./handlers/block-handler-state.js";
+export { feeFloors } from "./handlers/fee-floors.js";
+export type * from "./handlers/fee-floors.js";
 export { peerExchange } from "./handlers/peer-exchange.js";
 export type * from "./handlers/peer-exchange.js";
 export { syncHandler } from "./handlers/sync-handler.js";

@@ -119,6 +119,7 @@ export const ARBITRARIES: Arbitraries = {
     kind: fc.constant("ResponseTransactions"),
     transactions: some(bytes, 0, 40),
   }),
+  FeeFloor: fc.record({ kind: fc.constant("FeeFloor" as const), gasPrice: uint64 }),
   GetPeers: fc.record({ kind: fc.constant("GetPeers"), countMax: uint(1, 256) }),
   Peers: fc.record({
     kind: fc.constant("Peers"),

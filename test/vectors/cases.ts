@@ -264,6 +264,11 @@ export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<
         message: { kind: "ResponseTransactions", transactions: [] },
       },
     ],
+    FeeFloor: [
+      { name: "one thousand", message: { kind: "FeeFloor", gasPrice: 1_000n } },
+      { name: "none", message: { kind: "FeeFloor", gasPrice: 0n } },
+      { name: "the highest", message: { kind: "FeeFloor", gasPrice: UINT64_MAX } },
+    ],
     GetPeers: [
       { name: "as many as there may be", requestId: 8, message: { kind: "GetPeers", countMax: 256 } },
       { name: "one", requestId: 9, message: { kind: "GetPeers", countMax: 1 } },

@@ -55,6 +55,7 @@ const MEMBERS: { readonly [K in MessageKind]: readonly Label[] } = {
   AnnounceTransactions: [{ name: "ids", each: "id" }],
   RequestTransactions: [{ name: "ids", each: "id" }],
   ResponseTransactions: [{ name: "transactions", each: "transaction" }],
+  FeeFloor: ["gasPrice"],
   GetPeers: ["countMax"],
   Peers: [
     {

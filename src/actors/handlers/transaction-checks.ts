@@ -6,8 +6,8 @@ import { blamesNobody } from "../../chain/faults.js";
 import { NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { Fault, HashHex } from "../../types/chain.js";
-import type { MempoolAnswer, PeerId } from "../../ports.js";
-import type { AddedTransaction } from "../integration/mempool-integration.js";
+import type { PeerId } from "../../ports.js";
+import type { AddAnswer, AddedTransaction } from "../integration/mempool-integration.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type {
   Rank,
@@ -116,7 +116,7 @@ function judge(state: State, tag: number, context: Ctx): void {
     state: "adding",
     verdict: undefined,
   });
-  context.ask<SystemRouterMessage, readonly MempoolAnswer[]>(
+  context.ask<SystemRouterMessage, readonly AddAnswer[]>(
     state.system,
     (replyTo) => ({ to: "mempool", message: { type: "AddTransactions", transactions, replyTo } }),
     NO_DEADLINE,
@@ -191,12 +191,14 @@ export function added(
   }
   close(state, tag);
   const accepted: HashHex[] = [];
+  const prices: (bigint | undefined)[] = [];
   const again: HashHex[] = [];
   for (const [index, candidate] of batch.candidates.entries()) {
     const { id, peerId, replyTo } = candidate;
     const answer = outcome.value[index];
     if (answer?.ok === true) {
       accepted.push(id);
+      prices.push(answer.price);
       end(candidate, { ok: true, id });
       if (peerId === undefined) continue;
       const good = { event: "GoodTransaction", about: id, detail: "" } as const;
@@ -211,6 +213,8 @@ export function added(
       reject(state, id, { rule, detail: "" }, peerId);
     }
   }
-  if (accepted.length > 0) state.broadcaster.tell({ type: "RelayTransactions", ids: accepted });
+  if (accepted.length > 0) {
+    state.broadcaster.tell({ type: "RelayTransactions", ids: accepted, prices });
+  }
   if (again.length > 0) state.broadcaster.tell({ type: "ReturnedTransactions", ids: again });
 }

@@ -4,11 +4,11 @@
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { HashHex } from "../../types/chain.js";
-import type { MempoolAnswer, PeerId, TransactionsVerdict } from "../../ports.js";
+import type { PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
-import type { MempoolChanged } from "../integration/mempool-integration.js";
+import type { AddAnswer, MempoolChanged } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { Answer } from "../peer/dealt.js";
@@ -36,7 +36,7 @@ export type TransactionHandlerMessage =
   | {
       readonly type: "Added";
       readonly tag: number;
-      readonly outcome: AskOutcome<readonly MempoolAnswer[]>;
+      readonly outcome: AskOutcome<readonly AddAnswer[]>;
     }
   | MempoolChanged
   | PeerFetchMessage;

@@ -13,6 +13,7 @@ import type { MempoolAnswer, MempoolTransaction } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
+import type { Prices } from "../peer/fee-floor.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf } from "../../protocol/types/message.js";
 import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
@@ -34,7 +35,7 @@ export type MempoolMessage =
       readonly type: "AddTransactions";
       readonly transactions: readonly AddedTransaction[];
       /** One answer a transaction, in order. */
-      readonly replyTo: ActorRef<readonly MempoolAnswer[]>;
+      readonly replyTo: ActorRef<readonly AddAnswer[]>;
     }
   /** A peer's RequestTransactions. */
   | {
@@ -54,6 +55,8 @@ export type MempoolMessage =
       readonly breach: Breach;
     }
   | { readonly type: "GetSize"; readonly replyTo: ActorRef<MempoolSize> }
+  /** The least price that is taken now. */
+  | { readonly type: "GetFloor"; readonly replyTo: ActorRef<bigint> }
   /** A slice of what waits, from the best on; `next` goes on where the last one ended. */
   | {
       readonly type: "ListWaiting";
@@ -76,8 +79,13 @@ export interface AddedTransaction extends MempoolTransaction {
   readonly own: boolean;
 }
 
+/** What the mempool answered, and what the transaction pays if it says so. */
+export type AddAnswer =
+  Extract<MempoolAnswer, { ok: false }> | { readonly ok: true; readonly price?: bigint };
+
 export interface WaitingTransactions {
   readonly ids: readonly HashHex[];
+  readonly prices?: Prices;
   /** There are no more. */
   readonly done: boolean;
 }
@@ -86,6 +94,7 @@ export interface WaitingTransactions {
 export interface ReturnedTransactions {
   readonly type: "ReturnedTransactions";
   readonly ids: readonly HashHex[];
+  readonly prices?: Prices;
 }
 
 /** They gave way to others, and may come again when there is room. */
@@ -185,8 +194,11 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
       case "GetSize":
         message.replyTo.tell({ count: mempool.count, bytes: mempool.bytes });
         return;
+      case "GetFloor":
+        message.replyTo.tell(mempool.floor(clock.monotonicMs()));
+        return;
       case "ListWaiting":
-        message.replyTo.tell(waiting.list(message.from, message.countMax));
+        message.replyTo.tell(priced(state, waiting.list(message.from, message.countMax)));
         return;
       case "Subscribe":
         state.subscribers.set(message.subscriber.path, message.subscriber);
@@ -270,7 +282,7 @@ function add(
   transaction: AddedTransaction,
   context: Ctx,
   sinceMs?: number,
-): MempoolAnswer {
+): AddAnswer {
   const { id, own } = transaction;
   const { env } = context;
   const nowMs = env.clock.monotonicMs();
@@ -281,7 +293,8 @@ function add(
   // What was read from the store lies there.
   if (sinceMs === undefined) keeping?.accepted(id, context);
   events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
-  return answer;
+  const price = mempool.priceOf(id);
+  return price === undefined ? { ok: true } : { ok: true, price };
 }
 
 /** What is kept over a restart; what waits again after one is announced as what came back. */
@@ -298,7 +311,15 @@ function rejected({ events }: State, ids: readonly HashHex[], { rule, detail }: 
 }
 
 function returned(state: State, ids: readonly HashHex[]): void {
-  tellAll(state, { type: "ReturnedTransactions", ids });
+  tellAll(state, priced(state, { type: "ReturnedTransactions", ids }));
+}
+
+/** With what they pay: a peer may take none that pay so little. */
+function priced<T extends { readonly ids: readonly HashHex[] }>(
+  { mempool }: State,
+  told: T,
+): T & { readonly prices: Prices } {
+  return { ...told, prices: told.ids.map((id) => mempool.priceOf(id)) };
 }
 
 function tellAll({ subscribers }: State, change: MempoolChanged): void {

@@ -11,6 +11,7 @@ import { encodeMessage } from "../../protocol/codec/codec.js";
 import { KINDS, MESSAGE_KINDS, ruleOf } from "../../protocol/types/message.js";
 import { TEXT_LIMITS } from "../../protocol/kinds/limits.js";
 import { PROTOCOL_VERSION, TIME_CAPABILITY } from "../../protocol/handshake.js";
+import { FEES_CAPABILITY } from "../../protocol/kinds/fees.js";
 import { PEERS_CAPABILITY } from "../../protocol/kinds/peers.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
@@ -18,7 +19,11 @@ import type { NodeEnv } from "../env.js";
 import { quotaOf } from "../../protocol/session/quotas.js";
 
 /** On a connection for blocks alone: whoever is told of no transactions and addresses maps nothing. */
-export const BLOCKS_ONLY: ReadonlySet<string> = new Set(["transactions/1", "peers/1"]);
+export const BLOCKS_ONLY: ReadonlySet<string> = new Set([
+  "transactions/1",
+  PEERS_CAPABILITY,
+  FEES_CAPABILITY,
+]);
 
 export type LocalInfoEnv = Pick<NodeEnv, "agent" | "blocks" | "config" | "protocols">;
 

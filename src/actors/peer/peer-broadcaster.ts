@@ -22,6 +22,7 @@ import type {
   WaitingTransactions,
 } from "../integration/mempool-integration.js";
 import { drawPushes } from "./draw-pushes.js";
+import { atFloor, type Prices } from "./fee-floor.js";
 import { GossipTimes, type NewsKind } from "./gossip-times.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 import type { ReputationMessage } from "./peer-reputation.js";
@@ -35,7 +36,13 @@ export type BroadcasterMessage =
       readonly peerId: PeerId;
       readonly hashes: readonly HashHex[];
     }
-  | { readonly type: "RelayTransactions"; readonly ids: readonly HashHex[] }
+  | {
+      readonly type: "RelayTransactions";
+      readonly ids: readonly HashHex[];
+      readonly prices?: Prices;
+    }
+  /** The peer takes nothing that pays less. */
+  | { readonly type: "PeerFloor"; readonly peerId: PeerId; readonly gasPrice: bigint }
   | { readonly type: "AnnounceDue" }
   /** What was measured is to be told to the registry. */
   | { readonly type: "FiguresDue" }
@@ -62,6 +69,8 @@ interface Peer {
   readonly capabilities: ReadonlySet<string>;
   /** The heaviest head that it claimed: a heavier peer needs no news of ours. */
   claimedDifficulty: bigint;
+  /** The least price that it takes. */
+  floor: bigint;
   /** Blocks and transactions it has, as far as we saw. */
   readonly known: IdCache;
   /** Ids that wait for the next announcement, unless the peer announces them first. */
@@ -133,6 +142,7 @@ export const peerBroadcaster = defineActor<
           handler: message.handler,
           capabilities: message.capabilities,
           claimedDifficulty: message.head.claimed.totalDifficulty,
+          floor: 0n,
           known: new IdCache(context.env.config.gossip.knownPerPeerMax),
           pending: new Set(),
         });
@@ -160,16 +170,25 @@ export const peerBroadcaster = defineActor<
       case "RelayTransactions":
         for (const id of message.ids) state.times.proven("transaction", id);
         for (const peer of state.peers.values()) {
+          const ids = atFloor(peer.floor, message.ids, message.prices);
           announceLater(
             state,
             peer,
-            message.ids.filter((id) => !peer.known.has(id)),
+            ids.filter((id) => !peer.known.has(id)),
             context,
           );
         }
         return;
+      case "PeerFloor": {
+        const peer = state.peers.get(message.peerId);
+        if (peer !== undefined) peer.floor = message.gasPrice;
+        return;
+      }
       case "ReturnedTransactions":
-        for (const peer of state.peers.values()) announceLater(state, peer, message.ids, context);
+        for (const peer of state.peers.values()) {
+          const ids = atFloor(peer.floor, message.ids, message.prices);
+          announceLater(state, peer, ids, context);
+        }
         return;
       case "EvictedTransactions":
         // It would be asked for what it does not have any more.
@@ -315,7 +334,9 @@ function welcome(state: State, context: Ctx): void {
 function waiting(state: State, outcome: AskOutcome<WaitingTransactions>, context: Ctx): void {
   const current = state.welcome;
   if (current === undefined) return;
-  const { ids, done } = outcome.ok ? outcome.value : { ids: [], done: true };
+  const { ids, prices, done } = outcome.ok
+    ? outcome.value
+    : { ids: [], prices: undefined, done: true };
   // Without an answer they are welcomed with the next ones.
   if (!outcome.ok) {
     for (const peerId of current.peerIds) if (state.peers.has(peerId)) state.newcomers.add(peerId);
@@ -326,7 +347,7 @@ function waiting(state: State, outcome: AskOutcome<WaitingTransactions>, context
     announceLater(
       state,
       peer,
-      ids.filter((id) => !peer.known.has(id)),
+      atFloor(peer.floor, ids, prices).filter((id) => !peer.known.has(id)),
       context,
     );
   }

@@ -10,6 +10,7 @@ import {
   type ProtocolHandlerArgs,
   type ProtocolMessage,
 } from "../handlers/protocol-handler.js";
+import { feeFloors } from "../handlers/fee-floors.js";
 import { peerExchange, type PeerExchangeMessage } from "../handlers/peer-exchange.js";
 import { syncHandler } from "../handlers/sync-handler.js";
 import { transactionHandler } from "../handlers/transaction-handler.js";
@@ -81,6 +82,7 @@ export function spawnActors(
     { registry, consensus, mempool, reputation },
     { name: "broadcaster" },
   );
+  context.spawn(feeFloors, { router, registry, mempool, broadcaster }, { name: "fee-floors" });
   const sync = context.spawn(
     syncService,
     { registry, system, reputation, events },

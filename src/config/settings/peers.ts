@@ -247,6 +247,12 @@ export const PEERS = {
       "A peer that became ready hears of the best transactions that wait here after about so long, " +
         "and all that became ready meanwhile with it: one walk through the mempool serves many.",
     ),
+    floorEveryMs: ms(
+      10_000,
+      [1, HOUR_MS],
+      "The mean time between two looks at the least price that the mempool takes, of which peers are " +
+        "told when it has changed by an eighth.",
+    ),
     announceAgainMs: ms(
       30_000,
       [SECOND_MS, DAY_MS],

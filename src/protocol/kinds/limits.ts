@@ -66,4 +66,11 @@ export const LEAST_RATES: Readonly<Record<ReceiveQuotaName, FullRate>> = {
     bytesPerSecond: 512 * 1_024,
     burstBytes: 4 * MIB,
   },
+  /** No setting: a floor is told every few seconds at most. */
+  feeFloors: {
+    itemsPerSecond: 1,
+    burstItems: 16,
+    bytesPerSecond: 16,
+    burstBytes: 256,
+  },
 };

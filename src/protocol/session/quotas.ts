@@ -101,6 +101,8 @@ function rateOf(quota: Quota, rule: KindRule, { receive, serve }: QuotaSettings)
       const { announcedTransactionsPerSecond, announcedTransactionsBurst } = receive;
       return byItems(rule, announcedTransactionsPerSecond, announcedTransactionsBurst);
     }
+    case "feeFloors":
+      return LEAST_RATES.feeFloors;
   }
 }
 

@@ -4,6 +4,7 @@
 import { invariant } from "../../errors.js";
 import { BASE_KINDS, type BaseMessage } from "../kinds/base.js";
 import { BLOCKS_KINDS, type BlocksMessage } from "../kinds/blocks.js";
+import { FEES_KINDS, type FeesMessage } from "../kinds/fees.js";
 import { inOneShape, laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
 import type { OwnMessage } from "../kinds/own.js";
 import { PEERS_KINDS, type PeersMessage } from "../kinds/peers.js";
@@ -21,7 +22,7 @@ export { ITEM_LIMITS, TEXT_LIMITS, WINDOW_BYTES_MAX } from "../kinds/limits.js";
 
 /** A message of the chain's protocols. */
 export type Message =
-  BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage | PeersMessage;
+  BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage | PeersMessage | FeesMessage;
 
 export type MessageKind = Message["kind"];
 /** What a connection may carry: messages of the chain's protocols, and of services' own. */
@@ -35,6 +36,7 @@ const DESCRIBED: KindsOf<Message> = {
   ...SYNC_KINDS,
   ...TRANSACTIONS_KINDS,
   ...PEERS_KINDS,
+  ...FEES_KINDS,
 };
 
 export const KINDS = Object.fromEntries(

@@ -57,7 +57,7 @@ async function start(options: HarnessOptions = {}) {
       const transactions = nonces.map((nonce) => ({ ...at(nonce), own: false }));
       ref.tell({ type: "AddTransactions", transactions, replyTo: outcomes.ref });
       await harness.settle();
-      return outcomes.last!;
+      return outcomes.last!.map((answer) => (answer.ok ? { ok: true } : answer));
     },
     async serve(ids: readonly string[]): Promise<readonly Uint8Array[]> {
       ref.tell({ type: "ServeTransactions", ids, replyTo: peer.ref });

@@ -25,7 +25,15 @@ test("it opens with a handshake that says who and what this node is", async (t) 
     agent: "test/1",
     nodeId: "café",
     listenAddresses: ["tcp://1.2.3.4:8765"],
-    capabilities: ["limits/1", "blocks/1", "sync/1", "transactions/1", "peers/1", "time/1"],
+    capabilities: [
+      "limits/1",
+      "blocks/1",
+      "sync/1",
+      "transactions/1",
+      "peers/1",
+      "fees/1",
+      "time/1",
+    ],
   });
   t.deepEqual(first?.message.head, {
     height: 0n,

@@ -152,7 +152,7 @@ export const plantedBugs = [
   {
     name: "signatures in blocks are not checked",
     in: "workers/executor.js",
-    find: "if (!signed(parts, transactions[i]))",
+    find: "if (!isSigned(transactions[i]))",
     with: "if (false)",
     scenario: SCENARIOS.unsigned,
   },

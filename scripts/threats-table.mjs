@@ -419,7 +419,7 @@ export const threats = [
     threat: "invalid signatures",
     defence: "each signature of a block is checked",
     in: "workers/executor.js",
-    find: "if (!signed(parts, transactions[i]))",
+    find: "if (!isSigned(transactions[i]))",
     with: "if (false)",
     test: { file: "node/bad-peer", title: "a block that breaks the rule of signature*" },
   },

@@ -90,6 +90,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     hotRoles: ["checker"],
     load: () => import("./workers.js"),
   },
+  overload: {
+    measures: "ten times the transactions that a node can check: blocks, pings, drops, recovery",
+    load: () => import("./overload.js"),
+  },
   hostile: {
     measures: "a node under hostile sockets and floods: rules, memory, what honest peers notice",
     load: () => import("./hostile.js"),

@@ -15,14 +15,21 @@ export interface DropSettings {
   readonly dropAll: number;
 }
 
+/** Of the messages of a while. */
+interface Told {
+  came: number;
+  dropped: number;
+}
+
 export class EarlyDrop {
   readonly #settings: DropSettings;
   #meanWaiting = 0;
   #ratio = 0;
-  #nowMs = -1;
-  /** Since the last look, then weighed down by time: what the told ratio is made of. */
-  #came = 0;
-  #dropped = 0;
+  #lookedMs = -1;
+  /** What is told of: this second's, and those of the one before. */
+  #told: Told = { came: 0, dropped: 0 };
+  #toldBefore: Told = { came: 0, dropped: 0 };
+  #toldFromMs = -1;
 
   constructor(settings: DropSettings) {
     this.#settings = settings;
@@ -30,35 +37,35 @@ export class EarlyDrop {
 
   /** One more came while so many wait. True: it is dropped. */
   drops(waiting: number, random: Pick<Random, "float">): boolean {
-    this.#came++;
+    const told = this.#told;
+    told.came++;
     const isDropped =
       waiting >= this.#settings.dropAll || (this.#ratio > 0 && random.float() < this.#ratio);
-    if (isDropped) this.#dropped++;
+    if (isDropped) told.dropped++;
     return isDropped;
   }
 
   /** So many wait now: once in a while, for whatever comes until the next time. */
   look(waiting: number, nowMs: number): void {
     const { dropFrom, dropAll } = this.#settings;
-    const passed = 1 - this.#kept(nowMs);
-    this.#nowMs = nowMs;
-    this.#meanWaiting += passed * (waiting - this.#meanWaiting);
-    this.#came *= 1 - passed;
-    this.#dropped *= 1 - passed;
+    const passedMs = this.#lookedMs < 0 ? 0 : nowMs - this.#lookedMs;
+    this.#lookedMs = nowMs;
+    this.#meanWaiting += (1 - Math.exp(-passedMs / MEAN_MS)) * (waiting - this.#meanWaiting);
     // What has been dealt with meanwhile keeps nothing out.
     const least = Math.min(this.#meanWaiting, waiting);
     const span = Math.max(1, dropAll - dropFrom);
     this.#ratio = Math.min(1, Math.max(0, (least - dropFrom) / span));
+    if (this.#toldFromMs >= 0 && nowMs - this.#toldFromMs < MEAN_MS) return;
+    this.#toldFromMs = nowMs;
+    this.#toldBefore = this.#told;
+    this.#told = { came: 0, dropped: 0 };
   }
 
-  /** Of those that came in about the last second, 0 to 1. */
+  /** Of those that came in about the last second, 0 to 1; of none 0. */
   droppedPart(nowMs: number): number {
-    // Of less than one nothing can be said; both have aged alike.
-    return this.#came * this.#kept(nowMs) < 1 ? 0 : this.#dropped / this.#came;
-  }
-
-  /** What a mean keeps of itself in the time since the last look. */
-  #kept(nowMs: number): number {
-    return this.#nowMs < 0 ? 1 : Math.exp(-Math.max(0, nowMs - this.#nowMs) / MEAN_MS);
+    // Nobody looked since: nothing came at all.
+    if (this.#toldFromMs >= 0 && nowMs - this.#toldFromMs > 2 * MEAN_MS) return 0;
+    const came = this.#told.came + this.#toldBefore.came;
+    return came === 0 ? 0 : (this.#told.dropped + this.#toldBefore.dropped) / came;
   }
 }

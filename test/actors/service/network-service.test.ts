@@ -1,107 +1,22 @@
 import test from "ava";
-import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
-import { nothingUntold } from "../../../src/actors/integration/chain-commits.js";
-import { eventBus } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
 import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
-import type { StoreFailed } from "../../../src/actors/integration/consensus-integration.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { Done, SentAway } from "../../../src/actors/peer/operator-messages.js";
 import type { PeerReport } from "../../../src/actors/peer/peer-table.js";
 import type { PingOutcome } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { PeerHistory } from "../../../src/actors/peer/peer-history.js";
-import type { ActorLost } from "../../../src/actors/service/given-up.js";
-import type { ListenOutcome } from "../../../src/actors/service/listener.js";
 import type { KindStatistics } from "../../../src/actors/service/message-router.js";
-import { networkService } from "../../../src/actors/service/network-service.js";
-import type { NetworkMessage } from "../../../src/actors/service/network-messages.js";
 import type { DialOutcome } from "../../../src/actors/service/dial-messages.js";
 import type { NodeStatus } from "../../../src/actors/service/node-status.js";
-import { CodedError } from "../../../src/errors.js";
-import type {
-  BanRecord,
-  Connection,
-  ListenHandler,
-  Transport,
-  TransportListener,
-  WorkerPool,
-} from "../../../src/ports.js";
-import { parseAddress, type Endpoint } from "../../../src/protocol/address.js";
-import type { ActorRef } from "../../../src/runtime/actor.js";
+import type { BanRecord, WorkerPool } from "../../../src/ports.js";
+import { parseAddress } from "../../../src/protocol/address.js";
 import { makeChain, makeKey, makeTransaction, transactionId } from "../../support/chain.js";
-import { createHarness, genesis, peerIdOf, SELF, type HarnessOptions } from "../support.js";
-import { FakeConnection, RemotePeer } from "../remote-peer.js";
+import { createHarness, genesis, peerIdOf, SELF } from "../support.js";
+import { BIND, startNetworkService as start } from "./whole-network.js";
 
-/** Listens when asked to; nobody can be dialed. */
-class FakeTransport implements Transport {
-  readonly scheme = "tcp";
-  handler: ListenHandler | undefined;
-  listening = false;
-  dials = 0;
-
-  async listen(endpoint: Endpoint, handler: ListenHandler): Promise<TransportListener> {
-    this.handler = handler;
-    this.listening = true;
-    const close = async (): Promise<void> => void (this.listening = false);
-    return { endpoint: { ...endpoint, port: 41_000 }, close };
-  }
-
-  dial(): Promise<Connection> {
-    this.dials++;
-    return Promise.reject(new CodedError("DIAL_FAILED", "nobody is there"));
-  }
-
-  async close(): Promise<void> {}
-}
-
-const BIND = "tcp://127.0.0.1:0";
 const chain = makeChain(3);
-
-async function start(options: HarnessOptions = {}) {
-  const transport = new FakeTransport();
-  const harness = createHarness({
-    ...options,
-    env: { transports: new Map([["tcp", transport]]), ...options.env },
-  });
-  const started = harness.probe<ActorLost | ListenOutcome | StoreFailed>();
-  const events = harness.spawn(eventBus, { mailboxMax: 1_000 });
-  const service = harness.spawn(networkService, {
-    started: started.ref,
-    events,
-    untold: nothingUntold(),
-    followed: nothingFollowed(),
-  });
-  await harness.settle();
-  return {
-    ...harness,
-    transport,
-    started,
-    service,
-    async ask<R>(question: (replyTo: ActorRef<R>) => NetworkMessage): Promise<R | undefined> {
-      const asker = harness.probe<R>();
-      service.tell(question(asker.ref));
-      await harness.settle();
-      return asker.last;
-    },
-    async join(number = 1): Promise<RemotePeer> {
-      const post = (fn: () => void): void => harness.scheduler.post(fn);
-      const connection = new FakeConnection({
-        peerId: peerIdOf(number),
-        openedAtMs: harness.clock.monotonicMs(),
-        post,
-      });
-      const remote = new RemotePeer(connection);
-      transport.handler?.onConnection(connection);
-      remote.handshake();
-      await harness.settle();
-      return remote;
-    },
-    paths: () => harness.system.figures().map(({ path }) => path.replace("/test/network", "")),
-    handled: (name: string) =>
-      harness.system.figures().find(({ path }) => path === `/test/network/${name}`)!,
-  };
-}
 
 test("it spawns every part of the network", async (t) => {
   const { paths } = await start({ config: { produce: true, bindAddr: BIND } });

@@ -156,7 +156,7 @@ export const threats = [
     in: "protocol/handshake.js",
     find: 'localId < remoteId ? "outbound" : "inbound"',
     with: '"outbound"',
-    test: { file: HOSTILE, title: "of two connections in opposite directions*" },
+    test: { file: HOSTILE, title: "the connection that the peer dialed stays*" },
   },
   // ---- the handshake and frames
   {

@@ -21,6 +21,7 @@ import { encodeMessage } from "../../src/protocol/codec/codec.js";
 import { RecordPeer } from "../support/record-peer.js";
 import { makeBlock, makeChain, makeKey, makeTransaction } from "../support/chain.js";
 import { fragmentBytes, frameBytes } from "../support/frames.js";
+import { listenAs } from "../support/hostile-listener.js";
 import { handshakeInfo, identityOf, RawPeer } from "../support/raw-peer.js";
 import { consensus, nextEvent, startTestNode, storeOf } from "./nodes.js";
 
@@ -444,6 +445,28 @@ test("of two connections in opposite directions both sides keep the same one", a
   }
   t.true((await left.pingPeer(right.peerId)) !== undefined);
 });
+
+for (const whose of ["this node", "the peer"] as const) {
+  test(`the connection that ${whose} dialed stays where its id is the smaller one`, async (t) => {
+    const target = await victim(t);
+    const { node } = target;
+    const isOurs = whose === "this node";
+    let number = 100;
+    while (node.peerId < identityOf(number).peerId !== isOurs) number++;
+    const { peerId } = identityOf(number);
+    const came = await target.join(t, identityOf(number));
+    const answer = (): undefined => undefined;
+    const there = await listenAs(t, { number, networkId: NETWORK_ID, answer });
+    t.deepEqual(await node.connect(there.address), [peerId]);
+    if (isOurs) t.is((await came.farewell())?.reason, "DuplicateConnection");
+    else t.true(await came.ping());
+    const directions = (await node.peers()).filter((peer) => peer.peerId === peerId);
+    t.deepEqual(
+      directions.map(({ direction }) => direction),
+      [isOurs ? "outbound" : "inbound"],
+    );
+  });
+}
 
 test("a banned peer that comes back is refused as banned", async (t) => {
   const target = await victim(t);

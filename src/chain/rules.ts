@@ -27,6 +27,10 @@ export function createPowRules(options: ChainParams): ChainRules<Transaction> {
     checkSignature: (transaction, verify) =>
       verify(transaction.signature, transaction.body, transaction.sender),
     checkBody,
+    binds(header, ids) {
+      const read = readHeader(header);
+      return read.ok && equalBytes(merkleRoot(ids), read.value.transactionRoot);
+    },
     sealHeader,
   };
 }

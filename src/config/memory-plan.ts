@@ -16,6 +16,9 @@ const MESSAGE_BYTES_MAX = 4 * MIB;
 export const PENDING_CONNECTION_BYTES = 64 * KIB;
 /** An offer of a wanted id: the id as text, its places in two tables and what is known of it. */
 export const WANTED_ID_BYTES = 256;
+/** Compact blocks whose transactions are being put together, and what one of them may have. */
+export const COMPACT_FILLS_MAX = 8;
+export const COMPACT_FILL_BYTES = 256 * KIB;
 /** Offers of blocks at the tip: as many as there may be peers, and more. */
 export const BLOCK_OFFERS_MAX = 4_096;
 /** An id that a peer or this node is known to have, and one that waits to be announced: measured. */
@@ -106,7 +109,10 @@ export const MEMORY_HOLDERS = {
   },
   fetches: {
     bytes: ({ gossip }) =>
-      gossip.transactionFetchBytesMax + gossip.submittedBytesMax + gossip.blockFetchBytesMax,
+      gossip.transactionFetchBytesMax +
+      gossip.submittedBytesMax +
+      gossip.blockFetchBytesMax +
+      COMPACT_FILLS_MAX * COMPACT_FILL_BYTES,
     text:
       "announced transactions and blocks that are asked for, by the most that may come, or being " +
       "checked, and submitted transactions",

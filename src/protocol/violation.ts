@@ -29,6 +29,8 @@ export const VIOLATION_RULES = [
   "payload",
   /** More control messages or unanswered requests than a peer may send; judged by the session. */
   "flood",
+  /** A compact block whose short ids are not those of its block; judged by who has the block. */
+  "compact",
   /** An answer that holds more or other things than its request asked for. */
   "answer",
 ] as const;

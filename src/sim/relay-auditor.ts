@@ -7,12 +7,12 @@ import type { PeerHandlerMessage } from "../actors/peer/peer-handler-messages.js
 import type { ReputationMessage } from "../actors/peer/peer-reputation.js";
 import type { ChainRules, HashHex } from "../types/chain.js";
 import { decodeMessage } from "../protocol/codec/codec.js";
-import { isOfChain, type Message } from "../protocol/types/message.js";
+import { isOfChain, type Message, type MessageOf } from "../protocol/types/message.js";
 import type { BlockBook, BookBlock } from "./block-book.js";
 
 export interface RelayAuditorParts {
   readonly book: BlockBook;
-  readonly rules: Pick<ChainRules, "readHeader" | "splitBlock">;
+  readonly rules: Pick<ChainRules, "checkHeader" | "readHeader" | "splitBlock">;
   /** Told of every wrong relay, in one sentence. */
   readonly report: (sentence: string) => void;
   /** Told of all that nodes say of their peers. */
@@ -69,6 +69,9 @@ export class RelayAuditor {
         if (!same) this.#wrong(node, message.hash, message.kind, "its height is another");
         return;
       }
+      case "CompactBlock":
+        this.#checkPassedOn(node, message);
+        return;
       case "ResponseBlock":
         // Whoever knows the hash of a fork block may have it: it was checked, but not connected.
         this.#checkBlock(node, message.block, message.kind, false);
@@ -82,6 +85,21 @@ export class RelayAuditor {
       default:
         return;
     }
+  }
+
+  /** It may be passed on before any node stored it, on a block that one connected. */
+  #checkPassedOn(node: string, { header: bytes, kind }: MessageOf<"CompactBlock">): void {
+    this.#relayedCount++;
+    const { book, rules } = this.#parts;
+    const header = rules.readHeader(bytes);
+    if (!header.ok) return this.#wrong(node, "", kind, header.fault.detail);
+    const { hash, previousHash } = header.value;
+    const parent = book.get(previousHash);
+    if (parent === undefined || !book.isConnected(previousHash)) {
+      return this.#wrong(node, hash, kind, "no node connected its parent");
+    }
+    const checked = rules.checkHeader(bytes, parent.header, Number.MAX_SAFE_INTEGER);
+    if (!checked.ok) this.#wrong(node, hash, kind, checked.fault.detail);
   }
 
   #checkBlock(node: string, bytes: Uint8Array, kind: string, connected: boolean): void {

@@ -92,6 +92,12 @@ export interface ChainRules<T extends TransactionSummary = TransactionSummary> {
    */
   checkBody(header: Uint8Array, transactions: readonly T[]): Checked<Uint8Array>;
   /**
+   * Whether the header binds exactly the transactions with these ids, in this order: what `checkBody`
+   * asks first, on the event loop and without their bytes. Optional: without it a block is passed on
+   * only once it was validated in full.
+   */
+  binds?(header: Uint8Array, ids: readonly Uint8Array[]): boolean;
+  /**
    * Tries `attempts` nonces from `nonceStart`; returns the sealed header, or undefined when none
    * fits. Used by producers only.
    */

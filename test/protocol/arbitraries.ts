@@ -88,6 +88,26 @@ export const ARBITRARIES: Arbitraries = {
   }),
   NewBlock: fc.record({ kind: fc.constant("NewBlock"), block: bytes }),
   AnnounceBlock: head.map((value) => ({ kind: "AnnounceBlock" as const, ...value })),
+  CompactBlock: fc
+    .record({ ids: uint(0, 40), header: bytes, nonce: uint64, prefilled: some(bytes, 0, 8) })
+    .map(({ ids, header, nonce, prefilled }) => ({
+      kind: "CompactBlock" as const,
+      header,
+      nonce,
+      shortIds: new Uint8Array(6 * ids).fill(ids),
+      prefilled: prefilled.map((transaction, index) => ({ index, transaction })),
+    })),
+  GetBlockTransactions: fc.record({
+    kind: fc.constant("GetBlockTransactions"),
+    hash,
+    indexes: fc
+      .uniqueArray(uint(0, 65_535), { minLength: 1, maxLength: 40 })
+      .map((indexes) => indexes.sort((left, right) => left - right)),
+  }),
+  BlockTransactions: fc.record({
+    kind: fc.constant("BlockTransactions"),
+    transactions: some(bytes, 1, 40),
+  }),
   RequestBlock: fc.record({ kind: fc.constant("RequestBlock"), hash }),
   ResponseBlock: fc.record({ kind: fc.constant("ResponseBlock"), block: bytes }),
   RequestHeaders: fc.record({

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from "ava";
 import { createWorld, type ByzantineScript, type World } from "../../src/sim/index.js";
+import { compactLiesOf, type CompactLie } from "../../src/sim/byzantine/compact-lies.js";
 import { eclipse } from "../../src/sim/byzantine/eclipse.js";
 import { edgeOfTime } from "../../src/sim/byzantine/edge-of-time.js";
 import { equivocation } from "../../src/sim/byzantine/equivocation.js";
@@ -79,6 +80,22 @@ for (const [name, rule] of Object.entries(RULES)) {
     t.true(world.bans.length > 0);
     t.true(world.bans.every(({ script }) => script === "invalid-blocks"));
     t.true(world.bans.some(({ reason }) => reason.startsWith(`InvalidBlock: ${rule}:`)));
+  });
+}
+
+/** What each lie is blamed for; undefined: nobody can know that it was one. */
+const LIES: { readonly [L in CompactLie]: readonly string[] } = {
+  swapped: ["ProtocolViolation: compact"],
+  "made-up": ["ProtocolViolation: answer"],
+  others: ["ProtocolViolation: answer"],
+  refusal: ["UnprovenClaim: compact"],
+  silence: ["Timeout: GetBlockTransactions was not answered"],
+  invalid: [],
+};
+for (const [name, offences] of Object.entries(LIES)) {
+  test(`a compact block with a lie, ${name}, keeps nobody back`, async (t) => {
+    const { blame } = await attacked(t, [compactLiesOf([name as CompactLie])]);
+    t.deepEqual(blame, offences);
   });
 }
 

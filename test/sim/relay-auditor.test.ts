@@ -100,6 +100,26 @@ test("what the book does not know, or not so, is a violation by the name of its 
   }
 });
 
+const passedOn = (header: Uint8Array) => ({
+  type: "Send",
+  message: { kind: "CompactBlock", header, nonce: 1n, shortIds: new Uint8Array(), prefilled: [] },
+});
+
+test("a compact block may be sent before any node stored it, if its header is valid", (t) => {
+  const { auditor, reports } = audited();
+  auditor.see(HANDLER, passedOn(makeBlock({ parent: one!.header }).headerBytes));
+  t.deepEqual(reports, []);
+  const cases: [Uint8Array, RegExp][] = [
+    [makeBlock({ parent: one!.header, sealed: false }).headerBytes, /misses difficulty/],
+    [makeBlock({ parent: two!.header }).headerBytes, /no node connected its parent/],
+    [makeBlock({ parent: stranger.header }).headerBytes, /no node connected its parent/],
+    [Uint8Array.of(1), /as CompactBlock/],
+  ];
+  for (const [header] of cases) auditor.see(HANDLER, passedOn(header));
+  t.is(reports.length, cases.length);
+  for (const [index, [, expected]] of cases.entries()) t.regex(reports[index]!, expected);
+});
+
 test("it passes on whom a node blames, and looks at no other actor's messages", (t) => {
   const { auditor, blames, reports } = audited();
   const report = { type: "Report", peerId: "p", event: "InvalidBlock", detail: "" };

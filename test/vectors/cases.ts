@@ -163,6 +163,57 @@ export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<
         },
       },
     ],
+    CompactBlock: [
+      {
+        name: "three short ids, and one transaction",
+        message: {
+          kind: "CompactBlock",
+          header: counting(24),
+          nonce: 0x0123456789abcdefn,
+          shortIds: counting(18, 64),
+          prefilled: [{ index: 1, transaction: counting(12, 128) }],
+        },
+      },
+      {
+        name: "no transactions",
+        message: {
+          kind: "CompactBlock",
+          header: counting(1),
+          nonce: 0n,
+          shortIds: new Uint8Array(),
+          prefilled: [],
+        },
+      },
+      {
+        name: "prefilled alone",
+        message: {
+          kind: "CompactBlock",
+          header: counting(4_096),
+          nonce: UINT64_MAX,
+          shortIds: new Uint8Array(),
+          prefilled: [0, 1].map((index) => ({ index, transaction: counting(1, index) })),
+        },
+      },
+    ],
+    GetBlockTransactions: [
+      {
+        name: "two of them",
+        requestId: 3,
+        message: { kind: "GetBlockTransactions", hash: hash(0x60), indexes: [2, 300] },
+      },
+      {
+        name: "the last one that there may be",
+        requestId: 4,
+        message: { kind: "GetBlockTransactions", hash: hash(0), indexes: [65_535] },
+      },
+    ],
+    BlockTransactions: [
+      {
+        name: "two transactions",
+        requestId: 3,
+        message: { kind: "BlockTransactions", transactions: [counting(4), counting(30, 7)] },
+      },
+    ],
     RequestBlock: [
       { name: "by hash", requestId: 1, message: { kind: "RequestBlock", hash: hash(0x60) } },
       {
@@ -332,6 +383,30 @@ export const REFUSED_PAYLOADS: readonly RefusedPayloadCase[] = [
   { name: "an update over 4 MiB", kind: "WindowUpdate", payload: "82011a00400001" },
   { name: "an unknown refusal", kind: "RequestRefused", payload: "8103" },
   { name: "an empty block", kind: "NewBlock", payload: "8140" },
+  { name: "no header", kind: "CompactBlock", payload: "8440004080" },
+  { name: "a part of a short id", kind: "CompactBlock", payload: "844101004500000000" + "0080" },
+  {
+    name: "a prefilled transaction beyond the end",
+    kind: "CompactBlock",
+    payload: "8441010040" + "818201" + "4101",
+  },
+  {
+    name: "a prefilled place twice",
+    kind: "CompactBlock",
+    payload: "8441010040" + "8282004101" + "82004102",
+  },
+  {
+    name: "descending indexes",
+    kind: "GetBlockTransactions",
+    payload: `825820${"00".repeat(32)}820201`,
+  },
+  { name: "no indexes", kind: "GetBlockTransactions", payload: `825820${"00".repeat(32)}80` },
+  {
+    name: "an index of 65,536",
+    kind: "GetBlockTransactions",
+    payload: `825820${"00".repeat(32)}811a00010000`,
+  },
+  { name: "no transactions of a block", kind: "BlockTransactions", payload: "8180" },
   { name: "a hash of 31 bytes", kind: "RequestBlock", payload: `81581f${"00".repeat(31)}` },
   { name: "a hash of 33 bytes", kind: "RequestBlock", payload: `815821${"00".repeat(33)}` },
   { name: "no locator", kind: "RequestHeaders", payload: "828001" },

@@ -14,8 +14,11 @@ import type {
   BlockOrigin,
   ProducedOutcome,
 } from "./block-handler-state.js";
+import type { PushOrigin } from "./block-fills.js";
 import type { CheckedJob } from "./blocks-in-hand.js";
+import { judgeDoubted, mismatched } from "./compact-doubts.js";
 import { mayWin } from "./may-win.js";
+import { passOn, passWhole } from "./pass-on.js";
 
 /** Splits on the loop, checks in the pool. */
 export function check(
@@ -38,7 +41,9 @@ export function check(
     origin.peerReply?.tell("Done");
     settle(origin, { ok: false, reason });
   };
-  if (peerId !== undefined) claimed(state, peerId, header.value, origin);
+  if (peerId !== undefined && origin.compact === undefined) {
+    claimed(state, peerId, header.value, origin);
+  }
   // A peer's block that cannot win with the next one is sync's affair once its branch is heavier.
   const isKnown = blocks.has(hash);
   if (isKnown || (peerId !== undefined && !mayWin(header.value, blocks.head(), consensus))) {
@@ -50,6 +55,7 @@ export function check(
   const freeBytes = config.gossip.blockFetchBytesMax - fetch.leasedBytes - inHand.fetchedBytes;
   if (!inHand.hasRoom(origin) || origin.fetchedBytes > freeBytes) {
     if (!inHand.has(hash)) fetch.wants.letGo(hash);
+    stillClaims(state, header.value, origin);
     drop("busy");
     return;
   }
@@ -74,8 +80,14 @@ export function check(
     return;
   }
   const tag = state.nextTag++;
-  inHand.check(tag, { hash, origin });
+  inHand.check(tag, { hash, header: header.value, origin });
   fetch.wants.hold(hash);
+  // Before the pool has it: whoever gets it loses no time meanwhile.
+  const { compact } = origin;
+  if (peerId !== undefined) {
+    if (compact === undefined) passWhole(state, block, header.value, peerId, context);
+    else if (compact.isBound) passOn(state, header.value, { ...compact, from: peerId }, context);
+  }
   const job = { blocks: packBytes([block]), parentHeader, nowMs: clock.wallMs() };
   context.pipe(workers.validateBlocks(job), (outcome) => ({
     type: "Checked",
@@ -87,12 +99,6 @@ export function check(
 export function headerOf(block: Uint8Array, { consensus }: Pick<BlockHandlerEnv, "consensus">) {
   const parts = consensus.rules.splitBlock(block);
   return parts.ok ? consensus.rules.readHeader(parts.value.header) : parts;
-}
-
-/** Takes up the blocks that waited for what has come, or does not come any more. */
-export function checkReady(state: BlockHandlerState, context: BlockHandlerContext): void {
-  const ready = state.inHand.takeReady((hash) => state.fetch.wants.has(hash));
-  for (const { block, origin } of ready) check(state, block, origin, context);
 }
 
 export function checked(
@@ -107,6 +113,7 @@ export function checked(
   if (verdict === undefined) {
     // The pool is full or lost the bytes: the block comes again by announcement or by sync.
     end(state, tag, "again");
+    stillClaims(state, job.header, origin);
     settle(origin, { ok: false, reason: "lost" });
     if (origin.peerId !== undefined) {
       state.sync.tell({ type: "BehindPeer", peerId: origin.peerId });
@@ -114,8 +121,21 @@ export function checked(
     return;
   }
   const block = verdict.accepted[0];
+  if (block !== undefined) judgeDoubted(state, block);
   if (verdict.fault !== undefined || block === undefined) {
+    const { compact } = origin;
+    if (compact?.isBound === false && verdict.fault?.rule === "root") {
+      end(state, tag, "again");
+      mismatched(state, job.header, origin as PushOrigin, compact.message, context);
+      return;
+    }
     if (verdict.fault !== undefined) rejected(state, { hash, origin }, verdict.fault, context);
+    if (compact?.isBound === true && verdict.fault !== undefined) {
+      // There is no other body.
+      if (!blamesNobody(verdict.fault.rule)) state.invalid.set(hash, true);
+      end(state, tag, "over");
+      return;
+    }
     // Another copy may have the true body.
     const { rule } = verdict.fault ?? { rule: "future" };
     end(state, tag, blamesNobody(rule) ? "over" : "again");
@@ -133,8 +153,9 @@ export function connectEnded(
   const isBusy = !outcome.ok && outcome.reason === "busy";
   const job = end(state, outcome.tag, isBusy ? "again" : "over");
   if (job === undefined) return;
-  const { hash, origin } = job;
+  const { hash, header, origin } = job;
   const { peerId } = origin;
+  if (outcome.ok || outcome.reason !== "fault") stillClaims(state, header, origin);
   if (outcome.ok) settle(origin, { ok: true });
   else if (outcome.reason !== "fault") settle(origin, { ok: false, reason: outcome.reason });
   if (outcome.ok) {
@@ -143,6 +164,7 @@ export function connectEnded(
     state.reputation.tell({ type: "Report", peerId, event: "GoodBlock", about: hash, detail: "" });
   } else if (outcome.reason === "fault") {
     rejected(state, job, outcome.fault, context);
+    if (!blamesNobody(outcome.fault.rule)) state.invalid.set(hash, true);
   } else if (outcome.reason === "orphan" && peerId !== undefined) {
     state.sync.tell({ type: "BehindPeer", peerId });
   }
@@ -150,12 +172,13 @@ export function connectEnded(
 
 /** `again`: whoever else announced it may be asked for it. */
 function end(
-  { inHand, fetch }: BlockHandlerState,
+  { inHand, fetch, passedOn }: BlockHandlerState,
   tag: number,
   fate: "over" | "again",
 ): CheckedJob<BlockOrigin> | undefined {
   const job = inHand.end(tag);
   if (job === undefined) return undefined;
+  passedOn.delete(job.hash);
   job.origin.peerReply?.tell("Done");
   if (fate === "over") fetch.wants.arrived(job.hash);
   else if (!inHand.has(job.hash)) fetch.wants.letGo(job.hash);
@@ -182,20 +205,40 @@ function claimed(
   if (fetchedBytes === 0 && waited !== true) {
     state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [hash] });
   }
+  claims(state, peerId, { hash, height, totalDifficulty });
+}
+
+/** It says that this is on its chain. */
+export function claims(
+  { registry }: BlockHandlerState,
+  peerId: PeerId,
+  { hash, height, totalDifficulty }: Pick<HeaderSummary, "hash" | "height" | "totalDifficulty">,
+): void {
   const head = { height: BigInt(height), hash, totalDifficulty };
-  state.registry.tell({ type: "HeadClaimed", peerId, head });
+  registry.tell({ type: "HeadClaimed", peerId, head });
+}
+
+/** Of a block that came in compact form, and was not judged here or proved valid. */
+function stillClaims(
+  state: BlockHandlerState,
+  header: HeaderSummary,
+  { peerId, compact }: BlockOrigin,
+): void {
+  if (peerId !== undefined && compact !== undefined) claims(state, peerId, header);
 }
 
 /**
- * Peers relay only what they validated, so an invalid block is its sender's fault: all but one from
- * the future, which the sender's clock allowed, and one at which our own consensus threw. Its
- * sender's claim brings it again later, by sync.
+ * Peers send whole only what they validated, so an invalid block is its sender's fault: all but one
+ * from the future, which the sender's clock allowed, and one at which our own consensus threw. Its
+ * sender's claim brings it again later, by sync. Who sends the compact form has checked the header,
+ * and is blamed for nothing else.
  */
-function rejected(
+export function rejected(
   state: BlockHandlerState,
-  { hash, origin }: CheckedJob<BlockOrigin>,
+  { hash, origin }: Pick<CheckedJob<BlockOrigin>, "hash" | "origin">,
   fault: Fault,
   context: BlockHandlerContext,
+  kind = origin.fetchedBytes > 0 ? "ResponseBlock" : "NewBlock",
 ): void {
   const { peerId } = origin;
   const { rule, detail } = fault;
@@ -204,8 +247,8 @@ function rejected(
   const from = peerId === undefined ? {} : { peerId };
   const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
+  if (origin.compact !== undefined) return;
   if (peerId === undefined || blamesNobody(rule)) return;
-  const kind = origin.fetchedBytes > 0 ? "ResponseBlock" : "NewBlock";
   const blame = { type: "Report", peerId, event: "InvalidBlock", kind, about: hash } as const;
   state.reputation.tell({ ...blame, rule, detail });
 }

@@ -1,8 +1,9 @@
 // What the block handler is told, and what it holds. Types only: its own files import these, and
 // whoever talks to it.
 
-import type { ActorRef, Context } from "../../runtime/actor.js";
-import type { Fault } from "../../types/chain.js";
+import type { LRUCache } from "lru-cache";
+import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
+import type { BlockParts, Fault, HashHex } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Lease } from "../memory-ledger.js";
@@ -16,11 +17,18 @@ import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { SyncMessage } from "../sync/sync-messages.js";
+import type { Description } from "../../protocol/kinds/compact-form.js";
+import type { MessageOf } from "../../protocol/types/message.js";
+import type { FoundTransactions } from "../integration/short-id-index.js";
+import type { BlockFills } from "./block-fills.js";
 import type { BlocksInHand } from "./blocks-in-hand.js";
 import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
 
+export type BlockKind =
+  "NewBlock" | "AnnounceBlock" | "RequestBlock" | "CompactBlock" | "GetBlockTransactions";
+
 export type BlockHandlerMessage =
-  | Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">
+  | Incoming<BlockKind>
   | {
       readonly type: "Produced";
       readonly block: Uint8Array;
@@ -33,6 +41,12 @@ export type BlockHandlerMessage =
       readonly replyTo: ActorRef<ProducedOutcome>;
     }
   | { readonly type: "Checked"; readonly tag: number; readonly verdict: BlocksVerdict | undefined }
+  /** What the mempool has of a compact block. */
+  | {
+      readonly type: "Found";
+      readonly tag: number;
+      readonly outcome: AskOutcome<FoundTransactions>;
+    }
   | ConnectOutcome
   | PeerFetchMessage;
 
@@ -65,13 +79,40 @@ export interface BlockOrigin {
   readonly replyTo?: ActorRef<ProducedOutcome>;
   /** It waited, so that its sender is known to have it. */
   readonly waited?: true;
-  /** Of a block that was asked for; otherwise 0. */
+  /** Of a block that was asked for, or put together here; otherwise 0. */
   readonly fetchedBytes: number;
+  readonly compact?: CompactOrigin;
+}
+
+/** It came in compact form: who sent it had not validated it, and does not claim it as its head. */
+export interface CompactOrigin {
+  readonly message: MessageOf<"CompactBlock">;
+  readonly parts: BlockParts;
+  /** Of its transactions, 32 bytes each. */
+  readonly ids: Uint8Array;
+  /** Places of those that were not here, ascending. */
+  readonly lacked: readonly number[];
+  /** Its header is known to bind its transactions: no other body has this hash. */
+  readonly isBound: boolean;
+}
+
+/** A compact form that led to other transactions than those of its header. */
+export interface Doubted {
+  readonly peerId: PeerId;
+  readonly description: Description;
 }
 
 export interface BlockHandlerState extends BlockHandlerArgs {
   readonly inHand: BlocksInHand<BlockOrigin>;
   readonly fetch: PeerFetch;
+  readonly fills: BlockFills;
+  /** How often a block could not be put together: by its hash. */
+  readonly fillTries: LRUCache<HashHex, number>;
+  readonly doubted: LRUCache<HashHex, readonly Doubted[]>;
+  /** Of blocks that were passed on and are still being checked: their transactions. */
+  readonly passedOn: Map<HashHex, readonly Uint8Array[]>;
+  /** Blocks that are invalid, whoever has them. */
+  readonly invalid: LRUCache<HashHex, true>;
   /** Of the node's memory: blocks that are fetched or were, and what is wanted. */
   readonly bytesLease: Lease;
   readonly wantedLease: Lease;

@@ -4,25 +4,33 @@
 // Told by: message router, producer, the service (submissions), peer handlers (answers). Tells: system router, broadcaster,
 // sync, reputation, event bus, peer handlers.
 
-import { WANTED_ID_BYTES } from "../../config/memory-plan.js";
-import { unreachable } from "../../errors.js";
+import { LRUCache } from "lru-cache";
+import { COMPACT_FILL_BYTES, WANTED_ID_BYTES } from "../../config/memory-plan.js";
+import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
 import { RESTART } from "../policies.js";
 import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
-import { check, checked, checkReady, connectEnded, headerOf } from "./block-checks.js";
+import { check, checked, connectEnded, headerOf } from "./block-checks.js";
+import { BlockFills, type PushOrigin } from "./block-fills.js";
 import type {
   BlockHandlerArgs,
   BlockHandlerContext,
   BlockHandlerEnv,
   BlockHandlerMessage,
   BlockHandlerState,
+  BlockKind,
 } from "./block-handler-state.js";
 import { BlocksInHand } from "./blocks-in-hand.js";
+import { found, takeCompact, transactionsCame, transactionsFailed } from "./compact-blocks.js";
+import { servedTransactions } from "./pass-on.js";
 import { blockFetchLimits } from "./fetch-limits.js";
 import { mayWin } from "./may-win.js";
 import { PeerFetch } from "./peer-fetch.js";
+
+/** Blocks of which is remembered what came of their compact form. */
+const DOUBTED_MAX = 64;
 
 export const blockHandler = defineActor<
   BlockHandlerArgs,
@@ -41,17 +49,23 @@ export const blockHandler = defineActor<
   onFault: RESTART,
 
   init(context, args) {
-    const kinds = handledKinds("blocks/1");
+    const kinds = [...handledKinds("blocks/1"), ...handledKinds("compact/1")];
     const handler = context.self as ActorRef<Incoming>;
     args.router.tell({ type: "Register", kinds, handler });
     const { config } = context.env;
+    const fills = new BlockFills();
     return {
       ...args,
       inHand: new BlocksInHand(),
-      fetch: new PeerFetch(blockFetchLimits(config), ([hash]) => ({
-        kind: "RequestBlock",
-        hash: hash!,
-      })),
+      fetch: new PeerFetch(blockFetchLimits(config), ({ ids, to, tag }) => {
+        const hash = ids[0]!;
+        return fills.request(hash, to.from.path, tag) ?? { kind: "RequestBlock", hash };
+      }),
+      fills,
+      fillTries: new LRUCache({ max: DOUBTED_MAX }),
+      doubted: new LRUCache({ max: DOUBTED_MAX }),
+      passedOn: new Map(),
+      invalid: new LRUCache({ max: config.sync.invalidHashesMax }),
       bytesLease: context.owns(context.env.memory.lease("fetches")),
       wantedLease: context.owns(context.env.memory.lease("wanted")),
       nextTag: 1,
@@ -69,6 +83,9 @@ export const blockHandler = defineActor<
         return;
       case "RequestOutcome":
         fetched(state, message, context);
+        return;
+      case "Found":
+        found(state, message.tag, message.outcome, context);
         return;
       case "Checked":
         checked(state, message.tag, message.verdict, context);
@@ -95,26 +112,40 @@ export const blockHandler = defineActor<
 
   afterBatch(state, context) {
     checkReady(state, context);
-    const { fetch, inHand } = state;
+    const { fetch, fills, inHand } = state;
     fetch.proceed(context, inHand.fetchedBytes);
-    state.bytesLease.resize(fetch.leasedBytes + inHand.fetchedBytes);
+    fills.prune((hash) => fetch.wants.has(hash));
+    const filling = fills.count * COMPACT_FILL_BYTES;
+    state.bytesLease.resize(fetch.leasedBytes + inHand.fetchedBytes + filling);
     state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
   },
 
-  invariants({ inHand, fetch }) {
+  invariants({ inHand, fetch, fills, passedOn }) {
     inHand.invariants();
     fetch.invariants();
+    fills.invariants();
+    for (const hash of passedOn.keys()) invariant(inHand.isChecked(hash), "it is being checked");
   },
 
-  atRest({ inHand, fetch }) {
+  atRest({ inHand, fetch, fills }) {
     inHand.atRest();
     fetch.atRest();
+    fills.atRest();
   },
 });
 
+/** Takes up the blocks that waited for what has come, or does not come any more. */
+function checkReady(state: BlockHandlerState, context: BlockHandlerContext): void {
+  const ready = state.inHand.takeReady((hash) => state.fetch.wants.has(hash));
+  for (const { block, origin } of ready) {
+    if (block instanceof Uint8Array) check(state, block, origin, context);
+    else takeCompact(state, block, origin as PushOrigin, context);
+  }
+}
+
 function receiveIncoming(
   state: BlockHandlerState,
-  incoming: Incoming<"NewBlock" | "AnnounceBlock" | "RequestBlock">,
+  incoming: Incoming<BlockKind>,
   context: BlockHandlerContext,
 ): void {
   const { message, from, peerId, replyTo } = incoming;
@@ -132,6 +163,19 @@ function receiveIncoming(
     case "NewBlock":
       check(state, message.block, { peerId, from, peerReply: replyTo, fetchedBytes: 0 }, context);
       return;
+    case "CompactBlock":
+      takeCompact(state, message, { peerId, from, peerReply: replyTo, fetchedBytes: 0 }, context);
+      return;
+    case "GetBlockTransactions": {
+      const answer = servedTransactions(state, message);
+      if (answer !== undefined) {
+        replyTo.tell(answer);
+        return;
+      }
+      const serve = { type: "Serve", request: message, peerId, replyTo } as const;
+      context.forward(state.system, { to: "storage", message: serve }, replyTo);
+      return;
+    }
     default:
       unreachable(message);
   }
@@ -166,7 +210,12 @@ function fetched(
   const { tag, peerId } = outcome;
   const { fetch } = state;
   if (!outcome.ok) {
+    transactionsFailed(state, outcome);
     fetch.failed(outcome, context);
+    return;
+  }
+  if (outcome.message.kind === "BlockTransactions") {
+    transactionsCame(state, outcome, outcome.message, context);
     return;
   }
   if (outcome.message.kind !== "ResponseBlock") return;

@@ -3,7 +3,8 @@
 
 import { SUBMITTED_BLOCKS_MAX } from "../../config/memory-plan.js";
 import { invariant } from "../../errors.js";
-import type { HashHex } from "../../types/chain.js";
+import type { MessageOf } from "../../protocol/types/message.js";
+import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
 
 interface Origin {
@@ -18,12 +19,14 @@ export interface WaitingBlock<O> {
   /** Its parent's hash; or its own, while another copy is checked. */
   readonly on: HashHex;
   readonly hash: HashHex;
-  readonly block: Uint8Array;
+  /** Whole, or in compact form. */
+  readonly block: Uint8Array | MessageOf<"CompactBlock">;
   readonly origin: O;
 }
 
 export interface CheckedJob<O> {
   readonly hash: HashHex;
+  readonly header: HeaderSummary;
   readonly origin: O;
 }
 

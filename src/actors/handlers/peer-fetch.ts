@@ -9,7 +9,7 @@ import type { NodeEnv } from "../env.js";
 import { askPeer, type RequestOutcome } from "../peer/ask-peer.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { FetchLimits } from "./fetch-announcer.js";
-import { Fetcher } from "./fetcher.js";
+import { Fetcher, type PlannedRequest } from "./fetcher.js";
 
 export type PeerFetchMessage =
   | RequestOutcome
@@ -23,15 +23,17 @@ type FetchContext = Context<PeerFetchMessage, Pick<NodeEnv, "clock" | "throttle"
 /** Who announced, and by which of its connections. */
 type Announcing = Pick<Incoming, "peerId" | "from">;
 
+type RequestOf = (request: PlannedRequest<HashHex, Announcing>) => Message;
+
 /** Finer than the least time for which anybody is waited for. */
 const INTERVAL_MS = 50;
 
 export class PeerFetch {
   readonly #fetcher: Fetcher<HashHex, Announcing>;
-  readonly #requestOf: (ids: readonly HashHex[]) => Message;
+  readonly #requestOf: RequestOf;
   #timing = false;
 
-  constructor(limits: FetchLimits, requestOf: (ids: readonly HashHex[]) => Message) {
+  constructor(limits: FetchLimits, requestOf: RequestOf) {
     this.#fetcher = new Fetcher(limits);
     this.#requestOf = requestOf;
   }
@@ -88,9 +90,10 @@ export class PeerFetch {
     const { clock, throttle } = context.env;
     const nowMs = clock.monotonicMs();
     const isHeld = ({ from }: Announcing): boolean => throttle.download.isHeld(from.path);
-    for (const { tag, to, ids } of this.#fetcher.plan(nowMs, heldBytes, isHeld)) {
-      const { peerId, from: handler } = to;
-      askPeer({ peerId, handler, message: this.#requestOf(ids), tag }, context);
+    for (const request of this.#fetcher.plan(nowMs, heldBytes, isHeld)) {
+      const { peerId, from: handler } = request.to;
+      const message = this.#requestOf(request);
+      askPeer({ peerId, handler, message, tag: request.tag }, context);
     }
     if (this.#timing || this.#fetcher.idle) return;
     this.#timing = true;

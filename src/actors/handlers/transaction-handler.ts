@@ -68,7 +68,7 @@ export const transactionHandler = defineActor<
       unchecked: 0,
       uncheckedToldMs: Number.NEGATIVE_INFINITY,
       batches: new Map(),
-      fetch: new PeerFetch(transactionFetchLimits(config), (ids) => ({
+      fetch: new PeerFetch(transactionFetchLimits(config), ({ ids }) => ({
         kind: "RequestTransactions",
         ids,
       })),

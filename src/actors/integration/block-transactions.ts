@@ -88,3 +88,14 @@ export function isTransactionAt(
   const read = transaction && idOf(transaction, consensus.rules);
   return read !== undefined && equalBytes(read, id);
 }
+
+/** Those at these places, which ascend; undefined: the block has no such places. */
+export function transactionsAt(
+  block: Uint8Array,
+  indexes: readonly number[],
+  { consensus }: Pick<BlockReadEnv, "consensus">,
+): readonly Uint8Array[] | undefined {
+  const transactions = split(block, consensus.rules);
+  if ((indexes.at(-1) ?? 0) >= transactions.length) return undefined;
+  return indexes.map((index) => transactions[index]!);
+}

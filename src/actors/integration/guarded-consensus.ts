@@ -108,6 +108,15 @@ export function guardConsensus(consensus: Consensus, log: Log): Consensus {
   };
 }
 
+/** What throws says nothing. */
+function binds(rules: ChainRules, header: Uint8Array, ids: readonly Uint8Array[]): boolean {
+  try {
+    return atOnce(rules.binds?.(header, ids)) === true;
+  } catch {
+    return false;
+  }
+}
+
 function guardRules(rules: ChainRules): ChainRules {
   const tried = <T>(call: string, ask: () => Checked<T>): Checked<T> => {
     try {
@@ -124,5 +133,6 @@ function guardRules(rules: ChainRules): ChainRules {
     checkBody: (...body) => tried("checkBody", () => rules.checkBody(...body)),
     checkSignature: (...signed) => rules.checkSignature(...signed),
     sealHeader: (...search) => rules.sealHeader(...search),
+    ...(rules.binds === undefined ? {} : { binds: (...body) => binds(rules, ...body) }),
   };
 }

@@ -15,8 +15,10 @@ import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
 import type { Prices } from "../peer/fee-floor.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
+import type { ShortIdKey } from "../../protocol/short-ids.js";
 import type { MessageOf } from "../../protocol/types/message.js";
 import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
+import { ShortIdIndex, type FoundTransactions } from "./short-id-index.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
 import type { ChainChanged } from "./chain-events.js";
 import type { ConsensusMessage } from "./consensus-integration.js";
@@ -53,6 +55,13 @@ export type MempoolMessage =
       readonly type: "RefuseTransactions";
       readonly ids: readonly HashHex[];
       readonly breach: Breach;
+    }
+  /** Of a compact block: whatever waits under these short ids. */
+  | {
+      readonly type: "FindShort";
+      readonly key: ShortIdKey;
+      readonly shortIds: Uint8Array;
+      readonly replyTo: ActorRef<FoundTransactions>;
     }
   | { readonly type: "GetSize"; readonly replyTo: ActorRef<MempoolSize> }
   /** The least price that is taken now. */
@@ -134,6 +143,7 @@ interface State extends MempoolArgs {
   readonly waiting: Waiting;
   /** Absent: a restart forgets what waits. */
   readonly keeping: MempoolKeeping | undefined;
+  readonly shortIds: ShortIdIndex;
   readonly subscribers: Map<string, ActorRef<MempoolChanged>>;
 }
 
@@ -167,7 +177,10 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     if (follower.behind) nextTurn(context, { type: "FollowOn" });
     const keeping = MempoolKeeping.open(mempool, waiting, context);
     const subscribers: State["subscribers"] = new Map();
-    return { ...args, mempool, follower, selection: undefined, waiting, keeping, subscribers };
+    const shortIds = new ShortIdIndex(context.env.random.uint32(), mempool);
+    for (const id of waiting.list("best", config.mempool.countMax).ids) shortIds.add(id);
+    const selection = undefined;
+    return { ...args, mempool, follower, selection, waiting, keeping, shortIds, subscribers };
   },
 
   receive(state, message, context) {
@@ -191,6 +204,10 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         waiting.refuse(message.ids, clock.monotonicMs());
         rejected(state, message.ids, message.breach);
         return;
+      case "FindShort": {
+        message.replyTo.tell(state.shortIds.find(message.key, message.shortIds));
+        return;
+      }
       case "GetSize":
         message.replyTo.tell({ count: mempool.count, bytes: mempool.bytes });
         return;
@@ -257,11 +274,13 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     env.mempool.invariants?.();
     state.waiting.invariants();
     state.keeping?.invariants();
+    state.shortIds.invariants();
   },
 });
 
 const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
   "ChainChanged",
+  "FindShort",
   "RefuseTransactions",
   "Subscribe",
   "ExpiryDue",
@@ -278,7 +297,7 @@ const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
 
 /** `sinceMs`: since when it waits; absent: it is new. */
 function add(
-  { mempool, waiting, keeping, events }: State,
+  { mempool, waiting, keeping, shortIds, events }: State,
   transaction: AddedTransaction,
   context: Ctx,
   sinceMs?: number,
@@ -290,6 +309,7 @@ function add(
   const answer = mempool.add(transaction, env.blocks, nowMs);
   if (!answer.ok) return answer;
   waiting.accepted(id, own, { nowMs, sinceMs: sinceMs ?? nowMs });
+  shortIds.add(id);
   // What was read from the store lies there.
   if (sinceMs === undefined) keeping?.accepted(id, context);
   events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
@@ -340,6 +360,7 @@ function follow(state: State, context: Ctx): void {
   for (const id of ids) {
     state.waiting.accepted(id, false, { nowMs, sinceMs: nowMs });
     state.keeping?.accepted(id, context);
+    state.shortIds.add(id);
   }
   returned(state, ids);
   const { wanted } = state.follower;

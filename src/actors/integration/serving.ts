@@ -5,13 +5,14 @@ import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { MessageOf, RefusalReason } from "../../protocol/types/message.js";
 import type { HashHex } from "../../types/chain.js";
 import type { NodeEnv } from "../env.js";
+import { transactionsAt } from "./block-transactions.js";
 import type { ServedSpan } from "./served-spans.js";
 
 type ServingEnv = Pick<NodeEnv, "blocks" | "config">;
 
 /** A request whose blocks were read. */
 export interface BlocksRead {
-  readonly request: MessageOf<"RequestBlock" | "RequestBlockRange">;
+  readonly request: MessageOf<"RequestBlock" | "RequestBlockRange" | "GetBlockTransactions">;
   /** Of the first block; undefined: it is not on the chain. */
   readonly fromHeight: number | undefined;
   readonly blocks: readonly Uint8Array[];
@@ -27,7 +28,7 @@ export interface HeaderChecks {
 
 export interface Served {
   readonly message:
-    | MessageOf<"ResponseBlock" | "ResponseBlockRange" | "ResponseHeaders">
+    | MessageOf<"ResponseBlock" | "ResponseBlockRange" | "ResponseHeaders" | "BlockTransactions">
     | MessageOf<"RequestRefused">;
   /** What of the canonical chain it holds. */
   readonly span?: ServedSpan;
@@ -45,7 +46,10 @@ export interface Wanted {
   readonly bytesMax: number;
 }
 
-export function theBlock({ hash }: MessageOf<"RequestBlock">, { blocks }: ServingEnv): Wanted {
+export function theBlock(
+  { hash }: { readonly hash: HashHex },
+  { blocks }: Pick<ServingEnv, "blocks">,
+): Wanted {
   const height = blocks.summary(hash)?.height;
   const isCanonical = height !== undefined && blocks.hashAt(height) === hash;
   const hashes = height === undefined ? [] : [hash];
@@ -70,13 +74,24 @@ export function theRange(
   return { hashes, fromHeight, bytesMax: bytesSoftMax };
 }
 
-export function servedBlocks({ request, blocks, fromHeight }: BlocksRead): Served {
+export function servedBlocks(
+  { request, blocks, fromHeight }: BlocksRead,
+  env: Pick<NodeEnv, "consensus">,
+): Served {
   const [block] = blocks;
   if (block === undefined) return refused("NotFound");
   const span = fromHeight === undefined ? {} : { span: spanOf(fromHeight, blocks.length) };
-  return request.kind === "RequestBlock"
-    ? { message: { kind: "ResponseBlock", block }, ...span }
-    : { message: { kind: "ResponseBlockRange", blocks }, ...span };
+  switch (request.kind) {
+    case "RequestBlock":
+      return { message: { kind: "ResponseBlock", block }, ...span };
+    case "RequestBlockRange":
+      return { message: { kind: "ResponseBlockRange", blocks }, ...span };
+    case "GetBlockTransactions": {
+      const transactions = transactionsAt(block, request.indexes, env);
+      if (transactions === undefined) return refused("NotFound");
+      return { message: { kind: "BlockTransactions", transactions }, ...span };
+    }
+  }
 }
 
 function spanOf(fromHeight: number, count: number): ServedSpan {

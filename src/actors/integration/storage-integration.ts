@@ -32,7 +32,9 @@ import {
   type Served,
 } from "./serving.js";
 
-export type StorageRequest = MessageOf<"RequestBlock" | "RequestBlockRange" | "RequestHeaders">;
+export type StorageRequest = MessageOf<
+  "RequestBlock" | "RequestBlockRange" | "RequestHeaders" | "GetBlockTransactions"
+>;
 
 export type StorageMessage =
   | {
@@ -173,7 +175,7 @@ export const storageIntegration = defineActor<StorageArgs, StorageMessage, State
         serve(state, message, context);
         return;
       case "ServedRead":
-        reply(state, message.replyTo, servedBlocks(message), message.isHistory);
+        reply(state, message.replyTo, servedBlocks(message, env), message.isHistory);
         return;
       case "GetServed":
         message.replyTo.tell(state.served.of(message.path));
@@ -227,7 +229,7 @@ function serve(state: State, { request, peerId, replyTo }: Serve, context: Ctx):
     return;
   }
   const { hashes, fromHeight, bytesMax } =
-    request.kind === "RequestBlock" ? theBlock(request, env) : theRange(request, env);
+    request.kind === "RequestBlockRange" ? theRange(request, env) : theBlock(request, env);
   const withheld = hashes.findIndex((hash) => state.withheld.has(hash));
   const served = withheld < 0 ? hashes : hashes.slice(0, withheld);
   if (served.length === 0) {

@@ -8,9 +8,8 @@ import { invariant, unreachable } from "../../errors.js";
 import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
 import { IdCache } from "../id-cache.js";
 import { RESTART } from "../policies.js";
-import type { HashHex, HeaderSummary } from "../../types/chain.js";
+import type { HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
-import { encodeMessage } from "../../protocol/codec/codec.js";
 import { ITEM_LIMITS } from "../../protocol/types/message.js";
 import type { NodeEnv } from "../env.js";
 import type { Lease } from "../memory-ledger.js";
@@ -21,7 +20,7 @@ import type {
   MempoolMessage,
   WaitingTransactions,
 } from "../integration/mempool-integration.js";
-import { drawPushes } from "./draw-pushes.js";
+import { BlockRelay, type ForwardedBlock } from "./block-relay.js";
 import { atFloor, type Prices } from "./fee-floor.js";
 import { GossipTimes, type NewsKind } from "./gossip-times.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
@@ -43,6 +42,7 @@ export type BroadcasterMessage =
     }
   /** The peer takes nothing that pays less. */
   | { readonly type: "PeerFloor"; readonly peerId: PeerId; readonly gasPrice: bigint }
+  | ({ readonly type: "ForwardBlock" } & ForwardedBlock)
   | { readonly type: "AnnounceDue" }
   /** What was measured is to be told to the registry. */
   | { readonly type: "FiguresDue" }
@@ -61,7 +61,7 @@ export interface BroadcasterArgs {
   readonly reputation: ActorRef<ReputationMessage>;
 }
 
-export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "memory" | "random">;
+export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "consensus" | "memory" | "random">;
 
 interface Peer {
   readonly peerId: PeerId;
@@ -92,6 +92,7 @@ interface State extends Pick<BroadcasterArgs, "registry" | "mempool" | "reputati
   welcome: Welcome | undefined;
   readonly idsLease: Lease;
   readonly times: GossipTimes;
+  readonly relay: BlockRelay<Peer>;
   /** The timer of FiguresDue runs. */
   telling: boolean;
 }
@@ -122,14 +123,18 @@ export const peerBroadcaster = defineActor<
     args.registry.tell({ type: "Subscribe", subscriber: context.self });
     args.consensus.tell({ type: "Subscribe", subscriber: context.self });
     args.mempool.tell({ type: "Subscribe", subscriber: context.self });
+    const peers: State["peers"] = new Map();
+    const times = new GossipTimes(context.env.config.reputation.repeatsPerMinuteMax);
+    const delayMsOf = (peerId: PeerId) => times.of(peerId).blockDelayMs;
     return {
       ...args,
-      peers: new Map(),
+      peers,
+      relay: new BlockRelay(peers, delayMsOf, context.env),
       timing: false,
       newcomers: new Set(),
       welcome: undefined,
       idsLease: context.owns(context.env.memory.lease("knownIds")),
-      times: new GossipTimes(context.env.config.reputation.repeatsPerMinuteMax),
+      times,
       telling: false,
     };
   },
@@ -184,6 +189,9 @@ export const peerBroadcaster = defineActor<
         if (peer !== undefined) peer.floor = message.gasPrice;
         return;
       }
+      case "ForwardBlock":
+        state.relay.forward(message);
+        return;
       case "ReturnedTransactions":
         for (const peer of state.peers.values()) {
           const ids = atFloor(peer.floor, message.ids, message.prices);
@@ -214,7 +222,7 @@ export const peerBroadcaster = defineActor<
         return;
       case "ChainChanged":
         for (const { header } of message.connected) state.times.proven("block", header.hash);
-        relayHead(state, message, context);
+        state.relay.head(message);
         return;
       default:
         unreachable(message);
@@ -370,36 +378,4 @@ function announceTransactions({ handler, known, pending }: Peer): void {
     for (const id of ids) known.add(id);
     handler.tell({ type: "Send", message: { kind: "AnnounceTransactions", ids } });
   }
-}
-
-/** A single new block is pushed to some and announced to others; a longer step only announced. */
-function relayHead(state: State, change: ChainChanged, context: Ctx): void {
-  const { head, connected } = change;
-  const receivers: Peer[] = [];
-  for (const peer of state.peers.values()) {
-    if (!peer.capabilities.has("blocks/1") || peer.known.has(head.hash)) continue;
-    if (peer.claimedDifficulty >= head.totalDifficulty) continue;
-    receivers.push(peer);
-  }
-  if (receivers.length === 0) return;
-  const { blocks, config } = context.env;
-  const isPushed = connected.length === 1 && config.gossip.blockPushes > 0;
-  const block = isPushed ? blocks.block(head.hash) : undefined;
-  const pushes = block === undefined ? 0 : config.gossip.blockPushes;
-  const delayMsOf = ({ peerId }: Peer) => state.times.of(peerId).blockDelayMs;
-  drawPushes(receivers, pushes, delayMsOf, () => context.env.random.float());
-  const announcement = { kind: "AnnounceBlock", ...announcedHead(head) } as const;
-  const pushed = pushes === 0 ? undefined : encodeMessage({ kind: "NewBlock", block: block! });
-  for (const [index, peer] of receivers.entries()) {
-    peer.known.add(head.hash);
-    if (pushed !== undefined && index < pushes) {
-      peer.handler.tell({ type: "SendEncoded", kind: "NewBlock", payload: pushed });
-    } else {
-      peer.handler.tell({ type: "Send", message: announcement });
-    }
-  }
-}
-
-function announcedHead({ height, hash, totalDifficulty }: HeaderSummary) {
-  return { height: BigInt(height), hash, totalDifficulty };
 }

@@ -98,6 +98,19 @@ export const hash: Field<HashHex> = {
     value instanceof Uint8Array && value.length === HASH_BYTES ? toHex(value) : undefined,
 };
 
+/** A view of the payload. */
+export function bytes(bytesMin: number, bytesMax: number): Field<Uint8Array> {
+  return {
+    write: (value) => value,
+    read: (value) => {
+      if (!(value instanceof Uint8Array)) return undefined;
+      const { buffer, byteOffset, length } = value;
+      if (length < bytesMin || length > bytesMax) return undefined;
+      return new Uint8Array(buffer, byteOffset, length);
+    },
+  };
+}
+
 /** Control characters are refused: these texts end in logs and on terminals. */
 export function text(bytesMax: number): Field<string> {
   return {
@@ -127,6 +140,21 @@ export function list<T>(
       if (!isList(values, max) || values.length < min) return undefined;
       const read = values.map((value) => item.read(value));
       return read.includes(undefined) ? undefined : (read as T[]);
+    },
+  };
+}
+
+/** A list that is refused unless each of its members has a greater key than the one before. */
+export function ascending<T>(
+  field: Field<readonly T[]>,
+  keyOf: (member: T) => number,
+): Field<readonly T[]> {
+  return {
+    write: (value) => field.write(value),
+    read: (value) => {
+      const read = field.read(value);
+      const inOrder = read?.every((each, i) => i === 0 || keyOf(read[i - 1]!) < keyOf(each));
+      return inOrder === true ? read : undefined;
     },
   };
 }

@@ -11,6 +11,10 @@ export const ITEM_LIMITS = {
   rangeBlocksMax: 1_024,
   announcedTransactionsMax: 1_024,
   requestedTransactionsMax: 1_024,
+  /** Those of a compact block: more than the largest block has. */
+  compactTransactionsMax: 32_768,
+  prefilledMax: 64,
+  blockTransactionsMax: 1_024,
   peersMax: 256,
 } as const;
 

@@ -4,6 +4,7 @@
 import { invariant } from "../../errors.js";
 import { BASE_KINDS, type BaseMessage } from "../kinds/base.js";
 import { BLOCKS_KINDS, type BlocksMessage } from "../kinds/blocks.js";
+import { COMPACT_KINDS, type CompactMessage } from "../kinds/compact.js";
 import { FEES_KINDS, type FeesMessage } from "../kinds/fees.js";
 import { inOneShape, laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
 import type { OwnMessage } from "../kinds/own.js";
@@ -22,7 +23,13 @@ export { ITEM_LIMITS, TEXT_LIMITS, WINDOW_BYTES_MAX } from "../kinds/limits.js";
 
 /** A message of the chain's protocols. */
 export type Message =
-  BaseMessage | BlocksMessage | SyncMessage | TransactionsMessage | PeersMessage | FeesMessage;
+  | BaseMessage
+  | BlocksMessage
+  | CompactMessage
+  | SyncMessage
+  | TransactionsMessage
+  | PeersMessage
+  | FeesMessage;
 
 export type MessageKind = Message["kind"];
 /** What a connection may carry: messages of the chain's protocols, and of services' own. */
@@ -33,6 +40,7 @@ export type MessageOf<K extends MessageKind> = Extract<Message, { kind: K }>;
 const DESCRIBED: KindsOf<Message> = {
   ...BASE_KINDS,
   ...BLOCKS_KINDS,
+  ...COMPACT_KINDS,
   ...SYNC_KINDS,
   ...TRANSACTIONS_KINDS,
   ...PEERS_KINDS,

@@ -1,6 +1,7 @@
 // The chain that a byzantine node shows: the best one of the run, or blocks of its own on top of a
 // block of it. Answers the requests for blocks and headers as an honest node does.
 
+import { splitBlock } from "../../chain/block.js";
 import type { HashHex } from "../../types/chain.js";
 import { ITEM_LIMITS, type Message, type MessageOf } from "../../protocol/types/message.js";
 import type { ChainHead } from "../../protocol/types/node-info.js";
@@ -58,6 +59,8 @@ export function answerTo(message: Message, chain: Served): Message | undefined {
       const block = chain.get(message.hash);
       return block === undefined ? NOT_FOUND : { kind: "ResponseBlock", block: block.bytes };
     }
+    case "GetBlockTransactions":
+      return transactionsOf(message, chain);
     case "RequestHeaders":
       return headersAfter(message, chain);
     case "RequestBlockRange":
@@ -69,6 +72,16 @@ export function answerTo(message: Message, chain: Served): Message | undefined {
     default:
       return undefined;
   }
+}
+
+/** As an honest node splits the blocks of the default chain. */
+function transactionsOf(request: MessageOf<"GetBlockTransactions">, chain: Served): Message {
+  const block = chain.get(request.hash);
+  const parts = block && splitBlock(block.bytes, block.bytes.length);
+  if (parts?.ok !== true) return NOT_FOUND;
+  const transactions = request.indexes.map((index) => parts.value.transactions[index]);
+  if (transactions.includes(undefined)) return NOT_FOUND;
+  return { kind: "BlockTransactions", transactions: transactions as Uint8Array[] };
 }
 
 const NOT_FOUND = { kind: "RequestRefused", reason: "NotFound" } as const;

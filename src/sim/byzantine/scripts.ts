@@ -1,6 +1,7 @@
 // All scripts by name, and the choice of them for a world in which some nodes are byzantine.
 
 import type { Random } from "../../ports.js";
+import { compactLies } from "./compact-lies.js";
 import { eclipse } from "./eclipse.js";
 import { edgeOfTime } from "./edge-of-time.js";
 import { equivocation } from "./equivocation.js";
@@ -14,6 +15,7 @@ import { withholding } from "./withholding.js";
 
 export const BYZANTINE_SCRIPTS: readonly ByzantineScript[] = [
   invalidBlocks,
+  compactLies,
   withholding,
   equivocation,
   edgeOfTime,

@@ -135,7 +135,14 @@ const [one, two, three] = makeChain(3) as [MadeBlock, MadeBlock, MadeBlock];
 test("it registers for the kinds of blocks", async (t) => {
   const { router } = await start();
   const [register] = router.of("Register");
-  t.deepEqual([...register!.kinds].sort(), ["AnnounceBlock", "NewBlock", "RequestBlock"]);
+  const kinds = [
+    "AnnounceBlock",
+    "CompactBlock",
+    "GetBlockTransactions",
+    "NewBlock",
+    "RequestBlock",
+  ];
+  t.deepEqual([...register!.kinds].sort(), kinds);
 });
 
 test("a pushed block is checked, connected and rewarded; credit goes back at the end", async (t) => {

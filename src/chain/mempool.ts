@@ -17,7 +17,7 @@ import { Heap } from "./heap.js";
 import { lastNonce } from "./nonce-state.js";
 import { outbids } from "./replacement.js";
 import { RollingFloor } from "./rolling-floor.js";
-import { better, SenderQueue, type Entry } from "./sender-queue.js";
+import { better, Entry, SenderQueue } from "./sender-queue.js";
 import type { Transaction } from "./transaction.js";
 import type { Checked, HashHex } from "../types/chain.js";
 
@@ -154,20 +154,19 @@ export class PriceMempool implements Mempool {
   #add(transaction: MempoolTransaction, entrance: Entrance): MempoolAnswer {
     if (this.#byId.has(transaction.id)) return refused("known");
     const { view, nowMs, restores } = entrance;
-    const read = this.#entry(transaction, nowMs);
-    if (read === undefined) return refused("invalid");
+    const entry = this.#entry(transaction, nowMs);
+    if (entry === undefined) return refused("invalid");
     // What was taken once, and was in a block, need not pay what is asked of others now.
     const asksFloor = nowMs !== undefined && !restores;
     const least = asksFloor ? this.floor(nowMs) : BigInt(this.#limits.minGasPrice);
-    if (read.gasPrice < least) return refused("underpriced");
-    const { queue, nonce } = read;
+    if (entry.gasPrice < least) return refused("underpriced");
+    const { queue, nonce } = entry;
     if (nonce <= lastNonce(view, queue.sender)) return refused("nonce");
     const replaced = queue.withNonce(nonce);
     const gone: Gone[] = [];
-    let entry = read;
     if (replaced !== undefined) {
-      if (!outbids(read, replaced, this.#limits.replaceBumpPercent)) return refused("conflict");
-      entry = { ...read, replacements: replaced.replacements + 1 };
+      if (!outbids(entry, replaced, this.#limits.replaceBumpPercent)) return refused("conflict");
+      entry.replacements = replaced.replacements + 1;
       this.#remove(replaced);
       gone.push({ entry: replaced, reason: "replaced" });
     }
@@ -334,8 +333,7 @@ export class PriceMempool implements Mempool {
     // A copy: a sender may outlast the transaction that it was read from.
     const queue = this.#bySender.get(key) ?? new SenderQueue(sender.slice(), key);
     const order = this.#added++;
-    const from = { id, bytes: own, queue, nonce, gasPrice };
-    return { ...from, order, sinceMs: nowMs, replacements: 0, live: false };
+    return new Entry({ id, bytes: own, queue, nonce, gasPrice, order, sinceMs: nowMs });
   }
 
   /** Drops the entries of this sender that its state has passed. */

@@ -4,8 +4,10 @@
 
 import { invariant } from "../errors.js";
 import type { MempoolTransaction } from "../ports.js";
+import type { HashHex } from "../types/chain.js";
 
-export interface Entry extends MempoolTransaction {
+/** What a mempool is to know of a transaction. */
+export interface EntryFields extends MempoolTransaction {
   readonly queue: SenderQueue;
   readonly nonce: number;
   readonly gasPrice: bigint;
@@ -13,10 +15,31 @@ export interface Entry extends MempoolTransaction {
   readonly order: number;
   /** When it came: lower nonces are waited for since then. */
   readonly sinceMs: number;
+}
+
+/** A class, for one shape: there are tens of thousands, and select and add read many of them. */
+export class Entry implements EntryFields {
+  readonly id: HashHex;
+  readonly bytes: Uint8Array;
+  readonly queue: SenderQueue;
+  readonly nonce: number;
+  readonly gasPrice: bigint;
+  readonly order: number;
+  readonly sinceMs: number;
   /** How many had its sender and nonce before it. */
-  readonly replacements: number;
+  replacements = 0;
   /** False once removed: a walk under way passes over it. */
-  live: boolean;
+  live = false;
+
+  constructor({ id, bytes, queue, nonce, gasPrice, order, sinceMs }: EntryFields) {
+    this.id = id;
+    this.bytes = bytes;
+    this.queue = queue;
+    this.nonce = nonce;
+    this.gasPrice = gasPrice;
+    this.order = order;
+    this.sinceMs = sinceMs;
+  }
 }
 
 export function better(left: Entry, right: Entry): boolean {
@@ -59,6 +82,9 @@ export class SenderQueue {
   }
 
   withNonce(nonce: number): Entry | undefined {
+    const { last } = this;
+    // Most come in order.
+    if (last === undefined || last.nonce < nonce) return undefined;
     return this.#entries.find((entry) => entry.nonce === nonce);
   }
 

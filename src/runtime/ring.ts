@@ -1,7 +1,7 @@
 // A growable ring buffer: the queue under mailboxes, ready queues and links. Constant time at both
 // ends, no allocation per item, and memory only for what was once queued.
 
-const CAPACITY_MIN = 8;
+const CAPACITY_MIN = 4;
 /** Of every ring that was never used; a length of 0 is full, so nothing is ever put into it. */
 const NO_SLOTS: undefined[] = [];
 

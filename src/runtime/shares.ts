@@ -7,8 +7,8 @@ export class Shares {
   private held: Releasable[] | undefined;
 
   add(held: Releasable): void {
-    // Made to measure: an array that is filled one by one takes room for 17.
-    this.held = this.held === undefined ? [held] : [...this.held, held];
+    // Made to measure: an array that is filled one by one, or by a spread, takes room for 17.
+    this.held = this.held === undefined ? [held] : this.held.concat([held]);
   }
 
   release(): void {

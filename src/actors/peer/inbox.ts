@@ -4,6 +4,7 @@
 
 import { uninitialised } from "../../bytes/uninitialised.js";
 import type { Connection } from "../../ports.js";
+import { Fifo } from "../../protocol/fifo.js";
 
 /** Above this much unread data the socket is paused; below half of it resumed. */
 const INBOX_BYTES_MAX = 1024 * 1024;
@@ -22,7 +23,7 @@ export class Inbox {
   readonly #connection: Connection;
   readonly #wake: () => void;
   readonly #came: (bytes: number) => boolean;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks = new Fifo<Uint8Array>();
   /** While anything waits, if there were small ones: an idle inbox has none. */
   #gathering: Gathering | undefined;
   #bytes = 0;
@@ -109,7 +110,7 @@ export class Inbox {
   }
 
   clear(): void {
-    this.#chunks.length = 0;
+    this.#chunks.clear();
     this.#gathering = undefined;
     this.#bytes = 0;
   }

@@ -8,6 +8,7 @@ import { invariant, unreachable } from "../../errors.js";
 import { BufferPool } from "../../bytes/buffer-pool.js";
 import { defineActor, replyToOf } from "../../runtime/actor.js";
 import type { Clock, Random } from "../../ports.js";
+import type { SharedBytes } from "../../protocol/codec/window-options.js";
 import { WRITE_BYTES } from "../../protocol/session/outbox.js";
 import type { GroupShare } from "../../protocol/session/group-limits.js";
 import { PeerSession } from "../../protocol/session/peer-session.js";
@@ -32,6 +33,27 @@ import { dealt, heed, measureNow, routeHeld } from "./peer-news.js";
 const TURN_BYTES = 256 * 1024;
 /** All connections' of this thread, 1 MiB at rest: what is in a buffer is seen by its writer alone. */
 const writeBuffers = new BufferPool({ bufferBytes: WRITE_BYTES, freeMax: 8 });
+
+const allocate = (bytes: number): Uint8Array => writeBuffers.take(bytes);
+
+/** A window need not grow to what this node does not read. */
+class PacedGrowth implements SharedBytes {
+  readonly #growth: SharedBytes;
+  readonly #pace: PeerPace;
+
+  constructor(growth: SharedBytes, pace: PeerPace) {
+    this.#growth = growth;
+    this.#pace = pace;
+  }
+
+  take(bytes: number): boolean {
+    return !this.#pace.isReadingHeld && this.#growth.take(bytes);
+  }
+
+  give(bytes: number): void {
+    this.#growth.give(bytes);
+  }
+}
 
 export const peerHandler = defineActor<
   PeerHandlerArgs,
@@ -217,7 +239,6 @@ function openSession(
 ): PeerSession<Asker> {
   const { connection, traffic, local, refusal } = args;
   const { env } = context;
-  const { windowGrowth } = leases;
   const options = {
     settings: env.config,
     info: local.info,
@@ -227,16 +248,12 @@ function openSession(
     localId: env.peerId,
     remoteId: connection.peerId,
     openedAtMs: connection.openedAtMs,
-    // A window need not grow to what this node does not read.
-    windowGrowth: {
-      take: (bytes: number) => !pace.isReadingHeld && windowGrowth.take(bytes),
-      give: (bytes: number) => windowGrowth.give(bytes),
-    },
+    windowGrowth: new PacedGrowth(leases.windowGrowth, pace),
     mayQueue: (bytes: number) => leases.mayQueue(bytes),
     traffic,
     group: groupOf(args, context),
     nonce: (tellsTime: boolean) => nonceOf(tellsTime, env.clock, env.random),
-    allocate: (bytes: number) => writeBuffers.take(bytes),
+    allocate,
     decodesElsewhere: true,
   };
   return new PeerSession<Asker>(options, env.clock.monotonicMs());

@@ -199,6 +199,8 @@ export class FairRate {
   }
 }
 
+const NO_TURNS: readonly number[] = Object.freeze(Object.values(RANK).map(() => 0));
+
 /** What one connection has of a rate. */
 export class Share {
   readonly name: string;
@@ -210,7 +212,7 @@ export class Share {
   readonly #rate: FairRate;
   readonly #onTurn: () => void;
   /** By rank: what its turns have let it, less what it took; below 0 it took more. */
-  readonly #allowances = Object.values(RANK).map(() => 0);
+  #allowances = NO_TURNS;
   #heldSinceMs: number | undefined;
   #heldMs = 0;
 
@@ -243,14 +245,14 @@ export class Share {
 
   /** So many of its turn went. */
   spent(rank: Rank, bytes: number): void {
-    this.#allowances[rank]! -= bytes;
+    this.#allow(rank, this.allowance(rank) - bytes);
   }
 
   /** Nothing of this rank is left to send: the rest of its turn is for others. */
   rest(rank: Rank): void {
     const left = this.allowance(rank);
     if (left <= 0) return;
-    this.#allowances[rank] = 0;
+    this.#allow(rank, 0);
     this.#rate.charge(this, -left);
   }
 
@@ -289,7 +291,13 @@ export class Share {
   }
 
   granted(rank: Rank, bytes: number): void {
-    this.#allowances[rank]! += bytes;
+    this.#allow(rank, this.allowance(rank) + bytes);
+  }
+
+  #allow(rank: Rank, bytes: number): void {
+    // A list of its own for the first turn: without limits there is none.
+    if (this.#allowances === NO_TURNS) this.#allowances = [...NO_TURNS];
+    (this.#allowances as number[])[rank] = bytes;
   }
 
   hasTurn(nowMs: number): void {

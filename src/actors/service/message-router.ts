@@ -91,7 +91,6 @@ export const messageRouter = defineActor<
   receive(state, message, context) {
     switch (message.type) {
       case "Incoming":
-        state.nowMs = context.nowMs;
         arrived(state, message, context);
         return;
       case "Register":
@@ -109,7 +108,8 @@ export const messageRouter = defineActor<
     }
   },
 
-  afterBatch(state) {
+  afterBatch(state, context) {
+    state.nowMs = context.nowMs;
     for (const outlet of state.outlets) serve(outlet);
     if (state.nowMs - state.lookedMs < LOOK_EVERY_MS) return;
     state.lookedMs = state.nowMs;

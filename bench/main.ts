@@ -67,6 +67,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     hotRoles: ["nodes"],
     load: () => import("./gossip-rate.js"),
   },
+  compact: {
+    measures: "a tip block in compact form: until it is passed on, and validated, and its bytes",
+    load: () => import("./compact.js"),
+  },
   start: {
     measures: "a process until peers can connect, on 100,000 blocks, beside a bare node:tls",
     hotRoles: [],

@@ -268,3 +268,30 @@ test("a compact block whose parent is fetched follows it", async (t) => {
   await reaches(node, next.header.hash);
   t.is(node.head().height, 2);
 });
+
+for (const [form, send] of [
+  ["compact", (block: MadeBlock) => compact(block, [])],
+  ["whole", ({ bytes }: MadeBlock) => ({ kind: "NewBlock", block: bytes }) as const],
+] as const) {
+  test(`a ${form} block whose parent alone is missing waits for it, once, and keeps out no other`, async (t) => {
+    const node = await listening(t, { sync: { retryMs: 60_000 } });
+    const liar = await join(t, node, 1);
+    const honest = await join(t, node, 2);
+    for (let number = 0; number < 40; number++) {
+      const extra = Uint8Array.of(number);
+      const previousHash = number.toString(16).padStart(64, "0");
+      liar.send(send(makeBlock({ fields: { height: 2, extra, previousHash } })));
+    }
+    await answer(liar, "RequestBlock", { kind: "RequestRefused", reason: "NotFound" });
+    await settled(liar);
+    const next = makeBlock({ parent: BLOCK.header });
+    honest.send(send(next));
+    const asked = await honest.message("RequestBlock");
+    t.deepEqual(asked, { kind: "RequestBlock", hash: BLOCK.header.hash });
+    await answer(honest, "RequestBlock", { kind: "ResponseBlock", block: BLOCK.bytes });
+    await reaches(node, next.header.hash);
+    t.is(kindsTo(honest, "RequestBlock").length, 1);
+    const hashes = kindsTo(liar, "RequestBlock").map((each) => (each as { hash: string }).hash);
+    t.is(new Set(hashes).size, hashes.length, "nothing is asked for twice");
+  });
+}

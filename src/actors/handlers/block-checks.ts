@@ -20,6 +20,12 @@ import { judgeDoubted, mismatched } from "./compact-doubts.js";
 import { mayWin } from "./may-win.js";
 import { passOn, passWhole } from "./pass-on.js";
 
+/**
+ * The most that an orphan may have, which holds the credit that its parent needs: more than a compact
+ * block does, a quarter of a first window.
+ */
+const ORPHAN_BYTES_MAX = 65_536;
+
 /** Splits on the loop, checks in the pool. */
 export function check(
   state: BlockHandlerState,
@@ -61,6 +67,7 @@ export function check(
   }
   // Its body need not be that of the copy that is checked.
   const parentHeader = blocks.headerBytes(previousHash);
+  if (block.length <= ORPHAN_BYTES_MAX) wantParent(state, header.value, origin, context);
   const isAwaited = inHand.has(previousHash) || fetch.wants.has(previousHash);
   if (inHand.isChecked(hash) || (parentHeader === undefined && isAwaited)) {
     const on = inHand.isChecked(hash) ? hash : previousHash;
@@ -94,6 +101,22 @@ export function check(
     tag,
     verdict: outcome.ok ? outcome.value : undefined,
   }));
+}
+
+/**
+ * A pushed block whose parent alone is missing waits for it, among the places of its sender, who is
+ * asked for the parent once; what is further ahead is a case for sync.
+ */
+export function wantParent(
+  { fetch, inHand }: BlockHandlerState,
+  { height, previousHash }: HeaderSummary,
+  { peerId, from, waited }: BlockOrigin,
+  context: BlockHandlerContext,
+): void {
+  const { blocks } = context.env;
+  if (peerId === undefined || from === undefined || waited === true) return;
+  if (height !== blocks.head().height + 2 || blocks.has(previousHash)) return;
+  if (!inHand.has(previousHash)) fetch.announced({ peerId, from }, [previousHash], context);
 }
 
 export function headerOf(block: Uint8Array, { consensus }: Pick<BlockHandlerEnv, "consensus">) {

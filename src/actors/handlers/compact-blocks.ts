@@ -8,7 +8,7 @@ import type { BlockParts, HeaderSummary } from "../../types/chain.js";
 import type { FoundTransactions } from "../integration/short-id-index.js";
 import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
-import { check, claims, rejected } from "./block-checks.js";
+import { check, claims, rejected, wantParent } from "./block-checks.js";
 import { PER_BLOCK_MAX, type PushOrigin } from "./block-fills.js";
 import type { BlockHandlerContext, BlockHandlerState } from "./block-handler-state.js";
 import { mismatched, wantWhole } from "./compact-doubts.js";
@@ -79,6 +79,7 @@ function waitForParent(
   const { header, message, origin } = compact;
   const { hash, previousHash } = header;
   const { peerId, from } = origin;
+  if (inHand.hasRoom(origin)) wantParent(state, header, origin, context);
   const isAwaited = inHand.has(previousHash) || fetch.wants.has(previousHash);
   if (isAwaited && inHand.hasRoom(origin)) {
     const on = previousHash;

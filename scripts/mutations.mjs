@@ -185,4 +185,32 @@ export const mutations = [
     with: "return Promise.resolve();",
     tests: ["storage/memory-stores"],
   },
+  {
+    name: "a flood in one queue is handed on before all others",
+    in: "actors/service/deficit-round-robin.js",
+    find: "cost > left || ",
+    with: "",
+    tests: ["actors/service/deficit-round-robin"],
+  },
+  {
+    name: "what may not be lost is dropped for overload too",
+    in: "actors/service/message-router.js",
+    find: "rule?.mayBeLost === true",
+    with: "true",
+    tests: ["actors/service/message-router"],
+  },
+  {
+    name: "whoever does not answer is tried at once again",
+    in: "actors/service/breaker.js",
+    find: " || nowMs < state.untilMs",
+    with: "",
+    tests: ["actors/service/breaker"],
+  },
+  {
+    name: "what is asked of a subsystem that is gone waits for it",
+    in: "actors/service/subsystem.js",
+    find: "if (this.isAbsent)",
+    with: "if (false)",
+    tests: ["actors/service/system-router", "actors/service/network-service"],
+  },
 ];

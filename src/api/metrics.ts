@@ -35,6 +35,7 @@ const EVENTS = [
   "PeerDisconnected",
   "SyncFailed",
   "TransactionAccepted",
+  "TransactionDropped",
   "TransactionRejected",
 ] as const;
 
@@ -108,6 +109,12 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
   const disconnected = counterOf(to, "blocks_disconnected", "Blocks that a reorg took back");
   const badBlocks = counterOf(to, "blocks_rejected", "Blocks refused, by broken rule", "rule");
   const accepted = counterOf(to, "transactions_accepted", "Transactions taken into the mempool");
+  const droppedTxs = counterOf(
+    to,
+    "transactions_dropped",
+    "Transactions that left the mempool unconfirmed, by rule",
+    "rule",
+  );
   const badTxs = counterOf(to, "transactions_rejected", "Transactions refused, by rule", "rule");
   const refused = counterOf(to, "connections_refused", "Raw connections refused, by rule", "rule");
   const arrived = counterOf(to, "peers_connected", "Peers that became ready", "direction");
@@ -117,6 +124,9 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
   const broken = counterOf(to, "violations", "Ends by a rule of the wire", "rule", "by");
   for (const rule of RULE_NAMES) badBlocks.inc({ rule }, 0);
   for (const rule of [...RULE_NAMES, ...Object.keys(TRANSACTION_REFUSALS)]) badTxs.inc({ rule }, 0);
+  for (const rule of [...RULE_NAMES, ...Object.keys(TRANSACTION_REFUSALS)]) {
+    droppedTxs.inc({ rule }, 0);
+  }
   for (const rule of Object.keys(REFUSAL_RULES)) refused.inc({ rule }, 0);
   for (const direction of ["inbound", "outbound"]) arrived.inc({ direction }, 0);
   for (const reason of [...DISCONNECT_REASONS, "Closed", "Fault", "Operator"])
@@ -134,6 +144,8 @@ function eventCounter(registry: Registry): (event: CountedEvent) => void {
         return badBlocks.inc({ rule: printable(event.rule) });
       case "TransactionAccepted":
         return accepted.inc();
+      case "TransactionDropped":
+        return droppedTxs.inc({ rule: printable(event.rule) });
       case "TransactionRejected":
         return badTxs.inc({ rule: printable(event.rule) });
       case "ConnectionRefused":

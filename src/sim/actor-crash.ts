@@ -54,6 +54,10 @@ export class ActorCrash {
   readonly counts = new Map<string, number>();
   readonly #armed = new Set<Armed>();
 
+  get total(): number {
+    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** Answers what disarms it. */
   arm(type: string, skip: number): () => void {
     const armed = { type, left: skip };

@@ -1,8 +1,15 @@
 // The event auditor listens to one life of a node, from its start to its end, and checks that what
-// it publishes can be followed: blocks leave and join at the end of the chain alone, a sync starts
-// before it ends, and a peer comes before it goes. The node's start makes one.
+// it publishes can be followed: blocks leave and join at the end of the chain alone, and leave only on
+// the path that was told before; a sync starts before it ends, and a peer comes before it goes. The
+// node's start makes one.
 
-import type { NetworkEvent, NetworkEventType } from "../actors/events/event-types.js";
+import { REORG_PATH_MAX } from "../actors/events/event-types.js";
+import type {
+  ChainPoint,
+  NetworkEvent,
+  NetworkEventOf,
+  NetworkEventType,
+} from "../actors/events/event-types.js";
 import type { HashHex } from "../types/chain.js";
 import type { Clock, PeerId } from "../ports.js";
 import type { BlockBook } from "./block-book.js";
@@ -10,6 +17,7 @@ import type { BlockBook } from "./block-book.js";
 export const AUDITED_EVENTS = [
   "BlockConnected",
   "BlockDisconnected",
+  "ChainReorganised",
   "PeerConnected",
   "PeerDisconnected",
   "SyncStarted",
@@ -39,6 +47,8 @@ export class EventAuditor {
   readonly #replaced = new Map<PeerId, number>();
   #gone = 0;
   #tip: HashHex;
+  /** Of the path that was told: what is still to leave, to join, and where it ends. */
+  #path = { leaving: 0, joining: 0, to: "" };
   #syncing = false;
 
   constructor(parts: EventAuditorParts) {
@@ -66,6 +76,7 @@ export class EventAuditor {
           report(`block ${hash} joined at ${height}, on ${this.#tip}, which is not its parent`);
         }
         this.#tip = hash;
+        this.#joined(hash);
         return;
       }
       case "BlockDisconnected": {
@@ -75,8 +86,12 @@ export class EventAuditor {
           report(`block ${hash} left at ${height}, when the last block was ${this.#tip}`);
         }
         this.#tip = block?.header.previousHash ?? this.#tip;
+        if (this.#path.leaving-- <= 0) report(`block ${hash} left, and no path said so`);
         return;
       }
+      case "ChainReorganised":
+        this.#reorganised(event);
+        return;
       case "PeerConnected":
         if (this.#peers.has(event.peerId)) report(`peer ${event.peerId} came twice`);
         this.#peers.add(event.peerId);
@@ -101,6 +116,45 @@ export class EventAuditor {
         this.#syncing = false;
         return;
     }
+  }
+
+  /** The path leads from the last block to another one, over the fork, and has no gap. */
+  #reorganised(event: NetworkEventOf<"ChainReorganised">): void {
+    const { report } = this.#parts;
+    const { from, to, fork, disconnected, connected, disconnectedCount, connectedCount } = event;
+    const { leaving, joining } = this.#path;
+    if (leaving > 0 || joining > 0) report(`a path was told before the last one was gone`);
+    this.#path = { leaving: disconnectedCount, joining: connectedCount, to: to.hash };
+    const wrong =
+      from.hash !== this.#tip ||
+      disconnectedCount !== from.height - fork.height ||
+      connectedCount !== to.height - fork.height ||
+      disconnected.length !== Math.min(disconnectedCount, REORG_PATH_MAX) ||
+      connected.length !== Math.min(connectedCount, REORG_PATH_MAX) ||
+      !this.#joins([fork, ...connected]) ||
+      !this.#joins([fork, ...disconnected.toReversed()]) ||
+      (connectedCount <= REORG_PATH_MAX && (connected.at(-1) ?? fork).hash !== to.hash) ||
+      (disconnectedCount <= REORG_PATH_MAX && disconnected[0]?.hash !== from.hash);
+    if (wrong) report(`the path from ${from.hash} over ${fork.hash} to ${to.hash} does not join up`);
+  }
+
+  /** Each is the parent of the next. */
+  #joins(points: readonly ChainPoint[]): boolean {
+    return points.every(({ hash, height }, index) => {
+      const header = this.#parts.book.get(hash)?.header;
+      const parent = points[index - 1];
+      if (header?.height !== height) return false;
+      return parent === undefined || header.previousHash === parent.hash;
+    });
+  }
+
+  #joined(hash: HashHex): void {
+    const { leaving, joining, to } = this.#path;
+    const { report } = this.#parts;
+    if (leaving > 0) report(`block ${hash} joined before ${leaving} others left`);
+    if (joining === 0) return;
+    this.#path.joining--;
+    if (joining === 1 && hash !== to) report(`a path ended at ${hash}, not at ${to}`);
   }
 
   #back(peerId: PeerId): void {

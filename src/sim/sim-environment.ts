@@ -24,6 +24,9 @@ import { watchMempool, type MempoolWatch, type RefillAuditor } from "./refill-au
 import type { SimSignatures } from "./signatures.js";
 import type { SimLoop } from "./sim-loop.js";
 
+/** In larger worlds the events of transactions would take longer than their way. */
+export const CROWD_NODES = 64;
+
 /** What the nodes of a world share. */
 export interface Surroundings {
   readonly clock: Clock;
@@ -38,6 +41,8 @@ export interface Surroundings {
   readonly refill: RefillAuditor;
   readonly pool: PoolOptions;
   readonly commitMs: Range;
+  /** Whether each of their transactions is followed, which costs several events each. */
+  readonly auditsTransactions: boolean;
   readonly protocolsOf: (node: string) => readonly ServiceProtocol[];
   /** A node banned a peer. */
   readonly banned: (node: string, ban: NetworkEventOf<"PeerBanned">) => void;

@@ -14,7 +14,7 @@ import type { ActorSystem, FaultReport } from "../runtime/actor-system.js";
 import { openMemoryStores, type MemoryStores } from "../storage/memory-stores.js";
 import { macrotask } from "../runtime/scheduler.js";
 import { BanAuditor } from "./ban-auditor.js";
-import { AUDITED_EVENTS, EventAuditor } from "./event-auditor.js";
+import { LifeEvents, type OwnEvent } from "./life-events.js";
 import { KeptAuditor } from "./kept-auditor.js";
 import { nothingAtWork } from "./memory-auditor.js";
 import { forgottenKept, forgottenOf } from "./mempool-checks.js";
@@ -42,7 +42,7 @@ interface Life {
   readonly transport: Transport;
   readonly workers: WorkerPool;
   readonly loop: SimLoop;
-  readonly events: EventAuditor;
+  readonly events: LifeEvents;
   readonly mempool: Mempool;
   /** Blocks that left its chain. */
   readonly abandoned: HashHex[];
@@ -181,18 +181,22 @@ export class SimNode {
     const network = handleOf(env, spawned, { listenAddresses, close, diskWaitMs: () => 0 });
     const { blocks, mempool, workers } = env;
     const transport = [...env.transports.values()][0]!;
-    const events = new EventAuditor({
+    const { memory, system, followed } = spawned;
+    const abandoned: HashHex[] = [];
+    const events = new LifeEvents({
+      network,
+      mempool,
       book: around.auditor.book,
       clock: around.clock,
       head: blocks.head().hash,
+      withTransactions: around.auditsTransactions,
+      crashes: () => this.#actorCrash.total,
       report: (what) => around.violated(`${name}: ${what}`),
+      onEvent: (event) => this.#heard(event, abandoned),
     });
-    const { memory, system, followed } = spawned;
-    const abandoned: HashHex[] = [];
     const watched = { events, mempool, abandoned, watch, followed };
     const life = { network, system, memory, blocks, transport, workers, loop, ...watched };
     this.#life = life;
-    this.#observe(life);
   }
 
   /** Stops in order, as an operator does it. Resolves when it is down, unless it crashes first. */
@@ -300,7 +304,7 @@ export class SimNode {
       if (this.#life === undefined) return undefined;
       this.#life.system.atRest();
       nothingAtWork(this.#life.memory);
-      return undefined;
+      return this.#life.events.fault;
     } catch (error) {
       return stackOf(error);
     }
@@ -355,18 +359,11 @@ export class SimNode {
     return this.#life;
   }
 
-  #observe({ network, events, abandoned }: Life): void {
-    network.subscribe([...AUDITED_EVENTS, "PeerBanned", "PeerUnbanned"], (event) => {
-      if (event.type === "PeerBanned") this.#around.banned(this.name, event);
-      if (event.type === "PeerBanned" || event.type === "PeerUnbanned") {
-        this.#bans.see(event);
-        return;
-      }
-      if (event.type === "PeerConnected") this.#bans.see(event);
-      if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
-      if (event.type === "BlockDisconnected") abandoned.push(event.hash);
-      events.see(event);
-    });
+  #heard(event: OwnEvent, abandoned: HashHex[]): void {
+    if (event.type === "PeerBanned") this.#around.banned(this.name, event);
+    if (event.type === "BlockConnected") this.#acknowledged.set(event.hash, event.height);
+    else if (event.type === "BlockDisconnected") abandoned.push(event.hash);
+    else this.#bans.see(event);
   }
 
   /** After `network.stop()`, or when it gave up: the node is down, its stores stay. */

@@ -5,7 +5,6 @@
 import { genesisOf } from "../compose.js";
 import { invariant } from "../errors.js";
 import type { HeaderSummary } from "../types/chain.js";
-import type { PeerId } from "../ports.js";
 import { toHex } from "../bytes/hex.js";
 import { seededRandom, type SeededRandom } from "../runtime/random.js";
 import { macrotask } from "../runtime/scheduler.js";
@@ -27,7 +26,7 @@ import { Propagation } from "./propagation.js";
 import { RefillAuditor } from "./refill-auditor.js";
 import { RelayAuditor } from "./relay-auditor.js";
 import { RegularChecks } from "./regular-checks.js";
-import type { Surroundings } from "./sim-environment.js";
+import { CROWD_NODES, type Surroundings } from "./sim-environment.js";
 import { SimNode, type CrashOptions } from "./sim-node.js";
 import { Trace } from "./trace.js";
 import { SimulationFailed, type Violation } from "./violation.js";
@@ -326,6 +325,7 @@ export class World {
       refill: new RefillAuditor(book, rules, this.chain.params),
       pool: { ...SIM_POOL, ...this.#options.pool },
       commitMs,
+      auditsTransactions: count <= CROWD_NODES,
       protocolsOf: this.#options.protocols ?? (() => []),
       banned: (node, ban) => this.#population.banned(node, ban),
       violated: (what) => this.report(what),
@@ -333,8 +333,7 @@ export class World {
         this.#options.onLog?.({ atMs: this.nowMs, node, level, event, fields }),
     };
     const identities = random.fork("identities");
-    const peerIds: PeerId[] = [];
-    for (let index = 0; index < count; index++) peerIds.push(toHex(identities.bytes(32)));
+    const peerIds = Array.from({ length: count }, () => toHex(identities.bytes(32)));
     return peerIds.map((peerId, index) => {
       const name = nameOf(index, this.#options);
       const own = random.fork(name);

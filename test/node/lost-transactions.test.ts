@@ -158,7 +158,7 @@ test("what a reorganisation puts back is announced", async (t) => {
 test("what a block makes void is told: it was accepted, and will never be confirmed", async (t) => {
   const node = await startTestNode(t);
   t.true((await node.broadcastTransaction(transactions[0]!)).ok);
-  const rejected = nextEvent(node, "TransactionRejected");
+  const rejected = nextEvent(node, "TransactionDropped");
   const block = makeBlock({ transactions: [makeTransaction(key, 5)] });
   node.broadcastBlock(block.bytes);
   t.like(await rejected, { id: ids[0], rule: "nonce" });
@@ -167,12 +167,12 @@ test("what a block makes void is told: it was accepted, and will never be confir
 test("what gives way to a better price is told", async (t) => {
   const node = await startTestNode(t, { mempool: { countMax: 1 } });
   const gone: string[] = [];
-  node.subscribe(["TransactionRejected"], ({ id, rule }) => void gone.push(`${id} ${rule}`));
+  node.subscribe(["TransactionDropped"], ({ id, rule }) => void gone.push(`${id} ${rule}`));
   t.true((await node.broadcastTransaction(transactions[0]!)).ok);
   const replacing = makeTransaction(key, 1, { gasPrice: 9n });
   const evicting = makeTransaction(makeKey(2), 1, { gasPrice: 99n });
   for (const transaction of [replacing, evicting]) {
-    const told = nextEvent(node, "TransactionRejected");
+    const told = nextEvent(node, "TransactionDropped");
     t.true((await node.broadcastTransaction(transaction)).ok);
     await told;
   }

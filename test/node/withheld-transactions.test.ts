@@ -130,7 +130,7 @@ test("a transaction that gave way is fetched again when there is room", async (t
   peer.send({ kind: "AnnounceTransactions", ids: [ids[0]!] });
   await taken;
   const better = makeTransaction(makeKey(2), 1, { gasPrice: 9n });
-  const evicted = nextEvent(node, "TransactionRejected", ({ id }) => id === ids[0]);
+  const evicted = nextEvent(node, "TransactionDropped", ({ id }) => id === ids[0]);
   peer.send({ kind: "NewTransaction", transaction: better });
   t.is((await evicted).rule, "evicted");
   const block = makeBlock({ transactions: [better] });

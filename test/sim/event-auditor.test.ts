@@ -1,5 +1,6 @@
 import test from "ava";
 import type { HeaderSummary } from "../../src/types/chain.js";
+import type { ChainPoint, NetworkEventOf } from "../../src/actors/events/event-types.js";
 import type { BookBlock } from "../../src/sim/block-book.js";
 import { EventAuditor } from "../../src/sim/event-auditor.js";
 
@@ -28,7 +29,26 @@ function auditor() {
     });
   const left = (hash: string): void =>
     events.see({ type: "BlockDisconnected", hash, height: Number(hash.slice(1)) });
-  return { events, clock, wrong, joined, left };
+  const point = (hash: string): ChainPoint => ({ hash, height: Number(hash.slice(1)) });
+  /** From the last of `gone` over the fork to the last of `come`; with what differs. */
+  const moved = (
+    gone: readonly string[],
+    fork: string,
+    come: readonly string[],
+    other: Partial<NetworkEventOf<"ChainReorganised">> = {},
+  ): void =>
+    events.see({
+      type: "ChainReorganised",
+      from: point(gone[0]!),
+      to: point(come.at(-1)!),
+      fork: point(fork),
+      disconnected: gone.map(point),
+      connected: come.map(point),
+      disconnectedCount: gone.length,
+      connectedCount: come.length,
+      ...other,
+    });
+  return { events, clock, wrong, joined, left, moved };
 }
 
 const peer = { peerId: "p", address: "", direction: "inbound", agent: "", nodeId: "" } as const;
@@ -43,8 +63,9 @@ const start = { type: "SyncStarted", strategy: "full", fromHeight: 0, peerId: "p
 const finish = { type: "SyncFinished", height: 1, headHash: "a1" } as const;
 
 test("a chain that grows and a reorganisation can be followed", (t) => {
-  const { wrong, joined, left } = auditor();
+  const { wrong, joined, left, moved } = auditor();
   for (const hash of ["a1", "a2", "a3"]) joined(hash);
+  moved(["a3", "a2"], "a1", ["b2", "b3", "b4"]);
   for (const hash of ["a3", "a2"]) left(hash);
   for (const hash of ["b2", "b3", "b4"]) joined(hash);
   t.deepEqual(wrong, []);
@@ -54,7 +75,11 @@ test("a gap, a block that joins before the others left, and one that left out of
   for (const play of [
     ({ joined }) => joined("a2"),
     ({ joined }) => ["a1", "a2", "b2"].forEach(joined),
-    ({ joined, left }) => (["a1", "a2", "a3"].forEach(joined), left("a2")),
+    ({ joined, left, moved }) => {
+      ["a1", "a2", "a3"].forEach(joined);
+      moved(["a3", "a2"], "a1", ["b2", "b3", "b4"]);
+      left("a2");
+    },
   ] as ((own: ReturnType<typeof auditor>) => void)[]) {
     const own = auditor();
     play(own);
@@ -94,4 +119,27 @@ test("a peer whose connection gave way to another one is gone unless that one is
   t.is(events.peersGone, 1);
   events.see({ ...replaced, reason: "Timeout" });
   t.is(events.peersGone, 2);
+});
+
+test("a path that does not join up, and blocks that leave or join beside it, are told", (t) => {
+  for (const play of [
+    ({ left }) => left("a3"),
+    ({ moved }) => moved(["a3"], "a1", ["b2", "b3"]),
+    ({ moved }) => moved(["a3", "a2"], "a1", ["b2", "b4"]),
+    ({ moved }) => moved(["a3", "a2"], "a1", ["b2", "b3"], { connectedCount: 3 }),
+    ({ moved }) => moved(["a2"], "a1", ["b2"]),
+    ({ moved }) => moved(["a3", "a2"], "a1", ["b2", "b3"], { to: { hash: "b4", height: 4 } }),
+    ({ moved, left, joined }) => {
+      moved(["a3", "a2"], "a1", ["b2", "b3", "b4"]);
+      left("a3");
+      left("a2");
+      joined("b2");
+      moved(["b2"], "a1", ["a2", "a3"]);
+    },
+  ] as ((own: ReturnType<typeof auditor>) => void)[]) {
+    const own = auditor();
+    ["a1", "a2", "a3"].forEach(own.joined);
+    play(own);
+    t.is(own.wrong.length, 1, play.toString());
+  }
 });

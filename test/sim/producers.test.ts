@@ -170,7 +170,7 @@ for (const named of [true, false]) {
     const [one, two] = world.nodes as [SimNode, SimNode];
     await world.runFor(5_000);
     const told = new Map<HashHex, string>();
-    one.network.subscribe(["TransactionRejected"], ({ id, rule, detail }) => {
+    one.network.subscribe(["TransactionDropped"], ({ id, rule, detail }) => {
       told.set(id, `${rule}: ${detail}`);
     });
     await fillMempool(world, one, 24);

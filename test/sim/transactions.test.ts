@@ -100,7 +100,7 @@ test("what was submitted here is announced again while it waits, and expires in 
   t.is(await waiting(world, two), 1);
 
   const rejected: string[] = [];
-  one.network.subscribe(["TransactionRejected"], (event) => {
+  one.network.subscribe(["TransactionDropped"], (event) => {
     rejected.push(`${event.id} ${event.rule}`);
   });
   await world.runFor(7 * 3_600_000);
@@ -133,7 +133,7 @@ test("a burst of one sender is confirmed in full, though its first batch is chec
   const gone = new Set<HashHex>();
   const confirmed = new Set<HashHex>();
   const { rules } = world.chain.consensus;
-  node.network.subscribe(["TransactionRejected"], ({ id }) => void gone.add(id));
+  node.network.subscribe(["TransactionDropped"], ({ id }) => void gone.add(id));
   node.network.subscribe(["BlockConnected"], ({ hash }) => {
     const parts = rules.splitBlock(node.network.block(hash)!);
     if (parts.ok) for (const bytes of parts.value.transactions) confirmed.add(toHex(sha256(bytes)));

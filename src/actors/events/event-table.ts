@@ -75,13 +75,8 @@ export const EVENTS: { readonly [T in NetworkEventType]: EventRow<EventPayloads[
   },
   ReputationChanged: {
     name: "peer.reputation",
-    text: "A deed of a peer was entered into its account.",
-    members: {
-      peerId: PEER,
-      deed: "what it did",
-      score: "the points after it",
-      change: "the points of the deed",
-    },
+    text: "The deeds of a peer brought it into another class, or keep it in one that passes.",
+    members: { peerId: PEER, standing: "as `class` of `/peers`", score: "its points" },
   },
   BlockReceived: {
     name: "block.received",
@@ -103,7 +98,7 @@ export const EVENTS: { readonly [T in NetworkEventType]: EventRow<EventPayloads[
   BlockDropped: {
     name: "block.dropped",
     text: "It was let go without a judgement, and may come again.",
-    members: { hash: HASH, height: HEIGHT, reason: "why" },
+    members: { hash: HASH, height: HEIGHT, reason: "`busy`, `lost`, `orphan`, `too-deep`, `light`, `store-failed` or `ended`" },
   },
   BlockConnected: {
     name: "block.connected",
@@ -166,7 +161,9 @@ export const EVENTS: { readonly [T in NetworkEventType]: EventRow<EventPayloads[
   },
   TransactionConfirmed: {
     name: "transaction.confirmed",
-    text: "It was in the mempool, and is in a block of the chain now.",
+    text:
+      "It was in the mempool, and is in a block of the chain now; durable once that block's " +
+      "`block.connected` was told.",
     members: { id: ID, blockHash: HASH, height: HEIGHT },
   },
   TransactionReturned: {
@@ -177,7 +174,7 @@ export const EVENTS: { readonly [T in NetworkEventType]: EventRow<EventPayloads[
   SyncRequested: {
     name: "sync.requested",
     text: "A peer that claims a better chain is asked for its headers.",
-    members: { peerId: PEER, claimedHeight: "what it claims" },
+    members: { peerId: PEER, claimedHeight: "what it claims, as text" },
   },
   SyncStarted: {
     name: "sync.started",
@@ -224,9 +221,8 @@ export const EVENT_TYPES = Object.keys(EVENTS) as readonly NetworkEventType[];
 /** Those that somebody publishes: who misses events is told so, whatever else they asked for. */
 export const PUBLISHED_TYPES = EVENT_TYPES.filter((type) => type !== "EventsMissed");
 
-/** There is one for each transaction or message: published only while somebody hears them. */
+/** There are some for each transaction: published only while somebody hears them. */
 export const GATED_TYPES: ReadonlySet<NetworkEventType> = new Set([
-  "ReputationChanged",
   "TransactionReceived",
   "TransactionValidated",
   "TransactionAccepted",

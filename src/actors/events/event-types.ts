@@ -4,6 +4,7 @@
 
 import type { HashHex, RuleName } from "../../types/chain.js";
 import type { BanRecord, Direction, PeerId, RefusalRule } from "../../ports.js";
+import type { PeerClass } from "../peer/reputation-ledger.js";
 import type { DisconnectReason } from "../../protocol/types/message.js";
 
 /** A label for people: how far behind a sync began. One machinery serves both. */
@@ -20,7 +21,7 @@ export interface ChainPoint {
 
 /** Why a block that was received, and broke no rule, is no longer here and not in the chain. */
 export type BlockDropReason =
-  "busy" | "lost" | "orphan" | "too-deep" | "store-failed" | "future" | "crashed";
+  "busy" | "lost" | "orphan" | "too-deep" | "store-failed" | "light" | "ended";
 
 /** Why events did not come: this reader was too slow, or came too late, or the node was started anew. */
 export type MissedReason = "slow" | "forgotten" | "restarted";
@@ -53,10 +54,9 @@ export interface EventPayloads {
   PeerUnbanned: { readonly peerId: PeerId };
   ReputationChanged: {
     readonly peerId: PeerId;
-    /** What it did, as the list of reasons of a score calls it. */
-    readonly deed: string;
+    /** As `class` of /peers. */
+    readonly standing: PeerClass;
     readonly score: number;
-    readonly change: number;
   };
   BlockReceived: {
     readonly hash: HashHex;
@@ -122,7 +122,7 @@ export interface EventPayloads {
     readonly height: number;
   };
   TransactionReturned: { readonly id: HashHex };
-  SyncRequested: { readonly peerId: PeerId; readonly claimedHeight: number };
+  SyncRequested: { readonly peerId: PeerId; readonly claimedHeight: string };
   SyncStarted: {
     readonly strategy: SyncStrategy;
     readonly fromHeight: number;

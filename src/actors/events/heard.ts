@@ -1,7 +1,6 @@
 // Which types of events anybody hears. The bus says it, and whoever would publish one for each
 // transaction looks first: what nobody hears costs that look. Shared by the actors of one thread.
 
-import type { NodeEnv } from "../env.js";
 import { GATED_TYPES } from "./event-table.js";
 import type { NetworkEventType } from "./event-types.js";
 
@@ -19,6 +18,9 @@ export class HeardTypes {
 }
 
 /** Without the table, in an actor that is embedded alone, everything is published. */
-export function isHeard({ heard }: Pick<NodeEnv, "heard">, type: NetworkEventType): boolean {
+export function isHeard(
+  { heard }: { readonly heard?: HeardTypes | undefined },
+  type: NetworkEventType,
+): boolean {
   return heard === undefined || heard.has(type);
 }

@@ -88,6 +88,7 @@ export function check(
   }
   const tag = state.nextTag++;
   inHand.check(tag, { hash, header: header.value, origin });
+  state.fates.received(header.value, peerId);
   fetch.wants.hold(hash);
   // Before the pool has it: whoever gets it loses no time meanwhile.
   const { compact } = origin;
@@ -164,6 +165,7 @@ export function checked(
     end(state, tag, blamesNobody(rule) ? "over" : "again");
     return;
   }
+  state.fates.validated(hash);
   const from = origin.peerId === undefined ? {} : { peerId: origin.peerId };
   askConsensus(state.system, { type: "Connect", blocks: [block], ...from, tag }, context);
 }
@@ -173,6 +175,8 @@ export function connectEnded(
   outcome: ConnectOutcome,
   context: BlockHandlerContext,
 ): void {
+  const checkedJob = state.inHand.job(outcome.tag);
+  if (checkedJob !== undefined) state.fates.connected(checkedJob.hash, outcome);
   const isBusy = !outcome.ok && outcome.reason === "busy";
   const job = end(state, outcome.tag, isBusy ? "again" : "over");
   if (job === undefined) return;
@@ -195,12 +199,14 @@ export function connectEnded(
 
 /** `again`: whoever else announced it may be asked for it. */
 function end(
-  { inHand, fetch, passedOn }: BlockHandlerState,
+  { inHand, fetch, fates, passedOn }: BlockHandlerState,
   tag: number,
   fate: "over" | "again",
 ): CheckedJob<BlockOrigin> | undefined {
   const job = inHand.end(tag);
   if (job === undefined) return undefined;
+  // Where nothing was said of it before.
+  fates.dropped(job.hash, "lost");
   passedOn.delete(job.hash);
   job.origin.peerReply?.tell("Done");
   if (fate === "over") fetch.wants.arrived(job.hash);
@@ -270,6 +276,7 @@ export function rejected(
   const from = peerId === undefined ? {} : { peerId };
   const event = { type: "BlockRejected", hash, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });
+  state.fates.told(hash);
   if (origin.compact !== undefined) return;
   if (peerId === undefined || blamesNobody(rule)) return;
   const blame = { type: "Report", peerId, event: "InvalidBlock", kind, about: hash } as const;

@@ -21,6 +21,7 @@ import type { Description } from "../../protocol/kinds/compact-form.js";
 import type { MessageOf } from "../../protocol/types/message.js";
 import type { FoundTransactions } from "../integration/short-id-index.js";
 import type { BlockFills } from "./block-fills.js";
+import type { BlockFates } from "./block-fates.js";
 import type { BlocksInHand } from "./blocks-in-hand.js";
 import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
 
@@ -104,6 +105,7 @@ export interface Doubted {
 
 export interface BlockHandlerState extends BlockHandlerArgs {
   readonly inHand: BlocksInHand<BlockOrigin>;
+  readonly fates: BlockFates;
   readonly fetch: PeerFetch;
   readonly fills: BlockFills;
   /** How often a block could not be put together: by its hash. */

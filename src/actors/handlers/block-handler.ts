@@ -22,6 +22,7 @@ import type {
   BlockHandlerState,
   BlockKind,
 } from "./block-handler-state.js";
+import { BlockFates } from "./block-fates.js";
 import { BlocksInHand } from "./blocks-in-hand.js";
 import { found, takeCompact, transactionsCame, transactionsFailed } from "./compact-blocks.js";
 import { servedTransactions } from "./pass-on.js";
@@ -57,6 +58,7 @@ export const blockHandler = defineActor<
     return {
       ...args,
       inHand: new BlocksInHand(),
+      fates: context.owns(new BlockFates(args.events)),
       fetch: new PeerFetch(blockFetchLimits(config), ({ ids, to, tag }) => {
         const hash = ids[0]!;
         return fills.request(hash, to.from.path, tag) ?? { kind: "RequestBlock", hash };

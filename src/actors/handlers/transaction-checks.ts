@@ -89,6 +89,10 @@ function judge(state: State, tag: number, context: Ctx): void {
     judgedOf(state, candidate, fault);
     if (fault === undefined) {
       valid.push(candidate);
+      if (isHeard(state, "TransactionValidated")) {
+        const event = { type: "TransactionValidated", id: candidate.id } as const;
+        state.events.tell({ type: "Publish", event });
+      }
       // A copy: a view would keep the whole batch in memory for as long as one of it waits.
       const bytes = packedItem(verdict.transactions, index).slice();
       transactions.push({ id: candidate.id, bytes, own: candidate.replyTo !== undefined });
@@ -136,6 +140,16 @@ function giveUp(
     const { id } = candidate;
     state.known.forget(id);
     end(candidate, { ok: false, id, rule, detail: "" });
+    reject(state, id, { rule, detail: "" }, candidate.peerId);
+  }
+}
+
+/** Whoever followed them hears that the handler has ended with them in hand. */
+export function forsake(state: State): void {
+  const { queues, batches } = state;
+  const inBatches = [...batches.values()].flatMap(({ candidates }) => candidates);
+  for (const { id, peerId } of [...RANKS.flatMap((rank) => queues[rank]), ...inBatches]) {
+    reject(state, id, { rule: "failed", detail: "" }, peerId);
   }
 }
 
@@ -174,6 +188,7 @@ function reject(
   { rule, detail }: Breach,
   peerId: PeerId | undefined,
 ): void {
+  if (!isHeard(state, "TransactionRejected")) return;
   const from = peerId === undefined ? {} : { peerId };
   const event = { type: "TransactionRejected", id, rule, detail, ...from } as const;
   state.events.tell({ type: "Publish", event });

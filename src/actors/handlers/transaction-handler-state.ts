@@ -8,6 +8,7 @@ import type { PeerId, TransactionsVerdict } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
+import type { HeardTypes } from "../events/heard.js";
 import type { AddAnswer, MempoolChanged } from "../integration/mempool-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
@@ -56,7 +57,7 @@ export interface TransactionHandlerArgs {
 
 export type TransactionHandlerEnv = Pick<
   NodeEnv,
-  "groups" | "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
+  "groups" | "heard" | "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
 
 /** One transaction on its way into the mempool. */
@@ -87,6 +88,7 @@ interface Batch {
 }
 
 export interface TransactionHandlerState extends TransactionHandlerArgs {
+  readonly heard: HeardTypes | undefined;
   readonly known: KnownTransactions;
   readonly budget: CheckBudget;
   readonly queues: Readonly<Record<Rank, TransactionCandidate[]>>;

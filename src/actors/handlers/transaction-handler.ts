@@ -13,6 +13,7 @@ import {
 import { invariant, unreachable } from "../../errors.js";
 import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
+import { isHeard } from "../events/heard.js";
 import { RESTART } from "../policies.js";
 import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
@@ -20,7 +21,7 @@ import { CheckBudget } from "./check-budget.js";
 import { transactionFetchLimits } from "./fetch-limits.js";
 import { KnownTransactions } from "./known-transactions.js";
 import { PeerFetch } from "./peer-fetch.js";
-import { added, blame, checked, checkWaiting, end, heldBytesOf } from "./transaction-checks.js";
+import { added, blame, checked, checkWaiting, end, forsake, heldBytesOf } from "./transaction-checks.js";
 import type {
   Rank,
   TransactionCandidate as Candidate,
@@ -60,8 +61,9 @@ export const transactionHandler = defineActor<
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     const { config } = context.env;
     args.system.tell({ to: "mempool", message: { type: "Subscribe", subscriber: context.self } });
-    return {
+    const state: State = {
       ...args,
+      heard: context.env.heard,
       known: new KnownTransactions(),
       budget: new CheckBudget(config),
       queues: { own: [], known: [], stranger: [] },
@@ -79,6 +81,8 @@ export const transactionHandler = defineActor<
       knownLease: context.owns(context.env.memory.lease("knownIds")),
       nextTag: 1,
     };
+    context.owns({ release: () => forsake(state) });
+    return state;
   },
 
   receive(state, message, context) {
@@ -217,6 +221,11 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   state.fetch.wants.arrived(id);
   state.known.add(id);
   state.queues[rank].push(candidate);
+  if (isHeard(state, "TransactionReceived")) {
+    const from = peerId === undefined ? {} : { peerId };
+    const event = { type: "TransactionReceived", id, ...from } as const;
+    state.events.tell({ type: "Publish", event });
+  }
   if (rank === "own") state.ownBytes += heldBytesOf(candidate);
   else state.heldBytes += heldBytesOf(candidate);
 }

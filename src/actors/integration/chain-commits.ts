@@ -9,12 +9,17 @@ import type { ChainCommit, StagedCommit } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import { nextTurn } from "../next-turn.js";
-import type { ChainChanged } from "./chain-events.js";
+import { reorganisedBy, type ChainChanged } from "./chain-events.js";
 import type { SideBranches } from "./side-branches.js";
 
 /** The fate of one Connect, told when it is durable. */
 export type ConnectOutcome = { readonly type: "ConnectOutcome"; readonly tag: number } & (
-  | { readonly ok: true; readonly head: HeaderSummary }
+  | {
+      readonly ok: true;
+      readonly head: HeaderSummary;
+      /** The last block is valid and not in the chain: stored beside it, or too light to be kept. */
+      readonly aside?: "kept" | "let-go";
+    }
   /** `hash` names the block that broke the rule; the ones before it were connected. */
   | { readonly ok: false; readonly reason: "fault"; readonly hash: HashHex; readonly fault: Fault }
   | { readonly ok: false; readonly reason: "orphan"; readonly missing: HashHex }
@@ -215,8 +220,12 @@ export class ChainCommits {
   #publish(context: Ctx): void {
     const { events, untold } = this.#args;
     for (let left = PUBLISHED_PER_TURN; left > 0 && untold.durable > 0; left--) {
-      const { disconnected, connected } = untold.changes[0]!;
+      const change = untold.changes[0]!;
+      const { disconnected, connected } = change;
       const at = untold.published++;
+      if (at === 0 && disconnected.length > 0) {
+        events.tell({ type: "Publish", event: reorganisedBy(change) });
+      }
       const gone = disconnected[at];
       const come = connected[at - disconnected.length];
       if (gone !== undefined) {

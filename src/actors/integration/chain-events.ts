@@ -3,6 +3,7 @@
 
 import type { CheckedBlock, HashHex, HeaderSummary } from "../../types/chain.js";
 import type { CheckedTransactions } from "../../ports.js";
+import { REORG_PATH_MAX, type ChainPoint, type NetworkEventOf } from "../events/event-types.js";
 
 export interface ConnectedBlock {
   readonly header: HeaderSummary;
@@ -46,4 +47,27 @@ export function hexIds(ids: Uint8Array): HashHex[] {
   const list: HashHex[] = [];
   for (let at = 0; at < bytes.length; at += 32) list.push(bytes.toString("hex", at, at + 32));
   return list;
+}
+
+/** Of a change by which blocks left the chain: its path, of both branches those next to the fork. */
+export function reorganisedBy({
+  disconnected,
+  connected,
+  head,
+}: ChainChanged): NetworkEventOf<"ChainReorganised"> {
+  const lowest = disconnected.at(-1)!;
+  return {
+    type: "ChainReorganised",
+    from: pointOf(disconnected[0]!),
+    to: pointOf(head),
+    fork: { hash: lowest.previousHash, height: lowest.height - 1 },
+    disconnected: disconnected.slice(-REORG_PATH_MAX).map(pointOf),
+    connected: connected.slice(0, REORG_PATH_MAX).map(({ header }) => pointOf(header)),
+    disconnectedCount: disconnected.length,
+    connectedCount: connected.length,
+  };
+}
+
+function pointOf({ hash, height }: HeaderSummary): ChainPoint {
+  return { hash, height };
 }

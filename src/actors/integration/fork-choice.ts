@@ -61,12 +61,15 @@ export function connectFork(
   }
   const moves = tip !== undefined && consensus.prefers(tip, head);
   const { kept, forgotten } = setAside(state, command, aside, moves ? tip : undefined, context);
+  const last = aside.at(-1);
+  const isLetGo = last !== undefined && !kept.includes(last);
+  const beside = { ok: true, head, aside: isLetGo ? "let-go" : "kept" } as const;
   if (kept.length + forgotten.length > 0) {
     const commit = { blocks: kept, undo: [], state: [], forgotten };
-    const told = moves ? {} : { answer: answerTo(command, { ok: true, head }) };
+    const told = moves ? {} : { answer: answerTo(command, beside) };
     commits.commit(commit, told, context);
   } else if (!moves) {
-    commits.answer(command, { ok: true, head });
+    commits.answer(command, beside);
   }
   if (tip === undefined || !moves) return;
   // A store that failed refuses at once: there is no branch to move to.

@@ -19,8 +19,11 @@ export function nothingFollowed(): Followed {
   return { hash: undefined };
 }
 
+/** Told of the ids of a block before they leave the mempool, as far as it holds them. */
+type Confirmed = (ids: readonly HashHex[], block: HashHex) => void;
+
 type Step =
-  | { readonly type: "confirmed"; readonly ids: Uint8Array }
+  | { readonly type: "confirmed"; readonly hash: HashHex; readonly ids: Uint8Array }
   | { readonly type: "connected"; readonly hash: HashHex }
   | { readonly type: "abandoned"; readonly hash: HashHex }
   /** Ends a reorganisation. */
@@ -39,6 +42,7 @@ export class MempoolFollower {
   readonly #mempool: GuardedMempool;
   readonly #env: BlockReadEnv;
   readonly #followed: Followed;
+  readonly #tellConfirmed: Confirmed;
   /** Where the steps lead to. */
   #tip: HashHex;
   /** The steps to do, the next one last. */
@@ -48,7 +52,13 @@ export class MempoolFollower {
   #confirmed = new Set<HashHex>();
 
   /** Behind, when the chain has moved since it was followed last. */
-  constructor(mempool: GuardedMempool, env: BlockReadEnv, followed: Followed) {
+  constructor(
+    mempool: GuardedMempool,
+    env: BlockReadEnv,
+    followed: Followed,
+    confirmed: Confirmed = () => undefined,
+  ) {
+    this.#tellConfirmed = confirmed;
     this.#mempool = mempool;
     this.#env = env;
     this.#followed = followed;
@@ -125,10 +135,14 @@ export class MempoolFollower {
         break;
       }
       if (step.type === "confirmed") {
-        for (const id of hexIds(step.ids)) confirmed.push(id);
+        const ids = hexIds(step.ids);
+        this.#tellConfirmed(ids, step.hash);
+        for (const id of ids) confirmed.push(id);
         this.#steps.pop();
       } else if (step.type === "connected") {
-        for (const id of this.#confirm(step.hash)) confirmed.push(id);
+        const ids = this.#confirm(step.hash);
+        this.#tellConfirmed(ids, step.hash);
+        for (const id of ids) confirmed.push(id);
         break;
       } else {
         this.#confirmed = new Set();
@@ -180,6 +194,7 @@ export class MempoolFollower {
 }
 
 function stepOf({ header, transactionIds }: ConnectedBlock): Step {
-  if (transactionIds !== undefined) return { type: "confirmed", ids: transactionIds };
-  return { type: "connected", hash: header.hash };
+  const { hash } = header;
+  if (transactionIds !== undefined) return { type: "confirmed", hash, ids: transactionIds };
+  return { type: "connected", hash };
 }

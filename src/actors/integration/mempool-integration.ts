@@ -17,6 +17,7 @@ import type { Prices } from "../peer/fee-floor.js";
 import { itemsWithin } from "../../protocol/kinds/items.js";
 import type { ShortIdKey } from "../../protocol/short-ids.js";
 import type { MessageOf } from "../../protocol/types/message.js";
+import { MempoolEvents } from "./mempool-events.js";
 import { guardMempool, type GuardedMempool } from "./guarded-mempool.js";
 import { ShortIdIndex, type FoundTransactions } from "./short-id-index.js";
 import { WaitingTransactions as Waiting } from "./waiting-transactions.js";
@@ -129,7 +130,7 @@ export interface MempoolArgs {
 
 export type MempoolEnv = Pick<
   NodeEnv,
-  "mempool" | "blocks" | "clock" | "consensus" | "config" | "log" | "random"
+  "mempool" | "blocks" | "clock" | "consensus" | "config" | "heard" | "log" | "random"
 > &
   KeepingEnv;
 
@@ -137,6 +138,7 @@ type Selection = Extract<MempoolMessage, { type: "SelectTransactions" }>;
 
 interface State extends MempoolArgs {
   readonly mempool: GuardedMempool;
+  readonly told: MempoolEvents;
   readonly follower: MempoolFollower;
   /** Waits until the mempool has followed the chain: a block must not confirm anything twice. */
   selection: Selection | undefined;
@@ -172,7 +174,10 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const waiting = new Waiting(config, mempool, clock.monotonicMs());
     expireLater(context, EXPIRY_EVERY_MS);
     announceAgainLater(context);
-    const follower = new MempoolFollower(mempool, context.env, args.followed);
+    const told = new MempoolEvents(args.events, context.env, mempool);
+    const follower = new MempoolFollower(mempool, context.env, args.followed, (ids, block) =>
+      told.confirmed(ids, block),
+    );
     // Blocks came, or left, while an earlier start of this actor crashed.
     if (follower.behind) nextTurn(context, { type: "FollowOn" });
     const keeping = MempoolKeeping.open(mempool, waiting, context);
@@ -180,7 +185,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const shortIds = new ShortIdIndex(context.env.random.uint32(), mempool);
     for (const id of waiting.list("best", config.mempool.countMax).ids) shortIds.add(id);
     const selection = undefined;
-    return { ...args, mempool, follower, selection, waiting, keeping, shortIds, subscribers };
+    return { ...args, mempool, told, follower, selection, waiting, keeping, shortIds, subscribers };
   },
 
   receive(state, message, context) {
@@ -201,8 +206,8 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         else select(state, message, context);
         break;
       case "RefuseTransactions":
+        state.told.refused(message.ids, message.breach);
         waiting.refuse(message.ids, clock.monotonicMs());
-        rejected(state, message.ids, message.breach);
         return;
       case "FindShort": {
         message.replyTo.tell(state.shortIds.find(message.key, message.shortIds));
@@ -223,7 +228,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         return;
       case "ExpiryDue": {
         const expired = waiting.expire(clock.monotonicMs());
-        rejected(state, expired, { rule: "expired", detail: "" });
+        state.told.dropped(expired, { rule: "expired", detail: "" });
         expireLater(context, expired.length > 0 ? EXPIRY_SLICE_MS : EXPIRY_EVERY_MS);
         return;
       }
@@ -261,7 +266,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         unreachable(message);
     }
     const dropped = mempool.takeDropped();
-    for (const { id, reason: rule } of dropped) rejected(state, [id], { rule, detail: "" });
+    for (const { id, reason: rule } of dropped) state.told.dropped([id], { rule, detail: "" });
     const evicted = dropped.filter(({ reason }) => reason === "evicted");
     tellAll(state, { type: "EvictedTransactions", ids: evicted.map(({ id }) => id) });
   },
@@ -297,7 +302,7 @@ const CONTROL: ReadonlySet<MempoolMessage["type"]> = new Set([
 
 /** `sinceMs`: since when it waits; absent: it is new. */
 function add(
-  { mempool, waiting, keeping, shortIds, events }: State,
+  { mempool, waiting, keeping, shortIds, told }: State,
   transaction: AddedTransaction,
   context: Ctx,
   sinceMs?: number,
@@ -312,7 +317,7 @@ function add(
   shortIds.add(id);
   // What was read from the store lies there.
   if (sinceMs === undefined) keeping?.accepted(id, context);
-  events.tell({ type: "Publish", event: { type: "TransactionAccepted", id } });
+  told.accepted(id);
   const price = mempool.priceOf(id);
   return price === undefined ? { ok: true } : { ok: true, price };
 }
@@ -321,13 +326,6 @@ function add(
 function reread(state: State, message: KeepingMessage, context: Ctx): void {
   const readmit: Readmit = (kept, { sinceMs }) => add(state, kept, context, sinceMs).ok;
   returned(state, state.keeping?.about(message, readmit, context) ?? []);
-}
-
-/** They were accepted once and will not be confirmed. */
-function rejected({ events }: State, ids: readonly HashHex[], { rule, detail }: Breach): void {
-  for (const id of ids) {
-    events.tell({ type: "Publish", event: { type: "TransactionRejected", id, rule, detail } });
-  }
 }
 
 function returned(state: State, ids: readonly HashHex[]): void {
@@ -362,6 +360,7 @@ function follow(state: State, context: Ctx): void {
     state.keeping?.accepted(id, context);
     state.shortIds.add(id);
   }
+  state.told.returned(ids);
   returned(state, ids);
   const { wanted } = state.follower;
   if (wanted !== undefined) {

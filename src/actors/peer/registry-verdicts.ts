@@ -23,9 +23,13 @@ export function aboutVerdicts(
     case "BanForgotten":
       lift(state, message.peerId);
       return;
-    case "PeerJudged":
-      book.judged(message.peerId, message, context.env.clock.monotonicMs());
+    case "PeerJudged": {
+      const { peerId, class: standing, score } = message;
+      const event = { type: "ReputationChanged", peerId, standing, score } as const;
+      events.tell({ type: "Publish", event });
+      book.judged(peerId, message, context.env.clock.monotonicMs());
       return;
+    }
     case "PeerDid":
       book.did(message.peerId, message.deeds, context.env.clock.monotonicMs());
       return;

@@ -24,6 +24,8 @@ export function consider(state: SyncState, context: SyncContext): void {
   for (;;) {
     const peer = exchanges.choose(readyClaimants(state, context));
     if (peer === undefined) break;
+    const { peerId, head } = peer;
+    publish(state, { type: "SyncRequested", peerId, claimedHeight: String(head.height) });
     askHeaders(state, exchanges.begin(peer, "claim"), context);
   }
   listen(state, context);

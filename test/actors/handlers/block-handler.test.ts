@@ -132,6 +132,36 @@ async function start(options: StartOptions = {}) {
 
 const [one, two, three] = makeChain(3) as [MadeBlock, MadeBlock, MadeBlock];
 
+function rejections(events: Probe<EventBusMessage>): NetworkEvent[] {
+  return published(events).filter(({ type }) => type === "BlockRejected");
+}
+
+const { header } = one;
+const fault = { rule: "nonce", detail: "used twice" } as const;
+for (const [outcome, fate] of [
+  [{ ok: true, head: header }, []],
+  [{ ok: true, head: header, aside: "kept" }, [{ type: "BlockSetAside" }]],
+  [{ ok: true, head: header, aside: "let-go" }, [{ type: "BlockDropped", reason: "light" }]],
+  [{ ok: false, reason: "too-deep" }, [{ type: "BlockDropped", reason: "too-deep" }]],
+  [{ ok: false, reason: "busy" }, [{ type: "BlockDropped", reason: "busy" }]],
+  [{ ok: false, reason: "fault", hash: header.hash, fault }, [{ type: "BlockRejected" }]],
+] as [OutcomeBody, Partial<NetworkEvent>[]][]) {
+  const name = fate[0]?.type ?? "nothing more";
+  const why = outcome.ok ? (outcome.aside ?? "connected") : outcome.reason;
+  test(`of a block that is taken one fate is told: ${name} where it is ${why}`, async (t) => {
+    const harness = await start({ outcome: () => outcome });
+    harness.push(one.bytes);
+    await harness.settle();
+    const { hash, height } = header;
+    t.like(published(harness.events), [
+      { type: "BlockReceived", hash, height, peerId: peerIdOf(1) },
+      { type: "BlockValidated", hash, height },
+      ...fate.map((event) => ({ ...event, hash })),
+    ]);
+    t.is(published(harness.events).length, 2 + fate.length);
+  });
+}
+
 test("it registers for the kinds of blocks", async (t) => {
   const { router } = await start();
   const [register] = router.of("Register");
@@ -191,7 +221,7 @@ for (const [rule, block] of Object.entries(broken)) {
     const harness = await start();
     harness.push(block);
     await harness.settle();
-    t.like(published(harness.events)[0], {
+    t.like(rejections(harness.events)[0], {
       type: "BlockRejected",
       rule: rule as RuleName,
       peerId: peerIdOf(1),
@@ -207,7 +237,7 @@ test("a block from the future is refused and blames nobody: its sender's clock a
   const harness = await start();
   harness.push(makeBlock({ fields: { timestampMs } }).bytes);
   await harness.settle();
-  t.like(published(harness.events)[0], { type: "BlockRejected", rule: "future" });
+  t.like(rejections(harness.events)[0], { type: "BlockRejected", rule: "future" });
   t.deepEqual(harness.blames(), []);
   t.is(harness.connects.length, 0);
   t.is(harness.done(), 1);
@@ -224,7 +254,7 @@ test("rules that throw at a peer's block cost that block, and blame nobody", asy
   const harness = await start({ env: { consensus: guarded } });
   harness.push(one.bytes);
   await harness.settle();
-  t.like(published(harness.events)[0], { type: "BlockRejected", rule: "consensus-failed" });
+  t.like(rejections(harness.events)[0], { type: "BlockRejected", rule: "consensus-failed" });
   t.deepEqual(harness.reputation.received, []);
   t.is(harness.done(), 1);
 });
@@ -258,8 +288,8 @@ test("a broken block of this node is published and blames nobody", async (t) => 
   const block = new Uint8Array([1, 2, 3]);
   harness.ref.tell({ type: "Produced", block, replyTo: harness.producer.ref });
   await harness.settle();
-  t.like(published(harness.events)[0], { type: "BlockRejected", rule: "encoding" });
-  t.false("peerId" in published(harness.events)[0]!);
+  t.like(rejections(harness.events)[0], { type: "BlockRejected", rule: "encoding" });
+  t.false("peerId" in rejections(harness.events)[0]!);
   t.deepEqual(harness.reputation.received, []);
 });
 
@@ -270,7 +300,7 @@ test("a block that breaks a rule of state is blamed too", async (t) => {
   });
   harness.push(one.bytes);
   await harness.settle();
-  t.like(published(harness.events)[0], { rule: "nonce", hash: one.header.hash });
+  t.like(rejections(harness.events)[0], { rule: "nonce", hash: one.header.hash });
   t.deepEqual(harness.blames(), ["InvalidBlock"]);
 });
 

@@ -151,10 +151,11 @@ test("an invalid transaction is its sender's fault; a refused one is nobody's", 
     harness.reputation.of("Report").map(({ event, peerId }) => [event, peerId]),
     [["InvalidTransaction", peerIdOf(1)]],
   );
-  const rejected = published(harness.events).map((event) =>
+  const told = published(harness.events).map((event) =>
     event.type === "TransactionRejected" ? event.rule : event.type,
   );
-  t.deepEqual(rejected.sort(), ["nonce", "signature"]);
+  const each = ["TransactionReceived", "TransactionReceived", "TransactionValidated"];
+  t.deepEqual(told.sort(), [...each, "nonce", "signature"]);
   t.is(harness.done(), 2);
 });
 

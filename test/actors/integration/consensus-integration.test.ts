@@ -256,10 +256,22 @@ test("a better branch replaces several blocks at once, in one step for everybody
   t.deepEqual(
     published(harness.events).map(({ type }) => type),
     [
+      "ChainReorganised",
       ...new Array<string>(3).fill("BlockDisconnected"),
       ...new Array<string>(5).fill("BlockConnected"),
     ],
   );
+  const at = ({ header: { hash, height } }: MadeBlock) => ({ hash, height });
+  t.deepEqual(published(harness.events)[0], {
+    type: "ChainReorganised",
+    from: at(chain[4]!),
+    to: at(better[4]!),
+    fork: at(chain[1]!),
+    disconnected: [4, 3, 2].map((index) => at(chain[index]!)),
+    connected: better.map(at),
+    disconnectedCount: 3,
+    connectedCount: 5,
+  });
 });
 
 test("a branch that grows block by block wins when it becomes the better one", async (t) => {

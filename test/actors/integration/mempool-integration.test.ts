@@ -97,7 +97,7 @@ test("a nonce that is confirmed already has one name, whatever a caller's mempoo
   const harness = await start({ env: { mempool } });
   t.deepEqual(await harness.add(0), [{ ok: false, reason: "nonce" }]);
   t.like(published(harness.events), [
-    { type: "TransactionRejected", id: at(7).id, rule: "nonce", detail: "" },
+    { type: "TransactionDropped", id: at(7).id, rule: "nonce", detail: "" },
   ]);
 });
 

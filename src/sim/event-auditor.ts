@@ -135,7 +135,8 @@ export class EventAuditor {
       !this.#joins([fork, ...disconnected.toReversed()]) ||
       (connectedCount <= REORG_PATH_MAX && (connected.at(-1) ?? fork).hash !== to.hash) ||
       (disconnectedCount <= REORG_PATH_MAX && disconnected[0]?.hash !== from.hash);
-    if (wrong) report(`the path from ${from.hash} over ${fork.hash} to ${to.hash} does not join up`);
+    if (wrong)
+      report(`the path from ${from.hash} over ${fork.hash} to ${to.hash} does not join up`);
   }
 
   /** Each is the parent of the next. */

@@ -98,7 +98,11 @@ export const EVENTS: { readonly [T in NetworkEventType]: EventRow<EventPayloads[
   BlockDropped: {
     name: "block.dropped",
     text: "It was let go without a judgement, and may come again.",
-    members: { hash: HASH, height: HEIGHT, reason: "`busy`, `lost`, `orphan`, `too-deep`, `light`, `store-failed` or `ended`" },
+    members: {
+      hash: HASH,
+      height: HEIGHT,
+      reason: "`busy`, `lost`, `orphan`, `too-deep`, `light`, `store-failed` or `ended`",
+    },
   },
   BlockConnected: {
     name: "block.connected",

@@ -21,7 +21,15 @@ import { CheckBudget } from "./check-budget.js";
 import { transactionFetchLimits } from "./fetch-limits.js";
 import { KnownTransactions } from "./known-transactions.js";
 import { PeerFetch } from "./peer-fetch.js";
-import { added, blame, checked, checkWaiting, end, forsake, heldBytesOf } from "./transaction-checks.js";
+import {
+  added,
+  blame,
+  checked,
+  checkWaiting,
+  end,
+  forsake,
+  heldBytesOf,
+} from "./transaction-checks.js";
 import type {
   Rank,
   TransactionCandidate as Candidate,

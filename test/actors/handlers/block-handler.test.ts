@@ -3,6 +3,8 @@ import type { ActorRef } from "../../../src/runtime/actor.js";
 import { blockHandler } from "../../../src/actors/handlers/block-handler.js";
 import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
+import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
+import type { OutcomeBody } from "../../../src/actors/integration/chain-commits.js";
 import type {
   ConnectOutcome,
   ConsensusMessage,
@@ -40,6 +42,7 @@ import {
   refusing,
   START_WALL_MS,
   type HarnessOptions,
+  type Probe,
 } from "../support.js";
 
 type Connect = Extract<ConsensusMessage, { type: "Connect" }>;

@@ -7,6 +7,7 @@ import { NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { Fault, HashHex } from "../../types/chain.js";
 import type { PeerId } from "../../ports.js";
+import { isHeard } from "../events/heard.js";
 import type { AddAnswer, AddedTransaction } from "../integration/mempool-integration.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type {

@@ -30,6 +30,7 @@ const lanes = {
     "workers",
   ],
   own: [
+    "api/event-source",
     "api/events",
     "api/guard",
     "api/peer-routes",

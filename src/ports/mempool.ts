@@ -68,8 +68,9 @@ export interface Mempool {
    */
   takeDropped?(): readonly DroppedTransaction[];
   /**
-   * The ids of all that wait, in any order; valid until the next change. Optional: without it a block
-   * is not put together from what waits, and what came while a start of the node failed is not kept.
+   * The ids of all that wait, in any order; valid until the next change. Optional: without it, after
+   * a fault of the actor that owns the mempool, a compact block is put together only from what came
+   * since, and what came meanwhile is not kept.
    */
   ids?(): Iterable<HashHex>;
   /**

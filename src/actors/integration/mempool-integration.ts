@@ -183,7 +183,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     const keeping = MempoolKeeping.open(mempool, waiting, context);
     const subscribers: State["subscribers"] = new Map();
     const shortIds = new ShortIdIndex(context.env.random.uint32(), mempool);
-    for (const id of waiting.list("best", config.mempool.countMax).ids) shortIds.add(id);
+    for (const id of mempool.ids()) shortIds.add(id);
     const selection = undefined;
     return { ...args, mempool, told, follower, selection, waiting, keeping, shortIds, subscribers };
   },

@@ -19,6 +19,8 @@ const ID_BYTES = 32;
 const SLOTS_FIRST = 1_024;
 /** Bits of the filter that most ids end at: 8 KiB stay in the cache of a core. */
 const FILTER_BITS = 2 ** 16;
+/** For each id that comes: two, so that of those that are kept at most about half have left. */
+const LOOKED_AT = 2;
 const NONE = -1;
 const AMBIGUOUS = -2;
 
@@ -31,10 +33,11 @@ export class ShortIdIndex {
   /** Whose ids of the block share a place in the table: nobody who makes a block may know it. */
   readonly #secret: number;
   readonly #mempool: Pick<Mempool, "get" | "has">;
-  #hexes: HashHex[] = [];
+  readonly #hexes: HashHex[] = [];
+  readonly #slots = new Map<HashHex, number>();
   #ids = new Uint8Array(SLOTS_FIRST * ID_BYTES);
-  /** How many there were when those that left were last forgotten. */
-  #keptCount = 0;
+  /** The slot that is looked at next for whether its id has left. */
+  #next = 0;
 
   /** `secret`: 32 random bits. */
   constructor(secret: number, mempool: Pick<Mempool, "get" | "has">) {
@@ -46,13 +49,16 @@ export class ShortIdIndex {
     return this.#hexes.length;
   }
 
-  /** It waits from now on. One that came before, left and came again has two places. */
+  /** It waits from now on. Some of those that left are forgotten for it. */
   add(id: HashHex): void {
-    if (this.count >= 2 * this.#keptCount + SLOTS_FIRST) this.#forgetGone();
-    const at = this.count * ID_BYTES;
-    if (at === this.#ids.length) this.#grow();
-    writeHex(this.#ids, at, id);
-    this.#hexes.push(id);
+    if (!this.#slots.has(id)) {
+      const at = this.count * ID_BYTES;
+      if (at === this.#ids.length) this.#grow();
+      writeHex(this.#ids, at, id);
+      this.#slots.set(id, this.count);
+      this.#hexes.push(id);
+    }
+    for (let looked = 0; looked < LOOKED_AT; looked++) this.#look();
   }
 
   /** What waits under these short ids. */
@@ -65,7 +71,7 @@ export class ShortIdIndex {
       if (!table.mayHold(low)) continue;
       writeShortId(key, ids, slot * ID_BYTES, one);
       const index = table.find(one);
-      if (index !== NONE) table.found(index, slot, this.#hexes);
+      if (index !== NONE) table.found(index, slot);
     }
     return Array.from(table.slots, (slot) => (slot < 0 ? undefined : this.#held(slot)));
   }
@@ -79,6 +85,7 @@ export class ShortIdIndex {
 
   invariants(): void {
     invariant(this.count * ID_BYTES <= this.#ids.length, "every id has a slot");
+    invariant(this.count === this.#slots.size, "no id has two slots");
   }
 
   #grow(): void {
@@ -87,14 +94,23 @@ export class ShortIdIndex {
     this.#ids = grown;
   }
 
-  #forgetGone(): void {
-    const kept = [...new Set(this.#hexes)].filter((id) => this.#mempool.has(id));
-    let slots = SLOTS_FIRST;
-    while (slots < kept.length) slots *= 2;
-    this.#ids = new Uint8Array(slots * ID_BYTES);
-    for (const [slot, id] of kept.entries()) writeHex(this.#ids, slot * ID_BYTES, id);
-    this.#hexes = kept;
-    this.#keptCount = kept.length;
+  /** The last one takes the slot of one that left. */
+  #look(): void {
+    if (this.#next >= this.count) this.#next = 0;
+    const slot = this.#next;
+    const id = this.#hexes[slot];
+    if (id === undefined) return;
+    if (this.#mempool.has(id)) {
+      this.#next++;
+      return;
+    }
+    this.#slots.delete(id);
+    const last = this.#hexes.pop()!;
+    if (slot === this.count) return;
+    this.#hexes[slot] = last;
+    this.#slots.set(last, slot);
+    const from = this.count * ID_BYTES;
+    this.#ids.copyWithin(slot * ID_BYTES, from, from + ID_BYTES);
   }
 }
 
@@ -136,11 +152,8 @@ class Wanted {
     return index;
   }
 
-  found(index: number, slot: number, hexes: readonly HashHex[]): void {
-    const before = this.slots[index]!;
-    if (before === AMBIGUOUS) return;
-    const isSame = before === NONE || hexes[before] === hexes[slot];
-    this.slots[index] = isSame ? slot : AMBIGUOUS;
+  found(index: number, slot: number): void {
+    this.slots[index] = this.slots[index] === NONE ? slot : AMBIGUOUS;
   }
 
   #put(index: number, low: number, high: number): void {

@@ -98,7 +98,7 @@ test("the verdict is that of one task, whichever signatures are forged", async (
     const two = buildBlock(one.header, all.slice(COUNT));
     const { inParts, inOne } = start();
     const blocks = [one.bytes, two.bytes];
-    t.deepEqual(await inParts(blocks), inOne(blocks), `${places}`);
+    t.deepEqual(await inParts(blocks), inOne(blocks), places.join());
     const rootless = buildBlock(one.header, more, { transactionRoot: new Uint8Array(32) });
     t.deepEqual(await inParts([one.bytes, rootless.bytes]), inOne([one.bytes, rootless.bytes]));
   }

@@ -18,7 +18,7 @@ import {
 import type { ServeQuota, ToldQuota } from "../types/node-info.js";
 import { bytesLimit, isQuota } from "./quotas.js";
 import { RateLimit } from "./rate-limit.js";
-import { itemsAsked, mayAnswer } from "./request-items.js";
+import { firstOf, itemsAsked, mayAnswer } from "./request-items.js";
 
 /** A request that has no place yet. */
 export interface WantedRequest<A> {
@@ -158,9 +158,10 @@ export class OwnRequests<A> {
   next(nowMs: number): Due<A> | undefined {
     if (this.#waitingCount === 0 || this.#full) return undefined;
     for (const { kind, waiting } of this.#queues) {
-      const request = waiting.first;
-      if (request === undefined || !this.hasRoom(kind)) continue;
+      const wanted = waiting.first;
+      if (wanted === undefined || !this.hasRoom(kind)) continue;
       const quota = this.#quotas.get(kind);
+      const request = this.#within(wanted, quota);
       const bytesMs = this.#byteWaitMs(kind, nowMs);
       if (bytesMs > 0 || quota?.take(request.items, nowMs) === false) {
         const leftMs = request.wantedMs + this.#settings.timeoutMaxMs - nowMs;
@@ -173,6 +174,12 @@ export class OwnRequests<A> {
       return { type: "send", request };
     }
     return undefined;
+  }
+
+  /** Of a peer that never serves so many at once, what it does serve is asked for. */
+  #within(request: WantedRequest<A>, quota: RateLimit | undefined): WantedRequest<A> {
+    if (quota === undefined || request.items <= quota.burstItems) return request;
+    return firstOf(this.#kinds.rule(request.message.kind), request, quota.burstItems);
   }
 
   /** It leaves now. `answerBytes`: bytes of answers that came on its lane so far. Its id. */
@@ -207,7 +214,8 @@ export class OwnRequests<A> {
     for (const { kind, waiting } of this.#queues) {
       const { first } = waiting;
       if (first === undefined || !this.hasRoom(kind)) continue;
-      const itemsMs = this.#quotas.get(kind)?.waitMs(first.items, nowMs) ?? 0;
+      const quota = this.#quotas.get(kind);
+      const itemsMs = quota?.waitMs(this.#within(first, quota).items, nowMs) ?? 0;
       const ownMs = Math.max(itemsMs, this.#byteWaitMs(kind, nowMs));
       // It waits for the queue, which makes room by itself.
       if (ownMs > 0) waitMs = Math.min(waitMs, ownMs);

@@ -41,6 +41,11 @@ export class RateLimit {
     this.#burstParts = burstPartsOf(rate);
   }
 
+  /** The most items that are ever taken at once. */
+  get burstItems(): number {
+    return this.#burstParts / PARTS_PER_ITEM;
+  }
+
   /** Charges `items` and answers true, or charges nothing and answers false. */
   take(items: number, nowMs: number): boolean {
     // Many are counted in one turn, at one time: only the first of them pays for the call.

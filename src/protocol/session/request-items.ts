@@ -19,6 +19,24 @@ export function itemsAsked({ counts }: Rule, message: WireMessage): number {
   return typeof counted === "number" ? counted : counted.length;
 }
 
+interface Wanted {
+  readonly message: WireMessage;
+  readonly items: number;
+}
+
+/**
+ * The same request for the first `items` of what it asks for: its asker takes what comes for a short
+ * answer, and asks for the rest. As it is where there is no such request: a range of blocks is named
+ * by its last one.
+ */
+export function firstOf<W extends Wanted>(rule: Rule, wanted: W, items: number): W {
+  const { counts } = rule;
+  if (counts === undefined || asksForBlocks(rule) || items < 1) return wanted;
+  const counted = (wanted.message as unknown as Readonly<Record<string, unknown>>)[counts];
+  const fewer = Array.isArray(counted) ? counted.slice(0, items) : items;
+  return { ...wanted, message: { ...wanted.message, [counts]: fewer }, items };
+}
+
 /** May a request of the one kind be answered by a message of the other? */
 export function mayAnswer(asked: Rule, kind: WireKind, answer: Rule): boolean {
   return answer.standsIn === true || asked.answeredBy === kind;

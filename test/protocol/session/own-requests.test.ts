@@ -213,3 +213,35 @@ test("a request that waits for its quota holds up no other kind, and none that h
   t.deepEqual(sent(1_000), [2]);
   t.is(table.quotaWaitMs(1_000), Number.POSITIVE_INFINITY);
 });
+
+test("a peer that never serves so many at once is asked for what it serves", (t) => {
+  const ids = Array.from({ length: 5 }, (_, i) => i.toString(16).padStart(64, "0"));
+  const transactions: Message = { kind: "RequestTransactions", ids };
+  const headers: Message = { kind: "RequestHeaders", locator: [HASH], countMax: 2_000 };
+  const range: Message = { kind: "RequestBlockRange", fromHeight: 1, count: 9, lastHash: HASH };
+  const table = tableOf();
+  const codes = [transactions, headers, range].map(({ kind }) => KINDS[kind].code);
+  table.keepTo(codes.map((kind) => ({ kind, itemsPerSecond: 1, burstItems: 2 })));
+  for (const wanted of [transactions, headers, range, transactions]) table.want(wanted, 1, 0);
+  const due = [table.next(0), table.next(0), table.next(0)];
+  t.deepEqual(
+    due.map((one) => [one?.type, one?.request.message, one?.request.items]),
+    [
+      ["send", { ...headers, countMax: 2 }, 2],
+      // It is named by its last block: no part of it can be asked for.
+      ["refuse", range, 9],
+      ["send", { ...transactions, ids: ids.slice(0, 2) }, 2],
+    ],
+  );
+  t.is(table.next(0), undefined);
+  t.is(table.quotaWaitMs(0), 2_000);
+  t.is(table.next(2_000)?.type, "send");
+});
+
+test("a peer that serves nothing of a kind is not asked", (t) => {
+  const table = tableOf();
+  const kind = KINDS.RequestHeaders.code;
+  table.keepTo([{ kind, itemsPerSecond: 0, burstItems: 9 }]);
+  table.want({ kind: "RequestHeaders", locator: [HASH], countMax: 32 }, 1, 0);
+  t.is(table.next(0)?.type, "refuse");
+});

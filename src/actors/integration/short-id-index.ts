@@ -19,8 +19,8 @@ const ID_BYTES = 32;
 const SLOTS_FIRST = 1_024;
 /** Bits of the filter that most ids end at: 8 KiB stay in the cache of a core. */
 const FILTER_BITS = 2 ** 16;
-/** For each id that comes: two, so that of those that are kept at most about half have left. */
-const LOOKED_AT = 2;
+/** For each id that comes, which itself may be one of them: at most about half of them have left. */
+const LOOKED_AT = 3;
 const NONE = -1;
 const AMBIGUOUS = -2;
 

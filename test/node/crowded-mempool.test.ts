@@ -39,13 +39,13 @@ test("a mempool full of one sender's transactions at the highest price takes ano
   const greedy = await joined(t, node, 1);
   for (let nonce = 0; nonce < countMax; nonce++) {
     const transaction = makeTransaction(makeKey(1), nonce, { gasPrice: HIGHEST });
-    greedy.write({ kind: "NewTransaction", transaction });
+    greedy.send({ kind: "NewTransaction", transaction });
   }
   await until(() => verdicts.size === countMax);
   t.is((await node.status()).mempool.count, countMax);
   const modest = await joined(t, node, 2);
   const transaction = makeTransaction(makeKey(2), 0, { gasPrice: 1n });
-  modest.write({ kind: "NewTransaction", transaction });
+  modest.send({ kind: "NewTransaction", transaction });
   const id = transactionId(transaction);
   await until(() => verdicts.has(id));
   t.is(verdicts.get(id), "accepted");
@@ -59,7 +59,7 @@ test("one nonce is replaced a few times only, from the lowest price to the highe
   let sent = 0;
   for (let gasPrice = 1n; gasPrice <= HIGHEST; gasPrice += gasPrice / 8n + 1n) {
     const transaction = makeTransaction(makeKey(1), 0, { gasPrice, data });
-    peer.write({ kind: "NewTransaction", transaction });
+    peer.send({ kind: "NewTransaction", transaction });
     sent++;
     // In order: each may replace the one before.
     if (sent % 16 === 0) await until(() => verdicts.size >= sent);

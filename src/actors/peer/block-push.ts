@@ -2,12 +2,14 @@
 // made and encoded once. Used by the broadcaster.
 
 import { equalBytes } from "../../bytes/compare.js";
+import { fromHex } from "../../bytes/hex.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import { encodeMessage } from "../../protocol/codec/codec.js";
 import { compactBlock } from "../../protocol/kinds/compact-form.js";
 import { COMPACT_CAPABILITY } from "../../protocol/kinds/compact.js";
 import { drawNonce } from "../../protocol/short-ids.js";
 import type { MessageKind, MessageOf } from "../../protocol/types/message.js";
+import type { HashHex } from "../../types/chain.js";
 import type { NodeEnv } from "../env.js";
 import type { PeerHandlerMessage } from "./peer-handler-messages.js";
 
@@ -17,6 +19,7 @@ export interface PushTarget {
 }
 
 export interface PushedForms {
+  readonly hash: HashHex;
   /** Absent: it is not validated yet, and goes to none that reads no compact form. */
   readonly whole?: Uint8Array;
   /** Made when it is first needed; undefined: the block has none. */
@@ -26,6 +29,8 @@ export interface PushedForms {
 interface Encoded {
   readonly kind: MessageKind;
   readonly payload: Uint8Array;
+  /** What the compact form does not name: its receiver may ask for more of this. */
+  readonly about?: Uint8Array;
 }
 
 export function readsCompact({ capabilities }: Pick<PushTarget, "capabilities">): boolean {
@@ -54,7 +59,8 @@ export class BlockPush {
     if (this.#compact === undefined) {
       const message = this.#forms.compact();
       const payload = message && encodeMessage(message);
-      this.#compact = payload === undefined ? null : { kind: "CompactBlock", payload };
+      const about = fromHex(this.#forms.hash);
+      this.#compact = payload === undefined ? null : { kind: "CompactBlock", payload, about };
     }
     return this.#compact ?? undefined;
   }

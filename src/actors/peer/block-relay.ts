@@ -74,7 +74,7 @@ export class BlockRelay<P extends Receiver> {
     const pushes = Math.min(this.#env.config.gossip.blockPushes, receivers.length);
     if (pushes === 0) return;
     this.#draw(receivers, pushes);
-    const push = new BlockPush({ compact: () => compact });
+    const push = new BlockPush({ hash: header.hash, compact: () => compact });
     for (const peer of receivers.slice(0, pushes)) {
       peer.known.add(header.hash);
       push.to(peer);
@@ -105,6 +105,6 @@ export class BlockRelay<P extends Receiver> {
     const whole = this.#env.blocks.block(header.hash);
     if (whole === undefined) return undefined;
     const compact = () => transactionIds && compactOf(whole, transactionIds, this.#env);
-    return new BlockPush({ whole, compact });
+    return new BlockPush({ hash: header.hash, whole, compact });
   }
 }

@@ -10,8 +10,13 @@ import type { Answer, Dealt, Held } from "./dealt.js";
 
 export type PeerHandlerMessage =
   | { readonly type: "Send"; readonly message: WireMessage }
-  /** Bytes encoded once for many peers. */
-  | { readonly type: "SendEncoded"; readonly kind: WireKind; readonly payload: Uint8Array }
+  /** Bytes encoded once for many peers. `about`: the hash that they are news of, if they do not name it. */
+  | {
+      readonly type: "SendEncoded";
+      readonly kind: WireKind;
+      readonly payload: Uint8Array;
+      readonly about?: Uint8Array;
+    }
   | {
       readonly type: "Request";
       readonly message: WireMessage;

@@ -138,7 +138,7 @@ export const peerHandler = defineActor<
         session.send(message.message, nowMs);
         return;
       case "SendEncoded":
-        session.sendEncoded(message.kind, message.payload, nowMs);
+        session.sendEncoded(message.kind, message.payload, nowMs, message.about);
         return;
       case "Request": {
         const { replyTo } = message;

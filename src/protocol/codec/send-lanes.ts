@@ -222,7 +222,7 @@ export class SendLanes {
   /** A block that was asked for is of the tip if the peer was told of it, once: it may be any other. */
   #rankOf({ haste }: KindRule, payload: Uint8Array, about: Uint8Array | undefined): Rank {
     if (haste === "announcement") {
-      this.#announced.push(payload);
+      this.#announced.push(about ?? payload);
       if (this.#announced.length > ANNOUNCED_MAX) this.#announced.shift();
     }
     if (haste !== "announced") return RANK.tip;

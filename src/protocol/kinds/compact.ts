@@ -94,7 +94,7 @@ export const COMPACT_KINDS: KindsOf<CompactMessage> = {
   CompactBlock: {
     ...COMPACT,
     code: 0x12,
-    haste: "tip",
+    haste: "announcement",
     role: "oneWay",
     quota: "pushedBlocks",
     payloadBytesMax: COMPACT_BLOCK_BYTES_MAX,
@@ -132,6 +132,7 @@ export const COMPACT_KINDS: KindsOf<CompactMessage> = {
   BlockTransactions: {
     ...COMPACT,
     code: 0x14,
+    haste: "announced",
     role: "response",
     payloadBytesMax: 4 * KIB * KIB,
     decode: "pool",

@@ -80,13 +80,13 @@ export class Outbox<A> {
   }
 
   /** A message that nobody asked for; false: it has no room beside what waits. */
-  offer(kind: WireKind, rule: KindRule, payload: Uint8Array): boolean {
+  offer(kind: WireKind, rule: KindRule, payload: Uint8Array, about?: Uint8Array): boolean {
     const queued = rule.lane === "control" ? 0 : this.lanes.dataBytes;
     if (queued > 0 && !this.#mayHold(queued + payload.length)) {
       this.dropped(kind, rule, "out-queue");
       return false;
     }
-    this.put(kind, payload, 0, rule);
+    this.put(kind, payload, 0, rule, { about });
     return true;
   }
 

@@ -84,12 +84,12 @@ export class Outflow<A> {
     return isKept;
   }
 
-  /** The same, for bytes that are encoded once for many sessions. */
-  sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number): boolean {
+  /** The same, for bytes that are encoded once for many sessions. `about`: as in `AnswerMarks`. */
+  sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number, about?: Uint8Array): boolean {
     const rule = this.#outbox.kinds.rule(kind);
     const limit = this.#limits[rule.code];
     if (limit === undefined || limit.allowance.take(1, payload.length, nowMs)) {
-      return this.#outbox.offer(kind, rule, payload);
+      return this.#outbox.offer(kind, rule, payload, about);
     }
     this.#outbox.dropped(kind, rule, "out-rate");
     return false;

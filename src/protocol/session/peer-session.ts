@@ -123,11 +123,14 @@ export class PeerSession<A = undefined> {
     return this.#outflow.send(message, nowMs);
   }
 
-  /** The same, for bytes that are encoded once for many sessions. */
-  sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number): boolean {
+  /**
+   * The same, for bytes that are encoded once for many sessions. `about`: the hash that they are news
+   * of, where they do not name it.
+   */
+  sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number, about?: Uint8Array): boolean {
     if (this.#phase === "closing") return false;
     this.#beginWaiting(nowMs);
-    return this.#outflow.sendEncoded(kind, payload, nowMs);
+    return this.#outflow.sendEncoded(kind, payload, nowMs, about);
   }
 
   /** Ends in one `settled`; its deadline counts from now. */

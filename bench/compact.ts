@@ -54,7 +54,9 @@ export async function run(options: BenchOptions): Promise<void> {
 async function measure(load: Load, smoke: boolean, report: Report): Promise<void> {
   const child = await startChild<NodeMethods>(ROLES, "node");
   try {
-    const { address } = await child.listen(null);
+    const { name: seed, waiting, perBlock, blocks } = load;
+    const count = waiting + perBlock * blocks;
+    const { address } = await child.listen({ seed, bytes: TRANSACTION_BYTES, count });
     const pushes = await Pushes.begin(address, child, load);
     for (let block = 0; block < load.blocks; block++) {
       const figures = await pushes.next();
@@ -154,7 +156,7 @@ class Pushes {
   }
 
   #fill(from: number, to: number): Promise<void> {
-    return this.#child.fill({ seed: this.#load.name, bytes: TRANSACTION_BYTES, from, to });
+    return this.#child.fill({ from, to });
   }
 
   #blockOf(transactions: readonly Uint8Array[]) {
@@ -187,7 +189,7 @@ class Pushes {
     const request = received[asked()]!;
     this.#asked = request;
     const answer: Message = { kind: "BlockTransactions", transactions };
-    this.#sender.send(answer, requestIds[asked()]!);
+    this.#sender.send(answer, requestIds[asked()]);
     return encodeMessage(request).length + encodeMessage(answer).length;
   }
 }

@@ -6,18 +6,17 @@ import type { Network } from "../../src/network.js";
 import { serveParent, serveRole } from "./child.js";
 import { signedTransactions } from "./transactions.js";
 
-/** Some of the transactions of a seed, by their places. */
-export interface Slice {
+/** All transactions that may wait. */
+export interface Supply {
   readonly seed: string;
   readonly bytes: number;
-  readonly from: number;
-  readonly to: number;
+  readonly count: number;
 }
 
 export type NodeMethods = {
-  listen(task: null): Promise<{ address: string }>;
-  /** Resolves when these wait in the mempool. */
-  fill(slice: Slice): Promise<void>;
+  listen(supply: Supply): Promise<{ address: string }>;
+  /** Resolves when these of them, by their places, wait in the mempool. */
+  fill(slice: { readonly from: number; readonly to: number }): Promise<void>;
 };
 
 /** Handed in at a time. */
@@ -27,16 +26,17 @@ const WAITING_MAX = 65_536;
 
 function node(): void {
   let network: Network | undefined;
+  let all: readonly Uint8Array[] = [];
   const methods: NodeMethods = {
-    async listen() {
+    async listen({ seed, bytes, count }) {
+      all = await signedTransactions(count, bytes, seed);
       network = await startNode({
         bindAddr: "tcp://127.0.0.1:0",
         mempool: { countMax: WAITING_MAX },
       });
       return { address: network.listenAddress! };
     },
-    async fill({ seed, bytes, from, to }) {
-      const all = await signedTransactions(to, bytes, seed);
+    async fill({ from, to }) {
       for (let start = from; start < to; start += BATCH) {
         const batch = all.slice(start, Math.min(to, start + BATCH));
         const outcomes = await Promise.all(

@@ -80,6 +80,7 @@ export async function startWireNode(): Promise<WireNode> {
     health,
     memory: new MemoryLedger(config),
     throttle: new Throttle(config, clock),
+    shortIdKey: random.bytes(16),
     peerId: identity.peerId,
     agent: AGENT,
     transports: new Map([[tcp.scheme, tcp]]),

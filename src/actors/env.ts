@@ -38,6 +38,8 @@ export interface NodeEnv {
   readonly groups?: GroupLimits;
   /** What of the events that come in floods anybody hears; absent: all are published. */
   readonly heard?: HeardTypes;
+  /** Under which peers are to tell this node of short ids; 16 bytes, drawn at its start. */
+  readonly shortIdKey: Uint8Array;
   /** This node's own id. */
   readonly peerId: PeerId;
   /** Software name and version, as told to peers. */

@@ -21,9 +21,24 @@ export const COMPACT_FILLS_MAX = 8;
 export const COMPACT_FILL_BYTES = 256 * KIB;
 /** Offers of blocks at the tip: as many as there may be peers, and more. */
 export const BLOCK_OFFERS_MAX = 4_096;
+/** The same of short ids, which are fetched where a push does not come. */
+export const SHORT_OFFERS_MAX = 16_384;
+/** Of one peer, short ids and blocks that it announced and that are likely to be pushed. */
+export const LATE_IDS_MAX = 1_024;
+export const LATE_BLOCKS_MAX = 16;
 /** An id that a peer or this node is known to have, and one that waits to be announced: measured. */
 export const KNOWN_ID_BYTES = 128;
 export const PENDING_ID_BYTES = 48;
+/**
+ * What is known of who has what: of this node, and of all. A block has few tellers, and a transaction is
+ * told of within seconds: 16,384 are three of these at the highest rate.
+ */
+export const RELAYED_IDS = {
+  block: { ownMax: 1_024, recordsMax: 4_096 },
+  transaction: { ownMax: 16_384, recordsMax: 65_536 },
+} as const;
+/** Of one peer, those that it may ask for by the short ids that it was told. */
+export const ANNOUNCED_IDS_MAX = 2_048;
 /** Transactions whose ids this node knows: on their way or taken, and never valid. */
 export const HELD_IDS_MAX = 65_536;
 export const INVALID_IDS_MAX = 16_384;
@@ -122,13 +137,21 @@ export const MEMORY_HOLDERS = {
     text: "transactions and blocks that the host handed in and has no answer to",
   },
   wanted: {
-    bytes: ({ gossip }) => (gossip.wantedMax + BLOCK_OFFERS_MAX) * WANTED_ID_BYTES,
+    bytes: (config) =>
+      (config.gossip.wantedMax +
+        SHORT_OFFERS_MAX +
+        BLOCK_OFFERS_MAX +
+        peerSlots(config) * (LATE_IDS_MAX + LATE_BLOCKS_MAX)) *
+      WANTED_ID_BYTES,
     text: "ids of what was announced and is to be fetched",
   },
   knownIds: {
     bytes: (config) =>
-      peerSlots(config) * config.gossip.knownPerPeerMax * (KNOWN_ID_BYTES + PENDING_ID_BYTES) +
-      (HELD_IDS_MAX + INVALID_IDS_MAX) * KNOWN_ID_BYTES +
+      peerSlots(config) *
+        (ANNOUNCED_IDS_MAX * KNOWN_ID_BYTES +
+          2 * config.gossip.knownPerPeerMax * PENDING_ID_BYTES) +
+      relayedIds(config) +
+      (HELD_IDS_MAX + INVALID_IDS_MAX + RELAYED_IDS.transaction.ownMax) * KNOWN_ID_BYTES +
       GOSSIP_TIMES_BYTES,
     text: "ids of what this node and its peers have, and what peers are to be told",
   },
@@ -164,6 +187,13 @@ export const memoryHolders = Object.keys(MEMORY_HOLDERS) as readonly MemoryHolde
 export function memoryPlan(config: NetworkConfig): MemoryPlan {
   const planned = memoryHolders.map((name) => [name, MEMORY_HOLDERS[name].bytes(config)] as const);
   return Object.fromEntries(planned) as MemoryPlan;
+}
+
+/** Who has what: a record, and a bit for each peer. Both grow by doubling. */
+function relayedIds(config: NetworkConfig): number {
+  const recordBytes = KNOWN_ID_BYTES + peerSlots(config) / 2;
+  const { block, transaction } = RELAYED_IDS;
+  return (block.recordsMax + transaction.recordsMax) * recordBytes;
 }
 
 /** An address is tested in a slot of its own, one at a time. */

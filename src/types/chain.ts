@@ -6,6 +6,9 @@ import type { Breach } from "./breach.js";
 /** A sha256 digest in lower-case hex, 64 characters: the form of a hash as a key. */
 export type HashHex = string;
 
+/** An id for short: 8 bytes of it under a key, in lower-case hex, 16 characters. */
+export type ShortId = string;
+
 /** What every consensus must be able to say of a header. Heights are safe integers. */
 export interface HeaderSummary {
   readonly hash: HashHex;

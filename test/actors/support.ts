@@ -127,6 +127,7 @@ export function createHarness(options: HarnessOptions = {}) {
     random: random.fork("env"),
     log: { write: (level, event, fields = {}) => log.push({ level, event, fields }) },
     health: { loopDelayMs: () => loop.delayMs },
+    shortIdKey: new Uint8Array(16),
     peerId: SELF,
     agent: "test/1",
     transports: new Map(),

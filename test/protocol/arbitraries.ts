@@ -16,6 +16,10 @@ type Arbitraries = { readonly [K in MessageKind]: fc.Arbitrary<MessageOf<K>> };
 const hash = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes).toString("hex"));
+const shortId = fc
+  .uint8Array({ minLength: 8, maxLength: 8 })
+  .map((bytes) => Buffer.from(bytes).toString("hex"));
+const relayed = fc.constantFrom("block", "transaction");
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const uint = (min: number, max: number) => fc.integer({ min, max });
 const bytes = fc.oneof(
@@ -140,6 +144,21 @@ export const ARBITRARIES: Arbitraries = {
     transactions: some(bytes, 0, 40),
   }),
   FeeFloor: fc.record({ kind: fc.constant("FeeFloor" as const), gasPrice: uint64 }),
+  RelayKey: fc.record({
+    kind: fc.constant("RelayKey"),
+    key: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  }),
+  AnnounceShortIds: fc.record({
+    kind: fc.constant("AnnounceShortIds"),
+    ids: some(shortId, 1, 40),
+  }),
+  RequestShortIds: fc.record({ kind: fc.constant("RequestShortIds"), ids: some(shortId, 1, 40) }),
+  ResponseShortIds: fc.record({
+    kind: fc.constant("ResponseShortIds"),
+    transactions: some(bytes, 0, 40),
+  }),
+  Prune: fc.record({ kind: fc.constant("Prune"), what: relayed }),
+  Graft: fc.record({ kind: fc.constant("Graft"), what: relayed }),
   GetPeers: fc.record({ kind: fc.constant("GetPeers"), countMax: uint(1, 256) }),
   Peers: fc.record({
     kind: fc.constant("Peers"),

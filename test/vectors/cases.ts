@@ -320,6 +320,45 @@ export const MESSAGE_CASES: { readonly [K in MessageKind]: readonly MessageCase<
       { name: "none", message: { kind: "FeeFloor", gasPrice: 0n } },
       { name: "the highest", message: { kind: "FeeFloor", gasPrice: UINT64_MAX } },
     ],
+    RelayKey: [
+      { name: "bytes that count up", message: { kind: "RelayKey", key: counting(16) } },
+      { name: "zeros", message: { kind: "RelayKey", key: new Uint8Array(16) } },
+    ],
+    AnnounceShortIds: [
+      {
+        name: "two ids",
+        message: { kind: "AnnounceShortIds", ids: ["0001020304050607", "ff01020304050607"] },
+      },
+      {
+        name: "the most",
+        message: {
+          kind: "AnnounceShortIds",
+          ids: Array.from({ length: 1_024 }, (_, i) => i.toString(16).padStart(16, "0")),
+        },
+      },
+    ],
+    RequestShortIds: [
+      {
+        name: "one id",
+        requestId: 9,
+        message: { kind: "RequestShortIds", ids: ["0001020304050607"] },
+      },
+    ],
+    ResponseShortIds: [
+      {
+        name: "one transaction",
+        requestId: 9,
+        message: { kind: "ResponseShortIds", transactions: [counting(32)] },
+      },
+    ],
+    Prune: [
+      { name: "transactions", message: { kind: "Prune", what: "transaction" } },
+      { name: "blocks", message: { kind: "Prune", what: "block" } },
+    ],
+    Graft: [
+      { name: "blocks", message: { kind: "Graft", what: "block" } },
+      { name: "transactions", message: { kind: "Graft", what: "transaction" } },
+    ],
     GetPeers: [
       { name: "as many as there may be", requestId: 8, message: { kind: "GetPeers", countMax: 256 } },
       { name: "one", requestId: 9, message: { kind: "GetPeers", countMax: 1 } },
@@ -439,6 +478,12 @@ export const REFUSED_PAYLOADS: readonly RefusedPayloadCase[] = [
   { name: "an empty block in a range", kind: "ResponseBlockRange", payload: "81824101" + "40" },
   { name: "no ids", kind: "AnnounceTransactions", payload: "8180" },
   { name: "a count that does not fit", kind: "AnnounceTransactions", payload: "819affffffff" },
+  { name: "a key of 15 bytes", kind: "RelayKey", payload: `814f${"00".repeat(15)}` },
+  { name: "no short ids", kind: "AnnounceShortIds", payload: "8180" },
+  { name: "a short id of 7 bytes", kind: "AnnounceShortIds", payload: "818147" + "00".repeat(7) },
+  { name: "a whole id", kind: "RequestShortIds", payload: "81815820" + "00".repeat(32) },
+  { name: "of neither", kind: "Prune", payload: "8102" },
+  { name: "of both", kind: "Graft", payload: "820001" },
   { name: "no places wanted", kind: "GetPeers", payload: "8100" },
   { name: "257 places wanted", kind: "GetPeers", payload: "81190101" },
   { name: "port 0", kind: "Peers", payload: endpointPayload("44c0000201", "00") },

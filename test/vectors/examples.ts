@@ -64,6 +64,12 @@ const MEMBERS: { readonly [K in MessageKind]: readonly Label[] } = {
   RequestTransactions: [{ name: "ids", each: "id" }],
   ResponseTransactions: [{ name: "transactions", each: "transaction" }],
   FeeFloor: ["gasPrice"],
+  RelayKey: ["key"],
+  AnnounceShortIds: [{ name: "ids", each: "short id" }],
+  RequestShortIds: [{ name: "ids", each: "short id" }],
+  ResponseShortIds: [{ name: "transactions", each: "transaction" }],
+  Prune: ["what"],
+  Graft: ["what"],
   GetPeers: ["countMax"],
   Peers: [
     {

@@ -50,6 +50,7 @@ export function check(
   if (peerId !== undefined && origin.compact === undefined) {
     claimed(state, peerId, header.value, origin);
   }
+  fetch.came(hash, peerId !== undefined && origin.fetchedBytes === 0, context);
   // A peer's block that cannot win with the next one is sync's affair once its branch is heavier.
   const isKnown = blocks.has(hash);
   if (isKnown || (peerId !== undefined && !mayWin(header.value, blocks.head(), consensus))) {
@@ -232,7 +233,8 @@ function claimed(
 ): void {
   // Of what was announced, or waited, it was said before.
   if (fetchedBytes === 0 && waited !== true) {
-    state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [hash] });
+    const how = "pushed";
+    state.broadcaster.tell({ type: "PeerKnows", what: "block", how, peerId, hashes: [hash] });
   }
   claims(state, peerId, { hash, height, totalDifficulty });
 }

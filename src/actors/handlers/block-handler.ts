@@ -26,7 +26,7 @@ import { BlockFates } from "./block-fates.js";
 import { BlocksInHand } from "./blocks-in-hand.js";
 import { found, takeCompact, transactionsCame, transactionsFailed } from "./compact-blocks.js";
 import { servedTransactions } from "./pass-on.js";
-import { blockFetchLimits } from "./fetch-limits.js";
+import { blockFetchLimits, lateLimits } from "./fetch-limits.js";
 import { mayWin } from "./may-win.js";
 import { PeerFetch } from "./peer-fetch.js";
 
@@ -59,9 +59,13 @@ export const blockHandler = defineActor<
       ...args,
       inHand: new BlocksInHand(),
       fates: context.owns(new BlockFates(args.events)),
-      fetch: new PeerFetch(blockFetchLimits(config), ({ ids, to, tag }) => {
-        const hash = ids[0]!;
-        return fills.request(hash, to.from.path, tag) ?? { kind: "RequestBlock", hash };
+      fetch: new PeerFetch({
+        limits: blockFetchLimits(config),
+        late: lateLimits(config, "block"),
+        requestOf: ({ ids, to, tag }) => {
+          const hash = ids[0]!;
+          return fills.request(hash, to.from.path, tag) ?? { kind: "RequestBlock", hash };
+        },
       }),
       fills,
       fillTries: new LRUCache({ max: DOUBTED_MAX }),
@@ -117,6 +121,10 @@ export const blockHandler = defineActor<
     const { fetch, fills, inHand } = state;
     fetch.proceed(context, inHand.fetchedBytes);
     fills.prune((hash) => fetch.wants.has(hash));
+    const announcedBy = fetch.takeMissed();
+    if (announcedBy.length > 0) {
+      state.broadcaster.tell({ type: "NotPushed", what: "block", announcedBy });
+    }
     const filling = fills.count * COMPACT_FILL_BYTES;
     state.bytesLease.resize(fetch.leasedBytes + inHand.fetchedBytes + filling);
     state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
@@ -158,7 +166,13 @@ function receiveIncoming(
       return;
     }
     case "AnnounceBlock":
-      state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [message.hash] });
+      state.broadcaster.tell({
+        type: "PeerKnows",
+        what: "block",
+        how: "announced",
+        peerId,
+        hashes: [message.hash],
+      });
       announced(state, incoming as Incoming<"AnnounceBlock">, context);
       replyTo.tell("Done");
       return;
@@ -200,8 +214,10 @@ function announced(
     return;
   }
   // Of a block that is checked it is remembered too: the copy may turn out to be a wrong one.
-  fetch.announced({ peerId, from }, [hash], context);
-  if (inHand.has(hash)) fetch.wants.hold(hash);
+  if (inHand.has(hash)) {
+    fetch.announced({ peerId, from }, [hash], context);
+    fetch.wants.hold(hash);
+  } else fetch.heard({ peerId, from }, [hash], context);
 }
 
 function fetched(

@@ -34,8 +34,10 @@ export function takeCompact(
   const { hash, previousHash } = header;
   const { peerId, from } = origin;
   if (origin.waited !== true) {
-    state.broadcaster.tell({ type: "PeerKnows", what: "block", peerId, hashes: [hash] });
+    const how = "pushed";
+    state.broadcaster.tell({ type: "PeerKnows", what: "block", how, peerId, hashes: [hash] });
   }
+  fetch.came(hash, true, context);
   const isSettled = blocks.has(hash) || state.invalid.has(hash);
   if (isSettled || !mayWin(header, blocks.head(), consensus)) {
     fetch.wants.arrived(hash);

@@ -2,8 +2,9 @@
 // handler.
 
 import { IdCache } from "../id-cache.js";
-import { HELD_IDS_MAX, INVALID_IDS_MAX } from "../../config/memory-plan.js";
-import type { HashHex } from "../../types/chain.js";
+import { HELD_IDS_MAX, INVALID_IDS_MAX, RELAYED_IDS } from "../../config/memory-plan.js";
+import { ShortIds } from "../../protocol/relay-ids.js";
+import type { HashHex, ShortId } from "../../types/chain.js";
 
 export class KnownTransactions {
   /** On their way into the mempool, in it, confirmed or refused for good. */
@@ -11,8 +12,26 @@ export class KnownTransactions {
   /** An id is the hash of all bytes, so what is invalid once is so from whomever it comes. */
   readonly #invalid = new IdCache(INVALID_IDS_MAX);
 
+  /** Those of the last ones by which peers tell this node of them, the oldest first. */
+  readonly #byShortId = new Map<ShortId, HashHex>();
+  readonly #shortIds: ShortIds;
+
+  constructor(shortIdKey: Uint8Array) {
+    this.#shortIds = new ShortIds(shortIdKey);
+  }
+
   get size(): number {
-    return this.#held.size + this.#invalid.size;
+    return this.#held.size + this.#invalid.size + this.#byShortId.size;
+  }
+
+  shortOf(id: HashHex): ShortId {
+    return this.#shortIds.of(id);
+  }
+
+  /** Undefined: no body of it need be here. */
+  idOf(short: ShortId): HashHex | undefined {
+    const id = this.#byShortId.get(short);
+    return id !== undefined && this.has(id) ? id : undefined;
   }
 
   has(id: HashHex): boolean {
@@ -23,8 +42,13 @@ export class KnownTransactions {
     return this.#invalid.has(id);
   }
 
-  add(id: HashHex): void {
+  add(id: HashHex, short = this.shortOf(id)): void {
     this.#held.add(id);
+    this.#byShortId.set(short, id);
+    for (const oldest of this.#byShortId.keys()) {
+      if (this.#byShortId.size <= RELAYED_IDS.transaction.ownMax) break;
+      this.#byShortId.delete(oldest);
+    }
   }
 
   /** It is not here any more, and may be taken again. */

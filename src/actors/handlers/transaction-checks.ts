@@ -6,7 +6,7 @@ import { blamesNobody } from "../../chain/faults.js";
 import { NO_DEADLINE } from "../../runtime/actor.js";
 import type { Breach } from "../../types/breach.js";
 import type { Fault, HashHex } from "../../types/chain.js";
-import type { PeerId } from "../../ports.js";
+import type { MempoolTransaction, PeerId } from "../../ports.js";
 import { isHeard } from "../events/heard.js";
 import type { AddAnswer, AddedTransaction } from "../integration/mempool-integration.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
@@ -206,14 +206,14 @@ export function added(
     return;
   }
   close(state, tag);
-  const accepted: HashHex[] = [];
+  const accepted: MempoolTransaction[] = [];
   const prices: (bigint | undefined)[] = [];
   const again: HashHex[] = [];
   for (const [index, candidate] of batch.candidates.entries()) {
     const { id, peerId, replyTo } = candidate;
     const answer = outcome.value[index];
     if (answer?.ok === true) {
-      accepted.push(id);
+      accepted.push({ id, bytes: candidate.bytes });
       prices.push(answer.price);
       end(candidate, { ok: true, id });
       if (peerId === undefined) continue;
@@ -230,7 +230,7 @@ export function added(
     }
   }
   if (accepted.length > 0) {
-    state.broadcaster.tell({ type: "RelayTransactions", ids: accepted, prices });
+    state.broadcaster.tell({ type: "RelayTransactions", transactions: accepted, prices });
   }
   if (again.length > 0) state.broadcaster.tell({ type: "ReturnedTransactions", ids: again });
 }

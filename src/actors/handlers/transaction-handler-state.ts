@@ -20,7 +20,8 @@ import type { CheckBudget, Rank as Of } from "./check-budget.js";
 import type { KnownTransactions } from "./known-transactions.js";
 import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
 
-export type TransactionKind = "NewTransaction" | "AnnounceTransactions" | "RequestTransactions";
+export type TransactionKind =
+  "NewTransaction" | "AnnounceTransactions" | "AnnounceShortIds" | "RequestTransactions";
 
 export type TransactionHandlerMessage =
   | Incoming<TransactionKind>
@@ -57,7 +58,16 @@ export interface TransactionHandlerArgs {
 
 export type TransactionHandlerEnv = Pick<
   NodeEnv,
-  "groups" | "heard" | "clock" | "config" | "log" | "memory" | "random" | "throttle" | "workers"
+  | "groups"
+  | "heard"
+  | "clock"
+  | "config"
+  | "log"
+  | "memory"
+  | "random"
+  | "shortIdKey"
+  | "throttle"
+  | "workers"
 >;
 
 /** One transaction on its way into the mempool. */
@@ -97,7 +107,9 @@ export interface TransactionHandlerState extends TransactionHandlerArgs {
   uncheckedToldMs: number;
   /** In order of arrival, in which they enter the mempool: nonces that rise must not overtake. */
   readonly batches: Map<number, Batch>;
+  /** By ids, and by short ids of what is likely to be pushed. */
   readonly fetch: PeerFetch;
+  readonly shortFetch: PeerFetch;
   /** Of those that were asked for: they wait or are checked, and hold no credit. */
   heldBytes: number;
   /** Of those that were submitted here. */

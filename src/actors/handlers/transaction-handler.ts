@@ -15,10 +15,12 @@ import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
 import { handledKinds } from "../../protocol/types/message.js";
 import { isHeard } from "../events/heard.js";
 import { RESTART } from "../policies.js";
+import type { PeerId } from "../../ports.js";
+import type { HashHex, ShortId } from "../../types/chain.js";
 import type { RequestOutcome } from "../peer/ask-peer.js";
 import type { Incoming } from "../peer/peer-handler-messages.js";
 import { CheckBudget } from "./check-budget.js";
-import { transactionFetchLimits } from "./fetch-limits.js";
+import { lateLimits, shortIdFetchLimits, transactionFetchLimits } from "./fetch-limits.js";
 import { KnownTransactions } from "./known-transactions.js";
 import { PeerFetch } from "./peer-fetch.js";
 import {
@@ -65,23 +67,30 @@ export const transactionHandler = defineActor<
   onFault: RESTART,
 
   init(context, args) {
-    const kinds = handledKinds("transactions/1");
+    const kinds = [...handledKinds("transactions/1"), "AnnounceShortIds"] as const;
     args.router.tell({ type: "Register", kinds, handler: context.self as ActorRef<Incoming> });
     const { config } = context.env;
     args.system.tell({ to: "mempool", message: { type: "Subscribe", subscriber: context.self } });
     const state: State = {
       ...args,
       heard: context.env.heard,
-      known: new KnownTransactions(),
+      known: new KnownTransactions(context.env.shortIdKey),
       budget: new CheckBudget(config),
       queues: { own: [], known: [], stranger: [] },
       unchecked: 0,
       uncheckedToldMs: Number.NEGATIVE_INFINITY,
       batches: new Map(),
-      fetch: new PeerFetch(transactionFetchLimits(config), ({ ids }) => ({
-        kind: "RequestTransactions",
-        ids,
-      })),
+      fetch: new PeerFetch({
+        limits: transactionFetchLimits(config),
+        late: lateLimits(config, "transaction"),
+        requestOf: ({ ids }) => ({ kind: "RequestTransactions", ids }),
+      }),
+      shortFetch: new PeerFetch({
+        limits: shortIdFetchLimits(config),
+        late: lateLimits(config, "transaction"),
+        series: 1,
+        requestOf: ({ ids }) => ({ kind: "RequestShortIds", ids }),
+      }),
       heldBytes: 0,
       ownBytes: 0,
       bytesLease: context.owns(context.env.memory.lease("fetches")),
@@ -121,9 +130,11 @@ export const transactionHandler = defineActor<
         return;
       case "FetchDue":
         state.fetch.due();
+        state.shortFetch.due();
         return;
       case "PeerStopped":
         state.fetch.stopped(message.path);
+        state.shortFetch.stopped(message.path);
         return;
       default:
         unreachable(message);
@@ -138,15 +149,23 @@ export const transactionHandler = defineActor<
 
   afterBatch(state, context) {
     const { dropAll } = context.env.config.overload;
-    if (waitingOf(state) < dropAll) state.fetch.proceed(context, state.heldBytes + state.ownBytes);
+    const { fetch, known, shortFetch } = state;
+    if (waitingOf(state) < dropAll) {
+      const heldBytes = state.heldBytes + state.ownBytes;
+      fetch.proceed(context, heldBytes + shortFetch.leasedBytes);
+      shortFetch.proceed(context, heldBytes + fetch.leasedBytes);
+    }
+    const announcedBy = shortFetch.takeMissed();
+    if (announcedBy.length > 0) {
+      state.broadcaster.tell({ type: "NotPushed", what: "transaction", announcedBy });
+    }
     checkWaiting(state, context);
-    const { fetch, known } = state;
-    state.bytesLease.resize(fetch.leasedBytes + state.heldBytes + state.ownBytes);
-    state.wantedLease.resize(fetch.offerCount * WANTED_ID_BYTES);
+    state.bytesLease.resize(fetchedBytes(state) + state.heldBytes + state.ownBytes);
+    state.wantedLease.resize((fetch.offerCount + shortFetch.offerCount) * WANTED_ID_BYTES);
     state.knownLease.resize(known.size * KNOWN_ID_BYTES);
   },
 
-  invariants({ queues, batches, fetch, heldBytes, ownBytes }, { env }) {
+  invariants({ queues, batches, fetch, shortFetch, heldBytes, ownBytes }, { env }) {
     const { transactionBatchMax } = env.config.gossip;
     // Those that came by themselves are no more than the router lets be open.
     const { dropAll } = env.config.overload;
@@ -164,21 +183,28 @@ export const transactionHandler = defineActor<
     }
     invariant(held === heldBytes && submitted === ownBytes, "what is held is counted");
     fetch.invariants();
+    shortFetch.invariants();
   },
 
   atRest(state) {
-    const { queues, batches, fetch, heldBytes, ownBytes } = state;
+    const { queues, batches, fetch, shortFetch, heldBytes, ownBytes } = state;
     const waiting = waitingOf(state) + queues.own.length;
     invariant(waiting === 0, `${waiting} transactions wait`);
     invariant(batches.size === 0, `${batches.size} batches have places`);
     invariant(heldBytes + ownBytes === 0, `${heldBytes + ownBytes} bytes are held`);
     fetch.atRest();
+    shortFetch.atRest();
   },
 });
 
 /** Of peers. */
 function waitingOf({ queues: { known, stranger } }: State): number {
   return known.length + stranger.length;
+}
+
+/** The most that unanswered requests may bring. */
+function fetchedBytes({ fetch, shortFetch }: State): number {
+  return fetch.leasedBytes + shortFetch.leasedBytes;
 }
 
 function heldIn(candidates: readonly Candidate[]): number {
@@ -198,6 +224,10 @@ function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, cont
       announced(state, incoming as Incoming<"AnnounceTransactions">, context);
       replyTo.tell("Done");
       return;
+    case "AnnounceShortIds":
+      announcedShort(state, incoming as Incoming<"AnnounceShortIds">, context);
+      replyTo.tell("Done");
+      return;
     case "RequestTransactions": {
       const serve = { type: "ServeTransactions", ids: message.ids, replyTo } as const;
       context.forward(state.system, { to: "mempool", message: serve }, replyTo);
@@ -210,10 +240,13 @@ function receiveIncoming(state: State, incoming: Incoming<TransactionKind>, cont
 
 function take(state: State, candidate: Candidate, context: Ctx): void {
   const { id, peerId, peerReply, replyTo } = candidate;
-  // What was fetched was announced before.
-  if (peerId !== undefined && peerReply !== undefined) {
-    state.broadcaster.tell({ type: "PeerKnows", what: "transaction", peerId, hashes: [id] });
+  const short = state.known.shortOf(id);
+  const isPush = peerId !== undefined && peerReply !== undefined;
+  for (const teller of state.shortFetch.came(short, isPush, context)) {
+    peerKnows(state, teller, "announced", [id]);
   }
+  // What was fetched was announced before.
+  if (isPush) peerKnows(state, peerId, "pushed", [id]);
   if (peerId !== undefined && state.known.isInvalid(id)) {
     blame(state, candidate, { detail: "known to be invalid" });
   }
@@ -227,7 +260,8 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
   }
   candidate.rank = rank;
   state.fetch.wants.arrived(id);
-  state.known.add(id);
+  state.shortFetch.wants.arrived(short);
+  state.known.add(id, short);
   state.queues[rank].push(candidate);
   if (isHeard(state, "TransactionReceived")) {
     const from = peerId === undefined ? {} : { peerId };
@@ -247,9 +281,9 @@ function take(state: State, candidate: Candidate, context: Ctx): void {
 function hasRoom(state: State, candidate: Candidate, { env }: Ctx): boolean {
   const { peerReply, replyTo } = candidate;
   const { submittedBytesMax, transactionFetchBytesMax } = env.config.gossip;
-  const { fetch, heldBytes, ownBytes } = state;
+  const { heldBytes, ownBytes } = state;
   const bytes = heldBytesOf(candidate);
-  const wouldBe = heldBytes + ownBytes + fetch.leasedBytes + bytes;
+  const wouldBe = heldBytes + ownBytes + fetchedBytes(state) + bytes;
   if (replyTo !== undefined) {
     if (state.queues.own.length >= SUBMITTED_TRANSACTIONS_MAX) return false;
     const isFree = wouldBe <= transactionFetchBytesMax + submittedBytesMax;
@@ -284,23 +318,54 @@ function announced(
   { message, from, peerId }: Incoming<"AnnounceTransactions">,
   context: Ctx,
 ): void {
-  state.broadcaster.tell({ type: "PeerKnows", what: "transaction", peerId, hashes: message.ids });
+  peerKnows(state, peerId, "announced", message.ids);
   const missing = message.ids.filter((id) => !state.known.has(id));
   state.fetch.announced({ peerId, from }, missing, context);
 }
 
+/** Of those that are not here it is said that the peer has them when their bodies come. */
+function announcedShort(
+  state: State,
+  { message, from, peerId }: Incoming<"AnnounceShortIds">,
+  context: Ctx,
+): void {
+  const known: HashHex[] = [];
+  const missing: ShortId[] = [];
+  for (const short of message.ids) {
+    const id = state.known.idOf(short);
+    if (id === undefined) missing.push(short);
+    else known.push(id);
+  }
+  peerKnows(state, peerId, "announced", known);
+  state.shortFetch.heard({ peerId, from }, missing, context);
+}
+
+function peerKnows(
+  { broadcaster }: State,
+  peerId: PeerId,
+  how: "announced" | "pushed",
+  hashes: readonly HashHex[],
+): void {
+  if (hashes.length === 0) return;
+  broadcaster.tell({ type: "PeerKnows", what: "transaction", how, peerId, hashes });
+}
+
 function fetched(state: State, outcome: RequestOutcome, context: Ctx): void {
-  if (!outcome.ok || outcome.message.kind !== "ResponseTransactions") {
-    if (!outcome.ok) state.fetch.failed(outcome, context);
+  const { tag, peerId } = outcome;
+  const isShort = state.shortFetch.owns(tag);
+  const fetch = isShort ? state.shortFetch : state.fetch;
+  if (!outcome.ok) {
+    fetch.failed(outcome, context);
     return;
   }
-  const { tag, peerId } = outcome;
+  if (!("transactions" in outcome.message)) return;
   const { transactions } = outcome.message;
   const ids = transactions.map((transaction) => toHex(sha256(transaction)));
-  const asked = state.fetch.answered(tag, ids, context);
+  const keys = isShort ? ids.map((id) => state.known.shortOf(id)) : ids;
+  const asked = fetch.answered(tag, keys, context);
   for (const [index, bytes] of transactions.entries()) {
     const id = ids[index]!;
-    if (asked?.has(id) !== true) continue;
+    if (asked?.has(keys[index]!) !== true) continue;
     take(state, { id, bytes, peerId, peerReply: undefined, replyTo: undefined }, context);
   }
 }

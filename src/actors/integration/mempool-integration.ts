@@ -324,5 +324,5 @@ function serve(
     found.push(transaction);
   }
   const transactions = itemsWithin(found, bytesSoftMax);
-  message.replyTo.tell({ kind: "ResponseTransactions", transactions });
+  message.replyTo.tell({ kind: message.answeredBy ?? "ResponseTransactions", transactions });
 }

@@ -24,7 +24,9 @@ export type MempoolMessage =
   | {
       readonly type: "ServeTransactions";
       readonly ids: readonly HashHex[];
-      readonly replyTo: ActorRef<MessageOf<"ResponseTransactions">>;
+      /** How it asked for them. */
+      readonly answeredBy?: "ResponseShortIds";
+      readonly replyTo: ActorRef<MessageOf<"ResponseTransactions" | "ResponseShortIds">>;
     }
   | {
       readonly type: "SelectTransactions";

@@ -26,6 +26,8 @@ export interface PushedForms {
   readonly compact: () => MessageOf<"CompactBlock"> | undefined;
 }
 
+type Refused = Extract<PeerHandlerMessage, { type: "SendEncoded" }>["refused"] & object;
+
 interface Encoded {
   readonly kind: MessageKind;
   readonly payload: Uint8Array;
@@ -47,12 +49,11 @@ export class BlockPush {
     this.#forms = forms;
   }
 
-  /** False: there is no form of it for this peer. */
-  to({ capabilities, handler }: PushTarget): boolean {
+  /** False: there is no form of it for this peer, or no room. */
+  to({ capabilities, handler }: PushTarget, refused: Refused): boolean {
     const encoded = readsCompact({ capabilities }) ? (this.compact ?? this.whole) : this.whole;
     if (encoded === undefined) return false;
-    handler.tell({ type: "SendEncoded", ...encoded });
-    return true;
+    return handler.tell({ type: "SendEncoded", ...encoded, refused });
   }
 
   private get compact(): Encoded | undefined {

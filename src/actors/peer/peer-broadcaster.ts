@@ -1,108 +1,56 @@
-// PeerBroadcaster: fan-out to the ready peers. Remembers what each peer knows, pushes new blocks to
-// one of them, announces them to the rest by hash, and gathers announcements. Tells a new peer of
-// the transactions that wait.
-// Told by: registry, handlers, consensus and mempool integration. Tells: peer handlers, mempool.
+// PeerBroadcaster: fan-out to the ready peers. Knows who has what, and by which edges of the relay
+// trees each peer hears of what was accepted: pushed at once, or told by id. Tells a new peer of the
+// transactions that wait.
+// Told by: registry, router, handlers, peer handlers, consensus and mempool integration. Tells: peer
+// handlers, mempool, registry, reputation.
 
-import { KNOWN_ID_BYTES, PENDING_ID_BYTES } from "../../config/memory-plan.js";
+import { KNOWN_ID_BYTES, PENDING_ID_BYTES, RELAYED_IDS } from "../../config/memory-plan.js";
 import { invariant, unreachable } from "../../errors.js";
-import { defineActor, type ActorRef, type AskOutcome, type Context } from "../../runtime/actor.js";
-import { IdCache } from "../id-cache.js";
-import { RESTART } from "../policies.js";
-import type { HashHex } from "../../types/chain.js";
+import { defineActor, replyToOf, type ActorRef } from "../../runtime/actor.js";
+import { RELAY_CAPABILITY, RELAYED } from "../../protocol/kinds/relay.js";
+import { ShortIds } from "../../protocol/relay-ids.js";
 import type { PeerId } from "../../ports.js";
-import { ITEM_LIMITS } from "../../protocol/types/message.js";
-import type { NodeEnv } from "../env.js";
-import type { Lease } from "../memory-ledger.js";
-import type { ChainChanged } from "../integration/chain-events.js";
-import type { ConsensusMessage } from "../integration/consensus-integration.js";
+import { RESTART } from "../policies.js";
+import { BlockNews } from "./block-news.js";
 import type {
-  MempoolChanged,
-  MempoolMessage,
-  WaitingTransactions,
-} from "../integration/mempool-integration.js";
-import { BlockRelay, type ForwardedBlock } from "./block-relay.js";
-import { atFloor, type Prices } from "./fee-floor.js";
-import { GossipTimes, type NewsKind } from "./gossip-times.js";
-import type { PeerHandlerMessage } from "./peer-handler-messages.js";
-import type { ReputationMessage } from "./peer-reputation.js";
-import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
+  BroadcasterArgs,
+  BroadcasterContext as Ctx,
+  BroadcasterEnv,
+  BroadcasterMessage,
+  BroadcasterState as State,
+  Peer,
+  RelayKind,
+} from "./broadcaster-state.js";
+import { atFloor } from "./fee-floor.js";
+import { GossipTimes } from "./gossip-times.js";
+import type { Incoming } from "./peer-handler-messages.js";
+import type { PeerTableEvent } from "./peer-table.js";
+import {
+  blockNotPushed,
+  forwardBlock,
+  JUDGED_AFTER_MS,
+  judgeBlocks,
+  judgeLater,
+  relayHead,
+} from "./relay-blocks.js";
+import {
+  announceIds,
+  announceLater,
+  announceShortIds,
+  notPushed,
+  relayTransactions,
+  serveShortIds,
+  transactionPushed,
+} from "./relay-transactions.js";
+import { RelayTree } from "./relay-tree.js";
+import { TREE_POLICIES } from "./tree-policies.js";
+import { waiting, welcome, welcomeLater } from "./welcome.js";
+import { WhoHas } from "./who-has.js";
 
-export type BroadcasterMessage =
-  /** The peer has these blocks or transactions: it sent or announced them. */
-  | {
-      readonly type: "PeerKnows";
-      readonly what: NewsKind;
-      readonly peerId: PeerId;
-      readonly hashes: readonly HashHex[];
-    }
-  | {
-      readonly type: "RelayTransactions";
-      readonly ids: readonly HashHex[];
-      readonly prices?: Prices;
-    }
-  /** The peer takes nothing that pays less. */
-  | { readonly type: "PeerFloor"; readonly peerId: PeerId; readonly gasPrice: bigint }
-  | ({ readonly type: "ForwardBlock" } & ForwardedBlock)
-  | { readonly type: "AnnounceDue" }
-  /** What was measured is to be told to the registry. */
-  | { readonly type: "FiguresDue" }
-  /** The next slice of what waits is due for the new peers. */
-  | { readonly type: "WelcomeDue" }
-  | { readonly type: "Waiting"; readonly outcome: AskOutcome<WaitingTransactions> }
-  /** Those that returned are to be announced to all, whatever they were told before. */
-  | MempoolChanged
-  | ChainChanged
-  | PeerTableEvent;
+export type { BroadcasterArgs, BroadcasterEnv, BroadcasterMessage } from "./broadcaster-state.js";
 
-export interface BroadcasterArgs {
-  readonly registry: ActorRef<RegistryMessage>;
-  readonly consensus: ActorRef<ConsensusMessage>;
-  readonly mempool: ActorRef<MempoolMessage>;
-  readonly reputation: ActorRef<ReputationMessage>;
-}
-
-export type BroadcasterEnv = Pick<NodeEnv, "blocks" | "config" | "consensus" | "memory" | "random">;
-
-interface Peer {
-  readonly peerId: PeerId;
-  readonly handler: ActorRef<PeerHandlerMessage>;
-  readonly capabilities: ReadonlySet<string>;
-  /** The heaviest head that it claimed: a heavier peer needs no news of ours. */
-  claimedDifficulty: bigint;
-  /** The least price that it takes. */
-  floor: bigint;
-  /** Blocks and transactions it has, as far as we saw. */
-  readonly known: IdCache;
-  /** Ids that wait for the next announcement, unless the peer announces them first. */
-  readonly pending: Set<HashHex>;
-}
-
-/** New peers that hear together, slice by slice, of the transactions that wait. */
-interface Welcome {
-  readonly peerIds: ReadonlySet<PeerId>;
-  /** Ids that they may still be told. */
-  left: number;
-}
-
-interface State extends Pick<BroadcasterArgs, "registry" | "mempool" | "reputation"> {
-  readonly peers: Map<PeerId, Peer>;
-  timing: boolean;
-  /** Became ready since the last welcome began. */
-  newcomers: Set<PeerId>;
-  welcome: Welcome | undefined;
-  readonly idsLease: Lease;
-  readonly times: GossipTimes;
-  readonly relay: BlockRelay<Peer>;
-  /** The timer of FiguresDue runs. */
-  telling: boolean;
-}
-
-type Ctx = Context<BroadcasterMessage, BroadcasterEnv>;
-
-/** Of waiting transactions, to a new peer at once. */
-const WELCOME_SLICE_IDS = 512;
-const MEMPOOL_TIMEOUT_MS = 5_000;
 const FIGURES_INTERVAL_MS = 5_000;
+const KINDS: readonly RelayKind[] = ["RelayKey", "RequestShortIds", "Prune", "Graft"];
 
 export const peerBroadcaster = defineActor<
   BroadcasterArgs,
@@ -115,52 +63,50 @@ export const peerBroadcaster = defineActor<
     dataMax: 4_096,
     controlMax: 16_384,
     overflow: "dropOldest",
+    replyOf: replyToOf,
     isControl: ({ type }) => !DATA.has(type),
   },
   onFault: RESTART,
 
   init(context, args) {
-    args.registry.tell({ type: "Subscribe", subscriber: context.self });
-    args.consensus.tell({ type: "Subscribe", subscriber: context.self });
-    args.mempool.tell({ type: "Subscribe", subscriber: context.self });
-    const peers: State["peers"] = new Map();
-    const times = new GossipTimes(context.env.config.reputation.repeatsPerMinuteMax);
-    const delayMsOf = (peerId: PeerId) => times.of(peerId).blockDelayMs;
+    const { self: subscriber, env } = context;
+    args.registry.tell({ type: "Subscribe", subscriber });
+    args.consensus.tell({ type: "Subscribe", subscriber });
+    args.mempool.tell({ type: "Subscribe", subscriber });
+    const handler = context.self as ActorRef<Incoming>;
+    const perPeerMax = env.config.gossip.knownPerPeerMax;
+    args.router.tell({ type: "Register", kinds: KINDS, handler });
     return {
-      ...args,
-      peers,
-      relay: new BlockRelay(peers, delayMsOf, context.env),
-      timing: false,
+      registry: args.registry,
+      mempool: args.mempool,
+      reputation: args.reputation,
+      peers: new Map(),
+      slots: [],
+      has: {
+        block: new WhoHas({ perPeerMax, ...RELAYED_IDS.block }),
+        transaction: new WhoHas({ perPeerMax, ...RELAYED_IDS.transaction }),
+      },
+      trees: {
+        block: new RelayTree(TREE_POLICIES.block),
+        transaction: new RelayTree(TREE_POLICIES.transaction),
+      },
+      blockNews: new BlockNews(JUDGED_AFTER_MS),
+      beacons: new Map(),
+      timing: new Set(),
       newcomers: new Set(),
       welcome: undefined,
-      idsLease: context.owns(context.env.memory.lease("knownIds")),
-      times,
-      telling: false,
+      idsLease: context.owns(env.memory.lease("knownIds")),
+      times: new GossipTimes(env.config.reputation.repeatsPerMinuteMax),
     };
   },
 
   receive(state, message, context) {
     switch (message.type) {
       case "PeerReady":
-        state.peers.set(message.peerId, {
-          peerId: message.peerId,
-          handler: message.handler,
-          capabilities: message.capabilities,
-          claimedDifficulty: message.head.claimed.totalDifficulty,
-          floor: 0n,
-          known: new IdCache(context.env.config.gossip.knownPerPeerMax),
-          pending: new Set(),
-        });
-        state.times.joined(message.peerId, context.nowMs);
-        if (!message.capabilities.has("transactions/1")) return;
-        state.newcomers.add(message.peerId);
-        welcomeLater(state, context);
+        joined(state, message, context);
         return;
       case "PeerGone":
-        if (!message.wasReady) return;
-        state.peers.delete(message.peerId);
-        state.times.gone(message.peerId);
-        state.newcomers.delete(message.peerId);
+        if (message.wasReady) gone(state, message.peerId);
         return;
       case "PeerClaimed": {
         const peer = state.peers.get(message.peerId);
@@ -172,17 +118,11 @@ export const peerBroadcaster = defineActor<
       case "PeerKnows":
         peerKnows(state, message, context);
         return;
+      case "NotPushed":
+        missed(state, message, context);
+        return;
       case "RelayTransactions":
-        for (const id of message.ids) state.times.proven("transaction", id);
-        for (const peer of state.peers.values()) {
-          const ids = atFloor(peer.floor, message.ids, message.prices);
-          announceLater(
-            state,
-            peer,
-            ids.filter((id) => !peer.known.has(id)),
-            context,
-          );
-        }
+        relayTransactions(state, message, context);
         return;
       case "PeerFloor": {
         const peer = state.peers.get(message.peerId);
@@ -190,19 +130,27 @@ export const peerBroadcaster = defineActor<
         return;
       }
       case "ForwardBlock":
-        state.relay.forward(message);
+        forwardBlock(state, message, context);
         return;
       case "ReturnedTransactions":
         for (const peer of state.peers.values()) {
-          const ids = atFloor(peer.floor, message.ids, message.prices);
-          announceLater(state, peer, ids, context);
+          announceLater(state, peer, atFloor(peer.floor, message.ids, message.prices), context);
         }
         return;
       case "EvictedTransactions":
         // It would be asked for what it does not have any more.
-        for (const { pending } of state.peers.values()) {
-          for (const id of message.ids) pending.delete(id);
+        for (const { pending, pendingIds } of state.peers.values()) {
+          for (const id of message.ids) {
+            pending.delete(id);
+            pendingIds.delete(id);
+          }
         }
+        return;
+      case "Incoming":
+        receiveIncoming(state, message, context);
+        return;
+      case "PushRefused":
+        refused(state, message, context);
         return;
       case "WelcomeDue":
         welcome(state, context);
@@ -211,171 +159,226 @@ export const peerBroadcaster = defineActor<
         waiting(state, message.outcome, context);
         return;
       case "AnnounceDue":
-        state.timing = false;
-        for (const [peerId, peer] of state.peers) {
-          state.times.sent(peerId, peer.pending.size);
-          announceTransactions(peer);
-        }
+        announceIds(state);
         return;
-      case "FiguresDue":
-        tellFigures(state);
+      case "ShortIdsDue":
+        announceShortIds(state);
         return;
+      case "JudgeDue":
+        judgeBlocks(state, context);
+        return;
+      case "FiguresDue": {
+        state.timing.delete("figures");
+        const figures = state.times.takeChanged();
+        if (figures.length > 0) state.registry.tell({ type: "GossipMeasured", figures });
+        return;
+      }
       case "ChainChanged":
-        for (const { header } of message.connected) state.times.proven("block", header.hash);
-        state.relay.head(message);
+        relayHead(state, message, context);
         return;
       default:
         unreachable(message);
     }
   },
 
-  afterBatch({ idsLease, peers, times }) {
+  afterBatch(state, context) {
+    const { idsLease, peers, slots, trees, has, times } = state;
+    for (const what of RELAYED) {
+      const tree = trees[what];
+      if (tree.lacksEdges) tree.improve(context.nowMs);
+      for (const { slot, kind } of tree.takeOrders()) {
+        slots[slot]?.handler.tell({ type: "Send", message: { kind, what } });
+      }
+    }
     let { bytes } = times;
-    for (const { known, pending } of peers.values()) {
-      bytes += known.size * KNOWN_ID_BYTES + pending.size * PENDING_ID_BYTES;
+    for (const { size, maskBytes } of [has.block, has.transaction]) {
+      bytes += size * KNOWN_ID_BYTES + maskBytes;
+    }
+    for (const { announced, pending, pendingIds } of peers.values()) {
+      bytes += announced.size * KNOWN_ID_BYTES;
+      bytes += (pending.size + pendingIds.size) * PENDING_ID_BYTES;
     }
     idsLease.resize(bytes);
   },
 
-  invariants({ peers, newcomers, times }, { env }) {
+  invariants({ peers, slots, newcomers, times, has, trees, blockNews }, { env }) {
     times.invariants();
+    blockNews.invariants();
     const { knownPerPeerMax } = env.config.gossip;
+    for (const what of RELAYED) {
+      has[what].invariants();
+      trees[what].invariants();
+    }
     for (const peerId of newcomers) invariant(peers.has(peerId), "newcomers are ready peers");
-    for (const { known, pending } of peers.values()) {
-      invariant(known.size <= knownPerPeerMax, `${known.size} known items of a peer`);
+    for (const peer of peers.values()) {
+      const { pending, pendingIds, slot } = peer;
+      invariant(slots[slot] === peer, "a peer is found by its slot");
       invariant(pending.size <= knownPerPeerMax, `${pending.size} announcements wait`);
+      invariant(pendingIds.size <= knownPerPeerMax, `${pendingIds.size} announcements wait`);
     }
   },
 });
 
 const DATA: ReadonlySet<BroadcasterMessage["type"]> = new Set([
   "PeerKnows",
+  "NotPushed",
   "RelayTransactions",
+  "ForwardBlock",
   "ReturnedTransactions",
   "EvictedTransactions",
+  "Incoming",
+  "PushRefused",
 ]);
+
+function joined(
+  state: State,
+  message: Extract<PeerTableEvent, { type: "PeerReady" }>,
+  context: Ctx,
+): void {
+  const { peerId, handler, capabilities, direction, head } = message;
+  const { has, peers, slots, times, trees } = state;
+  const { groups, shortIdKey } = context.env;
+  // A restarted registry tells of those again that it had told of.
+  if (peers.has(peerId)) gone(state, peerId);
+  const slot = has.block.join();
+  invariant(has.transaction.join() === slot, "a peer has one slot");
+  const takesTransactions = capabilities.has("transactions/1");
+  const isRelay = capabilities.has(RELAY_CAPABILITY);
+  const peer: Peer = {
+    peerId,
+    slot,
+    handler,
+    capabilities,
+    isRelay,
+    takesTransactions,
+    claimedDifficulty: head.claimed.totalDifficulty,
+    floor: 0n,
+    shortIds: undefined,
+    pending: new Set(),
+    pendingIds: new Set(),
+    announced: new Map(),
+  };
+  peers.set(peerId, peer);
+  slots[slot] = peer;
+  times.joined(peerId, context.nowMs);
+  if (isRelay) {
+    const isOutbound = direction === "outbound";
+    const relay = { slot, isOutbound, group: groups?.nameOf(peerId) };
+    if (capabilities.has("blocks/1")) trees.block.joined(relay, context.nowMs);
+    if (takesTransactions) trees.transaction.joined(relay, context.nowMs);
+  }
+  if (!takesTransactions) return;
+  if (isRelay) {
+    handler.tell({ type: "Send", message: { kind: "RelayKey", key: shortIdKey } });
+  }
+  state.newcomers.add(peerId);
+  welcomeLater(state, context);
+}
+
+function gone(state: State, peerId: PeerId): void {
+  const peer = state.peers.get(peerId);
+  if (peer === undefined) return;
+  const { slot } = peer;
+  state.peers.delete(peerId);
+  state.slots[slot] = undefined;
+  state.blockNews.gone(slot);
+  for (const [id, by] of state.beacons) if (by === slot) state.beacons.delete(id);
+  for (const what of RELAYED) {
+    state.trees[what].gone(slot);
+    state.has[what].leave(slot);
+  }
+  state.times.gone(peerId);
+  state.newcomers.delete(peerId);
+}
+
+function missed(
+  { peers, trees }: State,
+  { what, announcedBy }: Extract<BroadcasterMessage, { type: "NotPushed" }>,
+  { nowMs }: Ctx,
+): void {
+  const slots = announcedBy.map((peerId) => peers.get(peerId)?.slot);
+  trees[what].missed(
+    slots.filter((slot) => slot !== undefined),
+    nowMs,
+  );
+}
+
+function refused(
+  state: State,
+  { what, hash, peerId }: Extract<BroadcasterMessage, { type: "PushRefused" }>,
+  context: Ctx,
+): void {
+  const peer = state.peers.get(peerId);
+  if (peer === undefined) return;
+  if (what === "block") blockNotPushed(peer, hash, context);
+  else notPushed(state, peer, hash, context);
+}
+
+function receiveIncoming(state: State, incoming: Incoming<RelayKind>, context: Ctx): void {
+  const { message, peerId, replyTo } = incoming;
+  if (message.kind === "RequestShortIds") {
+    serveShortIds(state, incoming as Incoming<"RequestShortIds">, context);
+    return;
+  }
+  replyTo.tell("Done");
+  const peer = state.peers.get(peerId);
+  if (peer === undefined) return;
+  switch (message.kind) {
+    case "RelayKey":
+      peer.shortIds = new ShortIds(message.key);
+      return;
+    case "Prune":
+      state.trees[message.what].pruned(peer.slot, context.nowMs);
+      return;
+    case "Graft":
+      state.trees[message.what].grafted(peer.slot, context.nowMs);
+      return;
+    default:
+      unreachable(message);
+  }
+}
 
 function peerKnows(
   state: State,
-  { what, peerId, hashes }: Extract<BroadcasterMessage, { type: "PeerKnows" }>,
+  { what, how, peerId, hashes }: Extract<BroadcasterMessage, { type: "PeerKnows" }>,
   context: Ctx,
 ): void {
-  const { peers, times } = state;
+  const { blockNews, peers, times } = state;
+  const has = state.has[what];
+  const tree = state.trees[what];
+  const { nowMs } = context;
   const peer = peers.get(peerId);
   if (peer === undefined) return;
+  const { slot } = peer;
   for (const hash of hashes) {
-    if (peer.known.has(hash)) {
-      if (times.repeated(peerId, context.nowMs)) tooOften(state, peerId);
+    const known = has.find(hash);
+    if (known !== undefined && has.has(known, slot)) {
+      if (times.repeated(peerId, nowMs)) tooOften(state, peerId);
     } else {
-      const isFirst = (): boolean => [...peers.values()].every(({ known }) => !known.has(hash));
-      times.told(what, hash, peerId, isFirst, context.nowMs);
+      const isFirst = (): boolean => known === undefined || has.isNobodys(known);
+      times.told(what, hash, peerId, isFirst, nowMs);
     }
-    peer.known.add(hash);
+    const place = known ?? has.told(hash, slot);
+    has.mark(place, slot);
     peer.pending.delete(hash);
+    peer.pendingIds.delete(hash);
+    const isPush = how === "pushed";
+    const cameBefore = isPush && has.cameBefore(place);
+    if (what === "transaction") {
+      if (isPush) transactionPushed(state, hash, slot, cameBefore, nowMs);
+    } else if (isPush || !tree.isIn(slot)) {
+      // Who should push is not early by what it says.
+      const copies = blockNews.told(hash, slot, isPush, nowMs);
+      if (cameBefore) tree.repeated(slot, copies, nowMs);
+    }
   }
-  if (state.telling) return;
-  state.telling = true;
+  judgeLater(state, context);
+  if (state.timing.has("figures")) return;
+  state.timing.add("figures");
   context.startTimer("figures", FIGURES_INTERVAL_MS, { type: "FiguresDue" });
 }
 
 function tooOften({ reputation }: State, peerId: PeerId): void {
   const detail = "it tells again and again what it told before";
   reputation.tell({ type: "Report", peerId, event: "DuplicateData", detail });
-}
-
-/** Those of the peers about whom something changed. */
-function tellFigures(state: State): void {
-  state.telling = false;
-  const figures = state.times.takeChanged();
-  if (figures.length > 0) state.registry.tell({ type: "GossipMeasured", figures });
-}
-
-function announceLater(
-  state: State,
-  { capabilities, pending }: Peer,
-  ids: readonly HashHex[],
-  context: Ctx,
-): void {
-  if (ids.length === 0 || !capabilities.has("transactions/1")) return;
-  const { knownPerPeerMax, announceIntervalMs } = context.env.config.gossip;
-  for (const id of ids) pending.add(id);
-  // The oldest are the likeliest to have reached the peer by others.
-  for (const id of pending) {
-    if (pending.size <= knownPerPeerMax) break;
-    pending.delete(id);
-  }
-  if (state.timing) return;
-  state.timing = true;
-  // Nodes that heard of a transaction together would announce it to each other together: of two
-  // that wait for different times only one does, for the other is told meanwhile.
-  context.startTimer("announce", around(announceIntervalMs, context), { type: "AnnounceDue" });
-}
-
-/** Between half of it and half as much again. */
-function around(meanMs: number, { env }: Ctx): number {
-  return meanMs * (0.5 + env.random.float());
-}
-
-/** Peers that become ready meanwhile are welcomed together. */
-function welcomeLater(state: State, context: Ctx): void {
-  if (state.welcome !== undefined || state.newcomers.size === 0) return;
-  const { newPeerDelayMs } = context.env.config.gossip;
-  context.startTimer("welcome", around(newPeerDelayMs, context), { type: "WelcomeDue" });
-}
-
-function welcome(state: State, context: Ctx): void {
-  const from = state.welcome === undefined ? "best" : "next";
-  state.welcome ??= {
-    peerIds: state.newcomers,
-    left: context.env.config.gossip.knownPerPeerMax,
-  };
-  if (from === "best") state.newcomers = new Set();
-  const countMax = Math.min(WELCOME_SLICE_IDS, state.welcome.left);
-  context.ask<MempoolMessage, WaitingTransactions>(
-    state.mempool,
-    (replyTo) => ({ type: "ListWaiting", from, countMax, replyTo }),
-    MEMPOOL_TIMEOUT_MS,
-    (outcome) => ({ type: "Waiting", outcome }),
-  );
-}
-
-function waiting(state: State, outcome: AskOutcome<WaitingTransactions>, context: Ctx): void {
-  const current = state.welcome;
-  if (current === undefined) return;
-  const { ids, prices, done } = outcome.ok
-    ? outcome.value
-    : { ids: [], prices: undefined, done: true };
-  // Without an answer they are welcomed with the next ones.
-  if (!outcome.ok) {
-    for (const peerId of current.peerIds) if (state.peers.has(peerId)) state.newcomers.add(peerId);
-  }
-  for (const peerId of current.peerIds) {
-    const peer = state.peers.get(peerId);
-    if (peer === undefined) continue;
-    announceLater(
-      state,
-      peer,
-      atFloor(peer.floor, ids, prices).filter((id) => !peer.known.has(id)),
-      context,
-    );
-  }
-  current.left -= ids.length;
-  if (!done && current.left > 0) {
-    const { announceIntervalMs } = context.env.config.gossip;
-    context.startTimer("welcome", around(announceIntervalMs, context), { type: "WelcomeDue" });
-    return;
-  }
-  state.welcome = undefined;
-  welcomeLater(state, context);
-}
-
-function announceTransactions({ handler, known, pending }: Peer): void {
-  const waiting = [...pending];
-  pending.clear();
-  const { announcedTransactionsMax } = ITEM_LIMITS;
-  for (let start = 0; start < waiting.length; start += announcedTransactionsMax) {
-    const ids = waiting.slice(start, start + announcedTransactionsMax);
-    for (const id of ids) known.add(id);
-    handler.tell({ type: "Send", message: { kind: "AnnounceTransactions", ids } });
-  }
 }

@@ -6,7 +6,10 @@ import type { DecodeFramesVerdict, PeerId } from "../../ports.js";
 import type { Breach } from "../../types/breach.js";
 import type { Outcome } from "../../protocol/session/session-types.js";
 import type { DisconnectReason, WireKind, WireMessage } from "../../protocol/types/message.js";
+import type { HashHex } from "../../types/chain.js";
+import type { BroadcasterMessage } from "./broadcaster-state.js";
 import type { Answer, Dealt, Held } from "./dealt.js";
+import type { NewsKind } from "./gossip-times.js";
 
 export type PeerHandlerMessage =
   | { readonly type: "Send"; readonly message: WireMessage }
@@ -16,6 +19,12 @@ export type PeerHandlerMessage =
       readonly kind: WireKind;
       readonly payload: Uint8Array;
       readonly about?: Uint8Array;
+      /** Who is told where there is no room for it, and of what. */
+      readonly refused?: {
+        readonly to: ActorRef<BroadcasterMessage>;
+        readonly what: NewsKind;
+        readonly hash: HashHex;
+      };
     }
   | {
       readonly type: "Request";

@@ -138,7 +138,7 @@ export const peerHandler = defineActor<
         session.send(message.message, nowMs);
         return;
       case "SendEncoded":
-        session.sendEncoded(message.kind, message.payload, nowMs, message.about);
+        sendEncoded(state, message);
         return;
       case "Request": {
         const { replyTo } = message;
@@ -269,6 +269,16 @@ function groupOf(
   const group = groups?.of(remote.host, peerId);
   if (group !== undefined) context.owns({ release: () => groups?.left(peerId) });
   return group;
+}
+
+/** Whoever pushed it may announce it where there is no room for it. */
+function sendEncoded(
+  { nowMs, peerId, session }: PeerHandlerState,
+  { kind, payload, about, refused }: Extract<PeerHandlerMessage, { type: "SendEncoded" }>,
+): void {
+  if (session.sendEncoded(kind, payload, nowMs, about) || refused === undefined) return;
+  const { hash, to, what } = refused;
+  to.tell({ type: "PushRefused", what, peerId, hash });
 }
 
 function nonceOf(tellsTime: boolean, clock: Clock, random: Random): bigint {

@@ -79,7 +79,7 @@ export function spawnActors(
   );
   const broadcaster = context.spawn(
     peerBroadcaster,
-    { registry, consensus, mempool, reputation },
+    { registry, router, consensus, mempool, reputation },
     { name: "broadcaster" },
   );
   context.spawn(feeFloors, { router, registry, mempool, broadcaster }, { name: "fee-floors" });

@@ -241,6 +241,24 @@ export const PEERS = {
       "The mean before what was heard is announced: each wait is drawn between half of it and half " +
         "as much again.",
     ),
+    shortIdsIntervalMs: ms(
+      400,
+      [1, HOUR_MS],
+      "The same over lazy edges of a relay tree, by short ids: they repair what no eager edge brings, " +
+        "and the more of them go together the less each costs.",
+    ),
+    blockWaitMinMs: ms(
+      20,
+      [0, HOUR_MS],
+      "As `gossip.pushWaitMinMs`, for a block at the tip: three peers push it, and it is wanted soon.",
+    ),
+    pushWaitMinMs: ms(
+      1_000,
+      [0, HOUR_MS],
+      "What was announced and is likely to be pushed too is waited for so long at least, and as long as " +
+        "such pushes took of late, before it is asked for.",
+    ),
+    pushWaitMaxMs: ms(3_000, [0, HOUR_MS], "The longest that is waited for such a push."),
     newPeerDelayMs: ms(
       500,
       [0, HOUR_MS],

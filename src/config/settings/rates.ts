@@ -34,6 +34,12 @@ export const RATES = {
       "Ids that it may announce at once: a welcome has 5,000 (`gossip.knownPerPeerMax`), and so has " +
         "each tenth of a second of a reorganisation at most.",
     ),
+    relayEdgesPerSecond: rate(
+      16,
+      "Prunes, grafts and keys of short ids that one peer may send, each, after a burst: this node " +
+        "sends one in half a second at most of each tree.",
+    ),
+    relayEdgesBurst: burst(256, "Those that it may send at once."),
     groupPeers: count(
       2,
       [1, 1_024],

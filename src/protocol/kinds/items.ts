@@ -10,11 +10,13 @@ import { invariant } from "../../errors.js";
 import type { AnyMessage } from "./any-message.js";
 
 const HASH_BYTES = 32;
+/** Of ids that are told for short. */
+const SHORT_ID_BYTES = 8;
 
 /** A payload keeps at most this much alive. */
 const smallPayloads = new Slab(8_192);
 
-/** A byte string; hashes are hex in messages, and written from it. */
+/** A byte string; hashes and short ids are hex in messages, and written from it. */
 type Item = Uint8Array | HashHex;
 
 interface ItemShape {
@@ -49,6 +51,15 @@ export function hashItem<M extends AnyMessage>(conversion: Conversion<M>): Items
   return { form: "items", shape, ...conversion };
 }
 
+/** One byte string of just so many bytes. */
+export function bytesItem<M extends AnyMessage>(
+  itemBytes: number,
+  conversion: Conversion<M>,
+): Items<M> {
+  const shape = { list: false, countMin: 1, countMax: 1, itemBytes };
+  return { form: "items", shape, ...conversion };
+}
+
 /** A list of byte strings. */
 export function items<M extends AnyMessage>(
   [countMin, countMax]: readonly [number, number],
@@ -63,6 +74,15 @@ export function hashItems<M extends AnyMessage>(
   conversion: Conversion<M>,
 ): Items<M> {
   const shape = { list: true, countMin: 1, countMax, itemBytes: HASH_BYTES };
+  return { form: "items", shape, ...conversion };
+}
+
+/** A list of short ids, at least one. */
+export function shortIdItems<M extends AnyMessage>(
+  countMax: number,
+  conversion: Conversion<M>,
+): Items<M> {
+  const shape = { list: true, countMin: 1, countMax, itemBytes: SHORT_ID_BYTES };
   return { form: "items", shape, ...conversion };
 }
 

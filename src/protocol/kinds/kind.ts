@@ -29,7 +29,13 @@ export function laneIndex(lane: Lane): number {
 export type ServeQuotaName = "blocks" | "headers" | "transactions" | "addresses";
 /** What is counted of what a peer sends of its own accord. */
 export type ReceiveQuotaName =
-  "pushedBlocks" | "announcedBlocks" | "pushedTransactions" | "announcedTransactions" | "feeFloors";
+  | "pushedBlocks"
+  | "announcedBlocks"
+  | "pushedTransactions"
+  | "announcedTransactions"
+  | "announcedShortIds"
+  | "feeFloors"
+  | "relayEdges";
 export type Quota = ServeQuotaName | ReceiveQuotaName;
 
 /** How a payload is made and read: members of CBOR, or byte strings that stay where they are. */

@@ -77,4 +77,16 @@ export const LEAST_RATES: Readonly<Record<ReceiveQuotaName, FullRate>> = {
     bytesPerSecond: 16,
     burstBytes: 256,
   },
+  announcedShortIds: {
+    itemsPerSecond: 8_192,
+    burstItems: 65_536,
+    bytesPerSecond: 128 * 1_024,
+    burstBytes: MIB,
+  },
+  relayEdges: {
+    itemsPerSecond: 16,
+    burstItems: 256,
+    bytesPerSecond: 512,
+    burstBytes: 8_192,
+  },
 };

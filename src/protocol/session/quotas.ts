@@ -97,12 +97,15 @@ function rateOf(quota: Quota, rule: KindRule, { receive, serve }: QuotaSettings)
       };
     case "announcedBlocks":
       return byItems(rule, receive.announcedBlocksPerSecond, receive.announcedBlocksBurst);
+    case "announcedShortIds":
     case "announcedTransactions": {
       const { announcedTransactionsPerSecond, announcedTransactionsBurst } = receive;
       return byItems(rule, announcedTransactionsPerSecond, announcedTransactionsBurst);
     }
     case "feeFloors":
       return LEAST_RATES.feeFloors;
+    case "relayEdges":
+      return byItems(rule, receive.relayEdgesPerSecond, receive.relayEdgesBurst);
   }
 }
 

@@ -9,6 +9,7 @@ import { FEES_KINDS, type FeesMessage } from "../kinds/fees.js";
 import { inOneShape, laneIndex, type KindRule, type KindsOf } from "../kinds/kind.js";
 import type { OwnMessage } from "../kinds/own.js";
 import { PEERS_KINDS, type PeersMessage } from "../kinds/peers.js";
+import { RELAY_KINDS, type RelayMessage } from "../kinds/relay.js";
 import { SYNC_KINDS, type SyncMessage } from "../kinds/sync.js";
 import { TRANSACTIONS_KINDS, type TransactionsMessage } from "../kinds/transactions.js";
 
@@ -29,6 +30,7 @@ export type Message =
   | SyncMessage
   | TransactionsMessage
   | PeersMessage
+  | RelayMessage
   | FeesMessage;
 
 export type MessageKind = Message["kind"];
@@ -45,6 +47,7 @@ const DESCRIBED: KindsOf<Message> = {
   ...TRANSACTIONS_KINDS,
   ...PEERS_KINDS,
   ...FEES_KINDS,
+  ...RELAY_KINDS,
 };
 
 export const KINDS = Object.fromEntries(

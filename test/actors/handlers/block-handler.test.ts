@@ -186,7 +186,13 @@ test("a pushed block is checked, connected and rewarded; credit goes back at the
   t.deepEqual(harness.blames(), ["GoodBlock"]);
   t.is(harness.done(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
-    { type: "PeerKnows", what: "block", peerId: peerIdOf(1), hashes: [one.header.hash] },
+    {
+      type: "PeerKnows",
+      what: "block",
+      how: "pushed",
+      peerId: peerIdOf(1),
+      hashes: [one.header.hash],
+    },
   ]);
   t.is(harness.registry.of("HeadClaimed")[0]?.head.hash, one.header.hash);
 });

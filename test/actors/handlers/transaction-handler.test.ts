@@ -91,7 +91,10 @@ async function start(options: StartOptions = {}) {
     announce: (...ids: string[]) => incoming({ kind: "AnnounceTransactions", ids }),
     submit: (transaction: Uint8Array) =>
       ref.tell({ type: "Submit", transaction, replyTo: submitter.ref }),
-    relayed: () => broadcaster.of("RelayTransactions").flatMap(({ ids }) => [...ids]),
+    relayed: () =>
+      broadcaster
+        .of("RelayTransactions")
+        .flatMap(({ transactions }) => transactions.map(({ id }) => id)),
     /** Messages of peers that were dealt with. */
     done: () => answers.received.filter((answer) => answer === "Done").length,
     answers,
@@ -103,6 +106,7 @@ test("it registers for the kinds of transactions", async (t) => {
   const { router } = await start();
   const [register] = router.of("Register");
   t.deepEqual([...register!.kinds].sort(), [
+    "AnnounceShortIds",
     "AnnounceTransactions",
     "NewTransaction",
     "RequestTransactions",
@@ -121,7 +125,13 @@ test("a valid transaction of a peer is added, relayed, rewarded, and its credit 
   );
   t.is(harness.done(), 1);
   t.deepEqual(harness.broadcaster.of("PeerKnows"), [
-    { type: "PeerKnows", what: "transaction", peerId: peerIdOf(1), hashes: [idAt(0)] },
+    {
+      type: "PeerKnows",
+      what: "transaction",
+      how: "pushed",
+      peerId: peerIdOf(1),
+      hashes: [idAt(0)],
+    },
   ]);
 });
 

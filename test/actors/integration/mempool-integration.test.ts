@@ -45,7 +45,7 @@ async function start(options: HarnessOptions = {}) {
     followed: nothingFollowed(),
   });
   const outcomes = harness.probe<readonly MempoolAnswer[]>();
-  const peer = harness.probe<MessageOf<"ResponseTransactions">>();
+  const peer = harness.probe<MessageOf<"ResponseTransactions" | "ResponseShortIds">>();
   await harness.settle();
   return {
     ...harness,

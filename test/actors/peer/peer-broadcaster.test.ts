@@ -3,6 +3,12 @@ import { peerBroadcaster } from "../../../src/actors/peer/peer-broadcaster.js";
 import type { PeerHandlerMessage } from "../../../src/actors/peer/peer-handler-messages.js";
 import type { ReputationMessage } from "../../../src/actors/peer/peer-reputation.js";
 import type { RegistryMessage } from "../../../src/actors/peer/peer-table.js";
+import type { Answer } from "../../../src/actors/peer/dealt.js";
+import type { MessageRouterMessage } from "../../../src/actors/service/message-router.js";
+import type { RelayKind } from "../../../src/actors/peer/broadcaster-state.js";
+import type { Incoming } from "../../../src/actors/peer/peer-handler-messages.js";
+import type { RelayMessage } from "../../../src/protocol/kinds/relay.js";
+import { ShortIds } from "../../../src/protocol/relay-ids.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
 import type { MempoolMessage } from "../../../src/actors/integration/mempool-integration.js";
 import type { ChainChanged } from "../../../src/actors/integration/chain-events.js";
@@ -27,8 +33,10 @@ interface StartOptions extends HarnessOptions {
 async function start(options: StartOptions = {}) {
   const harness = createHarness({ chain, ...options });
   const registry = harness.probe<RegistryMessage>();
+  const router = harness.probe<MessageRouterMessage>();
   const consensus = harness.probe<ConsensusMessage>();
   const reputation = harness.probe<ReputationMessage>();
+  const answers = harness.probe<Answer>();
   const waiting = options.waiting ?? [];
   let told = 0;
   const mempool = harness.probe<MempoolMessage>((asked) => {
@@ -40,6 +48,7 @@ async function start(options: StartOptions = {}) {
   });
   const ref = harness.spawn(peerBroadcaster, {
     registry: registry.ref,
+    router: router.ref,
     consensus: consensus.ref,
     mempool: mempool.ref,
     reputation: reputation.ref,
@@ -70,7 +79,28 @@ async function start(options: StartOptions = {}) {
     reputation,
     join,
     joinAll: (count: number) => Array.from({ length: count }, (_, i) => join(i + 1)),
-    relay: (ids: readonly string[]) => ref.tell({ type: "RelayTransactions", ids }),
+    relay: (ids: readonly string[]) =>
+      ref.tell({
+        type: "RelayTransactions",
+        transactions: ids.map((id) => ({ id, bytes: bytesOf(id) })),
+      }),
+    knows: (
+      number: number,
+      what: "block" | "transaction",
+      hashes: readonly string[],
+      how: "announced" | "pushed" = "announced",
+    ) => ref.tell({ type: "PeerKnows", what, how, peerId: peerIdOf(number), hashes }),
+    hears: (number: number, message: RelayMessage) =>
+      ref.tell({
+        type: "Incoming",
+        peerId: peerIdOf(number),
+        from: harness.probe<PeerHandlerMessage>().ref,
+        message: message as Incoming<RelayKind>["message"],
+        lane: "block",
+        bytes: 10,
+        requestId: 0,
+        replyTo: answers.ref,
+      }),
   };
 }
 
@@ -83,6 +113,7 @@ function changeOf(blocks: readonly MadeBlock[]): ChainChanged {
 }
 
 const one = changeOf([chain[2]!]);
+const bytesOf = (id: string): Uint8Array => Uint8Array.from(Buffer.from(id, "hex"));
 const idOf = (number: number): string => number.toString(16).padStart(64, "0");
 
 function announcedIds(messages: readonly PeerHandlerMessage[]): readonly string[][] {
@@ -166,12 +197,7 @@ test("a peer that knows the block, or claims as much or more, hears nothing", as
   const equal = harness.join(2, { totalDifficulty: HEAVY });
   const behind = harness.join(3, { totalDifficulty: HEAVY - 1n });
   const caughtUp = harness.join(4);
-  harness.ref.tell({
-    type: "PeerKnows",
-    what: "block",
-    peerId: peerIdOf(1),
-    hashes: [one.head.hash],
-  });
+  harness.knows(1, "block", [one.head.hash]);
   const head = { height: 3n, hash: one.head.hash, totalDifficulty: HEAVY };
   harness.ref.tell({ type: "PeerClaimed", peerId: peerIdOf(4), head: { claimed: head } });
   await harness.settle();
@@ -210,12 +236,7 @@ test("what a peer cannot take is not sent to it", async (t) => {
 test("transactions are gathered and announced together, each once to each peer", async (t) => {
   const harness = await start();
   const [first, second] = harness.joinAll(2);
-  harness.ref.tell({
-    type: "PeerKnows",
-    what: "transaction",
-    peerId: peerIdOf(1),
-    hashes: [idOf(1)],
-  });
+  harness.knows(1, "transaction", [idOf(1)]);
   await harness.settle();
   harness.relay([idOf(1), idOf(2)]);
   const { announceIntervalMs } = harness.config.gossip;
@@ -237,12 +258,7 @@ test("what a peer announces first is not announced to it", async (t) => {
   const [first, second] = harness.joinAll(2);
   harness.relay([idOf(1), idOf(2)]);
   await harness.settle();
-  harness.ref.tell({
-    type: "PeerKnows",
-    what: "transaction",
-    peerId: peerIdOf(1),
-    hashes: [idOf(2)],
-  });
+  harness.knows(1, "transaction", [idOf(2)]);
   await harness.advance(1_000);
   t.deepEqual(announcedIds(first!.take()), [[idOf(1)]]);
   t.deepEqual(announcedIds(second!.take()), [[idOf(1), idOf(2)]]);
@@ -291,12 +307,7 @@ test("what a peer is known to have is bounded too: the oldest is forgotten", asy
   const handler = harness.join(1);
   await harness.settle();
   for (const number of [1, 2, 3, 4]) {
-    harness.ref.tell({
-      type: "PeerKnows",
-      what: "transaction",
-      peerId: peerIdOf(1),
-      hashes: [idOf(number)],
-    });
+    harness.knows(1, "transaction", [idOf(number)]);
   }
   await harness.settle();
   harness.relay([2, 3, 4].map(idOf));
@@ -348,12 +359,7 @@ test("new peers hear of what waits in slices, the best first, all by one walk", 
 test("a new peer hears of a bounded number, and not of what it has announced itself", async (t) => {
   const harness = await start({ waiting, config: { gossip: { knownPerPeerMax: 600 } } });
   const peer = harness.join(1);
-  harness.ref.tell({
-    type: "PeerKnows",
-    what: "transaction",
-    peerId: peerIdOf(1),
-    hashes: [waiting[3]!],
-  });
+  harness.knows(1, "transaction", [waiting[3]!]);
   await harness.advance(3_000);
   t.deepEqual(
     announcedIds(peer.received).flat(),
@@ -383,9 +389,231 @@ test("peers that come and go cost one walk at a time", async (t) => {
 test("what came back is announced to all, whatever they were told before", async (t) => {
   const harness = await start();
   const peer = harness.join(1);
-  for (const type of ["RelayTransactions", "RelayTransactions", "ReturnedTransactions"] as const) {
-    harness.ref.tell({ type, ids: [idOf(1)] });
-    await harness.advance(1_000);
-  }
+  harness.relay([idOf(1)]);
+  await harness.advance(1_000);
+  harness.relay([idOf(1)]);
+  await harness.advance(1_000);
+  harness.ref.tell({ type: "ReturnedTransactions", ids: [idOf(1)] });
+  await harness.advance(1_000);
   t.deepEqual(announcedIds(peer.received), [[idOf(1)], [idOf(1)]]);
+});
+
+// ---- relay trees -----------------------------------------------------------------------------
+
+const RELAY = { capabilities: ["blocks/1", "transactions/1", "relay/1"] } as const;
+
+function pushedIds(messages: readonly PeerHandlerMessage[]): readonly string[] {
+  return messages.flatMap((message) => {
+    if (message.type !== "SendEncoded" || message.kind !== "NewTransaction") return [];
+    const decoded = decodeMessage("NewTransaction", message.payload);
+    if (!decoded.ok || decoded.message.kind !== "NewTransaction") return [];
+    return [Buffer.from(decoded.message.transaction).toString("hex")];
+  });
+}
+
+function sentOf(messages: readonly PeerHandlerMessage[], ...kinds: readonly string[]) {
+  return messages.flatMap((message) =>
+    message.type === "Send" && kinds.includes(message.message.kind) ? [message.message] : [],
+  );
+}
+
+test("a transaction is pushed at once to all that prune nothing, encoded once", async (t) => {
+  const harness = await start();
+  const handlers = [harness.join(1, RELAY), harness.join(2, RELAY)];
+  await harness.settle();
+  harness.relay([idOf(1)]);
+  await harness.settle();
+  const payloads = handlers.map((handler) => handler.of("SendEncoded")[0]?.payload);
+  t.truthy(payloads[0]);
+  t.is(payloads[0], payloads[1]);
+  t.deepEqual(pushedIds(handlers[0]!.received), [idOf(1)]);
+  await harness.advance(2_000);
+  for (const { received } of handlers) t.deepEqual(sentOf(received, "AnnounceShortIds"), []);
+});
+
+test("each peer is told the key of short ids, and no peer that knows no trees is", async (t) => {
+  const harness = await start();
+  const relay = harness.join(1, RELAY);
+  const old = harness.join(2);
+  const blocksOnly = harness.join(3, { capabilities: ["blocks/1", "relay/1"] });
+  await harness.settle();
+  t.deepEqual(
+    [relay, old, blocksOnly].map(({ received }) => sentOf(received, "RelayKey").length),
+    [1, 0, 0],
+  );
+});
+
+/** More peers than this node wants at first: the last ones are on lazy edges, if they prune too. */
+async function startLazy() {
+  const harness = await start();
+  const handlers = [1, 2, 3, 4, 5].map((number) => harness.join(number, RELAY));
+  for (const number of [4, 5]) harness.hears(number, { kind: "Prune", what: "transaction" });
+  await harness.advance(1_000);
+  for (const handler of handlers) handler.take();
+  return { ...harness, handlers };
+}
+
+test("over a lazy edge go short ids under the key of whoever hears them", async (t) => {
+  const harness = await startLazy();
+  const peer = harness.handlers[3]!;
+  const key = Uint8Array.from({ length: 16 }, (_, index) => index);
+  harness.hears(4, { kind: "RelayKey", key });
+  await harness.settle();
+  harness.relay([plain(1), plain(2)]);
+  await harness.advance(2_000);
+  const shortIds = new ShortIds(key);
+  t.deepEqual(pushedIds(peer.received), []);
+  t.deepEqual(sentOf(peer.received, "AnnounceShortIds", "AnnounceTransactions"), [
+    { kind: "AnnounceShortIds", ids: [plain(1), plain(2)].map((id) => shortIds.of(id)) },
+  ]);
+});
+
+test("what was announced by short ids is served by them, and nothing else", async (t) => {
+  const harness = await startLazy();
+  const key = new Uint8Array(16).fill(7);
+  harness.hears(4, { kind: "RelayKey", key });
+  await harness.settle();
+  harness.relay([plain(1)]);
+  await harness.advance(2_000);
+  const short = new ShortIds(key).of(plain(1));
+  harness.hears(4, { kind: "RequestShortIds", ids: ["00".repeat(8), short] });
+  harness.hears(5, { kind: "RequestShortIds", ids: [short] });
+  await harness.settle();
+  t.deepEqual(
+    harness.mempool.of("ServeTransactions").map(({ ids }) => ids),
+    [[plain(1)], []],
+  );
+});
+
+test("what had to be asked for again and again grafts one of those who announced it", async (t) => {
+  const harness = await startLazy();
+  const announcedBy = [4, 5].map(peerIdOf);
+  for (let count = 0; count < 4; count++) {
+    harness.ref.tell({ type: "NotPushed", what: "transaction", announcedBy });
+  }
+  await harness.settle();
+  const grafts = harness.handlers.map(({ received }) => sentOf(received, "Graft").length);
+  t.deepEqual(grafts, [0, 0, 0, 1, 0]);
+});
+
+const beacon = (number: number): string =>
+  `00${"ab".repeat(30)}${number.toString(16).padStart(2, "0")}`;
+const plain = (number: number): string =>
+  `ff${"ab".repeat(30)}${number.toString(16).padStart(2, "0")}`;
+
+test("of many peers three are wanted until it is known by whom things come first", async (t) => {
+  const harness = await start();
+  const handlers = [1, 2, 3, 4, 5].map((number) => harness.join(number, RELAY));
+  await harness.settle();
+  const pruned = handlers.map(
+    ({ received }) =>
+      sentOf(received, "Prune").filter((sent) => "what" in sent && sent.what === "transaction")
+        .length,
+  );
+  t.deepEqual(pruned, [0, 0, 0, 1, 1]);
+});
+
+test("who brought a beacon first is wanted, once it is valid, and the others are pruned", async (t) => {
+  const harness = await start();
+  const handlers = [1, 2, 3].map((number) => harness.join(number, RELAY));
+  await harness.settle();
+  for (const number of [2, 1, 3]) harness.knows(number, "transaction", [beacon(1)], "pushed");
+  await harness.advance(2_000);
+  t.deepEqual(
+    handlers.flatMap(({ received }) => sentOf(received, "Prune")),
+    [],
+  );
+  harness.relay([beacon(1)]);
+  await harness.advance(2_000);
+  harness.knows(2, "transaction", [plain(1)], "pushed");
+  await harness.settle();
+  const pruned = handlers.map(({ received }) => sentOf(received, "Prune").length);
+  t.deepEqual(pruned, [1, 0, 1]);
+  harness.relay([plain(2)]);
+  await harness.settle();
+  t.deepEqual(
+    handlers.map(({ received }) => pushedIds(received).includes(plain(2))),
+    [true, true, true],
+    "they have not pruned",
+  );
+  for (const number of [1, 3]) harness.hears(number, { kind: "Prune", what: "transaction" });
+  await harness.settle();
+  harness.relay([plain(3), beacon(2)]);
+  await harness.settle();
+  const last = handlers.map(({ received }) => pushedIds(received).slice(-2));
+  t.deepEqual(last[1], [plain(3), beacon(2)]);
+  t.false(last[0]!.includes(plain(3)));
+  t.true(last[0]!.includes(beacon(2)), "a beacon goes over all edges");
+});
+
+test("the last edge is not pruned, whatever comes over it", async (t) => {
+  const harness = await start();
+  const peer = harness.join(1, RELAY);
+  await harness.advance(1_000);
+  harness.relay([idOf(1)]);
+  for (let count = 0; count < 3; count++) {
+    harness.knows(1, "transaction", [idOf(1)], "pushed");
+  }
+  await harness.advance(1_000);
+  t.deepEqual(sentOf(peer.received, "Prune", "Graft"), []);
+});
+
+test("a push that finds no room is made up for by an announcement", async (t) => {
+  const harness = await start();
+  const peer = harness.join(1, RELAY);
+  await harness.settle();
+  harness.relay([idOf(1)]);
+  harness.ref.tell(one);
+  await harness.settle();
+  for (const { refused } of peer.of("SendEncoded")) {
+    const { what, hash } = refused!;
+    harness.ref.tell({ type: "PushRefused", what, hash, peerId: peerIdOf(1) });
+  }
+  peer.take();
+  await harness.advance(2_000);
+  const kinds = sentOf(peer.received, "AnnounceBlock", "AnnounceTransactions").map(
+    ({ kind }) => kind,
+  );
+  t.deepEqual(kinds, ["AnnounceBlock", "AnnounceTransactions"]);
+});
+
+test("a block of this node is pushed to all that take part in trees", async (t) => {
+  const harness = await start();
+  const handlers = [1, 2, 3, 4, 5].map((number) => harness.join(number, RELAY));
+  for (const number of [1, 2, 3, 4, 5]) {
+    harness.hears(number, { kind: "Prune", what: "block" });
+  }
+  harness.ref.tell(one);
+  await harness.settle();
+  t.true(handlers.every((handler) => handler.of("SendEncoded").length === 1));
+});
+
+test("another's block is pushed over eager edges and announced over lazy ones", async (t) => {
+  const harness = await start();
+  const handlers = [1, 2, 3].map((number) => harness.join(number, RELAY));
+  harness.hears(2, { kind: "Prune", what: "block" });
+  harness.knows(1, "block", [one.head.hash], "pushed");
+  await harness.settle();
+  harness.ref.tell(one);
+  await harness.settle();
+  const told = handlers.map(({ received }) =>
+    received.flatMap((sent) => {
+      if (sent.type === "SendEncoded") return [sent.kind];
+      return sent.type === "Send" && sent.message.kind !== "RelayKey" ? [sent.message.kind] : [];
+    }),
+  );
+  t.deepEqual(told, [[], ["AnnounceBlock"], ["NewBlock"]]);
+});
+
+test("of the copies of a block the fourth prunes, and three go on", async (t) => {
+  const harness = await start();
+  const handlers = [1, 2, 3, 4, 5].map((number) => harness.join(number, RELAY));
+  await harness.advance(1_000);
+  for (const number of [1, 2, 3, 4, 5]) harness.knows(number, "block", [one.head.hash], "pushed");
+  await harness.settle();
+  const pruned = handlers.map(
+    ({ received }) =>
+      sentOf(received, "Prune").filter((sent) => "what" in sent && sent.what === "block").length,
+  );
+  t.deepEqual(pruned, [0, 0, 0, 1, 1]);
 });

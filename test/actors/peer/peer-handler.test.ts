@@ -28,10 +28,12 @@ test("it opens with a handshake that says who and what this node is", async (t) 
     capabilities: [
       "limits/1",
       "blocks/1",
+      "compact/1",
       "sync/1",
       "transactions/1",
       "peers/1",
       "fees/1",
+      "relay/1",
       "time/1",
     ],
   });
@@ -40,7 +42,7 @@ test("it opens with a handshake that says who and what this node is", async (t) 
     hash: genesis.header.hash,
     totalDifficulty: genesis.header.totalDifficulty,
   });
-  t.is(first?.message.quotas.length, 5);
+  t.is(first?.message.quotas.length, 7);
 });
 
 test("a handshake that fits makes it ready, and the round trip is measured at once", async (t) => {

@@ -119,7 +119,7 @@ test("questions are handed to whom they are for", async (t) => {
     type: "GetKindStatistics",
     replyTo,
   }));
-  t.is(Object.keys(kinds!).length, 12);
+  t.is(Object.keys(kinds!).length, 17);
   const bans = await harness.ask<readonly BanRecord[]>((replyTo) => ({ type: "GetBans", replyTo }));
   t.deepEqual(bans, []);
   const explained = await harness.ask<PeerHistory>((replyTo) => ({

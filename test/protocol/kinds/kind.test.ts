@@ -16,9 +16,11 @@ const PROTOCOL_KINDS = MESSAGE_KINDS.filter(
 const THEIR_BUSINESS = [
   "src/actors/handlers/",
   "src/actors/integration/",
+  // The broadcaster.
   "src/actors/peer/block-push.ts",
-  "src/actors/peer/block-relay.ts",
+  "src/actors/peer/broadcaster-state.ts",
   "src/actors/peer/peer-broadcaster.ts",
+  "src/actors/peer/relay-",
   // A claim of a head is known to the peer table before anybody acts on it.
   "src/actors/peer/peer-news.ts",
   "src/actors/sync/",

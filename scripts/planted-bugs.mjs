@@ -131,7 +131,7 @@ export const plantedBugs = [
   },
   {
     name: "new heads are not relayed",
-    in: "actors/peer/block-relay.js",
+    in: "actors/peer/relay-blocks.js",
     find: "if (receivers.length === 0)",
     with: "if (receivers.length >= 0)",
   },

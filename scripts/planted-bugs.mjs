@@ -169,10 +169,10 @@ export const plantedBugs = [
     with: "2 * taken.size < slotsMax",
   },
   {
-    name: "transactions are not announced",
-    in: "actors/peer/peer-broadcaster.js",
-    find: "pending.add(id);",
-    with: "continue;",
+    name: "transactions are neither pushed nor announced",
+    in: "actors/peer/relay-transactions.js",
+    find: "if (!peer.takesTransactions || has.has(place, peer.slot))",
+    with: "if (peer !== undefined)",
   },
   {
     name: "requests in flight have no limit",
@@ -260,7 +260,7 @@ export const plantedBugs = [
   {
     name: "a new peer is not told of the transactions that wait",
     in: "actors/peer/peer-broadcaster.js",
-    find: "state.newcomers.add(message.peerId);",
+    find: "state.newcomers.add(peerId);",
     with: "",
     scenario: SCENARIOS.newcomer,
   },

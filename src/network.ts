@@ -12,14 +12,7 @@ import type { NodeEnv } from "./actors/env.js";
 import { parseDialable, type Endpoint } from "./protocol/address.js";
 import { checkedId } from "./protocol/ids.js";
 import type { EventBusMessage } from "./actors/events/event-bus.js";
-import type {
-  EventId,
-  EventPage,
-  NetworkEventOf,
-  NetworkEventType,
-} from "./actors/events/event-types.js";
-import { eventAccess } from "./network/event-access.js";
-import type { EventStreamOptions, ReadEventsOptions, Streamed } from "./network/event-stream.js";
+import { eventAccess, type MissedEvents, type NetworkEvents } from "./network/event-access.js";
 import type { MemoryLedger } from "./actors/memory-ledger.js";
 import type { SubmitOutcome } from "./actors/handlers/transaction-handler-state.js";
 import type { PeerReport } from "./actors/peer/peer-table.js";
@@ -39,7 +32,7 @@ import type { LimitsReport } from "./actors/throttle/throttle.js";
  * with QUEUE_FULL, which a command that cannot be taken now throws; one that was lost to a fault of the network's own with CRASHED. A peer id, a block
  * hash or a transaction id that is not 64 lower-case hex characters: ID_INVALID.
  */
-export interface Network extends PeerControl {
+export interface Network extends PeerControl, NetworkEvents {
   readonly peerId: PeerId;
   /** Where peers can reach this node, with the real ports; empty when it does not listen. */
   readonly listenAddresses: readonly string[];
@@ -86,29 +79,6 @@ export interface Network extends PeerControl {
   locateTransaction(id: HashHex): Promise<TransactionLocation | undefined>;
   /** The way to the peers of a protocol that was brought along. Throws a TypeError for another one. */
   protocol(name: string): ProtocolLink;
-  /**
-   * Calls `onEvent` for each event of these types, with its id; answers the function that ends it. One
-   * that is too slow misses the oldest, and hears so by `EventsMissed`, where that is among the types.
-   * An `onEvent` that throws, or whose promise rejects, is not called again: a process warning says so.
-   */
-  subscribe<T extends NetworkEventType>(
-    types: readonly T[],
-    onEvent: (event: NetworkEventOf<T>, id: EventId) => void,
-  ): () => void;
-  /**
-   * The events of these types with their ids, at the pace of `for await`: from now on, or after an
-   * event that was had. What the node keeps no more (`events.keptBytesMax`) is told by one
-   * `EventsMissed`. Ends by `break`, or by a signal. Throws ARGUMENT_INVALID.
-   */
-  events<T extends NetworkEventType>(
-    types: readonly T[],
-    options?: EventStreamOptions,
-  ): AsyncIterableIterator<Streamed<T>>;
-  /**
-   * A page of such events: as soon as there is one, or an empty one after `waitMs`. Throws
-   * ARGUMENT_INVALID.
-   */
-  readEvents<T extends NetworkEventType>(options?: ReadEventsOptions<T>): Promise<EventPage<T>>;
   /** Events that were dropped because this process was too slow to take them. */
   readonly missed: number;
   /**
@@ -129,11 +99,6 @@ export interface Network extends PeerControl {
   readonly stopped: Promise<void>;
   /** Says goodbye to the peers, makes everything durable and releases what it holds. */
   stop(): Promise<void>;
-}
-
-/** Counted where events are dropped: at the event bus and at each subscriber. */
-export interface MissedEvents {
-  count: number;
 }
 
 export interface NetworkParts {
@@ -274,7 +239,7 @@ function connectTo(endpoints: readonly Endpoint[], ask: Asking): Promise<readonl
 
 type Asking = <R>(question: (replyTo: ActorRef<R>) => NetworkMessage) => Promise<R>;
 
-export interface Life extends Pick<Network, "stop" | "stopped"> {
+interface Life extends Pick<Network, "stop" | "stopped"> {
   /** Answers `part` while the network runs, throws STOPPED after: first in every method. */
   readonly running: <T>(part: T) => T;
   /** The answer; when the network ended by itself before there was one, why. */

@@ -19,8 +19,8 @@ export type {
   BlockHandlerArgs,
   BlockHandlerEnv,
   BlockHandlerMessage,
-  ProducedOutcome,
 } from "./handlers/block-handler-state.js";
+export type { ProducedOutcome } from "./handlers/block-origin.js";
 export { feeFloors } from "./handlers/fee-floors.js";
 export type * from "./handlers/fee-floors.js";
 export { peerExchange } from "./handlers/peer-exchange.js";

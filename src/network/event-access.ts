@@ -4,11 +4,72 @@ import type { EventBusMessage } from "../actors/events/event-bus.js";
 import { readEventId } from "../actors/events/event-ids.js";
 import { isEventType } from "../actors/events/event-table.js";
 import { eventTap } from "../actors/events/event-tap.js";
-import type { EventId, EventPage, NetworkEvent } from "../actors/events/event-types.js";
+import type {
+  EventId,
+  EventPage,
+  NetworkEvent,
+  NetworkEventOf,
+  NetworkEventType,
+} from "../actors/events/event-types.js";
 import type { NetworkMessage } from "../actors/service/network-messages.js";
-import type { Life, Network, NetworkParts } from "../network.js";
 import type { ActorRef } from "../runtime/actor.js";
-import { checkedRead, eventStream, READ_COUNT_MAX, READ_WAIT_MAX_MS } from "./event-stream.js";
+import {
+  checkedRead,
+  eventStream,
+  READ_COUNT_MAX,
+  READ_WAIT_MAX_MS,
+  type EventStreamOptions,
+  type ReadEventsOptions,
+  type Streamed,
+} from "./event-stream.js";
+import type { ActorSystem } from "../runtime/actor-system.js";
+import type { NodeEnv } from "../actors/env.js";
+import type { NetworkConfig } from "../config.js";
+
+/** Counted where events are dropped: at the event bus and at each subscriber. */
+export interface MissedEvents {
+  count: number;
+}
+
+export interface NetworkEvents {
+  /**
+   * Calls `onEvent` for each event of these types, with its id; answers the function that ends it. One
+   * that is too slow misses the oldest, and hears so by `EventsMissed`, where that is among the types.
+   * An `onEvent` that throws, or whose promise rejects, is not called again: a process warning says so.
+   */
+  subscribe<T extends NetworkEventType>(
+    types: readonly T[],
+    onEvent: (event: NetworkEventOf<T>, id: EventId) => void,
+  ): () => void;
+  /**
+   * The events of these types with their ids, at the pace of `for await`: from now on, or after an
+   * event that was had. What the node keeps no more (`events.keptBytesMax`) is told by one
+   * `EventsMissed`. Ends by `break`, or by a signal. Throws ARGUMENT_INVALID.
+   */
+  events<T extends NetworkEventType>(
+    types: readonly T[],
+    options?: EventStreamOptions,
+  ): AsyncIterableIterator<Streamed<T>>;
+  /**
+   * A page of such events: as soon as there is one, or an empty one after `waitMs`. Throws
+   * ARGUMENT_INVALID.
+   */
+  readEvents<T extends NetworkEventType>(options?: ReadEventsOptions<T>): Promise<EventPage<T>>;
+}
+
+interface EventParts {
+  readonly system: Pick<ActorSystem<NodeEnv>, "ask" | "spawn">;
+  readonly events: ActorRef<EventBusMessage>;
+  readonly missed: MissedEvents;
+  readonly config: Pick<NetworkConfig, "calls">;
+}
+
+interface Calls {
+  /** Answers `part` while the network runs, throws STOPPED after. */
+  readonly running: <T>(part: T) => T;
+  readonly withCause: <T>(answer: Promise<T>) => Promise<T>;
+  readonly tell: (message: NetworkMessage) => void;
+}
 
 type Subscriber = (event: NetworkEvent, id: EventId) => void;
 
@@ -18,17 +79,11 @@ export function subscriberFailed(error: unknown): void {
 }
 
 export function eventAccess(
-  { system, events, missed, config }: NetworkParts,
-  {
-    running,
-    withCause,
-    tell,
-  }: Pick<Life, "running" | "withCause"> & {
-    readonly tell: (message: NetworkMessage) => void;
-  },
-): Pick<Network, "subscribe" | "events" | "readEvents"> {
+  { system, events, missed, config }: EventParts,
+  { running, withCause, tell }: Calls,
+): NetworkEvents {
   let taps = 0;
-  const readEvents: Network["readEvents"] = async (options = {}) => {
+  const readEvents: NetworkEvents["readEvents"] = async (options = {}) => {
     const { types, after, countMax = READ_COUNT_MAX, waitMs } = checkedRead(options);
     const place = after === undefined ? undefined : readEventId(after);
     const question = (replyTo: ActorRef<EventPage>): EventBusMessage => ({

@@ -32,7 +32,7 @@ const COUNT_MAX = 256;
 /** Of one page, as the ring counts it. */
 const PAGE_BYTES_MAX = 128 * 1_024;
 /** For whoever comes back for its events: they are kept so long after it last asked. */
-export const LINGER_MS = 600_000;
+const LINGER_MS = 600_000;
 
 export class EventReaders {
   readonly #run: string;

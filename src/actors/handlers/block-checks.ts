@@ -11,9 +11,8 @@ import type {
   BlockHandlerContext,
   BlockHandlerEnv,
   BlockHandlerState,
-  BlockOrigin,
-  ProducedOutcome,
 } from "./block-handler-state.js";
+import type { BlockOrigin, ProducedOutcome } from "./block-origin.js";
 import type { PushOrigin } from "./block-fills.js";
 import type { CheckedJob } from "./blocks-in-hand.js";
 import { judgeDoubted, mismatched } from "./compact-doubts.js";

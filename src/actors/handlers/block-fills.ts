@@ -10,7 +10,7 @@ import { ITEM_LIMITS, type MessageOf } from "../../protocol/types/message.js";
 import { shortIdKey, shortIdsOf, type ShortIdKey } from "../../protocol/short-ids.js";
 import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import type { MempoolTransaction } from "../../ports.js";
-import type { BlockOrigin } from "./block-handler-state.js";
+import type { BlockOrigin } from "./block-origin.js";
 
 const ID_BYTES = 32;
 /** At once: of one peer, and of one block, for the first to come may be a lie. */

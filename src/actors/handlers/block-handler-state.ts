@@ -3,24 +3,23 @@
 
 import type { LRUCache } from "lru-cache";
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
-import type { BlockParts, Fault, HashHex } from "../../types/chain.js";
+import type { HashHex } from "../../types/chain.js";
 import type { BlocksVerdict, PeerId } from "../../ports.js";
 import type { NodeEnv } from "../env.js";
 import type { Lease } from "../memory-ledger.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ConnectOutcome } from "../integration/consensus-integration.js";
 import type { BroadcasterMessage } from "../peer/peer-broadcaster.js";
-import type { Incoming, PeerHandlerMessage } from "../peer/peer-handler-messages.js";
-import type { Answer } from "../peer/dealt.js";
+import type { Incoming } from "../peer/peer-handler-messages.js";
 import type { RegistryMessage } from "../peer/peer-table.js";
 import type { ReputationMessage } from "../peer/peer-reputation.js";
 import type { MessageRouterMessage } from "../service/message-router.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type { SyncMessage } from "../sync/sync-messages.js";
 import type { Description } from "../../protocol/kinds/compact-form.js";
-import type { MessageOf } from "../../protocol/types/message.js";
 import type { FoundTransactions } from "../integration/short-id-index.js";
 import type { BlockFills } from "./block-fills.js";
+import type { BlockOrigin, ProducedOutcome } from "./block-origin.js";
 import type { BlockFates } from "./block-fates.js";
 import type { BlocksInHand } from "./blocks-in-hand.js";
 import type { PeerFetch, PeerFetchMessage } from "./peer-fetch.js";
@@ -51,10 +50,6 @@ export type BlockHandlerMessage =
   | ConnectOutcome
   | PeerFetchMessage;
 
-/** `fault` is absent when the block was not judged: the node was busy, or the chain went on. */
-export type ProducedOutcome =
-  { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly fault?: Fault };
-
 export interface BlockHandlerArgs {
   readonly router: ActorRef<MessageRouterMessage>;
   readonly registry: ActorRef<RegistryMessage>;
@@ -69,33 +64,6 @@ export type BlockHandlerEnv = Pick<
   NodeEnv,
   "blocks" | "clock" | "config" | "consensus" | "log" | "memory" | "random" | "throttle" | "workers"
 >;
-
-export interface BlockOrigin {
-  /** Absent: produced here. */
-  readonly peerId?: PeerId;
-  /** Of a pushed block: who pushed it, and the answer that its message waits for. */
-  readonly from?: ActorRef<PeerHandlerMessage>;
-  readonly peerReply?: ActorRef<Answer>;
-  /** Whoever produced or submitted it here. */
-  readonly replyTo?: ActorRef<ProducedOutcome>;
-  /** It waited, so that its sender is known to have it. */
-  readonly waited?: true;
-  /** Of a block that was asked for, or put together here; otherwise 0. */
-  readonly fetchedBytes: number;
-  readonly compact?: CompactOrigin;
-}
-
-/** It came in compact form: who sent it had not validated it, and does not claim it as its head. */
-export interface CompactOrigin {
-  readonly message: MessageOf<"CompactBlock">;
-  readonly parts: BlockParts;
-  /** Of its transactions, 32 bytes each. */
-  readonly ids: Uint8Array;
-  /** Places of those that were not here, ascending. */
-  readonly lacked: readonly number[];
-  /** Its header is known to bind its transactions: no other body has this hash. */
-  readonly isBound: boolean;
-}
 
 /** A compact form that led to other transactions than those of its header. */
 export interface Doubted {

@@ -10,11 +10,8 @@ import { drawNonce } from "../../protocol/short-ids.js";
 import type { MessageOf } from "../../protocol/types/message.js";
 import type { PeerId } from "../../ports.js";
 import type { BlockParts, HeaderSummary } from "../../types/chain.js";
-import type {
-  BlockHandlerContext,
-  BlockHandlerState,
-  CompactOrigin,
-} from "./block-handler-state.js";
+import type { BlockHandlerContext, BlockHandlerState } from "./block-handler-state.js";
+import type { CompactOrigin } from "./block-origin.js";
 
 /** What binds more transactions is found out in the pool: it would hold the loop for 4 ms and more. */
 const BOUND_ON_LOOP_MAX = 4_096;

@@ -9,7 +9,8 @@ import { defineActor, NO_DEADLINE, type ActorRef } from "../../runtime/actor.js"
 import type { Breach } from "../../types/breach.js";
 import type { Fault, HashHex, RuleName } from "../../types/chain.js";
 import type { NetworkEvent } from "../events/event-types.js";
-import type { BlockHandlerMessage, ProducedOutcome } from "../handlers/block-handler-state.js";
+import type { BlockHandlerMessage } from "../handlers/block-handler-state.js";
+import type { ProducedOutcome } from "../handlers/block-origin.js";
 import { RESTART } from "../policies.js";
 import type { SystemRouterMessage } from "../service/system-router.js";
 import type {

@@ -2,7 +2,8 @@
 // talks to it.
 
 import type { ActorRef, AskOutcome, Context } from "../../runtime/actor.js";
-import type { HashHex, ShortId } from "../../types/chain.js";
+import type { HashHex, HeaderSummary, ShortId } from "../../types/chain.js";
+import type { MessageOf } from "../../protocol/types/message.js";
 import type { MempoolTransaction, PeerId } from "../../ports.js";
 import type { ShortIds } from "../../protocol/relay-ids.js";
 import type { NodeEnv } from "../env.js";
@@ -18,14 +19,21 @@ import type { MessageRouterMessage } from "../service/message-router.js";
 import type { BlockNews } from "./block-news.js";
 import type { Prices } from "./fee-floor.js";
 import type { GossipTimes, NewsKind } from "./gossip-times.js";
-import type { Incoming, PeerHandlerMessage } from "./peer-handler-messages.js";
+import type { Incoming, PeerHandlerMessage, PushRefused } from "./peer-handler-messages.js";
 import type { ReputationMessage } from "./peer-reputation.js";
 import type { PeerTableEvent, RegistryMessage } from "./peer-table.js";
-import type { ForwardedBlock } from "./relay-blocks.js";
 import type { RelayTree } from "./relay-tree.js";
 import type { Slot, WhoHas } from "./who-has.js";
 
 export type RelayKind = "RelayKey" | "RequestShortIds" | "Prune" | "Graft";
+
+/** Its header is checked and binds its transactions; its validation goes on. */
+export interface ForwardedBlock {
+  readonly header: HeaderSummary;
+  readonly compact: MessageOf<"CompactBlock">;
+  /** Who sent it. */
+  readonly from: PeerId;
+}
 
 export type BroadcasterMessage =
   /** The peer has these blocks or transactions: it announced them, or pushed their bodies. */
@@ -52,13 +60,7 @@ export type BroadcasterMessage =
   | { readonly type: "PeerFloor"; readonly peerId: PeerId; readonly gasPrice: bigint }
   | ({ readonly type: "ForwardBlock" } & ForwardedBlock)
   | Incoming<RelayKind>
-  /** From a peer handler: there was no room for this push. */
-  | {
-      readonly type: "PushRefused";
-      readonly what: NewsKind;
-      readonly peerId: PeerId;
-      readonly hash: HashHex;
-    }
+  | PushRefused
   | { readonly type: "AnnounceDue" }
   | { readonly type: "ShortIdsDue" }
   | { readonly type: "JudgeDue" }

@@ -23,7 +23,7 @@ import type {
 } from "./broadcaster-state.js";
 import { atFloor } from "./fee-floor.js";
 import { GossipTimes } from "./gossip-times.js";
-import type { Incoming } from "./peer-handler-messages.js";
+import type { Incoming, PushRefused } from "./peer-handler-messages.js";
 import type { PeerTableEvent } from "./peer-table.js";
 import {
   blockNotPushed,
@@ -303,11 +303,7 @@ function missed(
   );
 }
 
-function refused(
-  state: State,
-  { what, hash, peerId }: Extract<BroadcasterMessage, { type: "PushRefused" }>,
-  context: Ctx,
-): void {
+function refused(state: State, { what, hash, peerId }: PushRefused, context: Ctx): void {
   const peer = state.peers.get(peerId);
   if (peer === undefined) return;
   if (what === "block") blockNotPushed(peer, hash, context);

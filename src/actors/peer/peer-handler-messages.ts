@@ -7,9 +7,16 @@ import type { Breach } from "../../types/breach.js";
 import type { Outcome } from "../../protocol/session/session-types.js";
 import type { DisconnectReason, WireKind, WireMessage } from "../../protocol/types/message.js";
 import type { HashHex } from "../../types/chain.js";
-import type { BroadcasterMessage } from "./broadcaster-state.js";
 import type { Answer, Dealt, Held } from "./dealt.js";
 import type { NewsKind } from "./gossip-times.js";
+
+/** From a peer handler: there was no room for this push. */
+export interface PushRefused {
+  readonly type: "PushRefused";
+  readonly what: NewsKind;
+  readonly peerId: PeerId;
+  readonly hash: HashHex;
+}
 
 export type PeerHandlerMessage =
   | { readonly type: "Send"; readonly message: WireMessage }
@@ -21,7 +28,7 @@ export type PeerHandlerMessage =
       readonly about?: Uint8Array;
       /** Who is told where there is no room for it, and of what. */
       readonly refused?: {
-        readonly to: ActorRef<BroadcasterMessage>;
+        readonly to: ActorRef<PushRefused>;
         readonly what: NewsKind;
         readonly hash: HashHex;
       };

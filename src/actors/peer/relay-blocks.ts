@@ -2,20 +2,16 @@
 // part in trees, and announced to the others. Part of the broadcaster.
 
 import type { HashHex, HeaderSummary } from "../../types/chain.js";
-import type { MessageOf } from "../../protocol/types/message.js";
 import type { PeerId } from "../../ports.js";
 import type { ChainChanged, ConnectedBlock } from "../integration/chain-events.js";
 import { BlockPush, compactOf, readsCompact } from "./block-push.js";
 import { drawPushes } from "./draw-pushes.js";
-import type { BroadcasterContext, BroadcasterState, Peer } from "./broadcaster-state.js";
-
-/** Its header is checked and binds its transactions; its validation goes on. */
-export interface ForwardedBlock {
-  readonly header: HeaderSummary;
-  readonly compact: MessageOf<"CompactBlock">;
-  /** Who sent it. */
-  readonly from: PeerId;
-}
+import type {
+  BroadcasterContext,
+  BroadcasterState,
+  ForwardedBlock,
+  Peer,
+} from "./broadcaster-state.js";
 
 /** After the first teller of a block those who tell late have told. */
 export const JUDGED_AFTER_MS = 1_000;

@@ -6,7 +6,7 @@ import type { ActorRef } from "../../runtime/actor.js";
 import type { EventBusMessage } from "../events/event-bus.js";
 import type { ExchangeStatus } from "../handlers/peer-exchange.js";
 import type { ProtocolMessage } from "../handlers/protocol-handler.js";
-import type { ProducedOutcome } from "../handlers/block-handler-state.js";
+import type { ProducedOutcome } from "../handlers/block-origin.js";
 import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
 import type { Untold } from "../integration/chain-commits.js";
 import type { Followed } from "../integration/mempool-follower.js";

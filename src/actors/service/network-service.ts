@@ -114,11 +114,7 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
         state.started.tell(message);
         return;
       case "ListenFailed":
-        // Where it listened before, nobody who could start it elsewhere waits for an answer.
-        if (state.listenAddresses !== undefined) {
-          goOnWithout("listener", message.error, state, context);
-        }
-        state.started.tell(message);
+        listenFailed(state, message, context);
         return;
       case "StoreFailed":
         // No goodbye: until it ends, this node tells peers of blocks that it may not have.
@@ -156,6 +152,16 @@ export const networkService = defineActor<NetworkServiceArgs, NetworkMessage, St
     context.stop();
   },
 });
+
+function listenFailed(
+  state: State,
+  failed: Extract<NetworkMessage, { type: "ListenFailed" }>,
+  context: Ctx,
+): void {
+  // Where it listened before, nobody who could start it elsewhere waits for an answer.
+  if (state.listenAddresses !== undefined) goOnWithout("listener", failed.error, state, context);
+  state.started.tell(failed);
+}
 
 function goOnWithout(actor: string, error: unknown, state: State, { env }: Ctx): void {
   const reason = reasonOf(error);

@@ -5,7 +5,7 @@ import { SUBMITTED_BLOCKS_MAX, SUBMITTED_TRANSACTIONS_MAX } from "../../config/m
 import { CodedError } from "../../errors.js";
 import type { ActorRef } from "../../runtime/actor.js";
 import type { ActorSystem } from "../../runtime/actor-system.js";
-import type { ProducedOutcome } from "../handlers/block-handler-state.js";
+import type { ProducedOutcome } from "../handlers/block-origin.js";
 import type { SubmitOutcome } from "../handlers/transaction-handler-state.js";
 import type { Lease, MemoryLedger } from "../memory-ledger.js";
 import type { NetworkMessage } from "./network-messages.js";

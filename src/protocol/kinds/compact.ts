@@ -54,7 +54,7 @@ export const SHORT_ID_BYTES = 6;
 const COMPACT = { capability: COMPACT_CAPABILITY, lane: "block" } as const;
 const KIB = 1_024;
 /** Short ids of the most transactions take 192 KiB. */
-export const COMPACT_BLOCK_BYTES_MAX = 256 * KIB;
+const COMPACT_BLOCK_BYTES_MAX = 256 * KIB;
 /** The default chain's have 1,175 at most. */
 const HEADER_BYTES_MAX = 4 * KIB;
 

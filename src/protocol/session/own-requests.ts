@@ -109,10 +109,7 @@ export class OwnRequests<A> {
     return this.#pending.size === 0 && this.#waitingCount === 0;
   }
 
-  /**
-   * Of several quotas for a kind the last counts; those for other kinds mean nothing. For requests of
-   * services' own both sides know them.
-   */
+  /** Of several for a kind the last counts, others mean nothing; of services' own both sides know. */
   keepTo(quotas: readonly ServeQuota[]): void {
     for (const quota of quotas) {
       const kind = requestKindOf(quota.kind);
@@ -397,6 +394,5 @@ export class OwnRequests<A> {
   }
 }
 
-function requestKindOf(code: number): WireKind | undefined {
-  return REQUEST_KINDS.find((kind) => KINDS[kind].code === code);
-}
+const requestKindOf = (code: number): WireKind | undefined =>
+  REQUEST_KINDS.find((kind) => KINDS[kind].code === code);

@@ -123,10 +123,7 @@ export class PeerSession<A = undefined> {
     return this.#outflow.send(message, nowMs);
   }
 
-  /**
-   * The same, for bytes that are encoded once for many sessions. `about`: the hash that they are news
-   * of, where they do not name it.
-   */
+  /** The same, encoded once for many sessions. `about`: the hash that is not named in it. */
   sendEncoded(kind: WireKind, payload: Uint8Array, nowMs: number, about?: Uint8Array): boolean {
     if (this.#phase === "closing") return false;
     this.#beginWaiting(nowMs);

@@ -1,7 +1,7 @@
 import test from "ava";
 import type { ActorRef } from "../../../src/runtime/actor.js";
 import { blockHandler } from "../../../src/actors/handlers/block-handler.js";
-import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
+import type { ProducedOutcome } from "../../../src/actors/handlers/block-origin.js";
 import type { EventBusMessage } from "../../../src/actors/events/event-bus.js";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
 import type { OutcomeBody } from "../../../src/actors/integration/chain-commits.js";

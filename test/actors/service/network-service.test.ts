@@ -1,6 +1,6 @@
 import test from "ava";
 import type { NetworkEvent } from "../../../src/actors/events/event-types.js";
-import type { ProducedOutcome } from "../../../src/actors/handlers/block-handler-state.js";
+import type { ProducedOutcome } from "../../../src/actors/handlers/block-origin.js";
 import type { SubmitOutcome } from "../../../src/actors/handlers/transaction-handler-state.js";
 import type { TransactionLocated } from "../../../src/actors/integration/storage-integration.js";
 import type { Done, SentAway } from "../../../src/actors/peer/operator-messages.js";

@@ -4,19 +4,23 @@
 // the mempool integration.
 
 import { toHex } from "../../bytes/hex.js";
+import type { ActorRef } from "../../runtime/actor.js";
 import type { HashHex, HeaderSummary } from "../../types/chain.js";
 import { BlockTransactions, type BlockReadEnv } from "./block-transactions.js";
 import { hexIds, type ChainChanged, type ConnectedBlock } from "./chain-events.js";
 import type { GuardedMempool } from "./guarded-mempool.js";
+import type { MempoolChanged } from "./mempool-messages.js";
 
-/** Up to where a mempool has followed the chain. It outlives the actor, as the mempool does. */
+/** Whom a mempool follows and who follows it. It outlives the actor, as the mempool does. */
 export interface Followed {
-  /** Undefined before the first start. */
+  /** Up to where in the chain; undefined before the first start. */
   hash: HashHex | undefined;
+  /** By path: they registered once, and would not again. */
+  readonly subscribers: Map<string, ActorRef<MempoolChanged>>;
 }
 
 export function nothingFollowed(): Followed {
-  return { hash: undefined };
+  return { hash: undefined, subscribers: new Map() };
 }
 
 /** Told of the ids of a block before they leave the mempool, as far as it holds them. */

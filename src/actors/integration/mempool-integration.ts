@@ -60,7 +60,6 @@ interface State extends MempoolArgs {
   /** Absent: a restart forgets what waits. */
   readonly keeping: MempoolKeeping | undefined;
   readonly shortIds: ShortIdIndex;
-  readonly subscribers: Map<string, ActorRef<MempoolChanged>>;
 }
 
 type Ctx = Context<MempoolMessage, MempoolEnv>;
@@ -95,11 +94,11 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
     // Blocks came, or left, while an earlier start of this actor crashed.
     if (follower.behind) nextTurn(context, { type: "FollowOn" });
     const keeping = MempoolKeeping.open(mempool, waiting, context);
-    const subscribers: State["subscribers"] = new Map();
+    for (const subscriber of args.followed.subscribers.values()) context.watch(subscriber);
     const shortIds = new ShortIdIndex(context.env.random.uint32(), mempool);
     for (const id of mempool.ids()) shortIds.add(id);
     const selection = undefined;
-    return { ...args, mempool, told, follower, selection, waiting, keeping, shortIds, subscribers };
+    return { ...args, mempool, told, follower, selection, waiting, keeping, shortIds };
   },
 
   receive(state, message, context) {
@@ -137,7 +136,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
         message.replyTo.tell(priced(state, waiting.list(message.from, message.countMax)));
         return;
       case "Subscribe":
-        state.subscribers.set(message.subscriber.path, message.subscriber);
+        state.followed.subscribers.set(message.subscriber.path, message.subscriber);
         context.watch(message.subscriber);
         return;
       case "ExpiryDue": {
@@ -182,7 +181,7 @@ export const mempoolIntegration = defineActor<MempoolArgs, MempoolMessage, State
   },
 
   signal(state, signal) {
-    if (signal.type === "terminated") state.subscribers.delete(signal.path);
+    if (signal.type === "terminated") state.followed.subscribers.delete(signal.path);
   },
 
   invariants(state, { env }) {
@@ -250,7 +249,7 @@ function priced<T extends { readonly ids: readonly HashHex[] }>(
   return { ...told, prices: told.ids.map((id) => mempool.priceOf(id)) };
 }
 
-function tellAll({ subscribers }: State, change: MempoolChanged): void {
+function tellAll({ followed: { subscribers } }: State, change: MempoolChanged): void {
   if (change.ids.length === 0) return;
   for (const subscriber of subscribers.values()) subscriber.tell(change);
 }

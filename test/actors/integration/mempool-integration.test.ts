@@ -2,6 +2,7 @@ import test from "ava";
 import { changeOf } from "../../../src/actors/integration/chain-events.js";
 import { nothingFollowed } from "../../../src/actors/integration/mempool-follower.js";
 import { mempoolIntegration } from "../../../src/actors/integration/mempool-integration.js";
+import type { MempoolChanged } from "../../../src/actors/integration/mempool-messages.js";
 import type { ConsensusMessage } from "../../../src/actors/integration/consensus-integration.js";
 import { encodeKeptPage } from "../../../src/actors/integration/kept-page.js";
 import { DEFAULTS } from "../../../src/config.js";
@@ -70,6 +71,19 @@ async function start(options: HarnessOptions = {}) {
 test("it follows the chain", async (t) => {
   const { chain } = await start();
   t.like(chain.received, [{ type: "Subscribe" }]);
+});
+
+test("who follows it hears of what returns after a crash too", async (t) => {
+  const { ref, advance, expectFault, probe } = await start();
+  const follower = probe<MempoolChanged>();
+  ref.tell({ type: "Subscribe", subscriber: follower.ref });
+  expectFault(ref);
+  ref.tell({ type: "Nonsense" } as never);
+  await advance(100);
+  const { ref: replyTo } = probe<readonly MempoolAnswer[]>();
+  ref.tell({ type: "AddTransactions", transactions: [{ ...at(0), own: true }], replyTo });
+  await advance(2 * DEFAULTS.gossip.announceAgainMs);
+  t.like(follower.received, [{ type: "ReturnedTransactions", ids: [at(0).id] }]);
 });
 
 test("each transaction is answered in order, and only accepted ones are published", async (t) => {

@@ -26,7 +26,9 @@ test("a store whose answers throw whenever they are read ends the network, which
     disconnect: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
-  const node = await startTestNode(t, { txIndex: true }, { txStore });
+  // Otherwise it would be left alone before it has to give up.
+  const subsystems = { failuresMax: TRIES * TRIES };
+  const node = await startTestNode(t, { txIndex: true, subsystems }, { txStore });
   const lost = { code: "STOPPED", message: /repeated faults of its storage: the index is torn/ };
   const asked = (async () => {
     // Each question waits for the actor's next start and is what it fails at.

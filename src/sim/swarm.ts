@@ -220,6 +220,7 @@ function drawLimits(whole: Whole, links: Partial<LinkOptions>): NetworkConfigInp
       knownPerPeerMax: whole(10, 100),
       transactionBatchMax: whole(1, 64),
       blockPushes: whole(0, 3),
+      relayTrees: whole(0, 3) > 0,
     },
     lanes: { windowInitialBytes: 64 * KIB, windowMaxBytes: whole(64, 256) * KIB },
     overload: drawOverload(whole),

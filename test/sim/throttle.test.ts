@@ -33,7 +33,7 @@ async function serve({ uploadBytesPerSec, blockPushes }: Scene): Promise<Seen> {
     knownPeers: 0,
     chain: heavyChain(4),
     links: { latencyMs: 40, jitterMs: 0 },
-    config: { gossip: { blockPushes } },
+    config: { gossip: { relayTrees: blockPushes > 0, blockPushes } },
     configs: [
       { producer: { intervalMs: 100 }, limits: { uploadBytesPerSec } },
       ...Array.from({ length: 5 }, () => ({})),

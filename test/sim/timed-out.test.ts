@@ -23,8 +23,8 @@ function worldOf(own: string, late: number): World {
     replay,
     nodes: 2,
     late,
-    // Without transactions there is nothing to be told of; blocks are asked for.
-    config: { producer: { emptyBlocks: false }, gossip: { blockPushes: 0 } },
+    // Without transactions there is nothing to be told of; what is told of is asked for.
+    config: { producer: { emptyBlocks: false }, gossip: { relayTrees: false, blockPushes: 0 } },
     links: { latencyMs: 100, jitterMs: 0 },
   });
 }

@@ -41,7 +41,9 @@ async function waitFor(world: World, node: SimNode, count: number, withinMs: num
 }
 
 test("transactions that no single answer can hold all reach a peer", async (t) => {
-  const world = worldOf("all of them", { producers: 0 });
+  // Announced, so that they are asked for in one request.
+  const config = { gossip: { relayTrees: false } };
+  const world = worldOf("all of them", { producers: 0, config });
   const [one, two] = world.nodes as [SimNode, SimNode];
   await world.runFor(3_000);
   for (let nonce = 0; nonce < 6; nonce++) {

@@ -15,6 +15,7 @@ import { FEES_CAPABILITY } from "../../protocol/kinds/fees.js";
 import { PEERS_CAPABILITY } from "../../protocol/kinds/peers.js";
 import type { HandshakeInfo, ServeQuota } from "../../protocol/types/node-info.js";
 import type { NetworkConfig } from "../../config.js";
+import { RELAY_CAPABILITY } from "../../protocol/kinds/relay.js";
 import type { NodeEnv } from "../env.js";
 import { quotaOf } from "../../protocol/session/quotas.js";
 
@@ -111,14 +112,19 @@ function infoOf(
       totalDifficulty: head.totalDifficulty,
     },
     capabilities: [
-      ...CAPABILITIES.filter((name) => config.exchange.enabled || name !== PEERS_CAPABILITY),
+      ...CAPABILITIES.filter((name) => isOffered(name, config)),
       ...protocols.map(({ name }) => name),
     ],
     quotas: quotas(config),
   };
 }
 
-/** What every node offers. */
+function isOffered(capability: string, { exchange, gossip }: NetworkConfig): boolean {
+  if (capability === PEERS_CAPABILITY) return exchange.enabled;
+  return capability !== RELAY_CAPABILITY || gossip.relayTrees;
+}
+
+/** What every node offers that is not told otherwise. */
 export const CAPABILITIES: readonly string[] = [
   ...new Set(Object.values(KINDS).flatMap(({ capability }) => capability ?? [])),
   TIME_CAPABILITY,

@@ -235,6 +235,11 @@ export const PEERS = {
       [1, HOUR_MS],
       "As `gossip.transactionPatienceMs`, for a block at the tip: about a round trip.",
     ),
+    relayTrees: flag(
+      true,
+      "Transactions and blocks are pushed along relay trees (`relay/1`); without them they are announced, " +
+        "and pushed as `gossip.blockPushes` says.",
+    ),
     announceIntervalMs: ms(
       100,
       [1, HOUR_MS],

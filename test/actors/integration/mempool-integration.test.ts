@@ -74,15 +74,16 @@ test("it follows the chain", async (t) => {
 });
 
 test("who follows it hears of what returns after a crash too", async (t) => {
-  const { ref, advance, expectFault, probe } = await start();
-  const follower = probe<MempoolChanged>();
+  const harness = await start();
+  const { ref } = harness;
+  const follower = harness.probe<MempoolChanged>();
   ref.tell({ type: "Subscribe", subscriber: follower.ref });
-  expectFault(ref);
+  harness.expectFault(ref);
   ref.tell({ type: "Nonsense" } as never);
-  await advance(100);
-  const { ref: replyTo } = probe<readonly MempoolAnswer[]>();
+  await harness.advance(100);
+  const { ref: replyTo } = harness.probe<readonly MempoolAnswer[]>();
   ref.tell({ type: "AddTransactions", transactions: [{ ...at(0), own: true }], replyTo });
-  await advance(2 * DEFAULTS.gossip.announceAgainMs);
+  await harness.advance(2 * DEFAULTS.gossip.announceAgainMs);
   t.like(follower.received, [{ type: "ReturnedTransactions", ids: [at(0).id] }]);
 });
 
